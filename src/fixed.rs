@@ -1,0 +1,287 @@
+//! The number formats of the crate and every rounding rule it has.
+//!
+//! In: real coordinates, weights and sums. Out: integers that mean them.
+//!
+//! | type | format | holds |
+//! |---|---|---|
+//! | [`Coord`] | Q32.32 in an `i64` | a source coordinate in pixels, within 2^30 px of the origin |
+//! | [`Position`] | integer and fraction | a coordinate rounded to the fraction a channel uses |
+//! | [`Q14`] | `i32`, 16384 is one | weights for 8-bit channels; derivatives |
+//! | [`Q24`] | `i32`, 2^24 is one | weights for 16-bit channels |
+//! | [`Q6`] | `i32`, 64 is one | a sampled grey level with 6 fraction bits |
+//!
+//! **Rounding.** There is one rule, round half up: `floor(v + 1/2)` ([`round_shift`]). Positions,
+//! intermediates and results all use it, so nothing is shifted to one side. Quantities given as
+//! `f32` or `f64` enter as `floor(v * 2^32)`, which leaves every later half-up rounding of a
+//! coordinate exact; transform coefficients enter rounded to nearest.
+#![forbid(unsafe_code)]
+
+use core::ops::{Add, Mul, Sub};
+
+/// `floor(v / 2^n + 1/2)`, for `n >= 1`.
+#[inline(always)]
+pub const fn round_shift(v: i32, n: u32) -> i32 {
+    v.wrapping_add(1 << (n - 1)) >> n
+}
+
+/// `floor(v / 2^n + 1/2)`, for `n >= 1`.
+#[inline(always)]
+pub const fn round_shift_i64(v: i64, n: u32) -> i64 {
+    v.wrapping_add(1 << (n - 1)) >> n
+}
+
+/// `floor(v / 2^n + 1/2)`, for `n >= 1`.
+#[inline(always)]
+pub const fn round_shift_i128(v: i128, n: u32) -> i128 {
+    v.wrapping_add(1 << (n - 1)) >> n
+}
+
+/// `floor(n / d)` for `d > 0`; 0 for `d = 0`.
+#[inline(always)]
+pub(crate) const fn floor_div(n: i64, d: i64) -> i64 {
+    match n.checked_div(d) {
+        Some(q) => q - (q.wrapping_mul(d) > n) as i64,
+        None => 0,
+    }
+}
+
+/// A coordinate in source pixels: Q32.32, pixel centres at integers.
+///
+/// Real numbers become `floor(v * 2^32)`, saturating at +-2^30 px. NaN becomes the lower end,
+/// far outside every image.
+///
+/// ```
+/// use nonius::Coord;
+/// assert_eq!(Coord::from(1.5_f32).to_bits(), 3 << 31);
+/// assert_eq!(Coord::from(f32::NAN), Coord::MIN);
+/// assert_eq!(Coord::from(1e30_f64), Coord::MAX);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Coord(i64);
+
+impl Coord {
+    /// -2^30 px.
+    pub const MIN: Coord = Coord(-(1 << 62));
+    /// 2^30 px.
+    pub const MAX: Coord = Coord(1 << 62);
+
+    /// The coordinate `bits / 2^32` px, saturating at [`Self::MIN`] and [`Self::MAX`].
+    pub const fn from_bits(bits: i64) -> Self {
+        if bits < Self::MIN.0 {
+            Self::MIN
+        } else if bits > Self::MAX.0 {
+            Self::MAX
+        } else {
+            Coord(bits)
+        }
+    }
+
+    /// The coordinate times 2^32.
+    pub const fn to_bits(self) -> i64 {
+        self.0
+    }
+
+    /// The coordinate in pixels, exact up to 2^20 px.
+    pub fn to_f64(self) -> f64 {
+        self.0 as f64 / 4_294_967_296.0
+    }
+
+    /// This coordinate rounded half up to `bits` fraction bits, 0 to 31.
+    #[inline(always)]
+    pub const fn round(self, bits: u32) -> Position {
+        let v = self.0.wrapping_add(1 << (31 - bits));
+        // Two shifts, since one by 32 (for no fraction) is no shift.
+        Position { cell: (v >> 32) as i32, fraction: ((v as u32) >> 1) >> (31 - bits) }
+    }
+}
+
+impl From<f32> for Coord {
+    /// Decodes the bits, so that no FPU is needed.
+    #[inline]
+    fn from(v: f32) -> Self {
+        let bits = v.to_bits();
+        let exponent = ((bits >> 23) & 0xff) as i32;
+        let negative = bits >> 31 != 0;
+        if exponent == 0xff && bits & 0x7f_ffff != 0 {
+            return Self::MIN;
+        }
+        // v = mantissa * 2^(exponent - 150); denormals share the exponent of the smallest normals.
+        let mantissa = i64::from(bits & 0x7f_ffff | if exponent == 0 { 0 } else { 1 << 23 });
+        let mantissa = if negative { -mantissa } else { mantissa };
+        let shift = exponent.max(1) - 150 + 32;
+        if shift > 38 {
+            return if negative { Self::MIN } else { Self::MAX };
+        }
+        // An arithmetic shift to the right is the floor.
+        Self((mantissa << shift.max(0)) >> (-shift).clamp(0, 63))
+    }
+}
+
+impl From<f64> for Coord {
+    #[inline]
+    fn from(v: f64) -> Self {
+        if v.is_nan() {
+            return Self::MIN;
+        }
+        // Scaling by a power of two is exact; `as` saturates.
+        Self::from_bits(libm::floor(v * 4_294_967_296.0) as i64)
+    }
+}
+
+impl From<i32> for Coord {
+    #[inline]
+    fn from(v: i32) -> Self {
+        Self::from_bits(i64::from(v) << 32)
+    }
+}
+
+/// A coordinate rounded to some fraction bits: `cell + fraction / 2^bits`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The integer part, rounded down.
+    pub cell: i32,
+    /// The fraction, below `2^bits`.
+    pub fraction: u32,
+}
+
+/// A number in which kernels compute their weights: [`Q14`], [`Q24`], `f32`, or a vector of them.
+///
+/// Products round half up (`f32`: to nearest even). Write a kernel once with these operations and
+/// it serves every channel and every backend.
+pub trait Weight: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> {
+    /// Zero.
+    fn zero() -> Self;
+    /// One.
+    fn one() -> Self;
+}
+
+macro_rules! q_format {
+    ($(#[$doc:meta])* $name:ident, $bits:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub struct $name(i32);
+
+        impl $name {
+            /// Fraction bits.
+            pub const BITS: u32 = $bits;
+            /// The number `bits / 2^BITS`.
+            #[inline(always)]
+            pub const fn from_bits(bits: i32) -> Self {
+                Self(bits)
+            }
+            /// This number times `2^BITS`.
+            #[inline(always)]
+            pub const fn to_bits(self) -> i32 {
+                self.0
+            }
+        }
+        impl Add for $name {
+            type Output = Self;
+            #[inline(always)]
+            fn add(self, other: Self) -> Self {
+                Self(self.0.wrapping_add(other.0))
+            }
+        }
+        impl Sub for $name {
+            type Output = Self;
+            #[inline(always)]
+            fn sub(self, other: Self) -> Self {
+                Self(self.0.wrapping_sub(other.0))
+            }
+        }
+        impl Mul for $name {
+            type Output = Self;
+            #[inline(always)]
+            fn mul(self, other: Self) -> Self {
+                Self(round_shift_i64(i64::from(self.0) * i64::from(other.0), $bits) as i32)
+            }
+        }
+        impl Weight for $name {
+            #[inline(always)]
+            fn zero() -> Self {
+                Self(0)
+            }
+            #[inline(always)]
+            fn one() -> Self {
+                Self(1 << $bits)
+            }
+        }
+    };
+}
+q_format!(
+    /// A weight for 8-bit channels: 14 fraction bits, one is 16384.
+    Q14, 14
+);
+q_format!(
+    /// A weight for 16-bit channels: 24 fraction bits, one is 2^24.
+    Q24, 24
+);
+
+impl Weight for f32 {
+    #[inline(always)]
+    fn zero() -> Self {
+        0.0
+    }
+    #[inline(always)]
+    fn one() -> Self {
+        1.0
+    }
+}
+
+/// A sampled grey level of an integer channel before its last rounding: 6 fraction bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Q6(pub i32);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quickcheck::quickcheck;
+
+    #[test]
+    fn rounding_is_half_up() {
+        for v in -64..64 {
+            let exact = (f64::from(v) / 8.0 + 0.5).floor() as i32;
+            assert_eq!(round_shift(v, 3), exact);
+            assert_eq!(round_shift_i64(v.into(), 3), exact.into());
+            assert_eq!(round_shift_i128(v.into(), 3), exact.into());
+        }
+    }
+
+    #[test]
+    fn coordinates_round_to_cells() {
+        for (v, cell) in [(0.5, 1), (0.499_999_97, 0), (-0.5, 0), (-0.500_000_06, -1), (1.5, 2), (-1e-30, 0)]
+        {
+            assert_eq!(Coord::from(v as f32).round(0), Position { cell, fraction: 0 }, "{v}");
+        }
+        let carried = Coord::from(1.0 - 1e-9).round(14);
+        assert_eq!(carried, Position { cell: 1, fraction: 0 });
+    }
+
+    #[test]
+    fn ends() {
+        assert_eq!(Coord::from(f32::INFINITY), Coord::MAX);
+        assert_eq!(Coord::from(f32::NEG_INFINITY), Coord::MIN);
+        assert_eq!(Coord::from(f64::NAN), Coord::MIN);
+        assert_eq!(Coord::from(f32::from_bits(1)).to_bits(), 0);
+        assert_eq!(Coord::from(-f32::from_bits(1)).to_bits(), -1);
+        assert_eq!(Coord::from(1_073_741_824_f32), Coord::MAX);
+        assert_eq!(Coord::from(i32::MIN), Coord::MIN);
+    }
+
+    quickcheck! {
+        fn f32_enters_as_its_floor(bits: u32) -> bool {
+            let v = f32::from_bits(bits);
+            Coord::from(v) == Coord::from(f64::from(v))
+        }
+        fn division_rounds_down(n: i64, d: i64) -> bool {
+            let (n, d) = (n >> 1, (d >> 1).saturating_abs().max(1));
+            floor_div(n, d) == n.div_euclid(d)
+        }
+        fn rounding_twice_is_rounding_once_of_the_floor(bits: i64, to: u32) -> bool {
+            let (bits, to) = (bits >> 2, to % 25);
+            let p = Coord::from_bits(bits).round(to);
+            let exact = (i128::from(bits) * 2 + (1 << (32 - to))).div_euclid(1 << (33 - to));
+            (i128::from(p.cell) << to) + i128::from(p.fraction) == exact
+        }
+    }
+}

@@ -1,0 +1,400 @@
+//! Images: a caller's slice with a width, a height and a stride, checked once.
+//!
+//! In: slices. Out: [`Image`] and [`ImageMut`], which every operation of the crate reads and
+//! writes. They own nothing and are as cheap to copy as a slice. Pixels are `u8`, `u16`, `i16`,
+//! `f32` and interleaved `[T; C]` of them ([`Pixel`]); gradients and masks are images of other
+//! element types, so a view itself asks nothing of `T`.
+#![forbid(unsafe_code)]
+
+use crate::Error;
+use crate::kernel::Channel;
+
+/// The largest width or height of an image, in pixels.
+pub const MAX_SIDE: usize = 32_767;
+
+/// Elements from the first to the last pixel of a layout, or why there is no such layout.
+const fn span(width: usize, height: usize, stride: usize) -> Result<usize, Error> {
+    if width == 0 || height == 0 {
+        return Err(Error::Empty);
+    }
+    if width > MAX_SIDE || height > MAX_SIDE {
+        return Err(Error::TooLarge);
+    }
+    if stride < width {
+        return Err(Error::Stride);
+    }
+    match stride.checked_mul(height - 1) {
+        Some(rows) => match rows.checked_add(width) {
+            // Half the address space is what a slice can have; it also keeps offsets signed.
+            Some(n) if n <= isize::MAX as usize => Ok(n),
+            _ => Err(Error::TooLarge),
+        },
+        None => Err(Error::TooLarge),
+    }
+}
+
+const fn check(width: usize, height: usize, stride: usize, found: usize) -> Result<usize, Error> {
+    match span(width, height, stride) {
+        Ok(needed) if found < needed => Err(Error::TooShort { needed, found }),
+        other => other,
+    }
+}
+
+/// A read-only image over a caller's slice.
+///
+/// ```
+/// use nonius::{Error, Image};
+/// let pixels = [0u8, 1, 2, 9, 3, 4, 5, 9];
+/// let image = Image::with_stride(&pixels, 3, 2, 4)?;
+/// assert_eq!(image.get(2, 1), Some(5));
+/// assert_eq!(image.view(1, 0, 2, 2)?.row(1), [4, 5]);
+/// assert_eq!(Image::new(&pixels, 3, 3).unwrap_err(), Error::TooShort { needed: 9, found: 8 });
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Image<'a, T> {
+    data: &'a [T],
+    width: usize,
+    height: usize,
+    stride: usize,
+}
+
+impl<T> Clone for Image<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for Image<'_, T> {}
+
+impl<'a, T> Image<'a, T> {
+    /// An image whose rows follow each other without a gap.
+    ///
+    /// # Errors
+    /// [`Error::Empty`], [`Error::TooLarge`], [`Error::TooShort`].
+    pub const fn new(data: &'a [T], width: usize, height: usize) -> Result<Self, Error> {
+        Self::with_stride(data, width, height, width)
+    }
+
+    /// An image whose rows begin `stride` elements apart. The last row may end the slice.
+    ///
+    /// # Errors
+    /// [`Error::Empty`], [`Error::TooLarge`], [`Error::Stride`], [`Error::TooShort`].
+    pub const fn with_stride(
+        data: &'a [T],
+        width: usize,
+        height: usize,
+        stride: usize,
+    ) -> Result<Self, Error> {
+        match check(width, height, stride, data.len()) {
+            Ok(_) => Ok(Self { data, width, height, stride }),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Width in pixels, at least 1.
+    pub const fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Height in pixels, at least 1.
+    pub const fn height(&self) -> usize {
+        self.height
+    }
+
+    /// Elements from the beginning of one row to that of the next.
+    pub const fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// Row `y` from left to right; empty below the image.
+    #[inline]
+    pub fn row(&self, y: usize) -> &'a [T] {
+        if y >= self.height {
+            return &[];
+        }
+        let start = y * self.stride;
+        self.data.get(start..start + self.width).unwrap_or(&[])
+    }
+
+    /// The rows from top to bottom.
+    pub fn rows(&self) -> impl Iterator<Item = &'a [T]> + use<'a, T> {
+        let this = *self;
+        (0..self.height).map(move |y| this.row(y))
+    }
+
+    /// The pixel at column `x` of row `y`, or `None` outside.
+    #[inline]
+    pub fn get(&self, x: usize, y: usize) -> Option<T>
+    where
+        T: Copy,
+    {
+        self.row(y).get(x).copied()
+    }
+
+    /// The part of `width` by `height` pixels whose top left pixel is (`x`, `y`).
+    ///
+    /// # Errors
+    /// [`Error::Empty`], [`Error::OutOfBounds`].
+    pub fn view(&self, x: usize, y: usize, width: usize, height: usize) -> Result<Self, Error> {
+        let start = inner(self.width, self.height, self.stride, x, y, width, height)?;
+        let data = self.data.get(start..).unwrap_or(&[]);
+        Self::with_stride(data, width, height, self.stride)
+    }
+
+    /// The elements from the first pixel to the last, row gaps included.
+    pub(crate) fn elements(&self) -> &'a [T] {
+        self.data
+    }
+}
+
+/// Offset of a part's first pixel, once the part is known to lie inside.
+fn inner(
+    w: usize,
+    h: usize,
+    stride: usize,
+    x: usize,
+    y: usize,
+    width: usize,
+    height: usize,
+) -> Result<usize, Error> {
+    if width == 0 || height == 0 {
+        return Err(Error::Empty);
+    }
+    let fits = |at: usize, n: usize, all: usize| at.checked_add(n).is_some_and(|end| end <= all);
+    if !fits(x, width, w) || !fits(y, height, h) {
+        return Err(Error::OutOfBounds);
+    }
+    Ok(y * stride + x)
+}
+
+/// A writable image over a caller's slice. See [`Image`].
+#[derive(Debug)]
+pub struct ImageMut<'a, T> {
+    data: &'a mut [T],
+    width: usize,
+    height: usize,
+    stride: usize,
+}
+
+impl<'a, T> ImageMut<'a, T> {
+    /// An image whose rows follow each other without a gap.
+    ///
+    /// # Errors
+    /// As [`Image::new`].
+    pub const fn new(data: &'a mut [T], width: usize, height: usize) -> Result<Self, Error> {
+        Self::with_stride(data, width, height, width)
+    }
+
+    /// An image whose rows begin `stride` elements apart; what lies between rows is never written.
+    ///
+    /// # Errors
+    /// As [`Image::with_stride`].
+    pub const fn with_stride(
+        data: &'a mut [T],
+        width: usize,
+        height: usize,
+        stride: usize,
+    ) -> Result<Self, Error> {
+        match check(width, height, stride, data.len()) {
+            Ok(_) => Ok(Self { data, width, height, stride }),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Width in pixels, at least 1.
+    pub const fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Height in pixels, at least 1.
+    pub const fn height(&self) -> usize {
+        self.height
+    }
+
+    /// Elements from the beginning of one row to that of the next.
+    pub const fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// The same pixels, to read.
+    pub const fn as_image(&self) -> Image<'_, T> {
+        Image { data: self.data, width: self.width, height: self.height, stride: self.stride }
+    }
+
+    /// The same pixels, borrowed for a shorter time.
+    pub const fn reborrow(&mut self) -> ImageMut<'_, T> {
+        ImageMut { data: self.data, width: self.width, height: self.height, stride: self.stride }
+    }
+
+    /// Row `y` from left to right; empty below the image.
+    #[inline]
+    pub fn row_mut(&mut self, y: usize) -> &mut [T] {
+        if y >= self.height {
+            return &mut [];
+        }
+        let start = y * self.stride;
+        self.data.get_mut(start..start + self.width).unwrap_or(&mut [])
+    }
+
+    /// The pixel at column `x` of row `y`, or `None` outside.
+    #[inline]
+    pub fn get_mut(&mut self, x: usize, y: usize) -> Option<&mut T> {
+        self.row_mut(y).get_mut(x)
+    }
+
+    /// The rows from top to bottom.
+    pub fn rows_mut(&mut self) -> impl Iterator<Item = &mut [T]> {
+        let width = self.width;
+        self.data
+            .chunks_mut(self.stride.max(1))
+            .take(self.height)
+            .map(move |row| row.split_at_mut_checked(width).map_or(&mut [][..], |r| r.0))
+    }
+
+    /// Sets every pixel.
+    pub fn fill(&mut self, value: T)
+    where
+        T: Copy,
+    {
+        for row in self.rows_mut() {
+            row.fill(value);
+        }
+    }
+
+    /// The part of `width` by `height` pixels whose top left pixel is (`x`, `y`).
+    ///
+    /// # Errors
+    /// As [`Image::view`].
+    pub fn view_mut(
+        &mut self,
+        x: usize,
+        y: usize,
+        width: usize,
+        height: usize,
+    ) -> Result<ImageMut<'_, T>, Error> {
+        let start = inner(self.width, self.height, self.stride, x, y, width, height)?;
+        let data = self.data.get_mut(start..).unwrap_or(&mut []);
+        ImageMut::with_stride(data, width, height, self.stride)
+    }
+}
+
+/// A pixel that can be sampled: one channel, or `C` interleaved channels of one type.
+///
+/// Implemented for `u8`, `u16`, `i16`, `f32` and arrays of them; sealed.
+pub trait Pixel: Copy + PartialEq + core::fmt::Debug + sealed::Sealed + 'static {
+    /// The type of one channel.
+    type Channel: Channel;
+    /// A derivative of this pixel: `i32` in Q14 for each integer channel (grey levels per pixel,
+    /// 16384 is one), `f32` for an `f32` channel.
+    type Derivative: Copy + PartialEq + core::fmt::Debug + 'static;
+    /// A weighted sum of cotangents for this pixel (see
+    /// [`Sampler::adjoint`](crate::Sampler::adjoint)): `i64` in Q28 for each integer channel,
+    /// `f32` for an `f32` channel.
+    type Adjoint: Copy + PartialEq + core::fmt::Debug + 'static;
+    /// A cotangent, dL/dV, of this pixel: `i32` for each integer channel in a unit of the
+    /// caller's choice, `f32` for an `f32` channel.
+    type Cotangent: Copy + PartialEq + core::fmt::Debug + 'static;
+    /// How many channels.
+    const CHANNELS: usize;
+
+    /// Pixels as channels.
+    fn flatten(pixels: &[Self]) -> &[Self::Channel];
+    /// Writable pixels as channels.
+    fn flatten_mut(pixels: &mut [Self]) -> &mut [Self::Channel];
+    /// Derivatives as channels.
+    fn flatten_derivatives(values: &mut [Self::Derivative]) -> &mut [<Self::Channel as Channel>::Derivative];
+    /// Accumulators as channels.
+    fn flatten_adjoints(values: &mut [Self::Adjoint]) -> &mut [<Self::Channel as Channel>::Adjoint];
+    /// Cotangents as channels.
+    fn flatten_cotangents(values: &[Self::Cotangent]) -> &[<Self::Channel as Channel>::Cotangent];
+    /// The pixel whose channels are all zero.
+    fn zero() -> Self;
+    /// The derivative whose channels are all zero.
+    fn zero_derivative() -> Self::Derivative;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for u8 {}
+    impl Sealed for u16 {}
+    impl Sealed for i16 {}
+    impl Sealed for f32 {}
+    impl<T: Sealed, const C: usize> Sealed for [T; C] {}
+}
+
+macro_rules! single_channel {
+    ($($t:ty),*) => {$(
+        impl Pixel for $t {
+            type Channel = $t;
+            type Derivative = <$t as Channel>::Derivative;
+            type Adjoint = <$t as Channel>::Adjoint;
+            type Cotangent = <$t as Channel>::Cotangent;
+            const CHANNELS: usize = 1;
+            #[inline(always)]
+            fn flatten(pixels: &[Self]) -> &[$t] {
+                pixels
+            }
+            #[inline(always)]
+            fn flatten_mut(pixels: &mut [Self]) -> &mut [$t] {
+                pixels
+            }
+            #[inline(always)]
+            fn flatten_derivatives(values: &mut [Self::Derivative]) -> &mut [Self::Derivative] {
+                values
+            }
+            #[inline(always)]
+            fn flatten_adjoints(values: &mut [Self::Adjoint]) -> &mut [Self::Adjoint] {
+                values
+            }
+            #[inline(always)]
+            fn flatten_cotangents(values: &[Self::Cotangent]) -> &[Self::Cotangent] {
+                values
+            }
+            #[inline(always)]
+            fn zero() -> Self {
+                Default::default()
+            }
+            #[inline(always)]
+            fn zero_derivative() -> Self::Derivative {
+                Default::default()
+            }
+        }
+
+        impl<const C: usize> Pixel for [$t; C] {
+            type Channel = $t;
+            type Derivative = [<$t as Channel>::Derivative; C];
+            type Adjoint = [<$t as Channel>::Adjoint; C];
+            type Cotangent = [<$t as Channel>::Cotangent; C];
+            const CHANNELS: usize = C;
+            #[inline(always)]
+            fn flatten(pixels: &[Self]) -> &[$t] {
+                pixels.as_flattened()
+            }
+            #[inline(always)]
+            fn flatten_mut(pixels: &mut [Self]) -> &mut [$t] {
+                pixels.as_flattened_mut()
+            }
+            #[inline(always)]
+            fn flatten_derivatives(values: &mut [Self::Derivative]) -> &mut [<$t as Channel>::Derivative] {
+                values.as_flattened_mut()
+            }
+            #[inline(always)]
+            fn flatten_adjoints(values: &mut [Self::Adjoint]) -> &mut [<$t as Channel>::Adjoint] {
+                values.as_flattened_mut()
+            }
+            #[inline(always)]
+            fn flatten_cotangents(values: &[Self::Cotangent]) -> &[<$t as Channel>::Cotangent] {
+                values.as_flattened()
+            }
+            #[inline(always)]
+            fn zero() -> Self {
+                [Default::default(); C]
+            }
+            #[inline(always)]
+            fn zero_derivative() -> Self::Derivative {
+                [Default::default(); C]
+            }
+        }
+    )*};
+}
+single_channel!(u8, u16, i16, f32);

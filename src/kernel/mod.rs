@@ -1,0 +1,422 @@
+//! Interpolation kernels, and the arithmetic of a channel that applies them.
+//!
+//! In: a fraction, and the taps around a position. Out: value and slopes. A [`Kernel`] describes
+//! one axis; the two-dimensional value, its partials and its adjoint all follow from it, so that a
+//! kernel of the user's own gets every gradient. [`Channel`] is how taps and weights of a pixel
+//! type are combined and rounded: together they are the definition of every sampled value.
+//!
+//! **Definition.** Let the kernel have S taps. A coordinate x is rounded half up to the channel's
+//! fraction (Q14 or Q24; S = 1: to an integer), the first tap is `floor(x) + 1 - S/2` (S = 1:
+//! the rounded coordinate) and f is the fraction. Each row of taps is summed with the horizontal
+//! weights and rounded half up to an intermediate; the intermediates are summed with the vertical
+//! weights and rounded half up once more; integers saturate at the ends of their type.
+//!
+//! | channel | weights | intermediate | sum | |error| of linear interpolation, in levels |
+//! |---|---|---|---|---|
+//! | `u8` | Q14 | Q7 | Q21, `i32` | 0.5 + 2^-8 + 2^-15 per level of slope and axis: below 0.52 |
+//! | `u16`, `i16` | Q24 | Q8 | Q32, `i64` | 0.5 + 2^-9 + 2^-25 per level of slope and axis: below 0.51 |
+//! | `f32` | `f32` of Q24 | `f32` | `f32` | a few roundings of the largest tap |
+//!
+//! `f32` sums are `((p_c + w_0 (p_0 - p_c)) + w_1 (p_1 - p_c)) + ...` over the taps i in
+//! order except c, the middle one (for an even number the left of the two), with a product left
+//! out where its weight is zero. So constants stay constant, lattice points are copied, and a NaN
+//! reaches only what depends on it.
+#![forbid(unsafe_code)]
+
+mod bilinear;
+mod nearest;
+
+pub use bilinear::Bilinear;
+pub use nearest::Nearest;
+
+use crate::fixed::{Q6, Q14, Q24, Weight, round_shift, round_shift_i64};
+use crate::simd::{Block, Lanes};
+
+/// An array of a fixed length: the taps of a kernel along one axis. Implemented by `[T; N]`;
+/// sealed.
+pub trait Array<T: Copy>: Copy + AsRef<[T]> + AsMut<[T]> + sealed::Sealed {
+    /// The length.
+    const LEN: usize;
+    /// Element by element, in order.
+    fn from_fn(f: impl FnMut(usize) -> T) -> Self;
+}
+
+impl<T: Copy, const N: usize> Array<T> for [T; N] {
+    const LEN: usize = N;
+    #[inline(always)]
+    fn from_fn(f: impl FnMut(usize) -> T) -> Self {
+        core::array::from_fn(f)
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl<T: Copy, const N: usize> Sealed for [T; N] {}
+    impl Sealed for u8 {}
+    impl Sealed for u16 {}
+    impl Sealed for i16 {}
+    impl Sealed for f32 {}
+}
+
+/// An interpolation kernel along one axis.
+///
+/// [`Taps`](Self::Taps) sets the support S, 1 or an even number. For a position with fraction f in
+/// [0, 1), tap i lies at distance `f - (i + 1 - S/2)`. Weights must sum to exactly one and slopes
+/// (the derivative of the weights with respect to x) to exactly zero: compute the last one as what
+/// is left. With f = 0 exactly one weight should be one, so that lattice points are copied.
+///
+/// A kernel of one's own, cubic smoothstep between two pixels:
+///
+/// ```
+/// use nonius::{Boundary, Image, Kernel, Sampler, Weight};
+///
+/// #[derive(Clone, Copy)]
+/// struct Smoothstep;
+///
+/// impl Kernel for Smoothstep {
+///     type Taps<T: Copy> = [T; 2];
+///     fn weights<W: Weight>(&self, f: W) -> [W; 2] {
+///         let s = f * f * (W::one() + W::one() + W::one() - f - f);
+///         [W::one() - s, s]
+///     }
+///     fn slopes<W: Weight>(&self, f: W) -> [W; 2] {
+///         let half = f * (W::one() - f) + f * (W::one() - f) + f * (W::one() - f);
+///         let s = half + half;
+///         [W::zero() - s, s]
+///     }
+/// }
+///
+/// let image = Image::new(&[0u8, 100], 2, 1)?;
+/// let sampler = Sampler::new(Smoothstep, Boundary::Replicate);
+/// assert_eq!(sampler.sample(image, 0.25, 0), Some(16)); // 100 (3/16 - 2/64)
+/// let (dx, _) = sampler.partials(image, 0.25, 0);
+/// assert!((f64::from(dx) / 16384.0 - 112.5).abs() < 0.02); // 100 * 6 * 3/16
+/// # Ok::<(), nonius::Error>(())
+/// ```
+pub trait Kernel: Copy {
+    /// One `T` for each tap: `[T; S]`.
+    type Taps<T: Copy>: Array<T>;
+    /// The weights of the taps at fraction `f`.
+    fn weights<W: Weight>(&self, f: W) -> Self::Taps<W>;
+    /// The derivatives of the weights with respect to the coordinate, per pixel.
+    fn slopes<W: Weight>(&self, f: W) -> Self::Taps<W>;
+}
+
+/// The support S of a kernel.
+pub(crate) const fn support<K: Kernel>() -> usize {
+    <K::Taps<i32> as Array<i32>>::LEN
+}
+
+/// Fraction bits to which a coordinate is rounded.
+#[inline(always)]
+pub(crate) const fn fraction_bits<K: Kernel, C: Channel>() -> u32 {
+    if support::<K>() == 1 { 0 } else { C::FRACTION_BITS }
+}
+
+/// From the rounded coordinate to the first tap.
+#[inline(always)]
+pub(crate) const fn first_tap<K: Kernel>() -> i32 {
+    1 - (support::<K>() as i32 + 1) / 2
+}
+
+/// What a finished sum becomes: the channel itself, or [`Q6`] for alignment.
+pub trait Output<C: Channel>: Copy + 'static {
+    /// Fraction bits that are kept (integer channels).
+    const BITS: u32;
+    /// From the sum rounded to [`Self::BITS`].
+    fn from_rounded(v: C::Rounded) -> Self;
+    /// From the channel's own value, where it is copied.
+    fn from_channel(v: C) -> Self;
+}
+
+/// One channel of a pixel: its number formats and how taps are combined. Sealed.
+///
+/// Everything here is the definition of sampling for that type (see the [module](self)); the
+/// vector backends compute the same bits.
+pub trait Channel:
+    Copy + PartialEq + core::fmt::Debug + Default + sealed::Sealed + 'static + Output<Self>
+{
+    /// The format of weights.
+    type Weight: Weight + PartialEq;
+    /// A row of taps after horizontal weights.
+    type Mid: Copy;
+    /// The sum after vertical weights.
+    type Sum: Copy;
+    /// The sum without its fraction.
+    type Rounded: Copy;
+    /// A partial derivative.
+    type Derivative: Copy + PartialEq + core::fmt::Debug + Default + 'static;
+    /// A sum of weighted cotangents.
+    type Adjoint: Copy + PartialEq + core::fmt::Debug + Default + 'static;
+    /// A cotangent.
+    type Cotangent: Copy + PartialEq + core::fmt::Debug + Default + 'static;
+    /// Bits of the fraction of a position.
+    const FRACTION_BITS: u32;
+
+    /// A fraction of [`Self::FRACTION_BITS`] as a weight.
+    fn fraction(f: u32) -> Self::Weight;
+    /// A row of taps times weights that sum to one, rounded to the intermediate.
+    fn horizontal<T: Array<Self>, W: Array<Self::Weight>>(taps: &T, weights: &W) -> Self::Mid;
+    /// A row of taps times slopes, which sum to zero, rounded to the intermediate.
+    fn horizontal_slope<T: Array<Self>, W: Array<Self::Weight>>(taps: &T, slopes: &W) -> Self::Mid;
+    /// Intermediates times weights that sum to one.
+    fn vertical<T: Array<Self::Mid>, W: Array<Self::Weight>>(rows: &T, weights: &W) -> Self::Sum;
+    /// Intermediates times slopes, which sum to zero.
+    fn vertical_slope<T: Array<Self::Mid>, W: Array<Self::Weight>>(rows: &T, slopes: &W) -> Self::Sum;
+    /// The last rounding.
+    fn finish<O: Output<Self>>(sum: Self::Sum) -> O;
+    /// The last rounding of a derivative.
+    fn finish_derivative(sum: Self::Sum) -> Self::Derivative;
+    /// Adds `cotangent` times the product of the weights to an accumulator.
+    fn scatter(to: &mut Self::Adjoint, cotangent: Self::Cotangent, wx: Self::Weight, wy: Self::Weight);
+    /// Derivative times cotangent, exactly: what parameter gradients sum up.
+    fn chain(derivative: Self::Derivative, cotangent: Self::Cotangent) -> i64;
+
+    /// A whole block of lanes at once, all of whose taps are inside.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn block<L: Lanes, K: Kernel, O: Output<Self>>(block: &Block<'_, L, Self>, kernel: &K, out: &mut [O]) {
+        for (lane, out) in out.iter_mut().enumerate() {
+            *out = block.lane(kernel, lane);
+        }
+    }
+}
+
+/// `sum w_i p_i` over the taps.
+macro_rules! dot {
+    ($acc:ty, $taps:expr, $weights:expr) => {
+        $taps
+            .as_ref()
+            .iter()
+            .zip($weights.as_ref())
+            .fold(0, |sum: $acc, (&p, &w)| sum.wrapping_add(<$acc>::from(p) * <$acc>::from(w.to_bits())))
+    };
+}
+
+impl Channel for u8 {
+    type Weight = Q14;
+    type Mid = i32;
+    type Sum = i32;
+    type Rounded = i32;
+    type Derivative = i32;
+    type Adjoint = i64;
+    type Cotangent = i32;
+    const FRACTION_BITS: u32 = 14;
+
+    #[inline(always)]
+    fn fraction(f: u32) -> Q14 {
+        Q14::from_bits(f as i32)
+    }
+    #[inline(always)]
+    fn horizontal<T: Array<Self>, W: Array<Q14>>(taps: &T, weights: &W) -> i32 {
+        round_shift(dot!(i32, taps, weights), 7)
+    }
+    #[inline(always)]
+    fn horizontal_slope<T: Array<Self>, W: Array<Q14>>(taps: &T, slopes: &W) -> i32 {
+        Self::horizontal(taps, slopes)
+    }
+    #[inline(always)]
+    fn vertical<T: Array<i32>, W: Array<Q14>>(rows: &T, weights: &W) -> i32 {
+        dot!(i32, rows, weights)
+    }
+    #[inline(always)]
+    fn vertical_slope<T: Array<i32>, W: Array<Q14>>(rows: &T, slopes: &W) -> i32 {
+        dot!(i32, rows, slopes)
+    }
+    #[inline(always)]
+    fn finish<O: Output<Self>>(sum: i32) -> O {
+        O::from_rounded(round_shift(sum, 21 - O::BITS))
+    }
+    #[inline(always)]
+    fn finish_derivative(sum: i32) -> i32 {
+        round_shift(sum, 7)
+    }
+    #[inline(always)]
+    fn scatter(to: &mut i64, cotangent: i32, wx: Q14, wy: Q14) {
+        *to = to.wrapping_add(
+            i64::from(cotangent).wrapping_mul(i64::from(wx.to_bits()) * i64::from(wy.to_bits())),
+        );
+    }
+    #[inline(always)]
+    fn chain(derivative: i32, cotangent: i32) -> i64 {
+        i64::from(derivative) * i64::from(cotangent)
+    }
+    #[inline(always)]
+    fn block<L: Lanes, K: Kernel, O: Output<Self>>(block: &Block<'_, L, Self>, kernel: &K, out: &mut [O]) {
+        block.u8(kernel, out);
+    }
+}
+
+impl Output<u8> for u8 {
+    const BITS: u32 = 0;
+    #[inline(always)]
+    fn from_rounded(v: i32) -> u8 {
+        v.clamp(0, 255) as u8
+    }
+    #[inline(always)]
+    fn from_channel(v: u8) -> u8 {
+        v
+    }
+}
+
+macro_rules! sixteen_bit {
+    ($($t:ty),*) => {$(
+        impl Channel for $t {
+            type Weight = Q24;
+            type Mid = i32;
+            type Sum = i64;
+            type Rounded = i32;
+            type Derivative = i32;
+            type Adjoint = i64;
+            type Cotangent = i32;
+            const FRACTION_BITS: u32 = 24;
+
+            #[inline(always)]
+            fn fraction(f: u32) -> Q24 {
+                Q24::from_bits(f as i32)
+            }
+            #[inline(always)]
+            fn horizontal<T: Array<Self>, W: Array<Q24>>(taps: &T, weights: &W) -> i32 {
+                round_shift_i64(dot!(i64, taps, weights), 16) as i32
+            }
+            #[inline(always)]
+            fn horizontal_slope<T: Array<Self>, W: Array<Q24>>(taps: &T, slopes: &W) -> i32 {
+                Self::horizontal(taps, slopes)
+            }
+            #[inline(always)]
+            fn vertical<T: Array<i32>, W: Array<Q24>>(rows: &T, weights: &W) -> i64 {
+                dot!(i64, rows, weights)
+            }
+            #[inline(always)]
+            fn vertical_slope<T: Array<i32>, W: Array<Q24>>(rows: &T, slopes: &W) -> i64 {
+                dot!(i64, rows, slopes)
+            }
+            #[inline(always)]
+            fn finish<O: Output<Self>>(sum: i64) -> O {
+                O::from_rounded(round_shift_i64(sum, 32 - O::BITS) as i32)
+            }
+            #[inline(always)]
+            fn finish_derivative(sum: i64) -> i32 {
+                round_shift_i64(sum, 18).clamp(i32::MIN.into(), i32::MAX.into()) as i32
+            }
+            #[inline(always)]
+            fn scatter(to: &mut i64, cotangent: i32, wx: Q24, wy: Q24) {
+                let w = round_shift_i64(i64::from(wx.to_bits()) * i64::from(wy.to_bits()), 20);
+                *to = to.wrapping_add(i64::from(cotangent).wrapping_mul(w));
+            }
+            #[inline(always)]
+            fn chain(derivative: i32, cotangent: i32) -> i64 {
+                i64::from(derivative) * i64::from(cotangent)
+            }
+        }
+
+        impl Output<$t> for $t {
+            const BITS: u32 = 0;
+            #[inline(always)]
+            fn from_rounded(v: i32) -> $t {
+                v.clamp(<$t>::MIN.into(), <$t>::MAX.into()) as $t
+            }
+            #[inline(always)]
+            fn from_channel(v: $t) -> $t {
+                v
+            }
+        }
+    )*};
+}
+sixteen_bit!(u16, i16);
+
+macro_rules! q6_output {
+    ($($t:ty),*) => {$(
+        impl Output<$t> for Q6 {
+            const BITS: u32 = 6;
+            #[inline(always)]
+            fn from_rounded(v: i32) -> Q6 {
+                Q6(v)
+            }
+            #[inline(always)]
+            fn from_channel(v: $t) -> Q6 {
+                Q6(i32::from(v) << 6)
+            }
+        }
+    )*};
+}
+q6_output!(u8, u16, i16);
+
+/// `start + sum w_i (p_i - p_c)`, without the terms of weight zero.
+#[inline(always)]
+fn f32_sum(taps: &[f32], weights: &[f32], start: impl Fn(f32) -> f32) -> f32 {
+    let centre = (taps.len() - 1) / 2;
+    let Some(&c) = taps.get(centre) else { return 0.0 };
+    let mut sum = start(c);
+    for (i, (&p, &w)) in taps.iter().zip(weights).enumerate() {
+        if i != centre && w != 0.0 {
+            sum += w * (p - c);
+        }
+    }
+    sum
+}
+
+impl Channel for f32 {
+    type Weight = f32;
+    type Mid = f32;
+    type Sum = f32;
+    type Rounded = f32;
+    type Derivative = f32;
+    type Adjoint = f32;
+    type Cotangent = f32;
+    const FRACTION_BITS: u32 = 24;
+
+    #[inline(always)]
+    fn fraction(f: u32) -> f32 {
+        // Exact: 24 bits.
+        f as f32 * (1.0 / 16_777_216.0)
+    }
+    #[inline(always)]
+    fn horizontal<T: Array<Self>, W: Array<f32>>(taps: &T, weights: &W) -> f32 {
+        f32_sum(taps.as_ref(), weights.as_ref(), |c| c)
+    }
+    #[inline(always)]
+    fn horizontal_slope<T: Array<Self>, W: Array<f32>>(taps: &T, slopes: &W) -> f32 {
+        f32_sum(taps.as_ref(), slopes.as_ref(), |_| 0.0)
+    }
+    #[inline(always)]
+    fn vertical<T: Array<f32>, W: Array<f32>>(rows: &T, weights: &W) -> f32 {
+        Self::horizontal(rows, weights)
+    }
+    #[inline(always)]
+    fn vertical_slope<T: Array<f32>, W: Array<f32>>(rows: &T, slopes: &W) -> f32 {
+        Self::horizontal_slope(rows, slopes)
+    }
+    #[inline(always)]
+    fn finish<O: Output<Self>>(sum: f32) -> O {
+        O::from_rounded(sum)
+    }
+    #[inline(always)]
+    fn finish_derivative(sum: f32) -> f32 {
+        sum
+    }
+    #[inline(always)]
+    fn scatter(to: &mut f32, cotangent: f32, wx: f32, wy: f32) {
+        *to += cotangent * (wx * wy);
+    }
+    #[inline(always)]
+    fn chain(_: f32, _: f32) -> i64 {
+        0
+    }
+    #[inline(always)]
+    fn block<L: Lanes, K: Kernel, O: Output<Self>>(block: &Block<'_, L, Self>, kernel: &K, out: &mut [O]) {
+        block.f32(kernel, out);
+    }
+}
+
+impl Output<f32> for f32 {
+    const BITS: u32 = 0;
+    #[inline(always)]
+    fn from_rounded(v: f32) -> f32 {
+        v
+    }
+    #[inline(always)]
+    fn from_channel(v: f32) -> f32 {
+        v
+    }
+}

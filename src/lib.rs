@@ -1,0 +1,29 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![deny(unsafe_code)]
+
+#[cfg(any(test, feature = "_reference"))]
+extern crate std;
+
+mod boundary;
+mod error;
+pub mod fixed;
+mod image;
+mod kernel;
+mod sample;
+#[allow(unsafe_code)]
+mod simd;
+mod span;
+pub mod transform;
+mod walk;
+mod warp;
+
+pub use boundary::Boundary;
+pub use error::Error;
+pub use fixed::{Coord, Weight};
+pub use image::{Image, ImageMut, MAX_SIDE, Pixel};
+pub use kernel::{Array, Bilinear, Channel, Kernel, Nearest};
+pub use sample::Sampler;
+pub use simd::Level;
+pub use transform::{Affine, Euclidean, Grid, Homography, Map, Similarity, Transform, Translation};
+pub use walk::Warp;

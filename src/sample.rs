@@ -1,0 +1,200 @@
+//! Value and partials at one coordinate, under any boundary: the definition.
+//!
+//! In: an image, a coordinate, a kernel and a boundary. Out: the sampled pixel, and its derivatives
+//! with respect to the coordinate. The drivers come here for every pixel whose taps are not all
+//! inside; where they are, the backends compute the same.
+#![forbid(unsafe_code)]
+
+use crate::boundary::Boundary;
+use crate::fixed::{Coord, Position, Weight};
+use crate::image::{Image, Pixel};
+use crate::kernel::{Array, Channel, Kernel, Output, first_tap, fraction_bits};
+use crate::simd::Level;
+
+/// A kernel and a boundary: how an image is read between its pixels.
+///
+/// Everything the crate does with single images is a method of this type; see
+/// [`warp`](Self::warp), [`warp_partials`](Self::warp_partials), [`adjoint`](Self::adjoint) and
+/// [`parameter_gradient`](Self::parameter_gradient) for whole images.
+///
+/// ```
+/// use nonius::{Bilinear, Boundary, Image, Sampler};
+/// let pixels = [0u8, 100, 50, 150];
+/// let image = Image::new(&pixels, 2, 2)?;
+/// let sampler = Sampler::new(Bilinear, Boundary::Constant(0));
+/// assert_eq!(sampler.sample(image, 0.5, 0.5), Some(75));
+/// assert_eq!(sampler.sample(image, -0.5, 0), Some(0));
+/// let (dx, dy) = sampler.partials(image, 0.25, 0.25);
+/// assert_eq!((dx, dy), (100 << 14, 50 << 14)); // grey levels per pixel in Q14
+/// # Ok::<(), nonius::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Sampler<K, P> {
+    pub(crate) kernel: K,
+    pub(crate) boundary: Boundary<P>,
+    pub(crate) level: Level,
+}
+
+impl<K: Kernel, P: Pixel> Sampler<K, P> {
+    /// A sampler at the best level there is.
+    pub const fn new(kernel: K, boundary: Boundary<P>) -> Self {
+        const { assert!(P::CHANNELS > 0, "a pixel has at least one channel") };
+        Self { kernel, boundary, level: Level::best() }
+    }
+
+    /// The same sampler at another level: the same results at another speed.
+    pub const fn with_level(self, level: Level) -> Self {
+        Self { level, ..self }
+    }
+
+    /// The value at (`x`, `y`), in pixels of the image. `None` where [`Boundary::Transparent`]
+    /// leaves a destination as it is, and never otherwise.
+    pub fn sample(&self, image: Image<'_, P>, x: impl Into<Coord>, y: impl Into<Coord>) -> Option<P> {
+        let bits = fraction_bits::<K, P::Channel>();
+        let mut pixel = P::zero();
+        let out = P::flatten_mut(core::slice::from_mut(&mut pixel));
+        self.value(image, [x.into().round(bits), y.into().round(bits)], out).then_some(pixel)
+    }
+
+    /// The partials (dV/dx, dV/dy) at (`x`, `y`), in grey levels per pixel: Q14 for integer
+    /// channels, `f32` for `f32`.
+    ///
+    /// They are the derivatives of the kernel over the extended image (at a kink from the right)
+    /// and follow its boundary: outside, `Replicate` and `Constant` give zero, `Reflect` changes
+    /// the sign, `Wrap` repeats. Where `Transparent` leaves the destination, they are zero. Integer
+    /// results are within 2^-7 (8 bits) or 2^-8 (16 bits) grey levels per pixel of the derivative
+    /// of the real interpolant at the rounded position.
+    pub fn partials(
+        &self,
+        image: Image<'_, P>,
+        x: impl Into<Coord>,
+        y: impl Into<Coord>,
+    ) -> (P::Derivative, P::Derivative) {
+        let bits = fraction_bits::<K, P::Channel>();
+        let mut out = [P::zero_derivative(); 2];
+        let [dx, dy] = &mut out;
+        self.slopes(
+            image,
+            [x.into().round(bits), y.into().round(bits)],
+            P::flatten_derivatives(core::slice::from_mut(dx)),
+            P::flatten_derivatives(core::slice::from_mut(dy)),
+        );
+        let [dx, dy] = out;
+        (dx, dy)
+    }
+
+    /// Writes the channels of the value at a position, unless the destination is to be left.
+    #[inline]
+    pub(crate) fn value<O: Output<P::Channel>>(
+        &self,
+        image: Image<'_, P>,
+        at: [Position; 2],
+        out: &mut [O],
+    ) -> bool {
+        let taps = Footprint::<K, P>::new(self, image, at);
+        if taps.left {
+            return false;
+        }
+        for (c, out) in out.iter_mut().enumerate() {
+            let rows = K::Taps::from_fn(|j| {
+                P::Channel::horizontal(&K::Taps::from_fn(|i| taps.tap(i, j, c)), &taps.weights[0])
+            });
+            *out = P::Channel::finish(P::Channel::vertical(&rows, &taps.weights[1]));
+        }
+        true
+    }
+
+    /// Writes the channels of the partials at a position.
+    #[inline]
+    pub(crate) fn slopes(
+        &self,
+        image: Image<'_, P>,
+        at: [Position; 2],
+        dx: &mut [<P::Channel as Channel>::Derivative],
+        dy: &mut [<P::Channel as Channel>::Derivative],
+    ) {
+        let mut taps = Footprint::<K, P>::new(self, image, at);
+        if taps.left {
+            return;
+        }
+        // Horizontal slopes need the columns of weight zero too, and vertical ones the rows.
+        let [x, y] = taps.index;
+        let [sx, sy] = at.map(|p| self.kernel.slopes(P::Channel::fraction(p.fraction)));
+        taps.index = [taps.extended[0], y];
+        for (c, dx) in dx.iter_mut().enumerate() {
+            let rows = K::Taps::from_fn(|j| {
+                P::Channel::horizontal_slope(&K::Taps::from_fn(|i| taps.tap(i, j, c)), &sx)
+            });
+            *dx = P::Channel::finish_derivative(P::Channel::vertical(&rows, &taps.weights[1]));
+        }
+        taps.index = [x, taps.extended[1]];
+        for (c, dy) in dy.iter_mut().enumerate() {
+            let rows = K::Taps::from_fn(|j| {
+                P::Channel::horizontal(&K::Taps::from_fn(|i| taps.tap(i, j, c)), &taps.weights[0])
+            });
+            *dy = P::Channel::finish_derivative(P::Channel::vertical_slope(&rows, &sy));
+        }
+    }
+}
+
+/// A column or row of the image, or that there is none (the constant is meant).
+type Index = Option<usize>;
+
+/// The taps of a position: where they are in the image, and their weights; x before y.
+pub(crate) struct Footprint<'a, K: Kernel, P: Pixel> {
+    image: Image<'a, P>,
+    constant: P,
+    /// Taps whose weight is zero are clamped into the image: they are never outside.
+    pub(crate) index: [K::Taps<Index>; 2],
+    /// The same by the boundary alone.
+    extended: [K::Taps<Index>; 2],
+    pub(crate) weights: [K::Taps<<P::Channel as Channel>::Weight>; 2],
+    /// Whether the boundary is transparent and a tap that matters is outside.
+    pub(crate) left: bool,
+}
+
+impl<'a, K: Kernel, P: Pixel> Footprint<'a, K, P> {
+    #[inline]
+    pub(crate) fn new(sampler: &Sampler<K, P>, image: Image<'a, P>, at: [Position; 2]) -> Self {
+        let sides = [image.width() as i32, image.height() as i32];
+        let weights = at.map(|p| sampler.kernel.weights(P::Channel::fraction(p.fraction)));
+        let transparent = matches!(sampler.boundary, Boundary::Transparent);
+        let along = |axis: usize, weighted: bool| {
+            let (Some(p), Some(&side), Some(weights)) = (at.get(axis), sides.get(axis), weights.get(axis))
+            else {
+                return K::Taps::from_fn(|_| None);
+            };
+            let weights = weights.as_ref();
+            K::Taps::from_fn(|i| {
+                let tap = p.cell.wrapping_add(first_tap::<K>()).wrapping_add(i as i32);
+                let ignored = weighted && weights.get(i).is_none_or(|w| *w == Weight::zero());
+                let clamp = ignored || (transparent && !weighted);
+                let index = if clamp {
+                    Some(tap.clamp(0, side.max(1) - 1))
+                } else {
+                    sampler.boundary.index(tap, side)
+                };
+                index.map(|i| i as usize)
+            })
+        };
+        let index = [along(0, true), along(1, true)];
+        let left = transparent && index.iter().any(|axis| axis.as_ref().iter().any(Option::is_none));
+        let constant = match sampler.boundary {
+            Boundary::Constant(v) => v,
+            _ => P::zero(),
+        };
+        Self { image, constant, index, extended: [along(0, false), along(1, false)], weights, left }
+    }
+
+    /// Channel `c` of tap (i, j).
+    #[inline]
+    fn tap(&self, i: usize, j: usize, c: usize) -> P::Channel {
+        let index = |axis: &K::Taps<Index>, i: usize| axis.as_ref().get(i).copied().flatten();
+        let [x, y] = &self.index;
+        let pixel = match (index(x, i), index(y, j)) {
+            (Some(x), Some(y)) => self.image.get(x, y).unwrap_or(self.constant),
+            _ => self.constant,
+        };
+        P::flatten(core::slice::from_ref(&pixel)).get(c).copied().unwrap_or_default()
+    }
+}

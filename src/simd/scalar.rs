@@ -1,0 +1,83 @@
+//! One lane: plain integer and float code for any target.
+
+use super::Lanes;
+
+/// The register of the scalar level.
+#[derive(Clone, Copy, Debug)]
+pub struct One;
+
+impl Lanes for One {
+    type Array<T: Copy> = [T; 1];
+    type I32 = i32;
+    type Pair = [i32; 2];
+    type F32 = f32;
+
+    #[inline(always)]
+    fn i32([v]: [i32; 1]) -> i32 {
+        v
+    }
+    #[inline(always)]
+    fn i32_array(v: i32) -> [i32; 1] {
+        [v]
+    }
+    #[inline(always)]
+    fn splat(v: i32) -> i32 {
+        v
+    }
+    #[inline(always)]
+    fn add(a: i32, b: i32) -> i32 {
+        a.wrapping_add(b)
+    }
+    #[inline(always)]
+    fn sub(a: i32, b: i32) -> i32 {
+        a.wrapping_sub(b)
+    }
+    #[inline(always)]
+    fn mul(a: i32, b: i32) -> i32 {
+        a.wrapping_mul(b)
+    }
+    #[inline(always)]
+    fn shr(v: i32, n: u32) -> i32 {
+        v >> n
+    }
+    #[inline(always)]
+    fn pair([low]: [i16; 1], [high]: [i16; 1]) -> [i32; 2] {
+        [low.into(), high.into()]
+    }
+    #[inline(always)]
+    fn pack(low: i32, high: i32) -> [i32; 2] {
+        [low, high]
+    }
+    #[inline(always)]
+    fn dot(a: [i32; 2], b: [i32; 2]) -> i32 {
+        a[0].wrapping_mul(b[0]).wrapping_add(a[1].wrapping_mul(b[1]))
+    }
+    #[inline(always)]
+    fn f32([v]: [f32; 1]) -> f32 {
+        v
+    }
+    #[inline(always)]
+    fn f32_array(v: f32) -> [f32; 1] {
+        [v]
+    }
+    #[inline(always)]
+    fn f32_splat(v: f32) -> f32 {
+        v
+    }
+    #[inline(always)]
+    fn f32_add(a: f32, b: f32) -> f32 {
+        a + b
+    }
+    #[inline(always)]
+    fn f32_sub(a: f32, b: f32) -> f32 {
+        a - b
+    }
+    #[inline(always)]
+    fn f32_mul(a: f32, b: f32) -> f32 {
+        a * b
+    }
+    #[inline(always)]
+    fn f32_select_nonzero(v: f32, then: f32, otherwise: f32) -> f32 {
+        if v != 0.0 { then } else { otherwise }
+    }
+}

@@ -1,0 +1,100 @@
+//! Four lanes by the `wide` crate: SSE2, NEON or wasm simd128 at compile time, arrays elsewhere.
+
+use wide::{f32x4, i16x8, i32x4};
+
+use super::Lanes;
+
+/// A register of 128 bits.
+#[derive(Clone, Copy, Debug)]
+pub struct Four;
+
+impl Lanes for Four {
+    type Array<T: Copy> = [T; 4];
+    type I32 = i32x4;
+    type Pair = i16x8;
+    type F32 = f32x4;
+
+    #[inline(always)]
+    fn i32(lanes: [i32; 4]) -> i32x4 {
+        i32x4::new(lanes)
+    }
+    #[inline(always)]
+    fn i32_array(v: i32x4) -> [i32; 4] {
+        v.to_array()
+    }
+    #[inline(always)]
+    fn splat(v: i32) -> i32x4 {
+        i32x4::new([v, v, v, v])
+    }
+    #[inline(always)]
+    fn add(a: i32x4, b: i32x4) -> i32x4 {
+        a + b
+    }
+    #[inline(always)]
+    fn sub(a: i32x4, b: i32x4) -> i32x4 {
+        a - b
+    }
+    #[inline(always)]
+    fn mul(a: i32x4, b: i32x4) -> i32x4 {
+        a * b
+    }
+    #[inline(always)]
+    fn shr(v: i32x4, n: u32) -> i32x4 {
+        v >> n
+    }
+    #[inline(always)]
+    fn pair(low: [i16; 4], high: [i16; 4]) -> i16x8 {
+        i16x8::new([low[0], high[0], low[1], high[1], low[2], high[2], low[3], high[3]])
+    }
+    #[inline(always)]
+    fn pack(low: i32x4, high: i32x4) -> i16x8 {
+        let words = (low & i32x4::new([0xffff, 0xffff, 0xffff, 0xffff])) | (high << 16_u32);
+        words_as_pairs(words)
+    }
+    #[inline(always)]
+    fn dot(a: i16x8, b: i16x8) -> i32x4 {
+        a.dot(b)
+    }
+    #[inline(always)]
+    fn f32(lanes: [f32; 4]) -> f32x4 {
+        f32x4::new(lanes)
+    }
+    #[inline(always)]
+    fn f32_array(v: f32x4) -> [f32; 4] {
+        v.to_array()
+    }
+    #[inline(always)]
+    fn f32_splat(v: f32) -> f32x4 {
+        f32x4::new([v, v, v, v])
+    }
+    #[inline(always)]
+    fn f32_add(a: f32x4, b: f32x4) -> f32x4 {
+        a + b
+    }
+    #[inline(always)]
+    fn f32_sub(a: f32x4, b: f32x4) -> f32x4 {
+        a - b
+    }
+    #[inline(always)]
+    fn f32_mul(a: f32x4, b: f32x4) -> f32x4 {
+        a * b
+    }
+    #[inline(always)]
+    fn f32_select_nonzero(v: f32x4, then: f32x4, otherwise: f32x4) -> f32x4 {
+        v.simd_eq(f32x4::ZERO).bitselect(otherwise, then)
+    }
+}
+
+/// The low half of each word first, on either byte order.
+#[inline(always)]
+fn words_as_pairs(words: i32x4) -> i16x8 {
+    if cfg!(target_endian = "little") {
+        // SAFETY: both are 16 bytes of plain integers.
+        unsafe { core::mem::transmute::<i32x4, i16x8>(words) }
+    } else {
+        let [a, b, c, d] = words.to_array();
+        let low = |v: i32| v as i16;
+        let high = |v: i32| (v >> 16) as i16;
+        i16x8::new([low(a), high(a), low(b), high(b), low(c), high(c), low(d), high(d)])
+    }
+}

@@ -1,0 +1,98 @@
+//! Which pixels of a run are interior: all of their taps lie inside the source.
+//!
+//! In: a walk and the area of admissible first taps. Out: the exact range of pixels, by bisection
+//! on the walk's own positions: a coordinate that is monotone along the run crosses each bound
+//! once, so the result equals testing every pixel, with no second rounding rule that could
+//! disagree with the first. For a walk that is not monotone it is the next stretch.
+#![forbid(unsafe_code)]
+
+use core::ops::Range;
+
+use crate::fixed::Position;
+use crate::kernel::{Kernel, first_tap, support};
+use crate::walk::Walk;
+
+/// The cells (of rounded coordinates) from which every tap of a kernel lies inside an image:
+/// inclusive bounds, empty if `min > max`.
+#[derive(Clone, Copy, Debug)]
+pub struct Area {
+    min: [i32; 2],
+    max: [i32; 2],
+}
+
+impl Area {
+    /// The area for kernel `K` in an image of this size.
+    #[inline(always)]
+    pub(crate) fn new<K: Kernel>(width: usize, height: usize) -> Self {
+        let first = -first_tap::<K>();
+        let last = |side: usize| side as i32 - support::<K>() as i32 + first;
+        Self { min: [first; 2], max: [last(width), last(height)] }
+    }
+
+    /// The cells from which some tap of kernel `K` lies inside an image of this size.
+    #[inline(always)]
+    pub(crate) fn touching<K: Kernel>(width: usize, height: usize) -> Self {
+        let first = first_tap::<K>();
+        let last = support::<K>() as i32 - 1 + first;
+        Self { min: [-last; 2], max: [width as i32 - 1 - first, height as i32 - 1 - first] }
+    }
+
+    #[inline(always)]
+    pub(crate) fn contains(&self, [x, y]: [Position; 2]) -> bool {
+        // One comparison per axis: below the minimum wraps to a large number.
+        let within = |v: i32, axis: usize| {
+            let (min, max) = (self.min[axis], self.max[axis]);
+            max >= min && (v.wrapping_sub(min) as u32) <= (max - min) as u32
+        };
+        within(x.cell, 0) && within(y.cell, 1)
+    }
+}
+
+/// The first range at or after `from`, within `from..len`, whose pixels are all interior; empty at
+/// `len` if there is none.
+#[inline]
+pub(crate) fn interior<W: Walk>(walk: &W, from: usize, len: usize, bits: u32, area: &Area) -> Range<usize> {
+    let none = len..len;
+    if from >= len {
+        return none;
+    }
+    if !walk.monotone(len) {
+        let holds = |k: usize| area.contains(walk.at(k).position(bits));
+        let Some(start) = (from..len).find(|&k| holds(k)) else { return none };
+        let end = (start..len).find(|&k| !holds(k)).unwrap_or(len);
+        return start..end;
+    }
+    let mut range = from..len;
+    for axis in 0..2 {
+        let cell = |k: usize| walk.at(k).position(bits).get(axis).map_or(0, |p| p.cell);
+        let (min, max) = (area.min[axis], area.max[axis]);
+        let (first, last) = (cell(range.start), cell(range.end - 1));
+        if first.min(last) >= min && first.max(last) <= max {
+            continue;
+        }
+        range = if first <= last {
+            bisect(&range, |k| cell(k) < min)..bisect(&range, |k| cell(k) <= max)
+        } else {
+            bisect(&range, |k| cell(k) > max)..bisect(&range, |k| cell(k) >= min)
+        };
+        if range.is_empty() {
+            return none;
+        }
+    }
+    range
+}
+
+/// The first index of the range for which `before` no longer holds.
+#[inline]
+fn bisect(range: &Range<usize>, before: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (range.start, range.end);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if before(middle) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low
+}

@@ -1,0 +1,56 @@
+//! Any linear map and a shift.
+#![forbid(unsafe_code)]
+
+use super::{Matrix, Term, Transform, affine_warp, check_affine, normalised};
+use crate::Error;
+
+/// `x' = m00 x + m01 y + m02, y' = m10 x + m11 y + m12`. Parameters: the six coefficients, row by
+/// row.
+///
+/// ```
+/// use nonius::{Affine, Transform};
+/// let t = Affine::from_parameters([0.0, -1.0, 10.0, 1.0, 0.0, 0.0])?;
+/// assert_eq!(t.apply(2.0, 3.0), (7.0, 2.0));
+/// assert_eq!(t.compose(&t.invert()?)?, Affine::IDENTITY);
+/// # Ok::<(), nonius::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Affine {
+    parameters: [f64; 6],
+}
+
+affine_warp!(Affine);
+
+impl Transform for Affine {
+    type Parameters = [f64; 6];
+    const IDENTITY: Self = Self { parameters: [1.0, 0.0, 0.0, 0.0, 1.0, 0.0] };
+    const DEGREE: usize = 1;
+    const GENERATORS: &'static [[Term; 2]] = &[
+        [Some((1.0, 1, 0)), None],
+        [Some((1.0, 0, 1)), None],
+        [Some((1.0, 0, 0)), None],
+        [None, Some((1.0, 1, 0))],
+        [None, Some((1.0, 0, 1))],
+        [None, Some((1.0, 0, 0))],
+    ];
+
+    fn from_parameters(parameters: [f64; 6]) -> Result<Self, Error> {
+        let t = Self { parameters };
+        check_affine(&t.matrix())?;
+        Ok(t)
+    }
+    fn parameters(&self) -> [f64; 6] {
+        self.parameters
+    }
+    fn from_matrix(matrix: Matrix) -> Result<Self, Error> {
+        let m = normalised(matrix)?;
+        Self::from_parameters([m[0], m[1], m[2], m[3], m[4], m[5]])
+    }
+    fn matrix(&self) -> Matrix {
+        let [a, b, c, d, e, f] = self.parameters;
+        [a, b, c, d, e, f, 0.0, 0.0, 1.0]
+    }
+    fn jacobian(&self, x: f64, y: f64) -> [[f64; 6]; 2] {
+        [[x, y, 1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, x, y, 1.0]]
+    }
+}

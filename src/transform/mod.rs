@@ -1,0 +1,231 @@
+//! Transforms: from destination (fixed) to source (moving) pixels.
+//!
+//! In: parameters or a 3x3 matrix, in `f64` (which every target computes with the same bits, with
+//! or without an FPU). Out: coordinates of single points, Jacobians, composed and inverted
+//! transforms, and the fixed-point plan by which the drivers walk along rows. The five models are
+//! groups; each type upholds that it is finite, invertible and within the range of the fixed-point
+//! coordinates.
+//!
+//! | type | parameters | identity | degree |
+//! |---|---|---|---|
+//! | [`Translation`] | tx, ty | 0, 0 | 0 |
+//! | [`Euclidean`] | angle, tx, ty | 0, 0, 0 | 1 |
+//! | [`Similarity`] | a, b, tx, ty of `[a -b tx; b a ty]` | 1, 0, 0, 0 | 1 |
+//! | [`Affine`] | m00, m01, m02, m10, m11, m12 | 1, 0, 0, 0, 1, 0 | 1 |
+//! | [`Homography`] | m00, m01, m02, m10, m11, m12, m20, m21 (m22 = 1) | 1, 0, 0, 0, 1, 0, 0, 0 | 2 |
+//!
+//! Units: pixels, with pixel centres at integers, x to the right and y down; angles in radians,
+//! positive from x to y (clockwise on the screen). [`Grid`] converts from and to other conventions.
+#![forbid(unsafe_code)]
+
+mod affine;
+mod euclidean;
+mod grid;
+mod homography;
+mod map;
+mod similarity;
+mod translation;
+
+pub use affine::Affine;
+pub use euclidean::Euclidean;
+pub use grid::Grid;
+pub use homography::Homography;
+pub use map::{Map, MapWalk};
+pub use similarity::Similarity;
+pub use translation::Translation;
+
+use crate::Error;
+use crate::kernel::Array;
+use crate::walk::Warp;
+
+/// The largest absolute value of a linear coefficient of an affine transform.
+pub const MAX_LINEAR: f64 = 16_384.0;
+/// The largest absolute value of the constant column of an affine transform, in pixels.
+pub const MAX_SHIFT: f64 = 536_870_912.0;
+
+/// A 3x3 matrix, row by row.
+pub type Matrix = [f64; 9];
+
+/// The identity matrix.
+pub const IDENTITY: Matrix = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0];
+
+/// A monomial `sign x^px y^py` in one of the two components of a generator.
+pub type Term = Option<(f64, u8, u8)>;
+
+/// A group of plane transforms that can be composed, inverted and estimated.
+pub trait Transform: Warp + PartialEq + core::fmt::Debug + 'static {
+    /// The parameters: `[f64; N]`.
+    type Parameters: Array<f64> + core::fmt::Debug + PartialEq;
+
+    /// The parameters of the identity.
+    const IDENTITY: Self;
+
+    /// The highest degree of a generator as a polynomial in x and y: 0, 1 or 2.
+    const DEGREE: usize;
+
+    /// The derivative of (x', y') with respect to each parameter, at the identity.
+    const GENERATORS: &'static [[Term; 2]];
+
+    /// The transform of these parameters.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`], [`Error::OutOfRange`], [`Error::Singular`].
+    fn from_parameters(parameters: Self::Parameters) -> Result<Self, Error>;
+
+    /// The parameters.
+    fn parameters(&self) -> Self::Parameters;
+
+    /// The transform nearest to a 3x3 matrix, row by row, of any scale. What the model does not
+    /// have is left out: pass a matrix of its kind.
+    ///
+    /// # Errors
+    /// As [`Self::from_parameters`].
+    fn from_matrix(matrix: Matrix) -> Result<Self, Error>;
+
+    /// The 3x3 matrix, row by row, with 1 as its last entry.
+    fn matrix(&self) -> Matrix;
+
+    /// d(x', y') / d(parameters) at the point (x, y): one row for x', one for y'.
+    fn jacobian(&self, x: f64, y: f64) -> [Self::Parameters; 2];
+
+    /// The image of a point. Not finite where a homography sends it to infinity.
+    fn apply(&self, x: f64, y: f64) -> (f64, f64) {
+        project(&self.matrix(), x, y)
+    }
+
+    /// First `inner`, then this: `x -> self(inner(x))`.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`], [`Error::Singular`], [`Error::NotFinite`] where the product leaves the range.
+    fn compose(&self, inner: &Self) -> Result<Self, Error> {
+        Self::from_matrix(multiply(&self.matrix(), &inner.matrix()))
+    }
+
+    /// The inverse transform.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] or [`Error::Singular`] where the inverse leaves the range.
+    fn invert(&self) -> Result<Self, Error> {
+        Self::from_matrix(inverse(&self.matrix())?)
+    }
+
+    /// The transform whose parameters are `increment` away from the identity's.
+    ///
+    /// # Errors
+    /// As [`Self::from_parameters`].
+    fn near_identity(increment: Self::Parameters) -> Result<Self, Error> {
+        let start = Self::IDENTITY.parameters();
+        let sum = |i: usize| at(start.as_ref(), i) + at(increment.as_ref(), i);
+        Self::from_parameters(Self::Parameters::from_fn(sum))
+    }
+
+    /// The inverse compositional update: this transform after the inverse of
+    /// [`near_identity`](Self::near_identity)`(increment)` (Baker and Matthews 2004, eq. 31).
+    ///
+    /// # Errors
+    /// As [`Self::from_parameters`].
+    fn update(&self, increment: Self::Parameters) -> Result<Self, Error> {
+        self.compose(&Self::near_identity(increment)?.invert()?)
+    }
+}
+
+#[inline(always)]
+pub(crate) fn at(values: &[f64], i: usize) -> f64 {
+    values.get(i).copied().unwrap_or(0.0)
+}
+
+/// The image of a point under a matrix.
+pub(crate) fn project(m: &Matrix, x: f64, y: f64) -> (f64, f64) {
+    let form = |a: f64, b: f64, c: f64| a * x + b * y + c;
+    let d = form(m[6], m[7], m[8]);
+    (form(m[0], m[1], m[2]) / d, form(m[3], m[4], m[5]) / d)
+}
+
+/// The matrix product `a b`.
+pub(crate) fn multiply(a: &Matrix, b: &Matrix) -> Matrix {
+    core::array::from_fn(|i| {
+        let (row, column) = (i / 3 * 3, i % 3);
+        at(a, row) * at(b, column) + at(a, row + 1) * at(b, column + 3) + at(a, row + 2) * at(b, column + 6)
+    })
+}
+
+/// The determinant.
+pub(crate) fn determinant(m: &Matrix) -> f64 {
+    m[0] * (m[4] * m[8] - m[5] * m[7]) - m[1] * (m[3] * m[8] - m[5] * m[6])
+        + m[2] * (m[3] * m[7] - m[4] * m[6])
+}
+
+/// The inverse matrix.
+pub(crate) fn inverse(m: &Matrix) -> Result<Matrix, Error> {
+    let d = determinant(m);
+    if d == 0.0 || !d.is_finite() {
+        return Err(Error::Singular);
+    }
+    let adjugate = [
+        m[4] * m[8] - m[5] * m[7],
+        m[2] * m[7] - m[1] * m[8],
+        m[1] * m[5] - m[2] * m[4],
+        m[5] * m[6] - m[3] * m[8],
+        m[0] * m[8] - m[2] * m[6],
+        m[2] * m[3] - m[0] * m[5],
+        m[3] * m[7] - m[4] * m[6],
+        m[1] * m[6] - m[0] * m[7],
+        m[0] * m[4] - m[1] * m[3],
+    ];
+    Ok(adjugate.map(|v| v / d))
+}
+
+/// A matrix scaled so that its last entry is one.
+pub(crate) fn normalised(m: Matrix) -> Result<Matrix, Error> {
+    if !m.iter().all(|v| v.is_finite()) {
+        return Err(Error::NotFinite);
+    }
+    let last = m[8];
+    if last == 0.0 {
+        return Err(Error::OutOfRange);
+    }
+    let n = m.map(|v| v / last);
+    if !n.iter().all(|v| v.is_finite()) {
+        return Err(Error::OutOfRange);
+    }
+    Ok(n)
+}
+
+/// Checks what every affine transform upholds.
+pub(crate) fn check_affine(m: &Matrix) -> Result<(), Error> {
+    if !m.iter().all(|v| v.is_finite()) {
+        return Err(Error::NotFinite);
+    }
+    let within = |v: f64, limit: f64| libm::fabs(v) <= limit;
+    let linear = [m[0], m[1], m[3], m[4]];
+    if !(linear.iter().all(|&v| within(v, MAX_LINEAR)) && within(m[2], MAX_SHIFT) && within(m[5], MAX_SHIFT))
+    {
+        return Err(Error::OutOfRange);
+    }
+    // Relative to the square of the largest coefficient, so that a small scale is not taken for a
+    // degenerate one; but a scale below 2^-20 maps a whole image onto one pixel.
+    let largest = linear.iter().fold(0.0_f64, |max, v| max.max(libm::fabs(*v)));
+    let d = libm::fabs(m[0] * m[4] - m[1] * m[3]);
+    if largest < 9.5e-7 || d < 1e-9 * largest * largest {
+        return Err(Error::Singular);
+    }
+    Ok(())
+}
+
+/// What the affine models share: their way into the drivers.
+macro_rules! affine_warp {
+    ($t:ty) => {
+        impl $crate::walk::sealed::Sealed for $t {}
+        impl $crate::walk::Warp for $t {
+            type Walk = $crate::walk::AffineWalk;
+            type Plan = $crate::walk::AffinePlan;
+            fn plan(&self) -> Self::Plan {
+                $crate::walk::AffinePlan::new(&$crate::Transform::matrix(self))
+            }
+            fn covers(&self, _: usize, _: usize) -> bool {
+                true
+            }
+        }
+    };
+}
+pub(crate) use affine_warp;
