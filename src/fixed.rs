@@ -242,8 +242,8 @@ mod tests {
         for v in -64..64 {
             let exact = (f64::from(v) / 8.0 + 0.5).floor() as i32;
             assert_eq!(round_shift(v, 3), exact);
-            assert_eq!(round_shift_i64(v.into(), 3), exact.into());
-            assert_eq!(round_shift_i128(v.into(), 3), exact.into());
+            assert_eq!(round_shift_i64(v.into(), 3), i64::from(exact));
+            assert_eq!(round_shift_i128(v.into(), 3), i128::from(exact));
         }
     }
 
