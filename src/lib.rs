@@ -8,8 +8,12 @@ extern crate std;
 mod boundary;
 mod error;
 pub mod fixed;
+mod gradient;
 mod image;
 mod kernel;
+#[cfg(any(test, feature = "_reference"))]
+#[doc(hidden)]
+pub mod reference;
 mod sample;
 #[allow(unsafe_code)]
 mod simd;

@@ -91,13 +91,14 @@ impl<K: Kernel, P: Pixel> Sampler<K, P> {
         at: [Position; 2],
         out: &mut [O],
     ) -> bool {
-        let taps = Footprint::<K, P>::new(self, image, at);
+        let taps = self.footprint(image.width(), image.height(), at);
         if taps.left {
             return false;
         }
         for (c, out) in out.iter_mut().enumerate() {
             let rows = K::Taps::from_fn(|j| {
-                P::Channel::horizontal(&K::Taps::from_fn(|i| taps.tap(i, j, c)), &taps.weights[0])
+                let row = K::Taps::from_fn(|i| self.tap(image, &taps.index, i, j, c));
+                P::Channel::horizontal(&row, &taps.weights[0])
             });
             *out = P::Channel::finish(P::Channel::vertical(&rows, &taps.weights[1]));
         }
@@ -113,88 +114,99 @@ impl<K: Kernel, P: Pixel> Sampler<K, P> {
         dx: &mut [<P::Channel as Channel>::Derivative],
         dy: &mut [<P::Channel as Channel>::Derivative],
     ) {
-        let mut taps = Footprint::<K, P>::new(self, image, at);
+        let taps = self.footprint(image.width(), image.height(), at);
         if taps.left {
+            dx.fill(Default::default());
+            dy.fill(Default::default());
             return;
         }
         // Horizontal slopes need the columns of weight zero too, and vertical ones the rows.
         let [x, y] = taps.index;
         let [sx, sy] = at.map(|p| self.kernel.slopes(P::Channel::fraction(p.fraction)));
-        taps.index = [taps.extended[0], y];
+        let index = [self.indices(at[0].cell, image.width() as i32, None), y];
         for (c, dx) in dx.iter_mut().enumerate() {
             let rows = K::Taps::from_fn(|j| {
-                P::Channel::horizontal_slope(&K::Taps::from_fn(|i| taps.tap(i, j, c)), &sx)
+                P::Channel::horizontal_slope(&K::Taps::from_fn(|i| self.tap(image, &index, i, j, c)), &sx)
             });
             *dx = P::Channel::finish_derivative(P::Channel::vertical(&rows, &taps.weights[1]));
         }
-        taps.index = [x, taps.extended[1]];
+        let index = [x, self.indices(at[1].cell, image.height() as i32, None)];
         for (c, dy) in dy.iter_mut().enumerate() {
             let rows = K::Taps::from_fn(|j| {
-                P::Channel::horizontal(&K::Taps::from_fn(|i| taps.tap(i, j, c)), &taps.weights[0])
+                P::Channel::horizontal(
+                    &K::Taps::from_fn(|i| self.tap(image, &index, i, j, c)),
+                    &taps.weights[0],
+                )
             });
             *dy = P::Channel::finish_derivative(P::Channel::vertical_slope(&rows, &sy));
         }
     }
-}
 
-/// A column or row of the image, or that there is none (the constant is meant).
-type Index = Option<usize>;
-
-/// The taps of a position: where they are in the image, and their weights; x before y.
-pub(crate) struct Footprint<'a, K: Kernel, P: Pixel> {
-    image: Image<'a, P>,
-    constant: P,
-    /// Taps whose weight is zero are clamped into the image: they are never outside.
-    pub(crate) index: [K::Taps<Index>; 2],
-    /// The same by the boundary alone.
-    extended: [K::Taps<Index>; 2],
-    pub(crate) weights: [K::Taps<<P::Channel as Channel>::Weight>; 2],
-    /// Whether the boundary is transparent and a tap that matters is outside.
-    pub(crate) left: bool,
-}
-
-impl<'a, K: Kernel, P: Pixel> Footprint<'a, K, P> {
+    /// Where the taps of a position are in an image of this size, and their weights.
     #[inline]
-    pub(crate) fn new(sampler: &Sampler<K, P>, image: Image<'a, P>, at: [Position; 2]) -> Self {
-        let sides = [image.width() as i32, image.height() as i32];
-        let weights = at.map(|p| sampler.kernel.weights(P::Channel::fraction(p.fraction)));
-        let transparent = matches!(sampler.boundary, Boundary::Transparent);
-        let along = |axis: usize, weighted: bool| {
-            let (Some(p), Some(&side), Some(weights)) = (at.get(axis), sides.get(axis), weights.get(axis))
-            else {
-                return K::Taps::from_fn(|_| None);
+    pub(crate) fn footprint(&self, width: usize, height: usize, at: [Position; 2]) -> Footprint<K, P> {
+        let weights = at.map(|p| self.kernel.weights(P::Channel::fraction(p.fraction)));
+        let index = [
+            self.indices(at[0].cell, width as i32, Some(&weights[0])),
+            self.indices(at[1].cell, height as i32, Some(&weights[1])),
+        ];
+        let left = matches!(self.boundary, Boundary::Transparent)
+            && index.iter().any(|axis| axis.as_ref().iter().any(Option::is_none));
+        Footprint { index, weights, left }
+    }
+
+    /// The taps of a cell along one axis. With their weights given, those of weight zero are
+    /// clamped into the image; without, those of a transparent boundary are.
+    #[inline]
+    fn indices(
+        &self,
+        cell: i32,
+        side: i32,
+        weights: Option<&K::Taps<<P::Channel as Channel>::Weight>>,
+    ) -> K::Taps<Index> {
+        K::Taps::from_fn(|i| {
+            let tap = cell.wrapping_add(first_tap::<K>()).wrapping_add(i as i32);
+            let clamp = match weights {
+                Some(weights) => weights.as_ref().get(i).is_none_or(|w| *w == Weight::zero()),
+                None => matches!(self.boundary, Boundary::Transparent),
             };
-            let weights = weights.as_ref();
-            K::Taps::from_fn(|i| {
-                let tap = p.cell.wrapping_add(first_tap::<K>()).wrapping_add(i as i32);
-                let ignored = weighted && weights.get(i).is_none_or(|w| *w == Weight::zero());
-                let clamp = ignored || (transparent && !weighted);
-                let index = if clamp {
-                    Some(tap.clamp(0, side.max(1) - 1))
-                } else {
-                    sampler.boundary.index(tap, side)
-                };
-                index.map(|i| i as usize)
-            })
-        };
-        let index = [along(0, true), along(1, true)];
-        let left = transparent && index.iter().any(|axis| axis.as_ref().iter().any(Option::is_none));
-        let constant = match sampler.boundary {
-            Boundary::Constant(v) => v,
-            _ => P::zero(),
-        };
-        Self { image, constant, index, extended: [along(0, false), along(1, false)], weights, left }
+            let index = if clamp { Boundary::Replicate } else { self.boundary }.index(tap, side);
+            index.map(|i| i as usize)
+        })
     }
 
     /// Channel `c` of tap (i, j).
     #[inline]
-    fn tap(&self, i: usize, j: usize, c: usize) -> P::Channel {
-        let index = |axis: &K::Taps<Index>, i: usize| axis.as_ref().get(i).copied().flatten();
-        let [x, y] = &self.index;
-        let pixel = match (index(x, i), index(y, j)) {
-            (Some(x), Some(y)) => self.image.get(x, y).unwrap_or(self.constant),
-            _ => self.constant,
+    fn tap(
+        &self,
+        image: Image<'_, P>,
+        index: &[K::Taps<Index>; 2],
+        i: usize,
+        j: usize,
+        c: usize,
+    ) -> P::Channel {
+        let along = |axis: &K::Taps<Index>, i: usize| axis.as_ref().get(i).copied().flatten();
+        let inside = match (along(&index[0], i), along(&index[1], j)) {
+            (Some(x), Some(y)) => image.get(x, y),
+            _ => None,
+        };
+        let pixel = match (inside, self.boundary) {
+            (Some(pixel), _) | (None, Boundary::Constant(pixel)) => pixel,
+            _ => P::zero(),
         };
         P::flatten(core::slice::from_ref(&pixel)).get(c).copied().unwrap_or_default()
     }
+}
+
+/// A column or row of the image, or that there is none.
+type Index = Option<usize>;
+
+/// The taps of a position; x before y.
+pub(crate) struct Footprint<K: Kernel, P: Pixel> {
+    /// Where they are. Taps whose weight is zero are never outside.
+    pub(crate) index: [K::Taps<Index>; 2],
+    /// Their weights.
+    pub(crate) weights: [K::Taps<<P::Channel as Channel>::Weight>; 2],
+    /// Whether the boundary is transparent and a tap that matters is outside.
+    pub(crate) left: bool,
 }

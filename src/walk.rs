@@ -21,7 +21,7 @@
 //! end, far outside.
 #![forbid(unsafe_code)]
 
-use crate::fixed::{Coord, Position, floor_div};
+use crate::fixed::{Coord, Position, floor_div, round_shift_i64};
 use crate::span::Area;
 
 /// Pixels between two anchors of a homography.
@@ -55,6 +55,35 @@ pub trait Plan: Copy {
     /// The walk that begins at destination pixel (`x`, `y`), and how many of the next `len` pixels
     /// it serves, at least one.
     fn run(&self, x: usize, y: usize, len: usize) -> (Self::Walk, usize);
+    /// The runs of the first `width` pixels of row `y`.
+    #[inline(always)]
+    fn row(&self, y: usize, width: usize) -> Runs<'_, Self> {
+        Runs { plan: self, x: 0, y, width }
+    }
+}
+
+/// The runs of a row: where each begins, its walk, and its length.
+#[derive(Clone, Copy, Debug)]
+pub struct Runs<'a, N> {
+    plan: &'a N,
+    x: usize,
+    y: usize,
+    width: usize,
+}
+
+impl<N: Plan> Iterator for Runs<'_, N> {
+    type Item = (usize, N::Walk, usize);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        let (x, rest) = (self.x, self.width.checked_sub(self.x)?);
+        if rest == 0 {
+            return None;
+        }
+        let (walk, len) = self.plan.run(x, self.y, rest);
+        self.x = x + len.max(1);
+        Some((x, walk, len))
+    }
 }
 
 /// A sequence of source positions.
@@ -65,6 +94,12 @@ pub trait Walk: Clone {
     fn step(&mut self);
     /// This walk `n` pixels on.
     fn at(&self, n: usize) -> Self;
+    /// What one destination pixel's share in a parameter gradient is divided by, as a factor in
+    /// Q32: the reciprocal of a homography's denominator, and one for everything else.
+    #[inline(always)]
+    fn reciprocal(&self) -> i64 {
+        1 << 32
+    }
     /// Whether both coordinates are monotone over the next `len` pixels.
     fn monotone(&self, len: usize) -> bool;
 
@@ -159,6 +194,8 @@ pub struct ProjectiveWalk {
     /// The denominator, below 2^31.
     denominator: i64,
     denominator_step: i64,
+    /// The denominator is this power of two times the real one.
+    exponent: i32,
     /// Whole pixels.
     anchor: [i32; 2],
 }
@@ -206,6 +243,19 @@ impl Walk for ProjectiveWalk {
             ..*self
         }
     }
+    #[inline]
+    fn reciprocal(&self) -> i64 {
+        // 2^62 / d, rounded down, then to Q32: rounded half up or, near the pole, saturated.
+        let d = self.denominator;
+        let r = (1_i64 << 62).checked_div(d.saturating_abs()).unwrap_or(i64::MAX);
+        let shift = 30 - self.exponent;
+        let q = match shift {
+            1..=62 => round_shift_i64(r, shift as u32),
+            63.. => 0,
+            _ => r.checked_mul(1_i64.checked_shl((-shift) as u32).unwrap_or(0).max(1)).unwrap_or(i64::MAX),
+        };
+        q.min(1 << 46) * d.signum()
+    }
     #[inline(always)]
     fn monotone(&self, len: usize) -> bool {
         let (a, b) = (self.denominator, self.at(len.saturating_sub(1)).denominator);
@@ -217,7 +267,8 @@ impl Walk for ProjectiveWalk {
 #[derive(Clone, Copy, Debug)]
 pub struct ProjectivePlan {
     rows: [[i64; 3]; 3],
-    pub(crate) scale: i32,
+    /// The power of two.
+    scale: i32,
 }
 
 impl ProjectivePlan {
@@ -250,10 +301,9 @@ impl ProjectivePlan {
             .map(|[a, b, c]| a.wrapping_mul(x as i64).wrapping_add(b.wrapping_mul(y as i64)).wrapping_add(c))
     }
 
-    /// The run that begins at (`x`, `y`), its length, and the power of two by which its
-    /// denominator is larger than the real one.
+    /// The run that begins at (`x`, `y`), and its length.
     #[inline]
-    pub(crate) fn anchored(&self, x: usize, y: usize, len: usize) -> (ProjectiveWalk, usize, i32) {
+    fn anchored(&self, x: usize, y: usize, len: usize) -> (ProjectiveWalk, usize) {
         // Runs are aligned, so that a part of a row has the bits of the whole row.
         let begin = x - x % RUN;
         let [u0, v0, d0] = self.forms(begin, y);
@@ -280,9 +330,10 @@ impl ProjectivePlan {
             step: steps.map(scaled),
             denominator: scaled(d0),
             denominator_step: scaled(rd[0]),
+            exponent: self.scale - shift,
             anchor: [au as i32, av as i32],
         };
-        (walk.at(x - begin), (begin + RUN - x).min(len), self.scale - shift)
+        (walk.at(x - begin), (begin + RUN - x).min(len))
     }
 }
 
@@ -290,7 +341,6 @@ impl Plan for ProjectivePlan {
     type Walk = ProjectiveWalk;
     #[inline]
     fn run(&self, x: usize, y: usize, len: usize) -> (ProjectiveWalk, usize) {
-        let (walk, n, _) = self.anchored(x, y, len);
-        (walk, n)
+        self.anchored(x, y, len)
     }
 }

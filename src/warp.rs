@@ -123,14 +123,10 @@ impl<K: Kernel, P: Pixel, N: Plan> Operation for Rows<'_, '_, K, P, N> {
     fn run<L: Lanes>(self) {
         let width = self.destination.width();
         for (y, row) in self.destination.rows_mut().enumerate() {
-            let mut x = 0;
-            while x < width {
-                let (walk, len) = self.plan.run(x, y, width - x);
-                let end = x + len.max(1);
-                if let Some(out) = row.get_mut(x..end) {
+            for (x, walk, len) in self.plan.row(y, width) {
+                if let Some(out) = row.get_mut(x..x + len) {
                     self.sampler.fill_run::<L, _>(self.source, &walk, out);
                 }
-                x = end;
             }
         }
     }

@@ -30,6 +30,7 @@ pub use bilinear::Bilinear;
 pub use nearest::Nearest;
 
 use crate::fixed::{Q6, Q14, Q24, Weight, round_shift, round_shift_i64};
+use crate::gradient::Product;
 use crate::simd::{Block, Lanes};
 
 /// An array of a fixed length: the taps of a kernel along one axis. Implemented by `[T; N]`;
@@ -150,6 +151,8 @@ pub trait Channel:
     type Adjoint: Copy + PartialEq + core::fmt::Debug + Default + 'static;
     /// A cotangent.
     type Cotangent: Copy + PartialEq + core::fmt::Debug + Default + 'static;
+    /// A derivative times a cotangent.
+    type Product: Product;
     /// Bits of the fraction of a position.
     const FRACTION_BITS: u32;
 
@@ -169,8 +172,8 @@ pub trait Channel:
     fn finish_derivative(sum: Self::Sum) -> Self::Derivative;
     /// Adds `cotangent` times the product of the weights to an accumulator.
     fn scatter(to: &mut Self::Adjoint, cotangent: Self::Cotangent, wx: Self::Weight, wy: Self::Weight);
-    /// Derivative times cotangent, exactly: what parameter gradients sum up.
-    fn chain(derivative: Self::Derivative, cotangent: Self::Cotangent) -> i64;
+    /// Derivative times cotangent: what parameter gradients sum up. Exact for integers.
+    fn chain(derivative: Self::Derivative, cotangent: Self::Cotangent) -> Self::Product;
 
     /// A whole block of lanes at once, all of whose taps are inside.
     #[doc(hidden)]
@@ -201,6 +204,7 @@ impl Channel for u8 {
     type Derivative = i32;
     type Adjoint = i64;
     type Cotangent = i32;
+    type Product = i64;
     const FRACTION_BITS: u32 = 14;
 
     #[inline(always)]
@@ -269,6 +273,7 @@ macro_rules! sixteen_bit {
             type Derivative = i32;
             type Adjoint = i64;
             type Cotangent = i32;
+            type Product = i64;
             const FRACTION_BITS: u32 = 24;
 
             #[inline(always)]
@@ -364,6 +369,7 @@ impl Channel for f32 {
     type Derivative = f32;
     type Adjoint = f32;
     type Cotangent = f32;
+    type Product = f64;
     const FRACTION_BITS: u32 = 24;
 
     #[inline(always)]
@@ -400,8 +406,8 @@ impl Channel for f32 {
         *to += cotangent * (wx * wy);
     }
     #[inline(always)]
-    fn chain(_: f32, _: f32) -> i64 {
-        0
+    fn chain(derivative: f32, cotangent: f32) -> f64 {
+        f64::from(derivative) * f64::from(cotangent)
     }
     #[inline(always)]
     fn block<L: Lanes, K: Kernel, O: Output<Self>>(block: &Block<'_, L, Self>, kernel: &K, out: &mut [O]) {

@@ -25,7 +25,7 @@ mod wide;
 
 use core::ops::{Add, Mul, Sub};
 
-use crate::fixed::Weight;
+use crate::fixed::{Position, Weight};
 use crate::image::{Image, Pixel};
 use crate::kernel::{Array, Channel, Kernel, Output, first_tap, fraction_bits, support};
 use crate::span::Area;
@@ -252,6 +252,20 @@ impl<L: Lanes, C: Channel> Block<'_, L, C> {
     }
 }
 
+impl<C: Channel> Block<'_, One, C> {
+    /// The partials of the only lane.
+    #[inline(always)]
+    fn partials<K: Kernel>(&self, kernel: &K) -> [C::Derivative; 2] {
+        let ([base], [fx], [fy]) = (self.base, self.fx.map(C::fraction), self.fy.map(C::fraction));
+        let (wx, wy) = (kernel.weights(fx), kernel.weights(fy));
+        let (sx, sy) = (kernel.slopes(fx), kernel.slopes(fy));
+        let row = |j: usize| K::Taps::from_fn(|i| self.tap(base, i, j));
+        let sloped = K::Taps::from_fn(|j| C::horizontal_slope(&row(j), &sx));
+        let rows = K::Taps::from_fn(|j| C::horizontal(&row(j), &wx));
+        [C::vertical(&sloped, &wy), C::vertical_slope(&rows, &sy)].map(C::finish_derivative)
+    }
+}
+
 impl<L: Lanes> Block<'_, L, u8> {
     /// All lanes, two taps at a time.
     #[inline(always)]
@@ -405,4 +419,37 @@ fn fill<L: Lanes, P: Pixel, K: Kernel, W: Walk, O: Output<P::Channel>>(
             *base += 1;
         }
     }
+}
+
+/// Writes the partials at a position, channel by channel. Returns false, having done nothing,
+/// unless every tap is inside the source.
+#[inline(always)]
+pub(crate) fn partials<P: Pixel, K: Kernel>(
+    kernel: &K,
+    source: Image<'_, P>,
+    at: [Position; 2],
+    dx: &mut [<P::Channel as Channel>::Derivative],
+    dy: &mut [<P::Channel as Channel>::Derivative],
+) -> bool {
+    // See interior().
+    if !Area::new::<K>(source.width(), source.height()).contains(at) {
+        return false;
+    }
+    let (channels, first) = (P::CHANNELS, first_tap::<K>());
+    let stride = source.stride() * channels;
+    let [x, y] = at;
+    let base = (y.cell + first) as usize * stride + (x.cell + first) as usize * channels;
+    let data = P::flatten(source.elements());
+    for (c, (dx, dy)) in dx.iter_mut().zip(dy).enumerate().take(channels) {
+        let block = Block::<One, P::Channel> {
+            data,
+            stride,
+            step: channels,
+            base: [base + c],
+            fx: [x.fraction],
+            fy: [y.fraction],
+        };
+        [*dx, *dy] = block.partials(kernel);
+    }
+    true
 }

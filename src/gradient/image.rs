@@ -1,0 +1,66 @@
+//! The adjoint of a warp.
+#![forbid(unsafe_code)]
+
+use crate::Error;
+use crate::image::{Image, ImageMut, Pixel};
+use crate::kernel::{Channel, Kernel, fraction_bits};
+use crate::sample::Sampler;
+use crate::walk::{Plan, Walk, Warp};
+
+impl<K: Kernel, P: Pixel> Sampler<K, P> {
+    /// Adds to `gradient` the adjoint of the warp applied to `cotangent`: the derivative of
+    /// `sum cotangent V` with respect to each source pixel, where V is the warped image (exact
+    /// transpose; Jaderberg et al. 2015, eq. 6).
+    ///
+    /// `cotangent` has the destination's size, `gradient` the source's. The operator is the warp
+    /// before its roundings: the value of a pixel is the sum over its taps of `wx wy p`, with
+    /// weights `wx wy` in Q28, exact for 8-bit channels and rounded half up to Q28 for 16-bit ones.
+    /// So `<W x, y> = <x, W' y>` holds to the last bit in integers. Taps under `Constant`, and
+    /// pixels that `Transparent` leaves, add nothing; other boundaries fold their taps back.
+    ///
+    /// **Headroom.** The `i64` accumulators are in Q28 times the unit of `cotangent` and wrap beyond
+    /// 2^63: a source pixel may be tapped with full weight by 2^35 / |cotangent| destination pixels,
+    /// a million for a 15-bit cotangent. `f32` sums are in `f32`, destination pixels and taps in
+    /// row-major order, each term `cotangent * (wx * wy)`.
+    ///
+    /// # Errors
+    /// [`Error::SizeMismatch`] if `warp` is a map whose size is not the cotangent's; nothing is
+    /// written then.
+    pub fn adjoint<W: Warp>(
+        &self,
+        cotangent: Image<'_, P::Cotangent>,
+        warp: &W,
+        gradient: &mut ImageMut<'_, P::Adjoint>,
+    ) -> Result<(), Error> {
+        let width = cotangent.width();
+        if !warp.covers(width, cotangent.height()) {
+            return Err(Error::SizeMismatch);
+        }
+        let plan = warp.plan();
+        let bits = fraction_bits::<K, P::Channel>();
+        for (y, row) in cotangent.rows().enumerate() {
+            for (x, mut walk, len) in plan.row(y, width) {
+                for value in row.iter().skip(x).take(len) {
+                    let taps = self.footprint(gradient.width(), gradient.height(), walk.position(bits));
+                    walk.step();
+                    if taps.left {
+                        continue;
+                    }
+                    let value = P::flatten_cotangents(core::slice::from_ref(value));
+                    let ([columns, rows], [wx, wy]) = (&taps.index, &taps.weights);
+                    for (row, &wy) in rows.as_ref().iter().zip(wy.as_ref()) {
+                        for (column, &wx) in columns.as_ref().iter().zip(wx.as_ref()) {
+                            let (Some(row), Some(column)) = (*row, *column) else { continue };
+                            let Some(pixel) = gradient.get_mut(column, row) else { continue };
+                            let sums = P::flatten_adjoints(core::slice::from_mut(pixel));
+                            for (sum, &value) in sums.iter_mut().zip(value) {
+                                P::Channel::scatter(sum, value, wx, wy);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}

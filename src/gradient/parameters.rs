@@ -1,0 +1,175 @@
+//! The gradient with respect to the parameters of a transform, reduced without storing a grid.
+//!
+//! **Definition.** Let A and B be the cotangent times dV/dx and dV/dy, summed over channels. They
+//! are multiplied by the reciprocal r of the denominator (Q32; one for affine transforms), and
+//! `C = -(A r X + B r Y)` with the source position (X, Y) in Q14, each rounded half up. The gradient
+//! with respect to the entries of the matrix is the sum over all pixels of `A r (x, y, 1)`,
+//! `B r (x, y, 1)` and `C (x, y)`: exact integers in any order. Only the last step, to the
+//! parameters, is in `f64`. For `f32` pixels the same is done in `f64`, summed along each row and
+//! then over rows.
+#![forbid(unsafe_code)]
+
+use crate::fixed::round_shift_i128;
+use crate::image::{Image, Pixel};
+use crate::kernel::{Array, Channel, Kernel, fraction_bits};
+use crate::sample::Sampler;
+use crate::transform::{Transform, at};
+use crate::walk::{Plan, Walk};
+
+/// A derivative times a cotangent, and sums of it: `i64` and `i128` for integers, `f64` for `f32`.
+pub trait Product: Copy + Default {
+    /// A sum over an image.
+    type Sum: Copy + Default;
+    /// Sum of two.
+    fn plus(self, other: Self) -> Self;
+    /// Times a factor in Q32.
+    fn times(self, factor: i64) -> Self;
+    /// `-(a x + b y)` for coordinates in Q14.
+    fn cross(a: Self, x: i64, b: Self, y: i64) -> Self;
+    /// Adds `self` times a whole number.
+    fn add_to(self, sum: &mut Self::Sum, factor: i32);
+    /// Adds one sum to another.
+    fn join(sum: &mut Self::Sum, part: Self::Sum);
+    /// In the unit of cotangent times grey level per pixel.
+    fn real(sum: Self::Sum) -> f64;
+}
+
+impl Product for i64 {
+    type Sum = i128;
+    #[inline(always)]
+    fn plus(self, other: i64) -> i64 {
+        self.wrapping_add(other)
+    }
+    #[inline(always)]
+    fn times(self, factor: i64) -> i64 {
+        if factor == 1 << 32 {
+            return self;
+        }
+        round_shift_i128(i128::from(self) * i128::from(factor), 32) as i64
+    }
+    #[inline(always)]
+    fn cross(a: i64, x: i64, b: i64, y: i64) -> i64 {
+        let sum = (i128::from(a) * i128::from(x)).wrapping_add(i128::from(b) * i128::from(y));
+        round_shift_i128(sum.wrapping_neg(), 14) as i64
+    }
+    #[inline(always)]
+    fn add_to(self, sum: &mut i128, factor: i32) {
+        *sum = sum.wrapping_add(i128::from(self) * i128::from(factor));
+    }
+    #[inline(always)]
+    fn join(sum: &mut i128, part: i128) {
+        *sum = sum.wrapping_add(part);
+    }
+    #[inline(always)]
+    fn real(sum: i128) -> f64 {
+        sum as f64 / 16_384.0
+    }
+}
+
+impl Product for f64 {
+    type Sum = f64;
+    #[inline(always)]
+    fn plus(self, other: f64) -> f64 {
+        self + other
+    }
+    #[inline(always)]
+    fn times(self, factor: i64) -> f64 {
+        self * (factor as f64 / 4_294_967_296.0)
+    }
+    #[inline(always)]
+    fn cross(a: f64, x: i64, b: f64, y: i64) -> f64 {
+        -(a * (x as f64 / 16_384.0) + b * (y as f64 / 16_384.0))
+    }
+    #[inline(always)]
+    fn add_to(self, sum: &mut f64, factor: i32) {
+        *sum += self * f64::from(factor);
+    }
+    #[inline(always)]
+    fn join(sum: &mut f64, part: f64) {
+        *sum += part;
+    }
+    #[inline(always)]
+    fn real(sum: f64) -> f64 {
+        sum
+    }
+}
+
+impl<K: Kernel, P: Pixel> Sampler<K, P> {
+    /// The derivative of `sum cotangent V` with respect to each parameter of `transform`, where V is
+    /// `source` warped by it and `cotangent` has the destination's size: the chain rule through the
+    /// [`partials`](Self::partials) of the kernel and the Jacobian of the transform.
+    ///
+    /// In the unit of the cotangent times grey levels. The sums are exact integers (`f64` for `f32`
+    /// pixels), so the result does not depend on the order of the pixels.
+    ///
+    /// ```
+    /// use nonius::{Bilinear, Boundary, Image, Sampler, Translation};
+    /// let ramp = [0u8, 10, 20, 30];
+    /// let sampler = Sampler::new(Bilinear, Boundary::Replicate);
+    /// let shift = Translation::new(0.5, 0.0)?;
+    /// let gradient = sampler.parameter_gradient(Image::new(&ramp, 4, 1)?, Image::new(&[1; 3], 3, 1)?, &shift);
+    /// assert_eq!(gradient, [30.0, 0.0]);
+    /// # Ok::<(), nonius::Error>(())
+    /// ```
+    pub fn parameter_gradient<T: Transform>(
+        &self,
+        source: Image<'_, P>,
+        cotangent: Image<'_, P::Cotangent>,
+        transform: &T,
+    ) -> T::Parameters {
+        type Of<P> = <<P as Pixel>::Channel as Channel>::Product;
+        let plan = transform.plan();
+        let bits = fraction_bits::<K, P::Channel>();
+        let mut total = [<Of<P> as Product>::Sum::default(); 8];
+        for (y, row) in cotangent.rows().enumerate() {
+            let mut sums = [<Of<P> as Product>::Sum::default(); 8];
+            for (start, mut walk, len) in plan.row(y, cotangent.width()) {
+                for (x, value) in row.iter().enumerate().skip(start).take(len) {
+                    let (mut dx, mut dy) = (P::zero_derivative(), P::zero_derivative());
+                    let dx = P::flatten_derivatives(core::slice::from_mut(&mut dx));
+                    let dy = P::flatten_derivatives(core::slice::from_mut(&mut dy));
+                    self.slopes_anywhere(source, walk.position(bits), dx, dy);
+                    let value = P::flatten_cotangents(core::slice::from_ref(value));
+                    let sum = |d: &[<P::Channel as Channel>::Derivative]| {
+                        let products = d.iter().zip(value).map(|(&d, &v)| P::Channel::chain(d, v));
+                        products.fold(<Of<P>>::default(), Product::plus)
+                    };
+                    let r = walk.reciprocal();
+                    let (a, b) = (sum(dx).times(r), sum(dy).times(r));
+                    let c = if T::DEGREE < 2 {
+                        <Of<P>>::default()
+                    } else {
+                        let [u, v] =
+                            walk.position(14).map(|p| (i64::from(p.cell) << 14) | i64::from(p.fraction));
+                        Product::cross(a, u, b, v)
+                    };
+                    let (x, y) = (x as i32, y as i32);
+                    let terms = [(a, x), (a, y), (a, 1), (b, x), (b, y), (b, 1), (c, x), (c, y)];
+                    for (sum, (term, factor)) in sums.iter_mut().zip(terms) {
+                        term.add_to(sum, factor);
+                    }
+                    walk.step();
+                }
+            }
+            for (total, part) in total.iter_mut().zip(sums) {
+                <Of<P>>::join(total, part);
+            }
+        }
+        let entries = total.map(<Of<P>>::real);
+        if T::DEGREE == 2 {
+            // The parameters of a homography are the entries.
+            return T::Parameters::from_fn(|i| at(&entries, i));
+        }
+        // The Jacobian is linear in x and y.
+        let [[x0, y0], [xx, yx], [xy, yy]] =
+            [transform.jacobian(0.0, 0.0), transform.jacobian(1.0, 0.0), transform.jacobian(0.0, 1.0)];
+        let [ax, ay, a, bx, by, b, ..] = entries;
+        T::Parameters::from_fn(|i| {
+            let along = |origin: &T::Parameters, x: &T::Parameters, y: &T::Parameters, sums: [f64; 3]| {
+                let o = at(origin.as_ref(), i);
+                sums[0] * (at(x.as_ref(), i) - o) + sums[1] * (at(y.as_ref(), i) - o) + sums[2] * o
+            };
+            along(&x0, &xx, &xy, [ax, ay, a]) + along(&y0, &yx, &yy, [bx, by, b])
+        })
+    }
+}

@@ -1,0 +1,552 @@
+//! The straightforward version of every sampling operation: what the fast ones are tested against.
+//!
+//! In and out: as the operations of [`Sampler`](crate::Sampler). Written from the documented
+//! definitions, pixel by pixel, with exact integers and allocation wherever it helps the reader. It
+//! shares nothing with the fast code but the rounding rule, floor(v + 1/2). Not part of the API.
+#![forbid(unsafe_code)]
+
+use std::marker::PhantomData;
+use std::slice::{from_mut, from_ref};
+use std::vec::Vec;
+
+use crate::transform::Matrix;
+use crate::{
+    Affine, Bilinear, Boundary, Channel, Euclidean, Homography, Image, ImageMut, Nearest, Pixel, Similarity,
+    Transform, Translation,
+};
+
+/// Coordinates end at 2^30 px on either side.
+const LIMIT: i64 = 1 << 30;
+
+/// `floor(v / 2^n + 1/2)`.
+fn half_up(v: i128, n: u32) -> i128 {
+    (2 * v + (1 << n)).div_euclid(2 << n)
+}
+
+/// 2^n.
+fn power(n: u32) -> f64 {
+    (1_u128 << n) as f64
+}
+
+/// `floor(v 2^bits + 1/2)`, exactly, within the range of coordinates. NaN is the lower end.
+pub fn position(v: f64, bits: u32) -> i64 {
+    if v.is_nan() {
+        return -LIMIT << bits;
+    }
+    // Scaling by a power of two is exact, and so is the floor.
+    let halves = (v.clamp(-power(31), power(31)) * power(bits + 1)).floor() as i64;
+    ((halves + 1) >> 1).clamp(-LIMIT << bits, LIMIT << bits)
+}
+
+/// A coefficient times 2^bits, rounded to nearest, halves away from zero.
+fn coefficient(v: f64, bits: u32) -> i128 {
+    (v * power(bits)).round() as i128
+}
+
+/// The image of a pixel under a matrix, in `f64`.
+pub fn real_coordinates(m: &Matrix, x: f64, y: f64) -> (f64, f64) {
+    let d = m[6] * x + m[7] * y + m[8];
+    ((m[0] * x + m[1] * y + m[2]) / d, (m[3] * x + m[4] * y + m[5]) / d)
+}
+
+/// A warp as exact coordinates: the definitions of the walks.
+#[derive(Clone, Debug)]
+pub enum Coordinates<'a> {
+    /// Coefficients in Q32.32.
+    Affine([[i128; 3]; 2]),
+    /// Coefficients times a power of two.
+    Homography([[i128; 3]; 3]),
+    /// Planes of x and of y.
+    Map(Image<'a, f32>, Image<'a, f32>),
+}
+
+/// A transform whose coordinates are defined here.
+pub trait Exact: Transform {
+    /// Its coordinates.
+    fn coordinates(&self) -> Coordinates<'static>;
+}
+
+macro_rules! affine_coordinates {
+    ($($t:ty),*) => {$(
+        impl Exact for $t {
+            fn coordinates(&self) -> Coordinates<'static> {
+                let m = self.matrix();
+                Coordinates::Affine([[m[0], m[1], m[2]], [m[3], m[4], m[5]]].map(|r| r.map(|v| coefficient(v, 32))))
+            }
+        }
+    )*};
+}
+affine_coordinates!(Translation, Euclidean, Similarity, Affine);
+
+impl Exact for Homography {
+    fn coordinates(&self) -> Coordinates<'static> {
+        let m = self.matrix();
+        let rows = [[m[0], m[1], m[2]], [m[3], m[4], m[5]], [m[6], m[7], m[8]]];
+        let largest =
+            rows.iter().map(|[a, b, c]| (a.abs() + b.abs()) * 32_768.0 + c.abs()).fold(0.0, f64::max);
+        let scale = (0..=61).rev().find(|&k| largest * power(k) < power(61)).expect("a valid homography");
+        Coordinates::Homography(rows.map(|r| r.map(|v| coefficient(v, scale))))
+    }
+}
+
+impl Coordinates<'_> {
+    /// The source position of destination pixel (x, y), times 2^bits.
+    pub fn at(&self, x: usize, y: usize, bits: u32) -> [i64; 2] {
+        match self {
+            Coordinates::Affine(rows) => {
+                rows.map(|[a, b, c]| half_up(a * x as i128 + b * y as i128 + c, 32 - bits) as i64)
+            }
+            Coordinates::Homography(rows) => projective(rows, x, y, bits),
+            Coordinates::Map(px, py) => {
+                [px, py].map(|p| position(p.get(x, y).expect("a pixel of the map").into(), bits))
+            }
+        }
+    }
+}
+
+fn projective(rows: &[[i128; 3]; 3], x: usize, y: usize, bits: u32) -> [i64; 2] {
+    let forms = |x: usize| rows.map(|[a, b, c]| a * x as i128 + b * y as i128 + c);
+    let begin = x / 64 * 64;
+    let ends = [forms(begin), forms(begin + 63)];
+    // The end that is nearer, the first if both are as near: the anchor is the whole part of its
+    // image, rounded towards zero.
+    let [u, v, d] = if ends[0][2].abs() >= ends[1][2].abs() { ends[0] } else { ends[1] };
+    let anchors = [u, v].map(|n| n.checked_div(d).unwrap_or(0).clamp(-65_536, 65_536));
+    let length = |v: i128| 128 - v.unsigned_abs().leading_zeros() as i32;
+    let relative = |axis: usize, form: [i128; 3]| form[axis] - anchors[axis] * form[2];
+    let largest = (0..2).flat_map(|axis| ends.map(|end| length(relative(axis, end)))).max().unwrap_or(0);
+    let shift = (length(d) - 30).max(largest - 45);
+    let scaled = |v: i128| if shift > 0 { half_up(v, shift as u32) } else { v << -shift };
+    let along = |start: i128, step: i128| scaled(start) + scaled(step) * (x - begin) as i128;
+    let step = rows.map(|r| r[0]);
+    let denominator = along(ends[0][2], step[2]);
+    [0, 1].map(|axis| {
+        if denominator == 0 {
+            return -LIMIT << bits;
+        }
+        let n = along(relative(axis, ends[0]), relative(axis, step)) * denominator.signum();
+        let d = denominator.abs();
+        let quotient = ((n << (bits + 1)) + d).div_euclid(2 * d) + (anchors[axis] << bits);
+        quotient.clamp(i128::from(-LIMIT) << bits, i128::from(LIMIT) << bits) as i64
+    })
+}
+
+/// The pixel that stands for index `i` along a side of `n` pixels, by walking there.
+pub fn extend<P>(boundary: &Boundary<P>, mut i: i64, n: i64) -> Option<i64> {
+    if (0..n).contains(&i) {
+        return Some(i);
+    }
+    let (period, before, after) = match boundary {
+        Boundary::Constant(_) | Boundary::Transparent => return None,
+        Boundary::Replicate => return Some(if i < 0 { 0 } else { n - 1 }),
+        Boundary::Wrap => (n, None, None),
+        // The index about which each end mirrors, doubled.
+        Boundary::Reflect => (2 * n, Some(-1), Some(2 * n - 1)),
+        Boundary::Reflect101 if n == 1 => return Some(0),
+        Boundary::Reflect101 => (2 * n - 2, Some(0), Some(2 * n - 2)),
+    };
+    // Long strides first.
+    for stride in (0..40).rev().map(|k| period << k) {
+        while i >= n + stride {
+            i -= stride;
+        }
+        while i < -stride {
+            i += stride;
+        }
+    }
+    while !(0..n).contains(&i) {
+        i = match if i < 0 { before } else { after } {
+            Some(mirror) => mirror - i,
+            None if i < 0 => i + n,
+            None => i - n,
+        };
+    }
+    Some(i)
+}
+
+/// A kernel by its weight at distance d = x - tap, and the derivative of that by x (at a kink from
+/// the right).
+pub trait Shape {
+    /// Taps along one axis.
+    const SUPPORT: usize;
+    /// The weight.
+    fn weight(d: f64) -> f64;
+    /// The slope.
+    fn slope(d: f64) -> f64;
+}
+
+impl Shape for Nearest {
+    const SUPPORT: usize = 1;
+    fn weight(d: f64) -> f64 {
+        f64::from((-0.5..0.5).contains(&d))
+    }
+    fn slope(_: f64) -> f64 {
+        0.0
+    }
+}
+
+impl Shape for Bilinear {
+    const SUPPORT: usize = 2;
+    fn weight(d: f64) -> f64 {
+        (1.0 - d.abs()).max(0.0)
+    }
+    fn slope(d: f64) -> f64 {
+        if d < 0.0 { 1.0 } else { -1.0 }
+    }
+}
+
+/// Weights or slopes along x or along y.
+#[derive(Clone, Copy)]
+enum By<'a> {
+    Weights(&'a [f64]),
+    Slopes(&'a [f64]),
+}
+
+/// How a channel combines taps, rows of `SUPPORT` each.
+pub trait Arithmetic: Channel {
+    /// Fraction bits of positions and weights.
+    const BITS: u32;
+    /// The value.
+    fn value(taps: &[Vec<Self>], x: &[f64], y: &[f64]) -> Self;
+    /// The derivative by x, from the slopes along x and the weights along y.
+    fn dx(taps: &[Vec<Self>], x: &[f64], y: &[f64]) -> Self::Derivative;
+    /// The derivative by y, from the weights along x and the slopes along y.
+    fn dy(taps: &[Vec<Self>], x: &[f64], y: &[f64]) -> Self::Derivative;
+    /// `to += cotangent x y`.
+    fn push(to: &mut Self::Adjoint, cotangent: Self::Cotangent, x: f64, y: f64);
+    /// In grey levels.
+    fn real(self) -> f64;
+    /// In grey levels per pixel.
+    fn real_derivative(v: Self::Derivative) -> f64;
+    /// In the caller's unit.
+    fn real_cotangent(v: Self::Cotangent) -> f64;
+}
+
+macro_rules! integer_arithmetic {
+    ($($t:ty: weights $bits:literal, intermediate $mid:literal;)*) => {$(
+        impl Arithmetic for $t {
+            const BITS: u32 = $bits;
+            fn value(taps: &[Vec<Self>], x: &[f64], y: &[f64]) -> Self {
+                let sum = half_up(integer_sum(taps, x, y, $bits, $mid), $bits + $mid);
+                sum.clamp(<$t>::MIN.into(), <$t>::MAX.into()) as $t
+            }
+            fn dx(taps: &[Vec<Self>], x: &[f64], y: &[f64]) -> i32 {
+                let sum = half_up(integer_sum(taps, x, y, $bits, $mid), $bits + $mid - 14);
+                sum.clamp(i32::MIN.into(), i32::MAX.into()) as i32
+            }
+            fn dy(taps: &[Vec<Self>], x: &[f64], y: &[f64]) -> i32 {
+                Self::dx(taps, x, y)
+            }
+            fn push(to: &mut i64, cotangent: i32, x: f64, y: f64) {
+                let w = half_up((x * y * power(2 * $bits)) as i128, 2 * $bits - 28);
+                *to = to.wrapping_add((i128::from(cotangent) * w) as i64);
+            }
+            fn real(self) -> f64 {
+                self.into()
+            }
+            fn real_derivative(v: i32) -> f64 {
+                f64::from(v) / 16_384.0
+            }
+            fn real_cotangent(v: i32) -> f64 {
+                v.into()
+            }
+        }
+    )*};
+}
+integer_arithmetic! {
+    u8: weights 14, intermediate 7;
+    u16: weights 24, intermediate 8;
+    i16: weights 24, intermediate 8;
+}
+
+fn integer_sum<T: Copy + Into<i128>>(taps: &[Vec<T>], x: &[f64], y: &[f64], bits: u32, mid: u32) -> i128 {
+    let weight = |w: f64| (w * power(bits) + 0.5).floor() as i128;
+    let row =
+        |taps: &Vec<T>| half_up(taps.iter().zip(x).map(|(&p, &w)| p.into() * weight(w)).sum(), bits - mid);
+    taps.iter().zip(y).map(|(taps, &w)| row(taps) * weight(w)).sum()
+}
+
+/// `((p_c + w_0 (p_0 - p_c)) + w_1 (p_1 - p_c)) + ...`, for slopes without the first p_c.
+fn f32_sum(taps: &[f32], by: By<'_>) -> f32 {
+    let c = (taps.len() - 1) / 2;
+    let (weights, start) = match by {
+        By::Weights(w) => (w, taps[c]),
+        By::Slopes(w) => (w, 0.0),
+    };
+    let mut sum = start;
+    for i in 0..taps.len() {
+        if i != c && weights[i] != 0.0 {
+            sum += weights[i] as f32 * (taps[i] - taps[c]);
+        }
+    }
+    sum
+}
+
+fn f32_sums(taps: &[Vec<f32>], x: By<'_>, y: By<'_>) -> f32 {
+    let rows: Vec<f32> = taps.iter().map(|taps| f32_sum(taps, x)).collect();
+    f32_sum(&rows, y)
+}
+
+impl Arithmetic for f32 {
+    const BITS: u32 = 24;
+    fn value(taps: &[Vec<f32>], x: &[f64], y: &[f64]) -> f32 {
+        f32_sums(taps, By::Weights(x), By::Weights(y))
+    }
+    fn dx(taps: &[Vec<f32>], x: &[f64], y: &[f64]) -> f32 {
+        f32_sums(taps, By::Slopes(x), By::Weights(y))
+    }
+    fn dy(taps: &[Vec<f32>], x: &[f64], y: &[f64]) -> f32 {
+        f32_sums(taps, By::Weights(x), By::Slopes(y))
+    }
+    fn push(to: &mut f32, cotangent: f32, x: f64, y: f64) {
+        *to += cotangent * (x as f32 * y as f32);
+    }
+    fn real(self) -> f64 {
+        self.into()
+    }
+    fn real_derivative(v: f32) -> f64 {
+        v.into()
+    }
+    fn real_cotangent(v: f32) -> f64 {
+        v.into()
+    }
+}
+
+/// One tap: the pixel of the image that it reads, or none for the constant, and its weight.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tap {
+    /// Column and row.
+    pub pixel: Option<(usize, usize)>,
+    /// The weights along x and y.
+    pub weights: (f64, f64),
+}
+
+/// The taps of a position.
+struct Footprint<P> {
+    taps: Vec<Tap>,
+    pixels: Vec<Vec<P>>,
+    weights: [Vec<f64>; 2],
+    slopes: [Vec<f64>; 2],
+    left: bool,
+}
+
+/// The reference of a [`Sampler`](crate::Sampler).
+#[derive(Clone, Copy, Debug)]
+pub struct Reference<K, P> {
+    kernel: PhantomData<K>,
+    boundary: Boundary<P>,
+}
+
+impl<K: Shape, P: Pixel<Channel: Arithmetic>> Reference<K, P> {
+    /// As [`Sampler::new`](crate::Sampler::new).
+    pub fn new(_: K, boundary: Boundary<P>) -> Self {
+        Self { kernel: PhantomData, boundary }
+    }
+
+    /// Fraction bits of positions.
+    pub fn bits() -> u32 {
+        if K::SUPPORT == 1 { 0 } else { P::Channel::BITS }
+    }
+
+    fn footprint(&self, image: Image<'_, P>, at: [i64; 2]) -> Footprint<P> {
+        let bits = Self::bits();
+        let axis = |at: i64, side: usize| {
+            let first = if K::SUPPORT == 1 { at } else { (at >> bits) + 1 - K::SUPPORT as i64 / 2 };
+            let taps: Vec<i64> = (first..).take(K::SUPPORT).collect();
+            let distances = taps.iter().map(|tap| (at - (tap << bits)) as f64 / power(bits));
+            let weights: Vec<f64> = distances.clone().map(K::weight).collect();
+            let slopes: Vec<f64> = distances.map(K::slope).collect();
+            let index: Vec<Option<i64>> =
+                taps.iter().map(|&tap| extend(&self.boundary, tap, side as i64)).collect();
+            let left = index.iter().zip(&weights).any(|(i, &w)| i.is_none() && w != 0.0);
+            // What a transparent boundary does not have, where it matters to a slope only, is
+            // replicated.
+            let index: Vec<Option<i64>> = match self.boundary {
+                Boundary::Transparent => {
+                    taps.iter().map(|tap| Some((*tap).clamp(0, side as i64 - 1))).collect()
+                }
+                _ => index,
+            };
+            (index, weights, slopes, left)
+        };
+        let (columns, wx, sx, left_x) = axis(at[0], image.width());
+        let (rows, wy, sy, left_y) = axis(at[1], image.height());
+        let constant = if let Boundary::Constant(v) = self.boundary { v } else { P::zero() };
+        let mut taps = Vec::new();
+        let mut pixels = Vec::new();
+        for (&row, &wy) in rows.iter().zip(&wy) {
+            let mut line = Vec::new();
+            for (&column, &wx) in columns.iter().zip(&wx) {
+                let pixel = column.zip(row).map(|(x, y)| (x as usize, y as usize));
+                taps.push(Tap { pixel, weights: (wx, wy) });
+                line.push(match pixel {
+                    Some((x, y)) => image.get(x, y).expect("an index inside"),
+                    None => constant,
+                });
+            }
+            pixels.push(line);
+        }
+        let left = (left_x || left_y) && matches!(self.boundary, Boundary::Transparent);
+        Footprint { taps, pixels, weights: [wx, wy], slopes: [sx, sy], left }
+    }
+
+    /// The taps of a position that is given times 2^[`Self::bits`], or `None` where the
+    /// destination is left.
+    pub fn taps(&self, image: Image<'_, P>, at: [i64; 2]) -> Option<Vec<Tap>> {
+        let footprint = self.footprint(image, at);
+        (!footprint.left).then_some(footprint.taps)
+    }
+
+    /// The value at a position that is given times 2^[`Self::bits`].
+    pub fn value(&self, image: Image<'_, P>, at: [i64; 2]) -> Option<P> {
+        let f = self.footprint(image, at);
+        let mut out = P::zero();
+        for (c, out) in P::flatten_mut(from_mut(&mut out)).iter_mut().enumerate() {
+            *out = P::Channel::value(&channel(&f.pixels, c), &f.weights[0], &f.weights[1]);
+        }
+        (!f.left).then_some(out)
+    }
+
+    /// The partials at a position that is given times 2^[`Self::bits`].
+    pub fn slopes(&self, image: Image<'_, P>, at: [i64; 2]) -> (P::Derivative, P::Derivative) {
+        let f = self.footprint(image, at);
+        let (mut dx, mut dy) = (P::zero_derivative(), P::zero_derivative());
+        if f.left {
+            return (dx, dy);
+        }
+        let columns = P::flatten_derivatives(from_mut(&mut dx)).iter_mut();
+        let rows = P::flatten_derivatives(from_mut(&mut dy)).iter_mut();
+        for (c, (dx, dy)) in columns.zip(rows).enumerate() {
+            let taps = channel(&f.pixels, c);
+            *dx = P::Channel::dx(&taps, &f.slopes[0], &f.weights[1]);
+            *dy = P::Channel::dy(&taps, &f.weights[0], &f.slopes[1]);
+        }
+        (dx, dy)
+    }
+
+    /// As [`Sampler::sample`](crate::Sampler::sample).
+    pub fn sample(&self, image: Image<'_, P>, x: f64, y: f64) -> Option<P> {
+        self.value(image, [position(x, Self::bits()), position(y, Self::bits())])
+    }
+
+    /// As [`Sampler::partials`](crate::Sampler::partials).
+    pub fn partials(&self, image: Image<'_, P>, x: f64, y: f64) -> (P::Derivative, P::Derivative) {
+        self.slopes(image, [position(x, Self::bits()), position(y, Self::bits())])
+    }
+
+    /// The interpolant at a real coordinate without any rounding, channel by channel.
+    pub fn real(&self, image: Image<'_, P>, x: f64, y: f64) -> Vec<f64> {
+        let axis = |v: f64| {
+            let nearest = (v + 0.5).floor() as i64;
+            let first = if K::SUPPORT == 1 { nearest } else { v.floor() as i64 + 1 - K::SUPPORT as i64 / 2 };
+            (first..).take(K::SUPPORT).map(move |tap| (tap, K::weight(v - tap as f64)))
+        };
+        let constant = if let Boundary::Constant(v) = self.boundary { v } else { P::zero() };
+        let mut sum: Vec<f64> = (0..P::CHANNELS).map(|_| 0.0).collect();
+        for (row, wy) in axis(y) {
+            for (column, wx) in axis(x) {
+                let column = extend(&self.boundary, column, image.width() as i64);
+                let row = extend(&self.boundary, row, image.height() as i64);
+                let pixel = column.zip(row).and_then(|(x, y)| image.get(x as usize, y as usize));
+                for (sum, p) in sum.iter_mut().zip(P::flatten(from_ref(&pixel.unwrap_or(constant)))) {
+                    *sum += wx * wy * p.real();
+                }
+            }
+        }
+        sum
+    }
+
+    /// As [`Sampler::warp`](crate::Sampler::warp).
+    pub fn warp(
+        &self,
+        source: Image<'_, P>,
+        destination: &mut ImageMut<'_, P>,
+        coordinates: &Coordinates<'_>,
+    ) {
+        for (y, row) in destination.rows_mut().enumerate() {
+            for (x, out) in row.iter_mut().enumerate() {
+                if let Some(v) = self.value(source, coordinates.at(x, y, Self::bits())) {
+                    *out = v;
+                }
+            }
+        }
+    }
+
+    /// As [`Sampler::warp_partials`](crate::Sampler::warp_partials).
+    pub fn warp_partials(
+        &self,
+        source: Image<'_, P>,
+        dx: &mut ImageMut<'_, P::Derivative>,
+        dy: &mut ImageMut<'_, P::Derivative>,
+        coordinates: &Coordinates<'_>,
+    ) {
+        for (y, (dx, dy)) in dx.rows_mut().zip(dy.rows_mut()).enumerate() {
+            for (x, (dx, dy)) in dx.iter_mut().zip(dy).enumerate() {
+                (*dx, *dy) = self.slopes(source, coordinates.at(x, y, Self::bits()));
+            }
+        }
+    }
+
+    /// As [`Sampler::adjoint`](crate::Sampler::adjoint).
+    pub fn adjoint(
+        &self,
+        cotangent: Image<'_, P::Cotangent>,
+        coordinates: &Coordinates<'_>,
+        gradient: &mut ImageMut<'_, P::Adjoint>,
+    ) {
+        // Taps depend on the size of the image alone.
+        let (width, height) = (gradient.width(), gradient.height());
+        let blank: Vec<P> = (0..width * height).map(|_| P::zero()).collect();
+        let blank = Image::new(&blank, width, height).expect("the size of an image");
+        for (y, row) in cotangent.rows().enumerate() {
+            for (x, cotangent) in row.iter().enumerate() {
+                let taps = self.taps(blank, coordinates.at(x, y, Self::bits()));
+                for tap in taps.unwrap_or_default() {
+                    let (wx, wy) = tap.weights;
+                    let to = tap.pixel.and_then(|(x, y)| gradient.get_mut(x, y));
+                    let Some(to) = to.filter(|_| wx != 0.0 && wy != 0.0) else { continue };
+                    let from = P::flatten_cotangents(from_ref(cotangent));
+                    for (to, &from) in P::flatten_adjoints(from_mut(to)).iter_mut().zip(from) {
+                        P::Channel::push(to, from, wx, wy);
+                    }
+                }
+            }
+        }
+    }
+
+    /// As [`Sampler::parameter_gradient`](crate::Sampler::parameter_gradient): partials chained with
+    /// the Jacobian, pixel by pixel, in `f64`.
+    pub fn parameter_gradient<T: Exact>(
+        &self,
+        source: Image<'_, P>,
+        cotangent: Image<'_, P::Cotangent>,
+        transform: &T,
+    ) -> Vec<f64> {
+        let coordinates = transform.coordinates();
+        let mut sum: Vec<f64> = transform.parameters().as_ref().iter().map(|_| 0.0).collect();
+        for (y, row) in cotangent.rows().enumerate() {
+            for (x, cotangent) in row.iter().enumerate() {
+                let (mut dx, mut dy) = self.slopes(source, coordinates.at(x, y, Self::bits()));
+                let dot = |v: &mut P::Derivative| -> f64 {
+                    let cotangents = P::flatten_cotangents(from_ref(cotangent)).iter();
+                    P::flatten_derivatives(from_mut(v))
+                        .iter()
+                        .zip(cotangents)
+                        .map(|(&v, &c)| P::Channel::real_derivative(v) * P::Channel::real_cotangent(c))
+                        .sum()
+                };
+                let (gx, gy) = (dot(&mut dx), dot(&mut dy));
+                let [jx, jy] = transform.jacobian(x as f64, y as f64);
+                for ((sum, jx), jy) in sum.iter_mut().zip(jx.as_ref()).zip(jy.as_ref()) {
+                    *sum += gx * jx + gy * jy;
+                }
+            }
+        }
+        sum
+    }
+}
+
+/// One channel of the taps.
+fn channel<P: Pixel>(pixels: &[Vec<P>], c: usize) -> Vec<Vec<P::Channel>> {
+    pixels.iter().map(|row| row.iter().map(|p| P::flatten(from_ref(p))[c]).collect()).collect()
+}
