@@ -11,6 +11,7 @@ pub mod fixed;
 mod gradient;
 mod image;
 mod kernel;
+pub mod pyramid;
 #[cfg(any(test, feature = "_reference"))]
 #[doc(hidden)]
 pub mod reference;

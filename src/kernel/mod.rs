@@ -175,6 +175,11 @@ pub trait Channel:
     /// Derivative times cotangent: what parameter gradients sum up. Exact for integers.
     fn chain(derivative: Self::Derivative, cotangent: Self::Cotangent) -> Self::Product;
 
+    /// The four pixels of a column in the pyramid's filter, before its rounding.
+    fn reduce_column(column: [Self; 4]) -> Self::Mid;
+    /// Four columns in the pyramid's filter, rounded.
+    fn reduce_row(columns: [Self::Mid; 4]) -> Self;
+
     /// A whole block of lanes at once, all of whose taps are inside.
     #[doc(hidden)]
     #[inline(always)]
@@ -194,6 +199,12 @@ macro_rules! dot {
             .zip($weights.as_ref())
             .fold(0, |sum: $acc, (&p, &w)| sum.wrapping_add(<$acc>::from(p) * <$acc>::from(w.to_bits())))
     };
+}
+
+/// Weights 1 3 3 1.
+#[inline(always)]
+const fn binomial([a, b, c, d]: [i32; 4]) -> i32 {
+    a + d + 3 * (b + c)
 }
 
 impl Channel for u8 {
@@ -244,6 +255,14 @@ impl Channel for u8 {
     #[inline(always)]
     fn chain(derivative: i32, cotangent: i32) -> i64 {
         i64::from(derivative) * i64::from(cotangent)
+    }
+    #[inline(always)]
+    fn reduce_column(column: [Self; 4]) -> i32 {
+        binomial(column.map(i32::from))
+    }
+    #[inline(always)]
+    fn reduce_row(columns: [i32; 4]) -> Self {
+        round_shift(binomial(columns), 6) as Self
     }
     #[inline(always)]
     fn block<L: Lanes, K: Kernel, O: Output<Self>>(block: &Block<'_, L, Self>, kernel: &K, out: &mut [O]) {
@@ -312,6 +331,14 @@ macro_rules! sixteen_bit {
             #[inline(always)]
             fn chain(derivative: i32, cotangent: i32) -> i64 {
                 i64::from(derivative) * i64::from(cotangent)
+            }
+            #[inline(always)]
+            fn reduce_column(column: [Self; 4]) -> i32 {
+                binomial(column.map(i32::from))
+            }
+            #[inline(always)]
+            fn reduce_row(columns: [i32; 4]) -> Self {
+                round_shift(binomial(columns), 6) as Self
             }
         }
 
@@ -408,6 +435,14 @@ impl Channel for f32 {
     #[inline(always)]
     fn chain(derivative: f32, cotangent: f32) -> f64 {
         f64::from(derivative) * f64::from(cotangent)
+    }
+    #[inline(always)]
+    fn reduce_column([a, b, c, d]: [f32; 4]) -> f32 {
+        (a + d) + 3.0 * (b + c)
+    }
+    #[inline(always)]
+    fn reduce_row(columns: [f32; 4]) -> f32 {
+        Self::reduce_column(columns) * (1.0 / 64.0)
     }
     #[inline(always)]
     fn block<L: Lanes, K: Kernel, O: Output<Self>>(block: &Block<'_, L, Self>, kernel: &K, out: &mut [O]) {

@@ -1,0 +1,271 @@
+//! Image pyramids in a caller's buffer.
+//!
+//! In: an image and a buffer. Out: the image at half, quarter, ... size. Level 0 is the image
+//! itself, not a copy.
+//!
+//! **Definition.** A level has half the width and height of the one before, rounded down. Pixel
+//! (X, Y) is the sum of the 4x4 pixels from (2X - 1, 2Y - 1) with weights 1 3 3 1 along each axis,
+//! divided by 64 and rounded half up once (`f32`: columns of `(p0 + p3) + 3 (p1 + p2)`, the same
+//! along the row, times 1/64); outside, the border pixel is repeated. The filter is symmetric about
+//! (2X + 1/2, 2Y + 1/2), so a coordinate x of a level is `2 x + 1/2` in the level before
+//! ([`to_full`]).
+#![forbid(unsafe_code)]
+
+use crate::Error;
+use crate::image::{Image, ImageMut, Pixel};
+use crate::kernel::Channel;
+use crate::transform::{Matrix, multiply};
+
+/// The number of levels above which a pyramid of the largest image has a side of zero.
+pub const MAX_LEVELS: usize = 15;
+
+/// Width and height of level `level` of an image; zero once the image is too small.
+pub const fn level_size(width: usize, height: usize, level: usize) -> (usize, usize) {
+    if level > MAX_LEVELS { (0, 0) } else { (width >> level, height >> level) }
+}
+
+/// The pixels that a pyramid of `levels` levels keeps in its buffer (all but level 0).
+pub const fn buffer_len(width: usize, height: usize, levels: usize) -> usize {
+    let (mut sum, mut level) = (0_usize, 1);
+    while level < levels && level <= MAX_LEVELS {
+        let (w, h) = level_size(width, height, level);
+        sum = sum.saturating_add(w.saturating_mul(h));
+        level += 1;
+    }
+    sum
+}
+
+/// A matrix between pixels of level `level`, as one between pixels of level 0.
+pub(crate) fn to_full(matrix: &Matrix, level: usize) -> Matrix {
+    let s = libm::ldexp(1.0, level as i32);
+    let o = (s - 1.0) / 2.0;
+    let up = [s, 0.0, o, 0.0, s, o, 0.0, 0.0, 1.0];
+    let down = [1.0 / s, 0.0, -o / s, 0.0, 1.0 / s, -o / s, 0.0, 0.0, 1.0];
+    multiply(&up, &multiply(matrix, &down))
+}
+
+/// The inverse of [`to_full`].
+pub(crate) fn to_level(matrix: &Matrix, level: usize) -> Matrix {
+    let s = libm::ldexp(1.0, level as i32);
+    let o = (s - 1.0) / 2.0;
+    let up = [s, 0.0, o, 0.0, s, o, 0.0, 0.0, 1.0];
+    let down = [1.0 / s, 0.0, -o / s, 0.0, 1.0 / s, -o / s, 0.0, 0.0, 1.0];
+    multiply(&down, &multiply(matrix, &up))
+}
+
+/// An image at several sizes.
+///
+/// ```
+/// use nonius::Image;
+/// use nonius::pyramid::{Pyramid, buffer_len};
+/// let pixels = [100u8; 64 * 48];
+/// let mut buffer = [0u8; buffer_len(64, 48, 3)];
+/// let pyramid = Pyramid::new(Image::new(&pixels, 64, 48)?, 3, &mut buffer)?;
+/// let top = pyramid.level(2).unwrap();
+/// assert_eq!((top.width(), top.height(), top.get(3, 5)), (16, 12, Some(100)));
+/// # Ok::<(), nonius::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Pyramid<'a, P> {
+    base: Image<'a, P>,
+    rest: &'a [P],
+    levels: usize,
+}
+
+impl<'a, P: Pixel> Pyramid<'a, P> {
+    /// Reduces `base` until there are `levels` levels, itself included.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`] for no level or for more than the image can be halved to,
+    /// [`Error::TooShort`] if the buffer holds fewer than [`buffer_len`] pixels.
+    pub fn new(base: Image<'a, P>, levels: usize, buffer: &'a mut [P]) -> Result<Self, Error> {
+        Self::build(base, levels, buffer, |from, to| reduce(from, to))
+    }
+
+    fn build(
+        base: Image<'a, P>,
+        levels: usize,
+        buffer: &'a mut [P],
+        step: impl Fn(Image<'_, P>, &mut ImageMut<'_, P>) -> Result<(), Error>,
+    ) -> Result<Self, Error> {
+        let (width, height) = (base.width(), base.height());
+        let top = level_size(width, height, levels.saturating_sub(1));
+        if levels == 0 || top.0 == 0 || top.1 == 0 {
+            return Err(Error::InvalidOption);
+        }
+        let (needed, found) = (buffer_len(width, height, levels), buffer.len());
+        let Some(used) = buffer.get_mut(..needed) else { return Err(Error::TooShort { needed, found }) };
+        let mut rest = &mut *used;
+        let mut below: Option<Image<'_, P>> = None;
+        for level in 1..levels {
+            let (w, h) = level_size(width, height, level);
+            let Some((head, tail)) = rest.split_at_mut_checked(w * h) else {
+                return Err(Error::TooShort { needed, found });
+            };
+            step(below.unwrap_or(base), &mut ImageMut::new(&mut *head, w, h)?)?;
+            below = Some(Image::new(&*head, w, h)?);
+            rest = tail;
+        }
+        Ok(Self { base, rest: used, levels })
+    }
+
+    /// The number of levels.
+    pub const fn levels(&self) -> usize {
+        self.levels
+    }
+
+    /// A level; 0 is the full size.
+    pub fn level(&self, level: usize) -> Option<Image<'a, P>> {
+        if level >= self.levels {
+            return None;
+        }
+        if level == 0 {
+            return Some(self.base);
+        }
+        let (width, height) = (self.base.width(), self.base.height());
+        let (w, h) = level_size(width, height, level);
+        let data = self.rest.get(buffer_len(width, height, level)..)?;
+        Image::new(data, w, h).ok()
+    }
+}
+
+impl<'a> Pyramid<'a, u8> {
+    /// A pyramid of validity: non-zero is valid, and a pixel of a level is valid if all pixels that
+    /// [`reduce`] takes together for it are.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn new_mask(base: Image<'a, u8>, levels: usize, buffer: &'a mut [u8]) -> Result<Self, Error> {
+        Self::build(base, levels, buffer, reduce_mask)
+    }
+}
+
+/// The four rows, or columns, around pixel `at` of a level, of `side` in the level before.
+#[inline(always)]
+fn around(at: usize, side: usize) -> [usize; 4] {
+    let last = side.saturating_sub(1);
+    let two = 2 * at;
+    [two.saturating_sub(1), two.min(last), (two + 1).min(last), (two + 2).min(last)]
+}
+
+fn halves<P, Q>(source: &Image<'_, P>, destination: &ImageMut<'_, Q>) -> Result<(), Error> {
+    let half = (source.width() / 2, source.height() / 2);
+    if half == (destination.width(), destination.height()) { Ok(()) } else { Err(Error::SizeMismatch) }
+}
+
+/// Halves an image into `destination`, of half its width and height rounded down. See the
+/// [module](self) for the filter.
+///
+/// # Errors
+/// [`Error::SizeMismatch`]; nothing is written then.
+pub fn reduce<P: Pixel>(source: Image<'_, P>, destination: &mut ImageMut<'_, P>) -> Result<(), Error> {
+    halves(&source, destination)?;
+    let (width, height, channels) = (source.width(), source.height(), P::CHANNELS);
+    for (y, out) in destination.rows_mut().enumerate() {
+        let rows = around(y, height).map(|y| P::flatten(source.row(y)));
+        let column = |x: usize, c: usize| {
+            P::Channel::reduce_column(rows.map(|row| row.get(x * channels + c).copied().unwrap_or_default()))
+        };
+        for (x, pixel) in out.iter_mut().enumerate() {
+            let columns = around(x, width);
+            for (c, out) in P::flatten_mut(core::slice::from_mut(pixel)).iter_mut().enumerate() {
+                *out = P::Channel::reduce_row(columns.map(|x| column(x, c)));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Halves a mask into `destination`: valid (255) where all 4x4 pixels are (non-zero), else 0.
+///
+/// # Errors
+/// [`Error::SizeMismatch`]; nothing is written then.
+pub fn reduce_mask(source: Image<'_, u8>, destination: &mut ImageMut<'_, u8>) -> Result<(), Error> {
+    halves(&source, destination)?;
+    let (width, height) = (source.width(), source.height());
+    for (y, out) in destination.rows_mut().enumerate() {
+        let rows = around(y, height).map(|y| source.row(y));
+        for (x, out) in out.iter_mut().enumerate() {
+            let columns = around(x, width);
+            let valid = rows.iter().all(|row| columns.iter().all(|&x| row.get(x).is_some_and(|&v| v != 0)));
+            *out = if valid { 255 } else { 0 };
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec;
+    use std::vec::Vec;
+
+    #[test]
+    fn a_ramp_keeps_its_place() {
+        // Inside, the value at (X, Y) is that of the ramp at (2X + 1/2, 2Y + 1/2).
+        let ramp: Vec<u16> = (0..40 * 30).map(|i| (100 * (i % 40) + 1000 * (i / 40)) as u16).collect();
+        let mut half = vec![0u16; 20 * 15];
+        reduce(Image::new(&ramp, 40, 30).unwrap(), &mut ImageMut::new(&mut half, 20, 15).unwrap()).unwrap();
+        for y in 1..14 {
+            for x in 1..19 {
+                assert_eq!(usize::from(half[y * 20 + x]), 200 * x + 50 + 2000 * y + 500);
+            }
+        }
+    }
+
+    #[test]
+    fn impulse_response() {
+        let mut image = vec![0u8; 12 * 12];
+        image[5 * 12 + 6] = 64;
+        let mut half = vec![0u8; 36];
+        reduce(Image::new(&image, 12, 12).unwrap(), &mut ImageMut::new(&mut half, 6, 6).unwrap()).unwrap();
+        let touched: Vec<_> = (0..36).filter(|&i| half[i] != 0).map(|i| (i % 6, i / 6, half[i])).collect();
+        assert_eq!(touched, [(2, 2, 3), (3, 2, 9), (2, 3, 1), (3, 3, 3)]);
+    }
+
+    #[test]
+    fn constants_and_odd_sizes() {
+        for (w, h) in [(2, 2), (3, 2), (5, 7), (31, 2)] {
+            let image = vec![[200u8, 7, 255]; w * h];
+            let mut half = vec![[0u8; 3]; (w / 2) * (h / 2)];
+            reduce(Image::new(&image, w, h).unwrap(), &mut ImageMut::new(&mut half, w / 2, h / 2).unwrap())
+                .unwrap();
+            assert!(half.iter().all(|p| *p == [200, 7, 255]));
+        }
+        let image = [i16::MIN, i16::MAX, i16::MIN, i16::MAX];
+        let mut half = [0i16; 1];
+        reduce(Image::new(&image, 2, 2).unwrap(), &mut ImageMut::new(&mut half, 1, 1).unwrap()).unwrap();
+        // -1/2 rounds up.
+        assert_eq!(half, [0]);
+    }
+
+    #[test]
+    fn masks_erode_by_what_the_filter_touches() {
+        let mut mask = vec![1u8; 16 * 16];
+        mask[7 * 16 + 8] = 0;
+        let mut buffer = vec![9u8; buffer_len(16, 16, 2)];
+        let pyramid = Pyramid::new_mask(Image::new(&mask, 16, 16).unwrap(), 2, &mut buffer).unwrap();
+        let level = pyramid.level(1).unwrap();
+        for y in 0..8 {
+            for x in 0..8 {
+                let mut image = vec![0u16; 256];
+                image[7 * 16 + 8] = 64;
+                let mut half = vec![0u16; 64];
+                reduce(Image::new(&image, 16, 16).unwrap(), &mut ImageMut::new(&mut half, 8, 8).unwrap())
+                    .unwrap();
+                assert_eq!(level.get(x, y) == Some(0), half[y * 8 + x] != 0);
+            }
+        }
+    }
+
+    #[test]
+    fn bad_input() {
+        let pixels = [0u8; 16];
+        let image = Image::new(&pixels, 4, 4).unwrap();
+        assert_eq!(Pyramid::new(image, 0, &mut []).unwrap_err(), Error::InvalidOption);
+        assert_eq!(Pyramid::new(image, 4, &mut [0; 99]).unwrap_err(), Error::InvalidOption);
+        assert_eq!(Pyramid::new(image, usize::MAX, &mut [0; 99]).unwrap_err(), Error::InvalidOption);
+        assert_eq!(Pyramid::new(image, 3, &mut [0; 4]).unwrap_err(), Error::TooShort { needed: 5, found: 4 });
+        assert!(Pyramid::new(image, 1, &mut []).is_ok());
+    }
+}
