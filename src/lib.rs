@@ -5,6 +5,7 @@
 #[cfg(any(test, feature = "_reference"))]
 extern crate std;
 
+pub mod align;
 mod boundary;
 mod error;
 pub mod fixed;

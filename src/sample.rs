@@ -10,6 +10,7 @@ use crate::fixed::{Coord, Position, Weight};
 use crate::image::{Image, Pixel};
 use crate::kernel::{Array, Channel, Kernel, Output, first_tap, fraction_bits};
 use crate::simd::Level;
+use crate::span::Area;
 
 /// A kernel and a boundary: how an image is read between its pixels.
 ///
@@ -59,6 +60,11 @@ impl<K: Kernel, P: Pixel> Sampler<K, P> {
     /// The partials (dV/dx, dV/dy) at (`x`, `y`), in grey levels per pixel: Q14 for integer
     /// channels, `f32` for `f32`.
     ///
+    /// **Definition.** dx is the sum with slopes along x and weights along y, dy the other way
+    /// round, with the intermediate of the value; the last rounding is to Q14 (`f32` sums of slopes
+    /// begin at zero instead of the middle tap). A tap of weight zero counts where it has a slope:
+    /// outside it is what the boundary says, and under `Transparent` the nearest pixel.
+    ///
     /// They are the derivatives of the kernel over the extended image (at a kink from the right)
     /// and follow its boundary: outside, `Replicate` and `Constant` give zero, `Reflect` changes
     /// the sign, `Wrap` repeats. Where `Transparent` leaves the destination, they are zero. Integer
@@ -91,6 +97,14 @@ impl<K: Kernel, P: Pixel> Sampler<K, P> {
         at: [Position; 2],
         out: &mut [O],
     ) -> bool {
+        if let Boundary::Constant(v) = self.boundary
+            && !Area::touching::<K>(image.width(), image.height()).contains(at)
+        {
+            for (out, &v) in out.iter_mut().zip(P::flatten(core::slice::from_ref(&v))) {
+                *out = O::from_channel(v);
+            }
+            return true;
+        }
         let taps = self.footprint(image.width(), image.height(), at);
         if taps.left {
             return false;

@@ -9,13 +9,15 @@
 //! (x, y) is `m0 x + m1 y + m2` in `i64`, exactly. In an 8192 px wide image it is within 2^-19 px
 //! of the real one.
 //!
-//! **Definition, homography.** Coefficients times 2^k as `i64`, rounded to nearest, where k is the
-//! largest for which all three forms stay below 2^61 for every pixel there can be. For each run of
-//! 64 destination pixels (aligned at multiples of 64) the two numerators and the denominator are
-//! evaluated exactly at its first pixel, the numerators relative to an integer anchor near the
-//! run's image; all are shifted so that the larger denominator of the run's two ends has 30 bits,
-//! and rounded. Along the run they are linear in integers, and the coordinate is their quotient,
-//! rounded *once*, half up, to the fraction in use. So it is monotone along a run, takes no FPU,
+//! **Definition, homography.** Coefficients times 2^k as `i64`, rounded to nearest (ties away from
+//! zero), where k is the largest for which `(|a| + |b|) 2^15 + |c| < 2^(61 - k)` for each of the
+//! three forms; it must be 32 to 61. For each run of 64 destination pixels (aligned at multiples of
+//! 64) the two numerators and the denominator are evaluated exactly at its first and last pixel,
+//! the numerators relative to an integer anchor: the quotient at the end with the larger
+//! denominator (the first, if equal), truncated, within 2^16. All are shifted so that this
+//! denominator has 30 bits (or, if that is more, so that the numerators have at most 45), starts
+//! and steps each rounded half up. Along the run they are linear in integers, and the coordinate is
+//! their quotient, rounded *once*, half up, to the fraction in use, within 2^30. So it is monotone along a run, takes no FPU,
 //! and is within 2^-12 px of the real one in a 4096 px wide image (wherever the denominator does
 //! not change its sign within the run). Where the denominator is zero, the coordinate is the lower
 //! end, far outside.
@@ -283,6 +285,9 @@ impl ProjectivePlan {
             [a, b, c] => max.max((libm::fabs(a) + libm::fabs(b)) * 32_768.0 + libm::fabs(c)),
             _ => max,
         });
+        if !largest.is_finite() {
+            return None;
+        }
         // largest < 2^exponent.
         let exponent = libm::frexp(largest).1;
         let scale = 61 - exponent;

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::Error;
+use crate::fixed::Weight;
 use crate::image::{Image, ImageMut, Pixel};
 use crate::kernel::{Channel, Kernel, fraction_bits};
 use crate::sample::Sampler;
@@ -15,7 +16,7 @@ impl<K: Kernel, P: Pixel> Sampler<K, P> {
     /// `cotangent` has the destination's size, `gradient` the source's. The operator is the warp
     /// before its roundings: the value of a pixel is the sum over its taps of `wx wy p`, with
     /// weights `wx wy` in Q28, exact for 8-bit channels and rounded half up to Q28 for 16-bit ones.
-    /// So `<W x, y> = <x, W' y>` holds to the last bit in integers. Taps under `Constant`, and
+    /// So `<W x, y> = <x, W' y>` holds to the last bit in integers. Taps of weight zero, taps under `Constant`, and
     /// pixels that `Transparent` leaves, add nothing; other boundaries fold their taps back.
     ///
     /// **Headroom.** The `i64` accumulators are in Q28 times the unit of `cotangent` and wrap beyond
@@ -50,7 +51,11 @@ impl<K: Kernel, P: Pixel> Sampler<K, P> {
                     let ([columns, rows], [wx, wy]) = (&taps.index, &taps.weights);
                     for (row, &wy) in rows.as_ref().iter().zip(wy.as_ref()) {
                         for (column, &wx) in columns.as_ref().iter().zip(wx.as_ref()) {
+                            let zero = Weight::zero();
                             let (Some(row), Some(column)) = (*row, *column) else { continue };
+                            if wx == zero || wy == zero {
+                                continue;
+                            }
                             let Some(pixel) = gradient.get_mut(column, row) else { continue };
                             let sums = P::flatten_adjoints(core::slice::from_mut(pixel));
                             for (sum, &value) in sums.iter_mut().zip(value) {

@@ -23,6 +23,7 @@ affine_warp!(Affine);
 
 impl Transform for Affine {
     type Parameters = [f64; 6];
+    type Covariance = [[f64; 6]; 6];
     const IDENTITY: Self = Self { parameters: [1.0, 0.0, 0.0, 0.0, 1.0, 0.0] };
     const DEGREE: usize = 1;
     const GENERATORS: &'static [[Term; 2]] = &[

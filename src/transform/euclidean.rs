@@ -34,6 +34,7 @@ affine_warp!(Euclidean);
 
 impl Transform for Euclidean {
     type Parameters = [f64; 3];
+    type Covariance = [[f64; 3]; 3];
     const IDENTITY: Self = Self { angle: 0.0, cosine: 1.0, sine: 0.0, shift: [0.0; 2] };
     const DEGREE: usize = 1;
     const GENERATORS: &'static [[Term; 2]] =

@@ -37,6 +37,7 @@ impl Homography {
 
 impl Transform for Homography {
     type Parameters = [f64; 8];
+    type Covariance = [[f64; 8]; 8];
     const IDENTITY: Self = Self { matrix: IDENTITY };
     const DEGREE: usize = 2;
     const GENERATORS: &'static [[Term; 2]] = &[
@@ -65,7 +66,8 @@ impl Transform for Homography {
         let m = &matrix;
         let bound = length(m[0], m[1], m[2]) * length(m[3], m[4], m[5]) * length(m[6], m[7], m[8]);
         let linear = [m[0], m[1], m[3], m[4]].iter().fold(0.0_f64, |max, v| max.max(libm::fabs(*v)));
-        if libm::fabs(determinant(m)) < 1e-18 * bound || linear < 9.5e-7 || bound == 0.0 {
+        // Not true of NaN either.
+        if !(libm::fabs(determinant(m)) >= 1e-18 * bound && linear >= 9.5e-7 && bound > 0.0) {
             return Err(Error::Singular);
         }
         Ok(Self { matrix })

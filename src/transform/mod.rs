@@ -57,7 +57,10 @@ pub trait Transform: Warp + PartialEq + core::fmt::Debug + 'static {
     /// The parameters: `[f64; N]`.
     type Parameters: Array<f64> + core::fmt::Debug + PartialEq;
 
-    /// The parameters of the identity.
+    /// A covariance of the parameters, row by row: `[[f64; N]; N]`.
+    type Covariance: Array<Self::Parameters> + core::fmt::Debug + PartialEq;
+
+    /// The identity.
     const IDENTITY: Self;
 
     /// The highest degree of a generator as a polynomial in x and y: 0, 1 or 2.

@@ -29,6 +29,7 @@ affine_warp!(Similarity);
 
 impl Transform for Similarity {
     type Parameters = [f64; 4];
+    type Covariance = [[f64; 4]; 4];
     const IDENTITY: Self = Self { parameters: [1.0, 0.0, 0.0, 0.0] };
     const DEGREE: usize = 1;
     const GENERATORS: &'static [[Term; 2]] = &[

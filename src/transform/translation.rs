@@ -26,6 +26,7 @@ affine_warp!(Translation);
 
 impl Transform for Translation {
     type Parameters = [f64; 2];
+    type Covariance = [[f64; 2]; 2];
     const IDENTITY: Self = Self { shift: [0.0; 2] };
     const DEGREE: usize = 0;
     const GENERATORS: &'static [[Term; 2]] = &[[Some((1.0, 0, 0)), None], [None, Some((1.0, 0, 0))]];

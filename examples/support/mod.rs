@@ -1,0 +1,6 @@
+//! What the examples share: image files, pictures of an alignment, and letters for them.
+#![allow(dead_code)] // no example uses all of it
+
+pub mod file;
+pub mod letters;
+pub mod picture;

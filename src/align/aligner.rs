@@ -1,0 +1,480 @@
+//! The aligner: a state machine that does one pass over one level at a step.
+#![forbid(unsafe_code)]
+
+use super::normal::{Accumulate, LevelPair, Photometry, Statistics};
+use super::solve::{Column, Factor, SIZE, Square};
+use super::{Grey, Options, Pair, Report, Status, search};
+use crate::Error;
+use crate::image::Image;
+use crate::kernel::Array;
+use crate::pyramid::{MAX_LEVELS, Pyramid, buffer_len, to_full, to_level};
+use crate::transform::{IDENTITY, Matrix, Transform, at, inverse, multiply, project};
+
+/// The elements that an [`Aligner`] needs from its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkspaceSize {
+    /// Pixels, for the pyramids of the two images.
+    pub pixels: usize,
+    /// Bytes, for the pyramids of the masks; 0 without masks.
+    pub masks: usize,
+}
+
+/// Where an alignment is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// The level that the step worked on; 0 is the full size.
+    pub level: usize,
+    /// How many levels there are.
+    pub levels: usize,
+    /// Width of the fixed image at this level.
+    pub width: usize,
+    /// Height of the fixed image at this level.
+    pub height: usize,
+    /// Iterations done at this level; 0 during the coarse search.
+    pub iteration: u16,
+    /// Correlation of the best transform so far at this level.
+    pub correlation: f64,
+    /// The last increment: the most that a corner of the fixed image moved, in pixels of this level.
+    pub step: f64,
+}
+
+/// What a step came to.
+#[derive(Clone, Debug)]
+pub enum Step<T: Transform> {
+    /// There is more to do.
+    Running(Progress),
+    /// The alignment has ended; further steps repeat this.
+    Done(Report<T>),
+}
+
+/// An alignment in progress. See the [module](super) for the method.
+///
+/// ```
+/// use nonius::align::{Aligner, Options, Pair, Status};
+/// use nonius::{Image, Transform, Translation};
+///
+/// // Two views of a smooth pattern, 1.25 pixels apart, one brighter than the other.
+/// let scene = |x: f64, y: f64| 100.0 + 50.0 * (0.3 * x).sin() * (0.2 * y).cos() + 20.0 * (0.11 * x * y).sin();
+/// let view = |dx: f64, gain: f64| -> Vec<u8> {
+///     (0..64 * 48).map(|i| (gain * scene((i % 64) as f64 * 0.7 - dx, (i / 64) as f64 * 0.7)) as u8).collect()
+/// };
+/// let (fixed, moving) = (view(0.0, 1.0), view(1.25 * 0.7, 1.2));
+/// let pair = Pair::new(Image::new(&fixed, 64, 48)?, Image::new(&moving, 64, 48)?);
+///
+/// let options = Options::default();
+/// let size = Aligner::<u8, Translation>::workspace(&pair, &options)?;
+/// let (mut pixels, mut masks) = (vec![0; size.pixels], vec![0; size.masks]);
+/// let report = Aligner::new(pair, Translation::IDENTITY, options, &mut pixels, &mut masks)?.run();
+///
+/// assert_eq!(report.status, Status::Converged);
+/// let [tx, ty] = report.transform.parameters();
+/// assert!((tx - 1.25).abs() < 0.02 && ty.abs() < 0.02);
+/// assert!((report.gain - 1.2).abs() < 0.01);
+/// # Ok::<(), nonius::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Aligner<'a, P, T: Transform> {
+    options: Options,
+    fixed: Pyramid<'a, P>,
+    moving: Pyramid<'a, P>,
+    fixed_mask: Option<Pyramid<'a, u8>>,
+    moving_mask: Option<Pyramid<'a, u8>>,
+    level: usize,
+    phase: Phase,
+    iterations: heapless::Vec<u16, MAX_LEVELS>,
+    iteration: u16,
+    /// What to report if no level had enough support.
+    initial: T,
+    found: bool,
+    /// What the next pass tries, and how far it is from the best in pixels.
+    candidate: T,
+    step: f64,
+    /// How far the first proposal from the best would have gone.
+    undamped: f64,
+    photometry: Photometry,
+    damping: f64,
+    best: Option<Best<T>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    /// Comparing shifts, from -range to range, the next one first in line.
+    Search { next: [i32; 2], range: [i32; 2], best: [i32; 2], correlation: f64 },
+    Refine,
+    Done(Status),
+}
+
+/// The best transform of a level, and the system about it.
+#[derive(Clone, Copy, Debug)]
+struct Best<T> {
+    transform: T,
+    statistics: Statistics,
+    n: f64,
+    matrix: Square,
+    right: Column,
+}
+
+impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
+    /// The workspace that [`Self::new`] will ask for.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`].
+    pub fn workspace(pair: &Pair<'_, P>, options: &Options) -> Result<WorkspaceSize, Error> {
+        let (fixed, moving) = (size(&pair.fixed), size(&pair.moving));
+        options.check()?;
+        let levels = options.levels::<T>(fixed, moving)?;
+        let rest = |(width, height): (usize, usize)| buffer_len(width, height, levels);
+        let mask = |mask: &Option<Image<'_, u8>>| mask.as_ref().map_or(0, |m| rest(size(m)));
+        Ok(WorkspaceSize {
+            pixels: rest(fixed) + rest(moving),
+            masks: mask(&pair.fixed_mask) + mask(&pair.moving_mask),
+        })
+    }
+
+    /// Builds the pyramids and is ready to step from `initial` (fixed to moving pixels).
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`]; [`Error::TooShort`] if the workspace is shorter than
+    /// [`Self::workspace`] says.
+    pub fn new(
+        pair: Pair<'a, P>,
+        initial: T,
+        options: Options,
+        pixels: &'a mut [P],
+        masks: &'a mut [u8],
+    ) -> Result<Self, Error> {
+        let needed = Self::workspace(&pair, &options)?;
+        let levels = options.levels::<T>(size(&pair.fixed), size(&pair.moving))?;
+        let (a, b) = split(pixels, rest(&pair.fixed, levels), needed.pixels)?;
+        let (fixed, moving) = (Pyramid::new(pair.fixed, levels, a)?, Pyramid::new(pair.moving, levels, b)?);
+        let first = pair.fixed_mask.as_ref().map_or(0, |m| rest(m, levels));
+        let (a, b) = split(masks, first, needed.masks)?;
+        let fixed_mask = pair.fixed_mask.map(|m| Pyramid::new_mask(m, levels, a)).transpose()?;
+        let moving_mask = pair.moving_mask.map(|m| Pyramid::new_mask(m, levels, b)).transpose()?;
+        let top = levels - 1;
+        let mut aligner = Self {
+            options,
+            fixed,
+            moving,
+            fixed_mask,
+            moving_mask,
+            level: top,
+            phase: Phase::Refine,
+            iterations: heapless::Vec::new(),
+            iteration: 0,
+            initial,
+            found: false,
+            candidate: T::from_matrix(to_level(&initial.matrix(), top))?,
+            step: 0.0,
+            undamped: 0.0,
+            photometry: Photometry::NEUTRAL,
+            damping: 0.0,
+            best: None,
+        };
+        let range = aligner.pair().map_or([0; 2], |p| search::range(&p, options.search));
+        if range != [0; 2] {
+            aligner.phase = Phase::Search { next: [-range[0], -range[1]], range, best: [0; 2], correlation: -2.0 };
+        }
+        Ok(aligner)
+    }
+
+    /// Steps until the end.
+    pub fn run(&mut self) -> Report<T> {
+        loop {
+            if let Step::Done(report) = self.step() {
+                return report;
+            }
+        }
+    }
+
+    /// One pass over one level: an iteration, or the comparison of one shift.
+    ///
+    /// The number of steps is bounded by the options.
+    pub fn step(&mut self) -> Step<T> {
+        match self.phase {
+            Phase::Search { .. } => self.search(),
+            Phase::Refine => self.refine(),
+            Phase::Done(_) => {}
+        }
+        if let Phase::Done(status) = self.phase {
+            return Step::Done(self.report(status));
+        }
+        let (width, height) = self.pair().map_or((0, 0), |p| size(&p.fixed));
+        Step::Running(Progress {
+            level: self.level,
+            levels: self.fixed.levels(),
+            width,
+            height,
+            iteration: self.iteration,
+            correlation: self.best.as_ref().map_or(0.0, |b| b.statistics.correlation),
+            step: self.step,
+        })
+    }
+
+    /// The images of the current level.
+    fn pair(&self) -> Option<LevelPair<'a, P>> {
+        let mask = |pyramid: &Option<Pyramid<'a, u8>>| pyramid.as_ref().and_then(|p| p.level(self.level));
+        Some(LevelPair {
+            fixed: self.fixed.level(self.level)?,
+            moving: self.moving.level(self.level)?,
+            fixed_mask: mask(&self.fixed_mask),
+            moving_mask: mask(&self.moving_mask),
+        })
+    }
+
+    fn search(&mut self) {
+        let (Phase::Search { next, range, mut best, mut correlation }, Some(pair)) = (self.phase, self.pair()) else {
+            return;
+        };
+        let beginning = correlation < -1.0 && next == range.map(|r| -r);
+        let mut compare = |shift: [i32; 2]| {
+            if let Some(c) = search::correlation(&pair, &self.candidate, shift)
+                && c > correlation
+            {
+                (best, correlation) = (shift, c);
+            }
+        };
+        if beginning {
+            // No shift first, so that it is preferred among equals.
+            compare([0; 2]);
+        }
+        compare(next);
+        let [dx, dy] = next;
+        let next = if dx < range[0] { [dx + 1, dy] } else { [-range[0], dy + 1] };
+        if next[1] <= range[1] {
+            self.phase = Phase::Search { next, range, best, correlation };
+            return;
+        }
+        let shift = [1.0, 0.0, f64::from(best[0]), 0.0, 1.0, f64::from(best[1]), 0.0, 0.0, 1.0];
+        if let Ok(shifted) = T::from_matrix(multiply(&shift, &self.candidate.matrix())) {
+            self.candidate = shifted;
+        }
+        self.phase = Phase::Refine;
+    }
+
+    fn refine(&mut self) {
+        let Some(pair) = self.pair() else { return };
+        let pass = Accumulate { pair, transform: &self.candidate, photometry: self.photometry };
+        let moments = self.options.level.run(pass);
+        self.iteration += 1;
+        let pixels = (pair.fixed.width() * pair.fixed.height()) as f64;
+        let n = moments.n as f64;
+        let statistics = moments.statistics(&self.photometry);
+        let enough = n >= (self.options.min_support * pixels).max(parameters::<T>() as f64 + 3.0);
+        let better = match &self.best {
+            Some(best) => statistics.correlation >= best.statistics.correlation,
+            // Nothing to compare with, but something must vary.
+            None => statistics.contrast > 0.0,
+        };
+        let epsilon = if self.level == 0 { self.options.epsilon } else { 1.0 / 32.0 };
+        let accepted = enough && better;
+        if accepted {
+            let first = self.best.is_none();
+            self.found = true;
+            let (matrix, right) = moments.system::<T>();
+            self.best = Some(Best { transform: self.candidate, statistics, n, matrix, right });
+            self.photometry = Photometry::new(statistics.gain, statistics.offset);
+            self.damping = if self.damping > 1e-5 { self.damping / 10.0 } else { 0.0 };
+            if !first && self.step < epsilon {
+                return self.end_level(Status::Converged);
+            }
+        } else if self.best.is_none() {
+            let flat = enough || pair.fixed.width() < 3 || pair.fixed.height() < 3;
+            return self.end_level(if flat { Status::Singular } else { Status::LeftImage });
+        } else {
+            if self.step < epsilon {
+                // Down to the tolerance there is nothing better. The computed step vanishes a little
+                // beside the maximum, by the errors of interpolation; more than that is no maximum.
+                let beside = self.undamped < 0.25;
+                return self.end_level(if beside { Status::Converged } else { Status::Stalled });
+            }
+            self.damping = (self.damping * 10.0).max(1e-3);
+        }
+        if self.iteration >= self.options.max_iterations {
+            return self.end_level(Status::MaxIterations);
+        }
+        match self.propose(&pair.fixed) {
+            Err(status) => self.end_level(status),
+            Ok(()) if accepted => self.undamped = self.step,
+            Ok(()) => {}
+        }
+    }
+
+    /// The next candidate, from the system about the best transform.
+    fn propose(&mut self, fixed: &Image<'_, P>) -> Result<(), Status> {
+        let best = self.best.as_ref().ok_or(Status::Singular)?;
+        let n = parameters::<T>();
+        // Gain enters as a divisor: where the images hardly correlate it is next to nothing.
+        let gain = best.statistics.gain.max(0.3 * best.statistics.contrast);
+        let centre = centre(fixed);
+        let half = [fixed.width() as f64 / 2.0, fixed.height() as f64 / 2.0];
+        while self.damping < 1e9 {
+            let factor = Factor::new(&best.matrix, n + 2, n, self.damping).ok_or(Status::Singular)?;
+            let solution = factor.solve(&best.right);
+            let increment = T::Parameters::from_fn(|i| at(&solution, i) / gain);
+            let candidate = T::near_identity(increment).and_then(|w| {
+                let about = multiply(&centre, &multiply(&inverse(&w.matrix())?, &inverse(&centre)?));
+                let candidate = T::from_matrix(multiply(&best.transform.matrix(), &about))?;
+                Ok((candidate, w.matrix()))
+            });
+            if let Ok((candidate, w)) = candidate {
+                let corners = [(-1.0, -1.0), (1.0, -1.0), (-1.0, 1.0), (1.0, 1.0)];
+                let step = corners.iter().fold(0.0_f64, |step, (x, y)| {
+                    let (x, y) = (x * half[0], y * half[1]);
+                    let (u, v) = project(&w, x, y);
+                    step.max(libm::hypot(u - x, v - y))
+                });
+                if step.is_finite() {
+                    self.candidate = candidate;
+                    self.step = step;
+                    return Ok(());
+                }
+            }
+            self.damping = (self.damping * 10.0).max(1e-3);
+        }
+        Err(Status::Stalled)
+    }
+
+    /// On to the next level, or the end.
+    fn end_level(&mut self, status: Status) {
+        // Capacity is the largest number of levels.
+        let _ = self.iterations.push(self.iteration);
+        let transform = self.best.as_ref().map_or(self.candidate, |b| b.transform);
+        if self.level == 0 {
+            self.candidate = transform;
+            self.phase = Phase::Done(status);
+            return;
+        }
+        let full = to_full(&transform.matrix(), self.level);
+        match T::from_matrix(to_level(&full, self.level - 1)) {
+            Ok(next) => self.candidate = next,
+            Err(_) => {
+                self.phase = Phase::Done(Status::Stalled);
+                return;
+            }
+        }
+        self.level -= 1;
+        self.iteration = 0;
+        self.step = 0.0;
+        self.damping = 0.0;
+        self.best = None;
+    }
+
+    fn report(&self, status: Status) -> Report<T> {
+        let found = T::from_matrix(to_full(&self.candidate.matrix(), self.level));
+        let transform = if self.found { found.unwrap_or(self.initial) } else { self.initial };
+        let pixels = self.pair().map_or(1.0, |p| (p.fixed.width() * p.fixed.height()) as f64);
+        let best = self.best.as_ref();
+        let statistics = best.map(|b| b.statistics);
+        Report {
+            transform,
+            status,
+            iterations: self.iterations.clone(),
+            rms_residual: statistics.map_or(0.0, |s| libm::sqrt(s.residual)),
+            correlation: statistics.map_or(0.0, |s| s.correlation),
+            gain: statistics.map_or(0.0, |s| s.gain),
+            offset: statistics.map_or(0.0, |s| s.offset),
+            support: best.map_or(0.0, |b| b.n / pixels),
+            covariance: self.covariance().unwrap_or(T::Covariance::from_fn(|_| T::Parameters::from_fn(|_| 0.0))),
+        }
+    }
+
+    /// sigma^2 H^-1 for the increment, carried over to the parameters of the transform.
+    fn covariance(&self) -> Option<T::Covariance> {
+        let best = self.best.as_ref()?;
+        let pair = self.pair()?;
+        let n = parameters::<T>();
+        let factor = Factor::new(&best.matrix, n + 2, n, 0.0)?;
+        let freedom = (best.n - n as f64 - 2.0).max(1.0);
+        let gain = best.statistics.gain;
+        let variance = best.statistics.residual * best.n / freedom / (gain * gain);
+        if !variance.is_finite() {
+            return None;
+        }
+        // d(parameters) / d(increment), one column per increment, by central differences along the
+        // exact tangent.
+        let centre = centre(&pair.fixed);
+        let mut tangents = [[0.0; SIZE]; SIZE];
+        for (generator, column) in T::GENERATORS.iter().zip(&mut tangents) {
+            let about = multiply(&centre, &multiply(&generator_matrix(generator), &inverse(&centre).ok()?));
+            let matrix = best.transform.matrix();
+            let tangent = multiply(&matrix, &about);
+            let moved = |h: f64| {
+                let m: Matrix = core::array::from_fn(|i| at(&matrix, i) - h * at(&tangent, i));
+                T::from_matrix(to_full(&m, self.level)).map(|t| t.parameters())
+            };
+            let h = 1e-6;
+            let (plus, minus) = (moved(h).ok()?, moved(-h).ok()?);
+            for (i, v) in column.iter_mut().enumerate().take(n) {
+                *v = (at(plus.as_ref(), i) - at(minus.as_ref(), i)) / (2.0 * h);
+            }
+        }
+        let mut inverse = [[0.0; SIZE]; SIZE];
+        for (j, column) in inverse.iter_mut().enumerate().take(n) {
+            *column = factor.inverse_column(j);
+        }
+        Some(T::Covariance::from_fn(|i| {
+            T::Parameters::from_fn(|j| {
+                let mut v = 0.0;
+                for (k, column) in inverse.iter().enumerate().take(n) {
+                    for l in 0..n {
+                        let (a, b) = (tangents.get(l).map_or(0.0, |t| at(t, i)), tangents.get(k).map_or(0.0, |t| at(t, j)));
+                        v += a * at(column, l) * b;
+                    }
+                }
+                v * variance
+            })
+        }))
+    }
+}
+
+/// The number of parameters of a model.
+fn parameters<T: Transform>() -> usize {
+    <T::Parameters as Array<f64>>::LEN.min(SIZE - 2)
+}
+
+fn size<P>(image: &Image<'_, P>) -> (usize, usize) {
+    (image.width(), image.height())
+}
+
+fn rest<P>(image: &Image<'_, P>, levels: usize) -> usize {
+    buffer_len(image.width(), image.height(), levels)
+}
+
+fn split<T>(buffer: &mut [T], first: usize, needed: usize) -> Result<(&mut [T], &mut [T]), Error> {
+    let found = buffer.len();
+    if found < needed {
+        return Err(Error::TooShort { needed, found });
+    }
+    buffer.split_at_mut_checked(first).ok_or(Error::TooShort { needed, found })
+}
+
+/// The shift by the pixel about which increments are taken.
+fn centre<P>(fixed: &Image<'_, P>) -> Matrix {
+    let mut m = IDENTITY;
+    m[2] = (fixed.width() / 2) as f64;
+    m[5] = (fixed.height() / 2) as f64;
+    m
+}
+
+/// The derivative of a model's matrix with respect to one parameter, at the identity.
+fn generator_matrix(generator: &[Option<(f64, u8, u8)>; 2]) -> Matrix {
+    let mut m = [0.0; 9];
+    for (row, term) in generator.iter().enumerate() {
+        let entry = match term {
+            Some((s, 1, 0)) => Some((3 * row, *s)),
+            Some((s, 0, 1)) => Some((3 * row + 1, *s)),
+            Some((s, 0, 0)) => Some((3 * row + 2, *s)),
+            // -x^2 and -x y come of the denominator's x, -x y and -y^2 of its y.
+            Some((s, 2, 0)) => Some((6, -*s)),
+            Some((s, 0, 2)) => Some((7, -*s)),
+            _ => None,
+        };
+        if let Some((i, s)) = entry
+            && let Some(v) = m.get_mut(i)
+        {
+            *v = s;
+        }
+    }
+    m
+}

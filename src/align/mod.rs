@@ -1,0 +1,238 @@
+//! Alignment of two images by their grey levels.
+//!
+//! In: a [`Pair`] (fixed and moving image, masks if there are any), an initial transform, and a
+//! workspace for the pyramids. Out: a [`Report`] with the transform that maps fixed to moving
+//! pixels, how the search ended, and how far to trust it.
+//!
+//! **Method.** Inverse compositional Gauss-Newton (Baker and Matthews 2004, sections 3.2 and 4)
+//! with Levenberg-Marquardt damping, coarse to fine. At each iteration the moving image is sampled
+//! at `T x` (bilinear, Q6), and the model
+//! `moving(T x) = a fixed(x) + b + a grad fixed(x) J(x) d`
+//! is solved for the increment d together with gain a and offset b, over the pixels whose taps all
+//! lie inside both images and masks; then `T := T o W(d)^-1`. Gain and offset drop out, as in the
+//! enhanced correlation coefficient (Evangelidis and Psarakis 2008), and a step is accepted if
+//! the correlation of the two images over their support does not fall. The Hessian is summed anew
+//! with the support.
+//!
+//! **Coarse search.** Where [`Options::search`] is not zero, the smallest level is first compared
+//! at whole-pixel shifts of the initial transform, by correlation.
+//!
+//! **Sums** are exact integers (see [`normal`](self)): the result is the same on every target. With
+//! central differences g of the fixed image in half grey levels, residuals e in Q6, and u, v the
+//! pixel's offset from the centre of the fixed image, they are the moments of `g g`, `g e`, `g t`
+//! and `g` with the monomials of u and v that the model's generators call for. Systems of at most
+//! 10 unknowns are solved in `f64`.
+//!
+//! **Memory.** The workspace is what [`Aligner::workspace`] says: a third of the pixels of both
+//! images, and of the masks in use. The aligner itself is a few kilobytes, wherever the caller puts
+//! it; nothing else is stored.
+#![forbid(unsafe_code)]
+
+mod aligner;
+mod normal;
+mod search;
+mod solve;
+
+pub use aligner::{Aligner, Progress, Step, WorkspaceSize};
+
+use crate::fixed::Q6;
+use crate::image::{Image, Pixel};
+use crate::kernel::{Channel, Output};
+use crate::pyramid::{MAX_LEVELS, level_size};
+use crate::simd::Level;
+use crate::transform::Transform;
+use crate::Error;
+
+/// A pixel that can be aligned: `u8`, `u16` or `i16`.
+pub trait Grey: Pixel<Channel = Self> + Channel + Into<i32> {
+    /// A value before its last rounding.
+    #[doc(hidden)]
+    type Fine: Output<Self> + Into<i32>;
+}
+macro_rules! grey {
+    ($($t:ty),*) => {$(
+        impl Grey for $t {
+            type Fine = Q6;
+        }
+    )*};
+}
+grey!(u8, u16, i16);
+
+impl From<Q6> for i32 {
+    #[inline(always)]
+    fn from(v: Q6) -> i32 {
+        v.0
+    }
+}
+
+/// The two images, and which of their pixels count. Their sizes may differ.
+#[derive(Clone, Copy, Debug)]
+pub struct Pair<'a, P> {
+    fixed: Image<'a, P>,
+    moving: Image<'a, P>,
+    fixed_mask: Option<Image<'a, u8>>,
+    moving_mask: Option<Image<'a, u8>>,
+}
+
+impl<'a, P> Pair<'a, P> {
+    /// Two images without masks.
+    pub const fn new(fixed: Image<'a, P>, moving: Image<'a, P>) -> Self {
+        Self { fixed, moving, fixed_mask: None, moving_mask: None }
+    }
+
+    /// Only fixed pixels where `mask` is not zero count, and of those the ones whose gradient does
+    /// not touch others.
+    ///
+    /// # Errors
+    /// [`Error::SizeMismatch`].
+    pub fn with_fixed_mask(self, mask: Image<'a, u8>) -> Result<Self, Error> {
+        same_size(&self.fixed, &mask)?;
+        Ok(Self { fixed_mask: Some(mask), ..self })
+    }
+
+    /// Only positions count of which all taps are moving pixels where `mask` is not zero.
+    ///
+    /// # Errors
+    /// [`Error::SizeMismatch`].
+    pub fn with_moving_mask(self, mask: Image<'a, u8>) -> Result<Self, Error> {
+        same_size(&self.moving, &mask)?;
+        Ok(Self { moving_mask: Some(mask), ..self })
+    }
+}
+
+fn same_size<P>(image: &Image<'_, P>, mask: &Image<'_, u8>) -> Result<(), Error> {
+    if (image.width(), image.height()) == (mask.width(), mask.height()) { Ok(()) } else { Err(Error::SizeMismatch) }
+}
+
+/// How to align.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Options {
+    /// Levels of the pyramid, 1 to 15. `None`: as many as leave the smallest side 16 pixels
+    /// (translation), 24 (Euclidean, similarity, affine) or 32 (homography).
+    pub levels: Option<usize>,
+    /// Iterations per level, at least 1. Default 50.
+    pub max_iterations: u16,
+    /// Converged when no corner of the fixed image moves by more than this many pixels; above 0.
+    /// Smaller levels stop at 1/32 of their pixels. Default 1/1024.
+    pub epsilon: f64,
+    /// The smallest part of the fixed image, 0 to 1, that may be left as support. Default 0.1.
+    pub min_support: f64,
+    /// How far to search at the smallest level for a shift to start from: the part of the fixed
+    /// image's sides, 0 (no search) to 1. Where that is too much to compare (16 million pixels), the
+    /// range is halved until it is not. Default 0.25.
+    pub search: f64,
+    /// The instruction set. Default the best; the results are the same for all.
+    pub level: Level,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            levels: None,
+            max_iterations: 50,
+            epsilon: 1.0 / 1024.0,
+            min_support: 0.1,
+            search: 0.25,
+            level: Level::best(),
+        }
+    }
+}
+
+impl Options {
+    fn check(&self) -> Result<(), Error> {
+        let part = |v: f64| (0.0..=1.0).contains(&v);
+        let valid = self.max_iterations > 0
+            && self.epsilon > 0.0
+            && self.epsilon.is_finite()
+            && part(self.min_support)
+            && part(self.search);
+        if valid { Ok(()) } else { Err(Error::InvalidOption) }
+    }
+
+    /// The number of levels for two images of these sizes.
+    fn levels<T: Transform>(&self, fixed: (usize, usize), moving: (usize, usize)) -> Result<usize, Error> {
+        let side = |level: usize| {
+            let ((a, b), (c, d)) = (level_size(fixed.0, fixed.1, level), level_size(moving.0, moving.1, level));
+            a.min(b).min(c).min(d)
+        };
+        match self.levels {
+            Some(levels) if (1..=MAX_LEVELS).contains(&levels) && side(levels - 1) > 0 => Ok(levels),
+            Some(_) => Err(Error::InvalidOption),
+            None => {
+                let least = 16 + 8 * T::DEGREE;
+                Ok((1..MAX_LEVELS).take_while(|&level| side(level) >= least).count() + 1)
+            }
+        }
+    }
+}
+
+/// How an alignment ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Status {
+    /// The last increment was below [`Options::epsilon`].
+    Converged,
+    /// The iterations ran out at full size.
+    MaxIterations,
+    /// The image does not determine the parameters: constant, or varying along one direction only.
+    Singular,
+    /// Less than [`Options::min_support`] of the fixed image falls inside the moving image and the
+    /// masks.
+    LeftImage,
+    /// No step along the computed direction improves the correlation, though it is longer than a
+    /// quarter of a pixel.
+    Stalled,
+}
+
+impl Status {
+    /// The variant's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Status::Converged => "Converged",
+            Status::MaxIterations => "MaxIterations",
+            Status::Singular => "Singular",
+            Status::LeftImage => "LeftImage",
+            Status::Stalled => "Stalled",
+        }
+    }
+}
+
+impl core::fmt::Display for Status {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Status::Converged => "converged",
+            Status::MaxIterations => "the iterations ran out",
+            Status::Singular => "the image does not determine the parameters",
+            Status::LeftImage => "the images do not overlap enough",
+            Status::Stalled => "no step improves the correlation",
+        })
+    }
+}
+
+/// What an alignment has found.
+#[derive(Clone, Debug)]
+pub struct Report<T: Transform> {
+    /// Fixed to moving pixels: `moving(T x) ~ gain fixed(x) + offset`. The best found, however the
+    /// search ended.
+    pub transform: T,
+    /// How it ended.
+    pub status: Status,
+    /// Iterations per level, coarse to fine: each is one pass over the level.
+    pub iterations: heapless::Vec<u16, MAX_LEVELS>,
+    /// Root mean square of `moving(T x) - gain fixed(x) - offset` over the support, in grey levels
+    /// of the moving image.
+    pub rms_residual: f64,
+    /// Correlation coefficient of the two images over the support, -1 to 1.
+    pub correlation: f64,
+    /// Contrast of the moving image relative to the fixed one.
+    pub gain: f64,
+    /// Brightness of the moving image where the fixed one is zero, in grey levels.
+    pub offset: f64,
+    /// The part of the fixed image's pixels that the result rests on, 0 to 1.
+    pub support: f64,
+    /// Covariance of the parameters, in their units squared: sigma^2 H^-1 with the residual's
+    /// variance, gain and offset being estimated too. Zero where the status is `Singular` or
+    /// `LeftImage`.
+    pub covariance: T::Covariance,
+}

@@ -1,0 +1,415 @@
+//! The normal equations: one pass over a level, in exact integers.
+//!
+//! In: the images of a level, the walk of the current transform. Out: [`Moments`], and from them the
+//! system of a model.
+//!
+//! Along a chunk of at most 64 pixels, moments are taken about the chunk's centre, where they fit
+//! `i64` for 16-bit images; chunks are moved to the image's centre and rows multiplied by their
+//! height in `i128`. At the very worst (16-bit noise, 32,767 px square, degree 4) they stay below
+//! 2^121.
+#![forbid(unsafe_code)]
+
+use super::Grey;
+use super::solve::{Column, SIZE, Square};
+use crate::Bilinear;
+use crate::fixed::round_shift_i64;
+use crate::image::Image;
+use crate::kernel::{Output, fraction_bits};
+use crate::simd::{self, Lanes, Operation};
+use crate::span::{self, Area};
+use crate::transform::Transform;
+use crate::walk::{Plan, RUN, Walk};
+
+/// Powers of the horizontal offset for products of two gradients, and for one.
+const POWERS: usize = 5;
+const HALF_POWERS: usize = 3;
+/// Monomials up to degree 4, and up to degree 2.
+const MONOMIALS: usize = 15;
+const HALF_MONOMIALS: usize = 6;
+
+/// Where `u^k v^l` is kept: by degree, then by l.
+#[inline(always)]
+const fn monomial(k: usize, l: usize) -> usize {
+    let degree = k + l;
+    degree * (degree + 1) / 2 + l
+}
+
+/// Gain and offset of the residual: `e = moving - gain fixed - offset`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Photometry {
+    /// Q16.
+    gain: i64,
+    /// Q6 grey levels.
+    offset: i64,
+}
+
+impl Photometry {
+    pub(super) const NEUTRAL: Self = Self { gain: 1 << 16, offset: 0 };
+
+    /// Rounded, and kept within gains of 2^14 and offsets of 2^20 grey levels.
+    pub(super) fn new(gain: f64, offset: f64) -> Self {
+        let q = |v: f64, one: f64, limit: f64| libm::round((v * one).clamp(-limit, limit)) as i64;
+        Self { gain: q(gain, 65_536.0, 1.0e9), offset: q(offset, 64.0, 6.7e7) }
+    }
+
+    pub(super) fn gain(&self) -> f64 {
+        self.gain as f64 / 65_536.0
+    }
+
+    pub(super) fn offset(&self) -> f64 {
+        self.offset as f64 / 64.0
+    }
+
+    /// In Q6, within 2^22 grey levels, so that products of residuals fit the sums of a chunk.
+    #[inline(always)]
+    fn residual(&self, fixed: i32, moving: i32) -> i64 {
+        let e = i64::from(moving) - round_shift_i64(self.gain * i64::from(fixed), 10) - self.offset;
+        e.clamp(-(1 << 28), 1 << 28)
+    }
+}
+
+/// Sums over the support. `gg` are xx, xy, yy; the others x, y.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moments {
+    gg: [[i128; MONOMIALS]; 3],
+    ge: [[i128; HALF_MONOMIALS]; 2],
+    gt: [[i128; HALF_MONOMIALS]; 2],
+    g: [[i128; HALF_MONOMIALS]; 2],
+    tt: i128,
+    te: i128,
+    ee: i128,
+    t: i128,
+    e: i128,
+    /// Pixels of the support.
+    pub(super) n: i128,
+}
+
+/// The same along a row (by powers of u only) or a chunk.
+#[derive(Clone, Copy)]
+struct Line<S> {
+    gg: [[S; POWERS]; 3],
+    ge: [[S; HALF_POWERS]; 2],
+    gt: [[S; HALF_POWERS]; 2],
+    g: [[S; HALF_POWERS]; 2],
+    tt: S,
+    te: S,
+    ee: S,
+    t: S,
+    e: S,
+    n: S,
+}
+
+macro_rules! zero_line {
+    () => {
+        Line {
+            gg: [[0; POWERS]; 3],
+            ge: [[0; HALF_POWERS]; 2],
+            gt: [[0; HALF_POWERS]; 2],
+            g: [[0; HALF_POWERS]; 2],
+            tt: 0,
+            te: 0,
+            ee: 0,
+            t: 0,
+            e: 0,
+            n: 0,
+        }
+    };
+}
+
+/// Adds `v u^k` for k up to `degree`.
+#[inline(always)]
+fn add_powers<const N: usize>(sums: &mut [i64; N], v: i64, u: i64, degree: usize) {
+    let mut v = v;
+    for sum in sums.iter_mut().take(degree + 1) {
+        *sum += v;
+        v *= u;
+    }
+}
+
+/// Adds moments about `centre` to moments about zero: `(centre + u)^k` by the binomial theorem.
+#[inline(always)]
+fn add_moved<const N: usize>(sums: &mut [i128; N], local: &[i64; N], centre: i64, degree: usize) {
+    const BINOMIAL: [[i128; POWERS]; POWERS] =
+        [[1, 0, 0, 0, 0], [1, 1, 0, 0, 0], [1, 2, 1, 0, 0], [1, 3, 3, 1, 0], [1, 4, 6, 4, 1]];
+    let centre = i128::from(centre);
+    for (k, (sum, row)) in sums.iter_mut().zip(BINOMIAL).enumerate().take(degree + 1) {
+        // Horner's rule over j = 0..=k for sum_j C(k, j) centre^(k - j) local_j.
+        let terms = local.iter().zip(row).take(k + 1);
+        *sum += terms.fold(0_i128, |v, (&m, c)| v * centre + c * i128::from(m));
+    }
+}
+
+impl Line<i128> {
+    #[inline(always)]
+    fn add(&mut self, chunk: &Line<i64>, centre: i64, degree: usize) {
+        for (sum, local) in self.gg.iter_mut().zip(&chunk.gg) {
+            add_moved(sum, local, centre, 2 * degree);
+        }
+        let pairs = [(&mut self.ge, &chunk.ge), (&mut self.gt, &chunk.gt), (&mut self.g, &chunk.g)];
+        for (sums, locals) in pairs {
+            for (sum, local) in sums.iter_mut().zip(locals) {
+                add_moved(sum, local, centre, degree);
+            }
+        }
+        self.tt += i128::from(chunk.tt);
+        self.te += i128::from(chunk.te);
+        self.ee += i128::from(chunk.ee);
+        self.t += i128::from(chunk.t);
+        self.e += i128::from(chunk.e);
+        self.n += i128::from(chunk.n);
+    }
+}
+
+/// Adds a row's sums times powers of its height.
+#[inline(always)]
+fn add_row<const N: usize, const M: usize>(sums: &mut [i128; M], row: &[i128; N], v: i128, degree: usize) {
+    for (k, &sum) in row.iter().enumerate().take(degree + 1) {
+        let mut term = sum;
+        for l in 0..=degree - k {
+            if let Some(sum) = sums.get_mut(monomial(k, l)) {
+                *sum += term;
+            }
+            term *= v;
+        }
+    }
+}
+
+impl Moments {
+    const ZERO: Self = Self {
+        gg: [[0; MONOMIALS]; 3],
+        ge: [[0; HALF_MONOMIALS]; 2],
+        gt: [[0; HALF_MONOMIALS]; 2],
+        g: [[0; HALF_MONOMIALS]; 2],
+        tt: 0,
+        te: 0,
+        ee: 0,
+        t: 0,
+        e: 0,
+        n: 0,
+    };
+
+    #[inline(always)]
+    fn add(&mut self, row: &Line<i128>, v: i64, degree: usize) {
+        let v = i128::from(v);
+        for (sum, row) in self.gg.iter_mut().zip(&row.gg) {
+            add_row(sum, row, v, 2 * degree);
+        }
+        let pairs = [(&mut self.ge, &row.ge), (&mut self.gt, &row.gt), (&mut self.g, &row.g)];
+        for (sums, rows) in pairs {
+            for (sum, row) in sums.iter_mut().zip(rows) {
+                add_row(sum, row, v, degree);
+            }
+        }
+        self.tt += row.tt;
+        self.te += row.te;
+        self.ee += row.ee;
+        self.t += row.t;
+        self.e += row.e;
+        self.n += row.n;
+    }
+
+    /// Mean, variance and covariance of fixed and moving, in grey levels.
+    pub(super) fn statistics(&self, photometry: &Photometry) -> Statistics {
+        let n = self.n.max(1) as f64;
+        // n^2 times a covariance is an exact integer. (Sums are below 2^92, counts below 2^30.)
+        let covariance = |ab: i128, a: i128, b: i128| (self.n * ab - a * b) as f64 / (n * n);
+        let (a, b) = (photometry.gain(), photometry.offset());
+        let tt = covariance(self.tt, self.t, self.t);
+        let te = covariance(self.te, self.t, self.e) / 64.0;
+        let ee = covariance(self.ee, self.e, self.e) / 4096.0;
+        // moving = e + a fixed + b, up to the residual's rounding.
+        let moving = ee + 2.0 * a * te + a * a * tt;
+        let cross = te + a * tt;
+        let t = self.t as f64 / n;
+        let gain = if tt > 0.0 { cross / tt } else { 0.0 };
+        let mean = self.e as f64 / n / 64.0 + a * t + b;
+        let correlation = if tt > 0.0 && moving > 0.0 { cross / libm::sqrt(tt * moving) } else { 0.0 };
+        Statistics {
+            correlation: correlation.clamp(-1.0, 1.0),
+            // ee + te^2 / tt is at least zero but for rounding.
+            residual: if tt > 0.0 { (ee - te * te / tt).max(0.0) } else { ee.max(0.0) },
+            gain,
+            offset: mean - gain * t,
+            contrast: if tt > 0.0 { libm::sqrt(moving.max(0.0) / tt) } else { 0.0 },
+        }
+    }
+
+    /// The normal matrix and right-hand side for the increment (about the centre of the fixed image,
+    /// in pixels, times the gain), gain and offset, all in grey levels.
+    pub(super) fn system<T: Transform>(&self) -> (Square, Column) {
+        let mut matrix = [[0.0; SIZE]; SIZE];
+        let mut right = [0.0; SIZE];
+        let generators = T::GENERATORS;
+        let parameters = generators.len().min(SIZE - 2);
+        let axes = |generator: &[Option<(f64, u8, u8)>; 2]| {
+            let [x, y] = *generator;
+            [(0, x), (1, y)].map(|(axis, term)| term.map(|(s, k, l)| (axis, s, usize::from(k), usize::from(l))))
+        };
+        // Gradients are in half levels, residuals in 1/64.
+        let half = |table: &[[i128; HALF_MONOMIALS]; 2], i: usize, unit: f64| {
+            let Some(generator) = generators.get(i) else { return 0.0 };
+            let terms = axes(generator).into_iter().flatten();
+            terms.fold(0.0, |v, (axis, s, k, l)| {
+                let sum = table.get(axis).and_then(|t| t.get(monomial(k, l))).copied().unwrap_or(0);
+                v + s * (sum as f64 * unit)
+            })
+        };
+        for i in 0..parameters {
+            for j in 0..=i {
+                let (Some(a), Some(b)) = (generators.get(i), generators.get(j)) else { continue };
+                let mut v = 0.0;
+                for (p, s, k, l) in axes(a).into_iter().flatten() {
+                    for (q, r, m, n) in axes(b).into_iter().flatten() {
+                        let sum = self.gg.get(p + q).and_then(|t| t.get(monomial(k + m, l + n)));
+                        v += s * r * (sum.copied().unwrap_or(0) as f64 * 0.25);
+                    }
+                }
+                matrix[i][j] = v;
+                matrix[j][i] = v;
+            }
+            let (gain, offset) = (parameters, parameters + 1);
+            matrix[gain][i] = half(&self.gt, i, 0.5);
+            matrix[i][gain] = matrix[gain][i];
+            matrix[offset][i] = half(&self.g, i, 0.5);
+            matrix[i][offset] = matrix[offset][i];
+            right[i] = half(&self.ge, i, 0.5 / 64.0);
+        }
+        let (gain, offset) = (parameters, parameters + 1);
+        matrix[gain][gain] = self.tt as f64;
+        matrix[gain][offset] = self.t as f64;
+        matrix[offset][gain] = self.t as f64;
+        matrix[offset][offset] = self.n as f64;
+        right[gain] = self.te as f64 / 64.0;
+        right[offset] = self.e as f64 / 64.0;
+        (matrix, right)
+    }
+}
+
+/// What the two images have in common over a support.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Statistics {
+    pub(super) correlation: f64,
+    /// Variance of `moving - gain fixed - offset`.
+    pub(super) residual: f64,
+    /// The gain that leaves the least residual.
+    pub(super) gain: f64,
+    pub(super) offset: f64,
+    /// Standard deviation of moving over that of fixed.
+    pub(super) contrast: f64,
+}
+
+/// The images of a level, and what counts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LevelPair<'a, P> {
+    pub(super) fixed: Image<'a, P>,
+    pub(super) moving: Image<'a, P>,
+    pub(super) fixed_mask: Option<Image<'a, u8>>,
+    pub(super) moving_mask: Option<Image<'a, u8>>,
+}
+
+/// One pass over a level.
+pub(super) struct Accumulate<'a, P, T> {
+    pub(super) pair: LevelPair<'a, P>,
+    pub(super) transform: &'a T,
+    pub(super) photometry: Photometry,
+}
+
+impl<P: Grey, T: Transform> Operation for Accumulate<'_, P, T> {
+    type Output = Moments;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) -> Moments {
+        let LevelPair { fixed, moving, .. } = self.pair;
+        let plan = self.transform.plan();
+        let bits = fraction_bits::<Bilinear, P>();
+        let area = Area::new::<Bilinear>(moving.width(), moving.height());
+        let (width, height) = (fixed.width(), fixed.height());
+        let mut moments = Moments::ZERO;
+        // The outermost pixels have no central difference.
+        for y in 1..height.saturating_sub(1) {
+            let mut line = zero_line!();
+            for (x, walk, len) in plan.row(y, width) {
+                let inner = span::interior(&walk, 0, len, bits, &area);
+                let (from, to) = ((x + inner.start).max(1), (x + inner.end).min(width - 1));
+                // Chunks are aligned, so that a run of any length is cut at the same places.
+                let mut begin = from;
+                while begin < to {
+                    let end = (begin - begin % RUN + RUN).min(to);
+                    let chunk = self.chunk::<L, _>(&walk.at(begin - x), y, begin, end);
+                    let centre = (begin - begin % RUN + RUN / 2) as i64 - (width / 2) as i64;
+                    line.add(&chunk, centre, T::DEGREE);
+                    begin = end;
+                }
+            }
+            moments.add(&line, y as i64 - (height / 2) as i64, T::DEGREE);
+        }
+        moments
+    }
+}
+
+impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
+    /// Moments of pixels `begin..end` of row `y`, about the centre of their aligned chunk.
+    #[inline(always)]
+    fn chunk<L: Lanes, W: Walk>(&self, walk: &W, y: usize, begin: usize, end: usize) -> Line<i64> {
+        let LevelPair { fixed, moving, .. } = self.pair;
+        let mut sums = zero_line!();
+        let mut samples = [P::Fine::from_channel(P::default()); RUN];
+        let Some(samples) = samples.get_mut(..end - begin) else { return sums };
+        if !simd::interior::<L, P, Bilinear, W, P::Fine>(&Bilinear, moving, walk, samples) {
+            return sums;
+        }
+        let around = |dx: usize, dy: usize| fixed.row(y + dy - 1).get(begin + dx - 1..).unwrap_or(&[]);
+        let centres = around(1, 1).iter();
+        let columns = around(0, 1).iter().zip(around(2, 1));
+        let rows = around(1, 0).iter().zip(around(1, 2));
+        let first = (begin % RUN) as i64 - RUN as i64 / 2;
+        for (k, (((&t, (&left, &right)), (&up, &down)), &v)) in
+            centres.zip(columns).zip(rows).zip(samples.iter()).enumerate()
+        {
+            if !self.counts(walk, k, begin + k, y) {
+                continue;
+            }
+            let t: i32 = t.into();
+            let e = self.photometry.residual(t, v.into());
+            let difference = |a: P, b: P| i64::from(Into::<i32>::into(b) - Into::<i32>::into(a));
+            let (gx, gy, t) = (difference(left, right), difference(up, down), i64::from(t));
+            let u = first + k as i64;
+            let products = [gx * gx, gx * gy, gy * gy];
+            for (sum, product) in sums.gg.iter_mut().zip(products) {
+                add_powers(sum, product, u, 2 * T::DEGREE);
+            }
+            for (axis, g) in [gx, gy].into_iter().enumerate() {
+                add_powers(&mut sums.ge[axis], g * e, u, T::DEGREE);
+                add_powers(&mut sums.gt[axis], g * t, u, T::DEGREE);
+                add_powers(&mut sums.g[axis], g, u, T::DEGREE);
+            }
+            sums.tt += t * t;
+            sums.te += t * e;
+            sums.ee += e * e;
+            sums.t += t;
+            sums.e += e;
+            sums.n += 1;
+        }
+        sums
+    }
+
+    /// Whether the masks let pixel (x, y), the walk's k-th, count.
+    #[inline(always)]
+    fn counts<W: Walk>(&self, walk: &W, k: usize, x: usize, y: usize) -> bool {
+        let valid = |mask: &Image<'_, u8>, x: usize, y: usize| mask.get(x, y).is_some_and(|v| v != 0);
+        if let Some(mask) = &self.pair.fixed_mask {
+            let cross = [(x, y), (x - 1, y), (x + 1, y), (x, y - 1), (x, y + 1)];
+            if !cross.iter().all(|&(x, y)| valid(mask, x, y)) {
+                return false;
+            }
+        }
+        if let Some(mask) = &self.pair.moving_mask {
+            let [x, y] = walk.at(k).position(fraction_bits::<Bilinear, P>()).map(|p| p.cell as usize);
+            let taps = [(x, y), (x + 1, y), (x, y + 1), (x + 1, y + 1)];
+            if !taps.iter().all(|&(x, y)| valid(mask, x, y)) {
+                return false;
+            }
+        }
+        true
+    }
+}

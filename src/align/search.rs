@@ -1,0 +1,79 @@
+//! The coarse search: correlation of the smallest level at whole-pixel shifts.
+#![forbid(unsafe_code)]
+
+use super::Grey;
+use super::normal::LevelPair;
+use crate::transform::Transform;
+use crate::walk::{Plan, Walk};
+
+/// The most pixels that all comparisons together look at.
+const BUDGET: usize = 1 << 24;
+
+/// The largest shift to compare along each axis: `part` of the sides of the fixed image, less where
+/// that would take too many comparisons.
+pub(super) fn range<P>(pair: &LevelPair<'_, P>, part: f64) -> [i32; 2] {
+    let (width, height) = (pair.fixed.width(), pair.fixed.height());
+    let mut range = [width, height].map(|side| libm::round(side as f64 * part) as usize);
+    loop {
+        let [x, y] = range;
+        let shifts = (2 * x + 1).saturating_mul(2 * y + 1);
+        if shifts.saturating_mul(width * height) <= BUDGET || range == [0; 2] {
+            return range.map(|r| r as i32);
+        }
+        range = if x > y { [x / 2, y] } else { [x, y / 2] };
+    }
+}
+
+/// The correlation of fixed and moving at the nearest pixels to `T x + shift`, or `None` if fewer
+/// than half of the fixed pixels that count meet a moving one, or nothing varies.
+pub(super) fn correlation<P: Grey, T: Transform>(
+    pair: &LevelPair<'_, P>,
+    transform: &T,
+    shift: [i32; 2],
+) -> Option<f64> {
+    let plan = transform.plan();
+    let (width, height) = (pair.fixed.width(), pair.fixed.height());
+    let (mut counted, mut n) = (0_i128, 0_i128);
+    let [mut t, mut m, mut tt, mut tm, mut mm] = [0_i128; 5];
+    let valid = |mask: &Option<crate::Image<'_, u8>>, x: usize, y: usize| {
+        mask.as_ref().is_none_or(|mask| mask.get(x, y).is_some_and(|v| v != 0))
+    };
+    for y in 0..height {
+        let row = pair.fixed.row(y);
+        // Sums of a row fit: 2^15 products of 2^32.
+        let [mut rt, mut rm, mut rtt, mut rtm, mut rmm] = [0_i64; 5];
+        for (start, mut walk, len) in plan.row(y, width) {
+            for (x, &fixed) in row.iter().enumerate().skip(start).take(len) {
+                let [u, v] = walk.position(0).map(|p| p.cell);
+                walk.step();
+                if !valid(&pair.fixed_mask, x, y) {
+                    continue;
+                }
+                counted += 1;
+                let at = |v: i32, d: i32| usize::try_from(v.saturating_add(d)).ok();
+                let (Some(u), Some(v)) = (at(u, shift[0]), at(v, shift[1])) else { continue };
+                let Some(moving) = pair.moving.get(u, v) else { continue };
+                if !valid(&pair.moving_mask, u, v) {
+                    continue;
+                }
+                let (a, b): (i32, i32) = (fixed.into(), moving.into());
+                let (a, b) = (i64::from(a), i64::from(b));
+                rt += a;
+                rm += b;
+                rtt += a * a;
+                rtm += a * b;
+                rmm += b * b;
+                n += 1;
+            }
+        }
+        for (sum, row) in [(&mut t, rt), (&mut m, rm), (&mut tt, rtt), (&mut tm, rtm), (&mut mm, rmm)] {
+            *sum += i128::from(row);
+        }
+    }
+    if n == 0 || 2 * n < counted {
+        return None;
+    }
+    let variance = |ab: i128, a: i128, b: i128| (n * ab - a * b) as f64;
+    let (tt, mm, tm) = (variance(tt, t, t), variance(mm, m, m), variance(tm, t, m));
+    (tt > 0.0 && mm > 0.0).then(|| tm / (libm::sqrt(tt) * libm::sqrt(mm)))
+}

@@ -1,0 +1,340 @@
+//! The bits of the crate, as one list of hashes: every level here, and every other target that runs
+//! this file, has to come to the same ones.
+//!
+//! A change of a definition changes hashes: the failing test prints the new list, to be pasted below
+//! together with the change.
+#![forbid(unsafe_code)]
+
+use nonius::{
+    Affine, Bilinear, Boundary, Euclidean, Homography, Image, ImageMut, Kernel, Level, Map, Nearest, Pixel,
+    Sampler, Similarity, Transform, Translation, Warp,
+};
+
+/// FNV-1a, 64 bits.
+struct Fnv(u64);
+
+impl Fnv {
+    fn new() -> Self {
+        Fnv(0xcbf2_9ce4_8422_2325)
+    }
+    fn add(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+}
+
+/// An element made of integers, which is hashed with its low byte first.
+trait Element: Copy {
+    fn new(i: u32) -> Self;
+    fn hash(&self, hash: &mut Fnv);
+}
+
+macro_rules! elements {
+    ($($t:ty: $i:ident => $new:expr;)*) => {$(
+        impl Element for $t {
+            fn new($i: u32) -> Self {
+                $new
+            }
+            fn hash(&self, hash: &mut Fnv) {
+                hash.add(&self.to_le_bytes());
+            }
+        }
+    )*};
+}
+elements! {
+    u8: i => (i >> 24) as u8;
+    u16: i => (i >> 16) as u16;
+    i16: i => (i >> 16) as i16;
+    i32: i => (i as i32) >> 12;
+    i64: i => i64::from(i);
+    f32: i => (i >> 8) as f32 / 65_536.0;
+}
+
+impl<T: Element, const C: usize> Element for [T; C] {
+    fn new(i: u32) -> Self {
+        std::array::from_fn(|c| T::new(i.rotate_left(5 * c as u32)))
+    }
+    fn hash(&self, hash: &mut Fnv) {
+        self.iter().for_each(|v| v.hash(hash));
+    }
+}
+
+/// A smooth part, so that rounding matters, and a rough one.
+fn pattern<T: Element>(width: usize, height: usize) -> Vec<T> {
+    let pixel = |i: usize| {
+        let (x, y) = ((i % width) as u32, (i / width) as u32);
+        let smooth = (x * x * 3 + y * y * 5 + x * y).wrapping_mul(1 << 19);
+        let rough = (x.wrapping_mul(0x9e37_79b9) ^ y.wrapping_mul(0x85eb_ca6b)).wrapping_mul(0xc2b2_ae35);
+        T::new(if (x / 8 + y / 8) % 2 == 0 { smooth } else { rough ^ (rough >> 15) })
+    };
+    (0..width * height).map(pixel).collect()
+}
+
+const SOURCE: (usize, usize) = (37, 29);
+const DESTINATION: (usize, usize) = (83, 23);
+
+fn boundaries<P: Element>() -> [Boundary<P>; 6] {
+    use Boundary::*;
+    [Constant(P::new(0x5bd1_e995)), Replicate, Reflect, Reflect101, Wrap, Transparent]
+}
+
+/// The three sinks under every boundary.
+fn sinks<K, P, W>(kernel: K, level: Level, warp: &W) -> [u64; 3]
+where
+    K: Kernel,
+    P: Element + Pixel<Derivative: Element, Adjoint: Element, Cotangent: Element>,
+    W: Warp,
+{
+    let (width, height) = DESTINATION;
+    let pixels: Vec<P> = pattern(SOURCE.0, SOURCE.1);
+    let source = Image::new(&pixels, SOURCE.0, SOURCE.1).unwrap();
+    let cotangent: Vec<P::Cotangent> = pattern(width, height);
+    let mut hashes = [Fnv::new(), Fnv::new(), Fnv::new()];
+    for boundary in boundaries() {
+        let sampler = Sampler::new(kernel, boundary).with_level(level);
+        let mut out: Vec<P> = pattern(width, height);
+        sampler.warp(source, &mut ImageMut::new(&mut out, width, height).unwrap(), warp).unwrap();
+        out.iter().for_each(|v| v.hash(&mut hashes[0]));
+
+        let mut dx: Vec<P::Derivative> = pattern(width, height);
+        let mut dy = dx.clone();
+        let (x, y) = (ImageMut::new(&mut dx, width, height), ImageMut::new(&mut dy, width, height));
+        sampler.warp_partials(source, &mut x.unwrap(), &mut y.unwrap(), warp).unwrap();
+        dx.iter().chain(&dy).for_each(|v| v.hash(&mut hashes[1]));
+
+        let mut gradient: Vec<P::Adjoint> = pattern(SOURCE.0, SOURCE.1);
+        let mut to = ImageMut::new(&mut gradient, SOURCE.0, SOURCE.1).unwrap();
+        sampler.adjoint(Image::new(&cotangent, width, height).unwrap(), warp, &mut to).unwrap();
+        gradient.iter().for_each(|v| v.hash(&mut hashes[2]));
+    }
+    hashes.map(|hash| hash.0)
+}
+
+fn walks<K, P>(kernel: K, name: &str, level: Level, list: &mut Vec<(String, u64)>)
+where
+    K: Kernel,
+    P: Element + Pixel<Derivative: Element, Adjoint: Element, Cotangent: Element>,
+{
+    let (width, height) = DESTINATION;
+    let affine = Affine::from_parameters([0.43, 0.21, -2.7, -0.17, 1.3, 6.1]).unwrap();
+    let homography = Homography::from_parameters([0.61, 0.1, -1.9, 0.05, 0.9, 2.2, 0.004, -0.011]).unwrap();
+    let plane = |side: usize, shift: u32| -> Vec<f32> {
+        let i = 0..(width * height) as u32;
+        let noise = i.map(|i| i.wrapping_mul(0x9e37_79b9).rotate_left(shift) >> 16);
+        noise.map(|v| v as f32 / 65_536.0 * (side as f32 + 8.0) - 4.0).collect()
+    };
+    let (x, y) = (plane(SOURCE.0, 0), plane(SOURCE.1, 9));
+    let plane = |v| Image::new(v, width, height).unwrap();
+    let map = Map::new(plane(&x), plane(&y)).unwrap();
+    let all = [
+        ("affine", sinks::<K, P, _>(kernel, level, &affine)),
+        ("homography", sinks::<K, P, _>(kernel, level, &homography)),
+        ("map", sinks::<K, P, _>(kernel, level, &map)),
+    ];
+    for (walk, hashes) in all {
+        for (sink, hash) in ["warp", "partials", "adjoint"].into_iter().zip(hashes) {
+            list.push((format!("{name} {walk} {sink}"), hash));
+        }
+    }
+}
+
+fn parameters<P: Element + Pixel<Cotangent: Element>>(
+    name: &str,
+    level: Level,
+    list: &mut Vec<(String, u64)>,
+) {
+    fn hash<P: Element + Pixel<Cotangent: Element>, T: Transform>(level: Level, t: &T) -> u64 {
+        let (pixels, cotangent) = (pattern::<P>(SOURCE.0, SOURCE.1), pattern(DESTINATION.0, DESTINATION.1));
+        let source = Image::new(&pixels, SOURCE.0, SOURCE.1).unwrap();
+        let cotangent = Image::new(&cotangent, DESTINATION.0, DESTINATION.1).unwrap();
+        let mut hash = Fnv::new();
+        for boundary in boundaries() {
+            let sampler = Sampler::new(Bilinear, boundary).with_level(level);
+            let gradient = sampler.parameter_gradient(source, cotangent, t);
+            gradient.as_ref().iter().for_each(|v| hash.add(&v.to_le_bytes()));
+        }
+        hash.0
+    }
+    let homography = [0.61, 0.1, -1.9, 0.05, 0.9, 2.2, 0.004, -0.011];
+    let all = [
+        ("translation", hash::<P, _>(level, &Translation::new(-2.7, 1.4).unwrap())),
+        ("euclidean", hash::<P, _>(level, &Euclidean::new(0.4, 3.3, -2.2).unwrap())),
+        ("similarity", hash::<P, _>(level, &Similarity::new(0.8, -0.3, 1.1, 9.0).unwrap())),
+        (
+            "affine",
+            hash::<P, _>(level, &Affine::from_parameters([0.43, 0.21, -2.7, -0.17, 1.3, 6.1]).unwrap()),
+        ),
+        ("homography", hash::<P, _>(level, &Homography::from_parameters(homography).unwrap())),
+    ];
+    list.extend(all.map(|(model, hash)| (format!("{name} {model} parameters"), hash)));
+}
+
+fn all(level: Level) -> Vec<(String, u64)> {
+    let mut list = Vec::new();
+    macro_rules! pixels {
+        ($($t:ty),*) => {$(
+            walks::<_, $t>(Nearest, concat!("nearest ", stringify!($t)), level, &mut list);
+            walks::<_, $t>(Bilinear, concat!("bilinear ", stringify!($t)), level, &mut list);
+            parameters::<$t>(concat!("bilinear ", stringify!($t)), level, &mut list);
+        )*};
+    }
+    pixels!(u8, u16, i16, f32, [u8; 3], [f32; 2]);
+    list
+}
+
+#[test]
+fn bits_are_golden() {
+    for &level in Level::AVAILABLE {
+        let list = all(level);
+        let same = list.len() == GOLDEN.len()
+            && list.iter().zip(GOLDEN).all(|((name, hash), golden)| (name.as_str(), *hash) == *golden);
+        if !same {
+            let lines = list.iter().map(|(name, hash)| format!("    ({name:?}, 0x{hash:016x}),\n"));
+            let lines: String = lines.collect();
+            panic!("level {}: the list is now\n{lines}", level.name());
+        }
+    }
+}
+
+#[rustfmt::skip]
+const GOLDEN: &[(&str, u64)] = &[
+    ("nearest u8 affine warp", 0x4ae04fd47493aad6),
+    ("nearest u8 affine partials", 0x5c7f1c15ac7629e5),
+    ("nearest u8 affine adjoint", 0x23d8d03a707b671a),
+    ("nearest u8 homography warp", 0x9c62732b2cce1a91),
+    ("nearest u8 homography partials", 0x5c7f1c15ac7629e5),
+    ("nearest u8 homography adjoint", 0xfdcfec24f930f2d6),
+    ("nearest u8 map warp", 0xc4d1509c5f95f114),
+    ("nearest u8 map partials", 0x5c7f1c15ac7629e5),
+    ("nearest u8 map adjoint", 0x03f01031cc3daddc),
+    ("bilinear u8 affine warp", 0x2618adc5cad2c937),
+    ("bilinear u8 affine partials", 0x0bcb9d8aec1662c6),
+    ("bilinear u8 affine adjoint", 0xcc93b7cedf074d9c),
+    ("bilinear u8 homography warp", 0x8cda99634a677d39),
+    ("bilinear u8 homography partials", 0x112800ce92c60545),
+    ("bilinear u8 homography adjoint", 0x16746223d46f76ba),
+    ("bilinear u8 map warp", 0x1d7f4c6d065b8361),
+    ("bilinear u8 map partials", 0xb286af7e30e220ab),
+    ("bilinear u8 map adjoint", 0xb08cb9d6c9c39a11),
+    ("bilinear u8 translation parameters", 0x74d5ec6002807340),
+    ("bilinear u8 euclidean parameters", 0x6d17764f6a7c905f),
+    ("bilinear u8 similarity parameters", 0x7e20b933cf02169b),
+    ("bilinear u8 affine parameters", 0x53a92cede2a9249a),
+    ("bilinear u8 homography parameters", 0xfdd6b966e3cad8c3),
+    ("nearest u16 affine warp", 0x2ef0568d3829000f),
+    ("nearest u16 affine partials", 0x5c7f1c15ac7629e5),
+    ("nearest u16 affine adjoint", 0x23d8d03a707b671a),
+    ("nearest u16 homography warp", 0x28b024d0b2698011),
+    ("nearest u16 homography partials", 0x5c7f1c15ac7629e5),
+    ("nearest u16 homography adjoint", 0xfdcfec24f930f2d6),
+    ("nearest u16 map warp", 0x6d3e8c06782b3924),
+    ("nearest u16 map partials", 0x5c7f1c15ac7629e5),
+    ("nearest u16 map adjoint", 0x03f01031cc3daddc),
+    ("bilinear u16 affine warp", 0xcaebcded23523fe4),
+    ("bilinear u16 affine partials", 0x85b9ce0eb1b79a35),
+    ("bilinear u16 affine adjoint", 0xda969c3e4c3062e5),
+    ("bilinear u16 homography warp", 0x1dacca6b8c2be758),
+    ("bilinear u16 homography partials", 0xc609141d4cc557ae),
+    ("bilinear u16 homography adjoint", 0x035b8c87769ecf0e),
+    ("bilinear u16 map warp", 0x279b5ad2def87ecd),
+    ("bilinear u16 map partials", 0xb24c49f4b8949be6),
+    ("bilinear u16 map adjoint", 0x297ec4e9823a8043),
+    ("bilinear u16 translation parameters", 0x1111cd82f5564924),
+    ("bilinear u16 euclidean parameters", 0x9bd7d52f3684c8a7),
+    ("bilinear u16 similarity parameters", 0xda81374e12a6b9bc),
+    ("bilinear u16 affine parameters", 0xc392d8ce8c734cab),
+    ("bilinear u16 homography parameters", 0x3d1c08edd73474e4),
+    ("nearest i16 affine warp", 0x2ef0568d3829000f),
+    ("nearest i16 affine partials", 0x5c7f1c15ac7629e5),
+    ("nearest i16 affine adjoint", 0x23d8d03a707b671a),
+    ("nearest i16 homography warp", 0x28b024d0b2698011),
+    ("nearest i16 homography partials", 0x5c7f1c15ac7629e5),
+    ("nearest i16 homography adjoint", 0xfdcfec24f930f2d6),
+    ("nearest i16 map warp", 0x6d3e8c06782b3924),
+    ("nearest i16 map partials", 0x5c7f1c15ac7629e5),
+    ("nearest i16 map adjoint", 0x03f01031cc3daddc),
+    ("bilinear i16 affine warp", 0x52b041ed018e50ac),
+    ("bilinear i16 affine partials", 0xb86d34a591cfc22f),
+    ("bilinear i16 affine adjoint", 0xda969c3e4c3062e5),
+    ("bilinear i16 homography warp", 0x444b4d7e01403419),
+    ("bilinear i16 homography partials", 0x99efb4c6ec271e06),
+    ("bilinear i16 homography adjoint", 0x035b8c87769ecf0e),
+    ("bilinear i16 map warp", 0x536c649071ca6360),
+    ("bilinear i16 map partials", 0xc63e14eb2e58e7cf),
+    ("bilinear i16 map adjoint", 0x297ec4e9823a8043),
+    ("bilinear i16 translation parameters", 0x2c9f2779ebc8c7e4),
+    ("bilinear i16 euclidean parameters", 0x2164602c81eb57c2),
+    ("bilinear i16 similarity parameters", 0x00fde5fc2f7edef0),
+    ("bilinear i16 affine parameters", 0x01999ed54a7dedb5),
+    ("bilinear i16 homography parameters", 0x3d0d87be379e5e15),
+    ("nearest f32 affine warp", 0xefdd3b468ead10a0),
+    ("nearest f32 affine partials", 0x5c7f1c15ac7629e5),
+    ("nearest f32 affine adjoint", 0xec7447651e8a7fc1),
+    ("nearest f32 homography warp", 0xc50fdc85e7d0e18e),
+    ("nearest f32 homography partials", 0x5c7f1c15ac7629e5),
+    ("nearest f32 homography adjoint", 0x15a3ffb58690d6ba),
+    ("nearest f32 map warp", 0xb2d3c78b75893321),
+    ("nearest f32 map partials", 0x5c7f1c15ac7629e5),
+    ("nearest f32 map adjoint", 0x9ff2179c028470f1),
+    ("bilinear f32 affine warp", 0x7dcaf1cad2bd94d8),
+    ("bilinear f32 affine partials", 0x083fdd3ca69d374f),
+    ("bilinear f32 affine adjoint", 0xfcb9315348cb48de),
+    ("bilinear f32 homography warp", 0x8062e9c8255f492b),
+    ("bilinear f32 homography partials", 0x7ddcfcf857a47b42),
+    ("bilinear f32 homography adjoint", 0xb90bec9972f4319f),
+    ("bilinear f32 map warp", 0xb1c7d250483a2d53),
+    ("bilinear f32 map partials", 0xe899fca0d482a28e),
+    ("bilinear f32 map adjoint", 0x80d524ff91623e9c),
+    ("bilinear f32 translation parameters", 0x63969b5316ea6f2b),
+    ("bilinear f32 euclidean parameters", 0x01daebb08c9bc551),
+    ("bilinear f32 similarity parameters", 0x7d7c64729d3f4c05),
+    ("bilinear f32 affine parameters", 0xfb7602359f7ed593),
+    ("bilinear f32 homography parameters", 0xb43e28f92c1f2bb9),
+    ("nearest [u8; 3] affine warp", 0xbe32bef290874347),
+    ("nearest [u8; 3] affine partials", 0x0aa8286b51e92765),
+    ("nearest [u8; 3] affine adjoint", 0xa169e7e97bca5565),
+    ("nearest [u8; 3] homography warp", 0x541d2b755d12449b),
+    ("nearest [u8; 3] homography partials", 0x0aa8286b51e92765),
+    ("nearest [u8; 3] homography adjoint", 0x5eda27e0eb127f2b),
+    ("nearest [u8; 3] map warp", 0x8a75bd53d41123b5),
+    ("nearest [u8; 3] map partials", 0x0aa8286b51e92765),
+    ("nearest [u8; 3] map adjoint", 0xde783f49bfb1d9bf),
+    ("bilinear [u8; 3] affine warp", 0xa21adc548e66c1b7),
+    ("bilinear [u8; 3] affine partials", 0x751c0be8e2daff5a),
+    ("bilinear [u8; 3] affine adjoint", 0xf130b8a1316779ba),
+    ("bilinear [u8; 3] homography warp", 0x62c4823e3304e3ab),
+    ("bilinear [u8; 3] homography partials", 0x6a40bd50fa7c7dae),
+    ("bilinear [u8; 3] homography adjoint", 0x8588f9f8d5c36add),
+    ("bilinear [u8; 3] map warp", 0xc936f166e3372af6),
+    ("bilinear [u8; 3] map partials", 0x5a7be96a07159708),
+    ("bilinear [u8; 3] map adjoint", 0x4cd70f422de8f40a),
+    ("bilinear [u8; 3] translation parameters", 0xd1c33301b2be29cd),
+    ("bilinear [u8; 3] euclidean parameters", 0x22e42c41c2a72445),
+    ("bilinear [u8; 3] similarity parameters", 0xd3c5fd68287c2c2b),
+    ("bilinear [u8; 3] affine parameters", 0x8ed16e225a651029),
+    ("bilinear [u8; 3] homography parameters", 0x7a76e723eb93b385),
+    ("nearest [f32; 2] affine warp", 0x3efebf2e8f4615c3),
+    ("nearest [f32; 2] affine partials", 0x40a0998a3d9480a5),
+    ("nearest [f32; 2] affine adjoint", 0xfdb63c83276957a8),
+    ("nearest [f32; 2] homography warp", 0xe4a7fe50b05c1285),
+    ("nearest [f32; 2] homography partials", 0x40a0998a3d9480a5),
+    ("nearest [f32; 2] homography adjoint", 0x5e0b6f294f65a66d),
+    ("nearest [f32; 2] map warp", 0xa244e0270802f41c),
+    ("nearest [f32; 2] map partials", 0x40a0998a3d9480a5),
+    ("nearest [f32; 2] map adjoint", 0xebdcaf96e1042b3e),
+    ("bilinear [f32; 2] affine warp", 0x1ab20eed9a50b809),
+    ("bilinear [f32; 2] affine partials", 0x99da90b1b5013e1a),
+    ("bilinear [f32; 2] affine adjoint", 0x722afc38e9058133),
+    ("bilinear [f32; 2] homography warp", 0xcdd01d7b0c7ba92e),
+    ("bilinear [f32; 2] homography partials", 0x49e7d703f348c46c),
+    ("bilinear [f32; 2] homography adjoint", 0xb956d1fa9592db70),
+    ("bilinear [f32; 2] map warp", 0xe84c3050b2845ff8),
+    ("bilinear [f32; 2] map partials", 0xd8badf7904e284d7),
+    ("bilinear [f32; 2] map adjoint", 0x19d5a3e4e0f5682d),
+    ("bilinear [f32; 2] translation parameters", 0xcb3ccbc99707a4a2),
+    ("bilinear [f32; 2] euclidean parameters", 0x12b3503834614267),
+    ("bilinear [f32; 2] similarity parameters", 0xca6e3f401e40db3f),
+    ("bilinear [f32; 2] affine parameters", 0xfb67e44f81103945),
+    ("bilinear [f32; 2] homography parameters", 0xe476a5635104b3ae),
+];

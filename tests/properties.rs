@@ -1,0 +1,877 @@
+//! What must hold whatever the numbers: laws of the operators and of the transforms, and the
+//! accuracy that the documentation promises.
+#![forbid(unsafe_code)]
+
+use nonius::fixed::{Q14, Q24};
+use nonius::reference::{Arithmetic, Coordinates, Exact, Reference, Shape, extend, real_coordinates};
+use nonius::transform::Matrix;
+use nonius::{
+    Affine, Bilinear, Boundary, Euclidean, Homography, Image, ImageMut, Kernel, Level, Map, Nearest, Pixel,
+    Sampler, Similarity, Transform, Translation, Warp,
+};
+use quickcheck::{Arbitrary, Gen, quickcheck};
+
+/// A source of numbers that quickcheck seeds.
+#[derive(Clone, Debug)]
+struct Random(u64);
+
+impl Arbitrary for Random {
+    fn arbitrary(g: &mut Gen) -> Self {
+        Random(u64::arbitrary(g) | 1)
+    }
+}
+
+impl Random {
+    fn bits(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+    fn below(&mut self, n: usize) -> usize {
+        ((self.bits() >> 32) as usize) % n
+    }
+    fn real(&mut self, from: f64, to: f64) -> f64 {
+        from + (to - from) * (self.bits() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+    /// A multiple of `step`.
+    fn multiple(&mut self, step: f64, from: f64, to: f64) -> f64 {
+        (self.real(from, to) / step).floor() * step
+    }
+    fn size(&mut self) -> (usize, usize) {
+        (1 + self.below(20), 1 + self.below(20))
+    }
+    fn affine(&mut self) -> Affine {
+        loop {
+            let mut c = |around: f64, by: f64| self.real(around - by, around + by);
+            let p = [c(1.0, 1.5), c(0.0, 1.5), c(0.0, 12.0), c(0.0, 1.5), c(1.0, 1.5), c(0.0, 12.0)];
+            if (p[0] * p[4] - p[1] * p[3]).abs() > 0.1 {
+                return Affine::from_parameters(p).unwrap();
+            }
+        }
+    }
+    /// A homography whose denominator is between 0.2 and 5 over an image of this side.
+    fn homography(&mut self, side: f64) -> Homography {
+        loop {
+            let m = self.affine().matrix();
+            let (g, h) = (self.real(-4.0, 4.0) / side, self.real(-4.0, 4.0) / side);
+            let corners = [1.0, 1.0 + g * side, 1.0 + h * side, 1.0 + (g + h) * side];
+            let p = [m[0], m[1], m[2], m[3], m[4], m[5], g, h];
+            if corners.iter().all(|d| (0.2..=5.0).contains(d))
+                && let Ok(t) = Homography::from_parameters(p)
+            {
+                return t;
+            }
+        }
+    }
+}
+
+/// An image that owns its pixels.
+#[derive(Clone, Debug, PartialEq)]
+struct Picture<T> {
+    pixels: Vec<T>,
+    width: usize,
+    height: usize,
+}
+
+impl<T: Copy> Picture<T> {
+    fn new((width, height): (usize, usize), mut pixel: impl FnMut(usize, usize) -> T) -> Self {
+        let pixels = (0..width * height).map(|i| pixel(i % width, i / width)).collect();
+        Self { pixels, width, height }
+    }
+    fn image(&self) -> Image<'_, T> {
+        Image::new(&self.pixels, self.width, self.height).unwrap()
+    }
+    fn image_mut(&mut self) -> ImageMut<'_, T> {
+        ImageMut::new(&mut self.pixels, self.width, self.height).unwrap()
+    }
+    fn get(&self, x: usize, y: usize) -> T {
+        self.pixels[y * self.width + x]
+    }
+    fn size(&self) -> (usize, usize) {
+        (self.width, self.height)
+    }
+}
+
+/// A channel that can be made from noise.
+trait Noise: Copy + PartialEq + std::fmt::Debug {
+    fn noise(bits: u64) -> Self;
+}
+macro_rules! noise {
+    ($($t:ty),*) => {$(
+        impl Noise for $t {
+            fn noise(bits: u64) -> Self {
+                (bits >> 17) as $t
+            }
+        }
+    )*};
+}
+noise!(u8, u16, i16);
+impl Noise for f32 {
+    fn noise(bits: u64) -> Self {
+        (bits >> 40) as f32 / 65_536.0 - 128.0
+    }
+}
+impl<T: Noise, const C: usize> Noise for [T; C] {
+    fn noise(bits: u64) -> Self {
+        std::array::from_fn(|c| T::noise(bits.rotate_left(11 * c as u32)))
+    }
+}
+
+fn texture<T: Noise>(size: (usize, usize), random: &mut Random) -> Picture<T> {
+    Picture::new(size, |_, _| T::noise(random.bits()))
+}
+
+fn boundaries<P>(constant: P) -> [Boundary<P>; 6] {
+    use Boundary::*;
+    [Constant(constant), Replicate, Reflect, Reflect101, Wrap, Transparent]
+}
+
+/// Warped by every level, which agree.
+fn warped<K: Kernel, P: Pixel, W: Warp>(
+    kernel: K,
+    boundary: Boundary<P>,
+    source: &Picture<P>,
+    before: &Picture<P>,
+    warp: &W,
+) -> Picture<P> {
+    let results: Vec<Picture<P>> = Level::AVAILABLE
+        .iter()
+        .map(|&level| {
+            let mut out = before.clone();
+            let sampler = Sampler::new(kernel, boundary).with_level(level);
+            sampler.warp(source.image(), &mut out.image_mut(), warp).unwrap();
+            out
+        })
+        .collect();
+    results.into_iter().reduce(|a, b| if a.pixels == b.pixels { a } else { panic!("levels differ") }).unwrap()
+}
+
+// The operators.
+
+/// `<W x, y> = <x, W' y>` in integers, where W is the warp before its roundings.
+fn adjoint_is_exact<K, P>(kernel: K, random: &mut Random)
+where
+    K: Kernel + Shape,
+    P: Noise + Pixel<Channel: Arithmetic + Into<i128>, Adjoint = i64, Cotangent = i32>,
+{
+    let source: Picture<P> = texture(random.size(), random);
+    let y = Picture::new(random.size(), |_, _| (random.bits() >> 48) as i32 - 32_768);
+    let mut planes = [source.width, source.height]
+        .map(|side| Picture::new(y.size(), |_, _| random.real(-5.0, side as f64 + 4.0) as f32));
+    planes[0].pixels[0] = f32::NAN;
+    let map = Map::new(planes[0].image(), planes[1].image()).unwrap();
+    let (affine, homography) = (random.affine(), random.homography(20.0));
+    for boundary in boundaries(P::zero()) {
+        let reference = Reference::new(kernel, boundary);
+        let bits = Reference::<K, P>::bits();
+        let forward = |coordinates: &Coordinates<'_>| -> i128 {
+            let mut sum = 0;
+            for (i, y) in y.pixels.iter().enumerate() {
+                let at = coordinates.at(i % planes[0].width, i / planes[0].width, bits);
+                for tap in reference.taps(source.image(), at).unwrap_or_default() {
+                    if let Some((column, row)) = tap.pixel {
+                        let weight = (tap.weights.0 * tap.weights.1 * f64::from(1 << 28) + 0.5).floor();
+                        let p = source.get(column, row);
+                        sum += weight as i128 * i128::from(*y) * P::flatten(&[p])[0].into();
+                    }
+                }
+            }
+            sum
+        };
+        let check = |coordinates: &Coordinates<'_>, gradient: Picture<i64>| {
+            let backward: i128 = gradient
+                .pixels
+                .iter()
+                .zip(&source.pixels)
+                .map(|(&g, &p)| i128::from(g) * P::flatten(&[p])[0].into())
+                .sum();
+            assert_eq!(forward(coordinates), backward, "{boundary:?}");
+        };
+        let sampler = Sampler::new(kernel, boundary);
+        let adjoint = |warp: &dyn Fn(&mut ImageMut<'_, i64>)| {
+            let mut gradient = Picture::new(source.size(), |_, _| 0);
+            warp(&mut gradient.image_mut());
+            gradient
+        };
+        check(&affine.coordinates(), adjoint(&|g| sampler.adjoint(y.image(), &affine, g).unwrap()));
+        check(&homography.coordinates(), adjoint(&|g| sampler.adjoint(y.image(), &homography, g).unwrap()));
+        let coordinates = Coordinates::Map(planes[0].image(), planes[1].image());
+        check(&coordinates, adjoint(&|g| sampler.adjoint(y.image(), &map, g).unwrap()));
+    }
+}
+
+quickcheck! {
+    fn adjoint_is_exact_for_integers(random: Random) -> bool {
+        let mut random = random;
+        adjoint_is_exact::<_, u8>(Nearest, &mut random);
+        adjoint_is_exact::<_, u8>(Bilinear, &mut random);
+        adjoint_is_exact::<_, u16>(Bilinear, &mut random);
+        adjoint_is_exact::<_, i16>(Nearest, &mut random);
+        adjoint_is_exact::<_, i16>(Bilinear, &mut random);
+        true
+    }
+}
+
+/// Weights sum to one and slopes to zero, without an error, and are those of the textbook.
+fn unity<K: Kernel + Shape>(kernel: K) {
+    let check = |weights: &[i32], slopes: &[i32], f: f64, one: i32| {
+        assert_eq!(weights.iter().sum::<i32>(), one);
+        assert_eq!(slopes.iter().sum::<i32>(), 0);
+        for (i, (&w, &s)) in weights.iter().zip(slopes).enumerate() {
+            let distance = f - i as f64;
+            assert_eq!(f64::from(w), K::weight(distance) * f64::from(one));
+            assert_eq!(f64::from(s), K::slope(distance) * f64::from(one));
+        }
+    };
+    let fractions = if K::SUPPORT == 1 { 1 } else { 1 << 14 };
+    for bits in 0..fractions {
+        let f = Q14::from_bits(bits);
+        let (w, s) = (kernel.weights(f), kernel.slopes(f));
+        let raw = |v: &[Q14]| v.iter().map(|q| q.to_bits()).collect::<Vec<_>>();
+        check(&raw(w.as_ref()), &raw(s.as_ref()), f64::from(bits) / 16_384.0, 1 << 14);
+    }
+    for bits in (0..fractions * 1024).step_by(997).chain([fractions * 1024 - 1]) {
+        let bits = if K::SUPPORT == 1 { 0 } else { bits };
+        let f = Q24::from_bits(bits);
+        let (w, s) = (kernel.weights(f), kernel.slopes(f));
+        let raw = |v: &[Q24]| v.iter().map(|q| q.to_bits()).collect::<Vec<_>>();
+        check(&raw(w.as_ref()), &raw(s.as_ref()), f64::from(bits) / 16_777_216.0, 1 << 24);
+        let w = kernel.weights(bits as f32 / 16_777_216.0);
+        assert_eq!(w.as_ref().iter().sum::<f32>(), 1.0);
+    }
+}
+
+#[test]
+fn weights_sum_to_one() {
+    unity(Nearest);
+    unity(Bilinear);
+}
+
+/// A whole shift moves pixels and changes none of their bits.
+fn shifts_copy<K: Kernel, P: Noise + Pixel>(kernel: K, random: &mut Random, same: impl Fn(P, P) -> bool) {
+    let source: Picture<P> = texture(random.size(), random);
+    let before: Picture<P> = texture(random.size(), random);
+    let [dx, dy] = if random.below(3) == 0 { [0, 0] } else { [0; 2].map(|_| random.below(61) as i64 - 30) };
+    let translation = Translation::new(dx as f64, dy as f64).unwrap();
+    let matrix = translation.matrix();
+    let homography = Homography::from_matrix(matrix).unwrap();
+    let xs = Picture::new(before.size(), |x, _| (x as i64 + dx) as f32);
+    let ys = Picture::new(before.size(), |_, y| (y as i64 + dy) as f32);
+    let map = Map::new(xs.image(), ys.image()).unwrap();
+    for boundary in boundaries(P::noise(random.bits())) {
+        let expected = Picture::new(before.size(), |x, y| {
+            let column = extend(&boundary, x as i64 + dx, source.width as i64);
+            let row = extend(&boundary, y as i64 + dy, source.height as i64);
+            match (column.zip(row), boundary) {
+                (Some((column, row)), _) => source.get(column as usize, row as usize),
+                (None, Boundary::Constant(v)) => v,
+                (None, _) => before.get(x, y),
+            }
+        });
+        for &level in Level::AVAILABLE {
+            let sampler = Sampler::new(kernel, boundary).with_level(level);
+            let mut out = [before.clone(), before.clone(), before.clone()];
+            sampler.warp(source.image(), &mut out[0].image_mut(), &translation).unwrap();
+            sampler.warp(source.image(), &mut out[1].image_mut(), &homography).unwrap();
+            sampler.warp(source.image(), &mut out[2].image_mut(), &map).unwrap();
+            for out in out {
+                for (&o, &e) in out.pixels.iter().zip(&expected.pixels) {
+                    assert!(same(o, e), "{boundary:?} ({dx}, {dy}): {o:?}, not {e:?}");
+                }
+            }
+        }
+    }
+}
+
+/// A float of any kind; its NaNs are quiet ones, which every processor copies as they are.
+fn any_float(bits: u64) -> f32 {
+    match bits % 7 {
+        0 => f32::NAN,
+        1 => -0.0,
+        2 => f32::INFINITY,
+        3 => f32::from_bits(0xffc0_1234),
+        // Finite, since the exponent is even.
+        _ => f32::from_bits((bits >> 32) as u32 & 0xff7f_ffff),
+    }
+}
+
+fn shifts_copy_floats<K: Kernel>(kernel: K, random: &mut Random) {
+    let size = random.size();
+    let source = Picture::new(size, |_, _| [any_float(random.bits()), any_float(random.bits())]);
+    let [dx, dy] = [0; 2].map(|_| random.below(9) as i64 - 4);
+    let shift = Translation::new(dx as f64, dy as f64).unwrap();
+    for boundary in boundaries([any_float(random.bits()), any_float(random.bits())]) {
+        for &level in Level::AVAILABLE {
+            let mut out = Picture::new((23, 11), |_, _| [1.5_f32; 2]);
+            let sampler = Sampler::new(kernel, boundary).with_level(level);
+            sampler.warp(source.image(), &mut out.image_mut(), &shift).unwrap();
+            for (i, v) in out.pixels.iter().enumerate() {
+                let column = extend(&boundary, (i % 23) as i64 + dx, size.0 as i64);
+                let row = extend(&boundary, (i / 23) as i64 + dy, size.1 as i64);
+                let expected = match (column.zip(row), boundary) {
+                    (Some((column, row)), _) => source.get(column as usize, row as usize),
+                    (None, Boundary::Constant(v)) => v,
+                    (None, _) => [1.5; 2],
+                };
+                assert_eq!(v.map(f32::to_bits), expected.map(f32::to_bits), "{boundary:?}");
+            }
+        }
+    }
+}
+
+/// An image of one value, seen through a boundary of that value, is that value.
+fn constants_stay<K: Kernel, P: Noise + Pixel>(kernel: K, random: &mut Random) {
+    let v = P::noise(random.bits());
+    let source = Picture::new(random.size(), |_, _| v);
+    let before = Picture::new((40, 7), |_, _| v);
+    for boundary in boundaries(v) {
+        let affine = warped(kernel, boundary, &source, &before, &random.affine());
+        let homography = warped(kernel, boundary, &source, &before, &random.homography(40.0));
+        for out in [affine, homography] {
+            assert!(out.pixels.iter().all(|p| *p == v), "{boundary:?} {v:?}: {:?}", out.pixels);
+        }
+    }
+}
+
+/// Mirroring or transposing the source and the transform changes nothing: positions with 6
+/// fraction bits, at which the first rounding is exact.
+fn mirrors_commute<K: Kernel, P: Noise + Pixel>(kernel: K, ties: bool, random: &mut Random) {
+    let source: Picture<P> = texture(random.size(), random);
+    let before = Picture::new((30, 9), |_, _| P::zero());
+    // Nearest has a side at ties: an odd number of quarters has none.
+    let mut c = |from: f64, to: f64| {
+        if ties { random.multiple(1.0 / 64.0, from, to) } else { random.multiple(1.0, from, to) }
+    };
+    let odd = if ties { 0.0 } else { 0.25 };
+    let (a, b, d, e) = if ties {
+        loop {
+            let m = (c(-2.0, 2.0), c(-2.0, 2.0), c(-2.0, 2.0), c(-2.0, 2.0));
+            if (m.0 * m.3 - m.1 * m.2).abs() > 0.1 {
+                break m;
+            }
+        }
+    } else {
+        (1.0, 0.0, 0.0, 1.0)
+    };
+    let (tx, ty) = (c(-8.0, 16.0) + odd, c(-8.0, 16.0) + odd);
+    let t = Affine::from_parameters([a, b, tx, d, e, ty]).unwrap();
+    let (w, h) = (source.width as f64 - 1.0, source.height as f64 - 1.0);
+    let x = Affine::from_parameters([-a, -b, w - tx, d, e, ty]).unwrap();
+    let y = Affine::from_parameters([a, b, tx, -d, -e, h - ty]).unwrap();
+    let transposed = Affine::from_parameters([d, e, ty, a, b, tx]).unwrap();
+    let mirror_x = Picture::new(source.size(), |x, y| source.get(source.width - 1 - x, y));
+    let mirror_y = Picture::new(source.size(), |x, y| source.get(x, source.height - 1 - y));
+    let swapped = Picture::new((source.height, source.width), |x, y| source.get(y, x));
+    for boundary in boundaries(P::noise(random.bits())) {
+        let expected = warped(kernel, boundary, &source, &before, &t);
+        assert_eq!(warped(kernel, boundary, &mirror_x, &before, &x), expected, "{boundary:?} x {t:?}");
+        assert_eq!(warped(kernel, boundary, &mirror_y, &before, &y), expected, "{boundary:?} y {t:?}");
+        assert_eq!(
+            warped(kernel, boundary, &swapped, &before, &transposed),
+            expected,
+            "{boundary:?} transposed {t:?}"
+        );
+    }
+}
+
+/// A band of the destination, by the transform shifted to it, is that band of the whole.
+fn bands_are_the_whole<P: Noise + Pixel>(random: &mut Random) {
+    let source: Picture<P> = texture(random.size(), random);
+    let before: Picture<P> = texture((33, 12), random);
+    let mut c = |from: f64, to: f64| random.multiple(1.0 / 1024.0, from, to);
+    let Ok(t) = Affine::from_parameters([
+        c(-2.0, 2.0),
+        c(-2.0, 2.0),
+        c(-9.0, 20.0),
+        c(-2.0, 2.0),
+        c(-2.0, 2.0),
+        c(-9.0, 20.0),
+    ]) else {
+        return;
+    };
+    let from = random.below(11);
+    let rows = 1 + random.below(12 - from);
+    let shifted =
+        t.compose(&Affine::from_matrix(Translation::new(0.0, from as f64).unwrap().matrix()).unwrap());
+    let shifted = shifted.unwrap();
+    for boundary in boundaries(P::noise(random.bits())) {
+        let whole = warped(Bilinear, boundary, &source, &before, &t);
+        let mut out = before.clone();
+        let sampler = Sampler::new(Bilinear, boundary);
+        sampler
+            .warp(source.image(), &mut out.image_mut().view_mut(0, from, 33, rows).unwrap(), &shifted)
+            .unwrap();
+        for y in 0..12 {
+            let expected = if (from..from + rows).contains(&y) { &whole } else { &before };
+            assert_eq!(out.image().row(y), expected.image().row(y), "{boundary:?} row {y} of {from}+{rows}");
+        }
+    }
+}
+
+quickcheck! {
+    fn whole_shifts_copy(random: Random) -> bool {
+        let mut random = random;
+        fn equal<T: PartialEq>(a: T, b: T) -> bool { a == b }
+        shifts_copy::<_, u8>(Nearest, &mut random, equal);
+        shifts_copy::<_, u8>(Bilinear, &mut random, equal);
+        shifts_copy::<_, u16>(Bilinear, &mut random, equal);
+        shifts_copy::<_, i16>(Bilinear, &mut random, equal);
+        shifts_copy::<_, [u8; 3]>(Bilinear, &mut random, equal);
+        shifts_copy::<_, [u8; 4]>(Nearest, &mut random, equal);
+        shifts_copy::<_, [u16; 2]>(Bilinear, &mut random, equal);
+        shifts_copy::<_, f32>(Bilinear, &mut random, |a, b| a.to_bits() == b.to_bits());
+        shifts_copy_floats(Nearest, &mut random);
+        shifts_copy_floats(Bilinear, &mut random);
+        true
+    }
+    fn constants_stay_constant(random: Random) -> bool {
+        let mut random = random;
+        constants_stay::<_, u8>(Nearest, &mut random);
+        constants_stay::<_, u8>(Bilinear, &mut random);
+        constants_stay::<_, u16>(Bilinear, &mut random);
+        constants_stay::<_, i16>(Bilinear, &mut random);
+        constants_stay::<_, f32>(Bilinear, &mut random);
+        constants_stay::<_, [u8; 3]>(Bilinear, &mut random);
+        constants_stay::<_, [f32; 2]>(Bilinear, &mut random);
+        true
+    }
+    fn mirrors_commute_with_warps(random: Random) -> bool {
+        let mut random = random;
+        mirrors_commute::<_, u8>(Bilinear, true, &mut random);
+        mirrors_commute::<_, u16>(Bilinear, true, &mut random);
+        mirrors_commute::<_, i16>(Bilinear, true, &mut random);
+        mirrors_commute::<_, [u8; 4]>(Bilinear, true, &mut random);
+        mirrors_commute::<_, u8>(Nearest, false, &mut random);
+        true
+    }
+    fn bands_of_rows(random: Random) -> bool {
+        let mut random = random;
+        bands_are_the_whole::<u8>(&mut random);
+        bands_are_the_whole::<u16>(&mut random);
+        bands_are_the_whole::<[f32; 2]>(&mut random);
+        true
+    }
+}
+
+/// Partials against the derivative of the real interpolant at the rounded position.
+#[test]
+fn partials_are_within_their_bounds() {
+    fn check<P: Noise + Pixel<Channel: Arithmetic>>(bound: f64, random: &mut Random) {
+        let source: Picture<P> = texture((30, 20), random);
+        let (sampler, bits) = (Sampler::new(Bilinear, Boundary::Replicate), Reference::<Bilinear, P>::bits());
+        let unit = (1_u64 << bits) as f64;
+        for _ in 0..20_000 {
+            let (x, y) = (random.multiple(1.0 / unit, 0.0, 29.0), random.multiple(1.0 / unit, 0.0, 19.0));
+            let p = |i: usize, j: usize| {
+                P::flatten(&[source.get((x as usize + i).min(29), (y as usize + j).min(19))])[0].real()
+            };
+            let (fx, fy) = (x.fract(), y.fract());
+            let exact = [
+                (1.0 - fy) * (p(1, 0) - p(0, 0)) + fy * (p(1, 1) - p(0, 1)),
+                (1.0 - fx) * (p(0, 1) - p(0, 0)) + fx * (p(1, 1) - p(1, 0)),
+            ];
+            let (dx, dy) = sampler.partials(source.image(), x, y);
+            for (mut v, exact) in [dx, dy].into_iter().zip(exact) {
+                let v = P::flatten_derivatives(std::slice::from_mut(&mut v))[0];
+                let error = (P::Channel::real_derivative(v) - exact).abs();
+                assert!(error <= bound, "({x}, {y}): off by {error}");
+            }
+        }
+    }
+    let mut random = Random(0x5851_f42d_4c95_7f2d);
+    check::<u8>(1.0 / 128.0, &mut random);
+    check::<u16>(1.0 / 256.0, &mut random);
+    check::<i16>(1.0 / 256.0, &mut random);
+    // Six roundings of numbers up to 256.
+    check::<f32>(6.0 * 256.0 / 16_777_216.0, &mut random);
+}
+
+/// The chain rule, summed in integers, against the same in `f64`.
+fn parameters<T: Exact, P: Noise + Pixel<Channel: Arithmetic>>(
+    t: &T,
+    cotangent: impl Fn(u64) -> P::Cotangent,
+    random: &mut Random,
+) {
+    let source: Picture<P> = texture((20, 20), random);
+    let cotangent = Picture::new(random.size(), |_, _| cotangent(random.bits()));
+    for boundary in boundaries(P::noise(random.bits())) {
+        let reference = Reference::new(Bilinear, boundary);
+        let gradient =
+            Sampler::new(Bilinear, boundary).parameter_gradient(source.image(), cotangent.image(), t);
+        let expected = reference.parameter_gradient(source.image(), cotangent.image(), t);
+        // What one pixel adds: A and B, products in units of 2^-14 (or floats), are multiplied by a
+        // reciprocal that is wrong by at most 2^-20 of itself (a denominator with 30 bits at the
+        // run's larger end, 34 units off, and 25 times smaller) and rounded; C likewise, and from a
+        // position that is wrong by at most 2^-10.
+        let coordinates = t.coordinates();
+        let m = t.matrix();
+        let projective = m[6] != 0.0 || m[7] != 0.0;
+        let mut bounds = vec![0.0; expected.len()];
+        for (i, &y) in cotangent.pixels.iter().enumerate() {
+            let (column, row) = (i % cotangent.width, i / cotangent.width);
+            let at = coordinates.at(column, row, Reference::<Bilinear, P>::bits());
+            let (mut dx, mut dy) = reference.slopes(source.image(), at);
+            let size = |v: &mut P::Derivative| -> f64 {
+                let d = P::flatten_derivatives(std::slice::from_mut(v)).iter();
+                d.zip(P::flatten_cotangents(&[y]))
+                    .map(|(&d, &y)| (P::Channel::real_derivative(d) * P::Channel::real_cotangent(y)).abs())
+                    .sum()
+            };
+            let (a, b) = (size(&mut dx), size(&mut dy));
+            let (x, y) = (column as f64, row as f64);
+            let jacobian = t.jacobian(x, y);
+            for ((bound, jx), jy) in bounds.iter_mut().zip(jacobian[0].as_ref()).zip(jacobian[1].as_ref()) {
+                // Sums of 400 terms in f64.
+                *bound += 1e-13 * (a * jx.abs() + b * jy.abs());
+            }
+            if projective {
+                let d = (m[6] * x + m[7] * y + 1.0).abs();
+                let (u, v) = t.apply(x, y);
+                let unit = 1.0 / 16_384.0;
+                let (ea, eb) = (a / d / 1_048_576.0 + unit, b / d / 1_048_576.0 + unit);
+                let ec = ea * (u.abs() + 1.0) + eb * (v.abs() + 1.0) + (a + b) / d / 1024.0 + unit;
+                for (bound, e) in
+                    bounds.iter_mut().zip([ea * x, ea * y, ea, eb * x, eb * y, eb, ec * x, ec * y])
+                {
+                    *bound += e;
+                }
+            }
+        }
+        for ((&g, e), bound) in gradient.as_ref().iter().zip(&expected).zip(bounds) {
+            assert!(
+                (g - e).abs() <= bound + 1e-9,
+                "{boundary:?} {t:?}: {gradient:?}, not {expected:?} ({bound})"
+            );
+        }
+    }
+}
+
+quickcheck! {
+    fn parameter_gradients_are_chained_partials(random: Random) -> bool {
+        let mut random = random;
+        fn integer(bits: u64) -> i32 { (bits >> 44) as i32 - (1 << 19) }
+        let m = random.affine().matrix();
+        parameters::<_, u8>(&Translation::new(m[2], m[5]).unwrap(), integer, &mut random);
+        parameters::<_, u16>(&Euclidean::new(m[1], m[2], m[5]).unwrap(), integer, &mut random);
+        parameters::<_, i16>(&Similarity::new(m[0].abs() + 0.2, m[1], m[2], m[5]).unwrap(), integer, &mut random);
+        parameters::<_, u8>(&Affine::from_matrix(m).unwrap(), integer, &mut random);
+        parameters::<_, [u8; 3]>(&Affine::from_matrix(m).unwrap(), |b| [integer(b), integer(b << 5), 7], &mut random);
+        parameters::<_, f32>(&Affine::from_matrix(m).unwrap(), |b| integer(b) as f32 / 1000.0, &mut random);
+        let h = random.homography(20.0);
+        parameters::<_, u8>(&h, integer, &mut random);
+        parameters::<_, u16>(&h, integer, &mut random);
+        parameters::<_, f32>(&h, |b| integer(b) as f32 / 1000.0, &mut random);
+        true
+    }
+}
+
+// The transforms.
+
+fn norm(m: &Matrix) -> f64 {
+    m.iter().map(|v| v * v).sum::<f64>().sqrt()
+}
+
+/// Composition and inversion, within the error of solving linear systems in `f64`: relative to the
+/// homogeneous point, eps times the condition of the matrices, and a few dozen operations.
+fn group<T: Transform>(a: &T, b: &T, random: &mut Random) {
+    let (x, y) = (random.real(0.0, 100.0), random.real(0.0, 100.0));
+    let close = |p: (f64, f64), q: (f64, f64), m: &Matrix, condition: f64, point: (f64, f64), what: &str| {
+        let d = (m[6] * point.0 + m[7] * point.1 + 1.0).abs();
+        let size = (1.0 + point.0.abs() + point.1.abs()) * (1.0 + q.0.abs() + q.1.abs());
+        let bound = 64.0 * f64::EPSILON * condition * size / d;
+        let off = (p.0 - q.0).abs().max((p.1 - q.1).abs());
+        assert!(off <= bound, "{what} of {a:?} {b:?}: {p:?}, not {q:?} (bound {bound})");
+    };
+    let (Ok(inverse), Ok(product)) = (a.invert(), a.compose(b)) else { return };
+    let condition = norm(&a.matrix()) * norm(&inverse.matrix());
+    let there = a.apply(x, y);
+    close(inverse.apply(there.0, there.1), (x, y), &inverse.matrix(), condition, there, "inverse");
+    let inner = b.apply(x, y);
+    let condition = norm(&a.matrix()) * norm(&b.matrix());
+    close(product.apply(x, y), a.apply(inner.0, inner.1), &product.matrix(), condition, (x, y), "product");
+    assert_eq!(T::from_parameters(a.parameters()).unwrap(), *a);
+    for (p, q) in T::from_matrix(a.matrix()).unwrap().matrix().iter().zip(a.matrix()) {
+        assert!((p - q).abs() <= 8.0 * f64::EPSILON * (1.0 + q.abs()), "matrix of {a:?}");
+    }
+}
+
+/// The Jacobian against central differences. `curvature` bounds a sixth of the third derivative by
+/// any parameter.
+fn jacobian<T: Transform<Parameters: AsMut<[f64]>>>(
+    t: &T,
+    curvature: impl Fn(f64, f64) -> f64,
+    random: &mut Random,
+) {
+    let (x, y) = (random.real(-50.0, 50.0), random.real(-50.0, 50.0));
+    let exact = t.jacobian(x, y);
+    let h = (2.0_f64).powi(-18);
+    let m = t.matrix().map(f64::abs);
+    let d = (t.matrix()[6] * x + t.matrix()[7] * y + 1.0).abs();
+    let (u, v) = t.apply(x, y);
+    // Errors of one evaluation: a dozen roundings of the largest terms.
+    let size =
+        (m[0].max(m[3]) * x.abs() + m[1].max(m[4]) * y.abs() + m[2].max(m[5]) + u.abs() + v.abs() + 1.0)
+            / d.min(1.0);
+    let bound = 12.0 * f64::EPSILON * size / h + curvature(x, y) * h * h;
+    for i in 0..t.parameters().as_ref().len() {
+        let at = |step: f64| {
+            let mut p = t.parameters();
+            p.as_mut()[i] += step;
+            T::from_parameters(p).unwrap().apply(x, y)
+        };
+        let (plus, minus) = (at(h), at(-h));
+        let differences = [(plus.0 - minus.0) / (2.0 * h), (plus.1 - minus.1) / (2.0 * h)];
+        for (row, difference) in exact.iter().zip(differences) {
+            let off = (row.as_ref()[i] - difference).abs();
+            assert!(off <= bound, "{t:?}, parameter {i} at ({x}, {y}): off by {off}, bound {bound}");
+        }
+    }
+}
+
+/// The generators are the Jacobian of the identity, and increments are added to its parameters.
+fn generators<T: Transform>(random: &mut Random) {
+    let (x, y) = (f64::from(random.below(100) as u32) - 50.0, f64::from(random.below(100) as u32));
+    let jacobian = T::IDENTITY.jacobian(x, y);
+    assert_eq!(T::GENERATORS.len(), T::IDENTITY.parameters().as_ref().len());
+    for (i, generator) in T::GENERATORS.iter().enumerate() {
+        for (term, row) in generator.iter().zip(&jacobian) {
+            let value = term.map_or(0.0, |(sign, px, py)| sign * x.powi(px.into()) * y.powi(py.into()));
+            assert_eq!(value, row.as_ref()[i], "generator {i}");
+            assert!(term.is_none_or(|(_, px, py)| usize::from(px + py) <= T::DEGREE));
+        }
+    }
+    assert_eq!(T::IDENTITY.matrix(), nonius::transform::IDENTITY);
+}
+
+/// A step of near_identity moves points along the generators; update takes it back.
+fn increments<T: Transform<Parameters: AsMut<[f64]>>>(t: &T, random: &mut Random) {
+    let mut increment = T::IDENTITY.parameters();
+    for v in increment.as_mut() {
+        *v = random.real(-1e-4, 1e-4);
+    }
+    let near = T::near_identity(increment).unwrap();
+    for ((p, start), step) in
+        near.parameters().as_ref().iter().zip(T::IDENTITY.parameters().as_ref()).zip(increment.as_ref())
+    {
+        assert_eq!(*p, start + step);
+    }
+    let (x, y) = (random.real(-20.0, 20.0), random.real(-20.0, 20.0));
+    let (u, v) = near.apply(x, y);
+    let moved = t.update(increment).unwrap().apply(u, v);
+    let still = t.apply(x, y);
+    // As in `group`; all matrices are near one or of size 20, the denominators near one.
+    let bound = 64.0
+        * f64::EPSILON
+        * norm(&t.matrix())
+        * 10.0
+        * (1.0 + x.abs() + y.abs())
+        * (1.0 + still.0.abs() + still.1.abs())
+        / (t.matrix()[6] * x + t.matrix()[7] * y + 1.0).powi(2);
+    assert!(
+        (moved.0 - still.0).abs().max((moved.1 - still.1).abs()) <= bound,
+        "{t:?}: {moved:?}, not {still:?}"
+    );
+}
+
+quickcheck! {
+    fn transforms_are_groups(random: Random) -> bool {
+        let mut random = random;
+        let r = &mut random;
+        let [a, b] = [r.affine().matrix(), r.affine().matrix()];
+        group(&Translation::new(a[2], a[5]).unwrap(), &Translation::new(b[2], b[5]).unwrap(), r);
+        group(&Euclidean::new(a[1], a[2], a[5]).unwrap(), &Euclidean::new(b[1], b[2], b[5]).unwrap(), r);
+        let similarity = |m: &Matrix| Similarity::new(m[0].abs() + 0.1, m[1], m[2], m[5]).unwrap();
+        group(&similarity(&a), &similarity(&b), r);
+        group(&Affine::from_matrix(a).unwrap(), &Affine::from_matrix(b).unwrap(), r);
+        let (p, q) = (r.homography(400.0), r.homography(400.0));
+        group(&p, &q, r);
+        true
+    }
+    fn jacobians_are_derivatives(random: Random) -> bool {
+        let mut random = random;
+        let r = &mut random;
+        let a = r.affine().matrix();
+        jacobian(&Translation::new(a[2], a[5]).unwrap(), |_, _| 0.0, r);
+        jacobian(&Euclidean::new(a[1], a[2], a[5]).unwrap(), |x, y| (x.abs() + y.abs()) / 6.0, r);
+        jacobian(&Similarity::new(a[0].abs() + 0.1, a[1], a[2], a[5]).unwrap(), |_, _| 0.0, r);
+        jacobian(&Affine::from_matrix(a).unwrap(), |_, _| 0.0, r);
+        let h = r.homography(400.0);
+        // n / (d + g x): the third derivative by g is -6 n x^3 / d^4; d is at least 0.8 of itself
+        // within the step.
+        let m = h.matrix();
+        jacobian(&h, |x, y| {
+            let d = 0.8 * (m[6] * x + m[7] * y + 1.0).abs();
+            let n = (m[0].abs().max(m[3].abs()) * x.abs()) + (m[1].abs().max(m[4].abs()) * y.abs()) + m[2].abs().max(m[5].abs());
+            n * x.abs().max(y.abs()).powi(3) / d.powi(4)
+        }, r);
+        true
+    }
+    fn generators_are_the_jacobian_of_the_identity(random: Random) -> bool {
+        let mut random = random;
+        let r = &mut random;
+        generators::<Translation>(r);
+        generators::<Euclidean>(r);
+        generators::<Similarity>(r);
+        generators::<Affine>(r);
+        generators::<Homography>(r);
+        true
+    }
+    fn increments_are_undone_by_updates(random: Random) -> bool {
+        let mut random = random;
+        let r = &mut random;
+        let a = r.affine().matrix();
+        increments(&Translation::new(a[2], a[5]).unwrap(), r);
+        increments(&Euclidean::new(a[1], a[2], a[5]).unwrap(), r);
+        increments(&Similarity::new(a[0].abs() + 0.1, a[1], a[2], a[5]).unwrap(), r);
+        increments(&Affine::from_matrix(a).unwrap(), r);
+        let h = r.homography(400.0);
+        increments(&h, r);
+        true
+    }
+}
+
+/// What fixed point cannot hold, or is no number, is refused: alone or everywhere.
+fn refused<T: Transform<Parameters: AsMut<[f64]>>>() {
+    let count = T::IDENTITY.parameters().as_ref().len();
+    for v in [1e13, 1e40, 1e300, 1e304, 1e308, f64::MAX, f64::INFINITY, f64::NAN] {
+        for v in [v, -v] {
+            for only in (0..count).map(Some).chain([None]) {
+                let mut p = T::IDENTITY.parameters();
+                for (i, p) in p.as_mut().iter_mut().enumerate() {
+                    if only.is_none_or(|only| only == i) {
+                        *p = v;
+                    }
+                }
+                // An angle may be any number.
+                if !(count == 3 && only == Some(0) && v.is_finite()) {
+                    assert!(T::from_parameters(p).is_err(), "{p:?}");
+                }
+            }
+            let scaled = T::IDENTITY.matrix().map(|m| m * v);
+            assert_eq!(T::from_matrix(scaled).is_ok(), v.is_finite(), "a matrix of any scale: {v}");
+            let mut magnified = scaled;
+            magnified[8] = 1.0;
+            // A translation and a rotation have no scale to refuse.
+            if count > 3 {
+                assert!(T::from_matrix(magnified).is_err(), "{magnified:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_out_of_range_is_refused() {
+    refused::<Translation>();
+    refused::<Euclidean>();
+    refused::<Similarity>();
+    refused::<Affine>();
+    refused::<Homography>();
+}
+
+// Accuracy.
+
+fn distance(coordinates: &Coordinates<'_>, m: &Matrix, x: usize, y: usize) -> f64 {
+    let (u, v) = real_coordinates(m, x as f64, y as f64);
+    let [a, b] = coordinates.at(x, y, 24).map(|v| v as f64 / 16_777_216.0);
+    (a - u).abs().max((b - v).abs())
+}
+
+quickcheck! {
+    /// Coefficients rounded to 2^-33, times 2 * 8192; the position is rounded to 2^-25.
+    fn affine_coordinates_are_exact_enough(random: Random) -> bool {
+        let mut random = random;
+        let t = random.affine();
+        (0..200).all(|_| {
+            let (x, y) = (random.below(8192), random.below(8192));
+            distance(&t.coordinates(), &t.matrix(), x, y) <= 1.0 / 524_288.0 + 1.0 / 16_777_216.0
+        })
+    }
+    /// Denominators between 0.2 and 5 over the image, wherever the source is no larger than it.
+    fn homography_coordinates_are_exact_enough(random: Random) -> bool {
+        let mut random = random;
+        let t = random.homography(4096.0);
+        let (coordinates, m) = (t.coordinates(), t.matrix());
+        for _ in 0..20 {
+            let (y, start) = (random.below(4096), random.below(64) * 64);
+            for x in start..start + 64 {
+                let (u, v) = t.apply(x as f64, y as f64);
+                let near = u.abs().max(v.abs()) <= 8192.0;
+                let off = distance(&coordinates, &m, x, y);
+                assert!(!near || off <= 1.0 / 1024.0, "{t:?} at ({x}, {y}), ({u}, {v}): off by {off}");
+            }
+        }
+        true
+    }
+}
+
+/// As the matrix test, in images as large as coordinates have to be good for.
+#[test]
+fn large_images_equal_the_reference() {
+    let mut random = Random(0x1405_7b7e_f767_814f);
+    let source: Picture<u16> = texture((300, 200), &mut random);
+    for size in [(8192, 2), (3, 8192), (4096, 5), (32_767, 1)] {
+        let before = Picture::new(size, |_, _| 0);
+        for _ in 0..3 {
+            let (fx, fy) = (300.0 / size.0 as f64, 200.0 / size.1 as f64);
+            let a = random.affine().matrix();
+            let affine =
+                Affine::from_parameters([a[0] * fx, a[1] * fy, a[2], a[3] * fx, a[4] * fy, a[5]]).unwrap();
+            let homography = random.homography(size.0.max(size.1) as f64);
+            let reference = Reference::new(Bilinear, Boundary::Wrap);
+            let mut expected = before.clone();
+            reference.warp(source.image(), &mut expected.image_mut(), &affine.coordinates());
+            assert!(warped(Bilinear, Boundary::Wrap, &source, &before, &affine) == expected, "{affine:?}");
+            reference.warp(source.image(), &mut expected.image_mut(), &homography.coordinates());
+            assert!(
+                warped(Bilinear, Boundary::Wrap, &source, &before, &homography) == expected,
+                "{homography:?}"
+            );
+        }
+    }
+}
+
+/// The largest and the mean error, in grey levels, of a rotated and shifted texture.
+fn errors<P: Noise + Pixel<Channel: Arithmetic>>(side: usize) -> (f64, f64) {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let source: Picture<P> = texture((side, side), &mut random);
+    let (mut largest, mut sum, mut count) = (0.0_f64, 0.0, 0.0);
+    for angle in [0.1, -0.7] {
+        let half = side as f64 / 2.0;
+        let turn = Euclidean::new(angle, 0.0, 0.0).unwrap();
+        let (x, y) = turn.apply(half, half);
+        let t = Euclidean::new(angle, half - x + 0.37, half - y - 0.81).unwrap();
+        let out =
+            warped(Bilinear, Boundary::Replicate, &source, &Picture::new((side, side), |_, _| P::zero()), &t);
+        let reference = Reference::new(Bilinear, Boundary::Replicate);
+        let inside = 0.0..side as f64 - 1.0;
+        for y in 0..side {
+            for x in 0..side {
+                let (u, v) = t.apply(x as f64, y as f64);
+                if inside.contains(&u) && inside.contains(&v) {
+                    let exact = reference.real(source.image(), u, v)[0];
+                    let error = (P::flatten(&[out.get(x, y)])[0].real() - exact).abs();
+                    largest = largest.max(error);
+                    sum += error;
+                    count += 1.0;
+                }
+            }
+        }
+    }
+    assert!(count > 0.5 * (side * side) as f64);
+    (largest, sum / count)
+}
+
+#[test]
+fn accuracy() {
+    let (largest, mean) = errors::<u8>(700);
+    assert!(largest <= 0.55 && mean <= 0.251, "u8: {largest}, mean {mean}");
+    let (largest, mean) = errors::<u16>(300);
+    assert!(largest <= 0.6, "u16: {largest}, mean {mean}");
+    let (largest, mean) = errors::<i16>(300);
+    assert!(largest <= 0.6, "i16: {largest}, mean {mean}");
+    // Taps up to 128, so slopes up to 256: six roundings, and a position to 2^-25 along each axis.
+    let (largest, mean) = errors::<f32>(300);
+    let bound = 6.0 * 256.0 / 33_554_432.0 + 2.0 * 256.0 / 33_554_432.0 * 1.01;
+    assert!(largest <= bound, "f32: {largest}, mean {mean}, bound {bound}");
+}
