@@ -400,6 +400,11 @@ impl<K: Shape, P: Pixel<Channel: Arithmetic>> Reference<K, P> {
     /// The value at a position that is given times 2^[`Self::bits`].
     pub fn value(&self, image: Image<'_, P>, at: [i64; 2]) -> Option<P> {
         let f = self.footprint(image, at);
+        if let Boundary::Constant(v) = self.boundary
+            && f.taps.iter().all(|tap| tap.pixel.is_none())
+        {
+            return Some(v);
+        }
         let mut out = P::zero();
         for (c, out) in P::flatten_mut(from_mut(&mut out)).iter_mut().enumerate() {
             *out = P::Channel::value(&channel(&f.pixels, c), &f.weights[0], &f.weights[1]);

@@ -1,0 +1,245 @@
+//! Firmware that calls every operation of the core with arguments the compiler knows nothing about.
+//! It is linked, not run: `.ci/no_panic` looks for a panic in what the linker kept.
+//!
+//! Not here is formatting (`Display`, `Debug`), whose machinery in `core` can panic; firmware has
+//! the feature `defmt` for that.
+#![no_std]
+#![no_main]
+
+use core::hint::black_box as any;
+
+use nonius::align::{Aligner, Grey, Options, Pair, Status, Step};
+use nonius::pyramid::{Pyramid, buffer_len, level_size, reduce, reduce_mask};
+use nonius::{
+    Affine, Bilinear, Boundary, Coord, Error, Euclidean, Grid, Homography, Image, ImageMut, Kernel, Level,
+    Map, Nearest, Pixel, Sampler, Similarity, Transform, Translation, Warp, fixed,
+};
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo) -> ! {
+    loop {}
+}
+
+/// Where the linker begins.
+#[unsafe(no_mangle)]
+pub extern "C" fn _start() -> ! {
+    #[cfg(feature = "deliberate")]
+    any(any(&[0u8; 4][..])[any(7)]);
+
+    any(numbers());
+    any(grids());
+    any(transforms::<Translation>());
+    any(transforms::<Euclidean>());
+    any(transforms::<Similarity>());
+    any(transforms::<Affine>());
+    any(transforms::<Homography>());
+    any(models());
+    any(pixels::<u8>());
+    any(pixels::<u16>());
+    any(pixels::<i16>());
+    any(pixels::<f32>());
+    any(pixels::<[u8; 3]>());
+    any(masks());
+    any(alignments::<u8>());
+    any(alignments::<u16>());
+    any(alignments::<i16>());
+    loop {}
+}
+
+#[inline(never)]
+fn numbers() {
+    let bits = any(14);
+    for at in
+        [Coord::from(any(1_f32)), Coord::from(any(1_f64)), Coord::from(any(1_i32)), Coord::from_bits(any(1))]
+    {
+        any((at.to_bits(), at.to_f64(), at.round(bits)));
+    }
+    any(fixed::round_shift(any(1), bits));
+    any(fixed::round_shift_i64(any(1), bits));
+    any(fixed::round_shift_i128(any(1), bits));
+    let (a, b) = (fixed::Q14::from_bits(any(1)), fixed::Q14::from_bits(any(1)));
+    any((a + b, a - b, a * b));
+    let (a, b) = (fixed::Q24::from_bits(any(1)), fixed::Q24::from_bits(any(1)));
+    any((a + b, a - b, a * b));
+}
+
+#[inline(never)]
+fn grids() -> Result<(), Error> {
+    let grid = any(Grid::Centres);
+    any((grid.coordinate_to_centres(any(1.0), any(8)), grid.coordinate_from_centres(any(1.0), any(8))));
+    let matrix = grid.to_centres(any(nonius::transform::IDENTITY), any((8, 8)), any((8, 8)))?;
+    any(grid.from_centres(matrix, any((8, 8)), any((8, 8)))?);
+    Ok(())
+}
+
+#[inline(never)]
+fn transforms<T: Transform>() -> Result<(), Error> {
+    let parameters = any(T::IDENTITY.parameters());
+    let t = T::from_parameters(parameters)?;
+    let other = T::from_matrix(any(nonius::transform::IDENTITY))?;
+    any((t.matrix(), t.parameters(), t.jacobian(any(1.0), any(1.0)), t.apply(any(1.0), any(1.0))));
+    any(t.compose(&other)?);
+    any(t.invert()?);
+    any(T::near_identity(parameters)?);
+    any(t.update(parameters)?);
+    Ok(())
+}
+
+#[inline(never)]
+fn models() -> Result<(), Error> {
+    any(Translation::new(any(1.0), any(1.0))?);
+    any(Euclidean::new(any(1.0), any(1.0), any(1.0))?);
+    any(Similarity::new(any(1.0), any(1.0), any(1.0), any(1.0))?);
+    Ok(())
+}
+
+/// Everything there is for one type of pixel but alignment.
+#[inline(never)]
+fn pixels<P: Pixel<Adjoint: Default, Cotangent: Default>>() -> Result<(), Error> {
+    views::<P>()?;
+    sampling::<Nearest, P>(Nearest)?;
+    sampling::<Bilinear, P>(Bilinear)?;
+    pyramids::<P>()
+}
+
+#[inline(never)]
+fn views<P: Pixel>() -> Result<(), Error> {
+    let mut data = [P::zero(); 64];
+    any(Image::new(any(&data[..]), any(8), any(8))?);
+    let image = Image::with_stride(any(&data[..]), any(6), any(8), any(8))?;
+    any((image.width(), image.height(), image.stride(), image.row(any(1)), image.get(any(1), any(1))));
+    for row in image.rows() {
+        any(row);
+    }
+    any(image.view(any(1), any(1), any(2), any(2))?);
+
+    any(ImageMut::new(any(&mut data[..]), any(8), any(8))?);
+    let mut image = ImageMut::with_stride(any(&mut data[..]), any(6), any(8), any(8))?;
+    any((image.width(), image.height(), image.stride()));
+    any(image.as_image());
+    any(image.reborrow());
+    any(image.row_mut(any(1)));
+    any(image.get_mut(any(1), any(1)));
+    for row in image.rows_mut() {
+        any(row);
+    }
+    image.fill(any(P::zero()));
+    any(image.view_mut(any(1), any(1), any(2), any(2))?);
+    Ok(())
+}
+
+#[inline(never)]
+fn sampling<K: Kernel, P: Pixel<Adjoint: Default, Cotangent: Default>>(kernel: K) -> Result<(), Error> {
+    let sampler = any(Sampler::new(kernel, Boundary::<P>::Constant(P::zero())).with_level(Level::best()));
+    let data = [P::zero(); 64];
+    let source = Image::new(any(&data[..]), any(8), any(8))?;
+    any(sampler.sample(source, any(1_f32), any(1_f64)));
+    any(sampler.partials(source, any(1_f32), any(1_f64)));
+
+    warps(&sampler, source, &Affine::from_parameters(any([1.0; 6]))?)?;
+    warps(&sampler, source, &Homography::from_parameters(any([1.0; 8]))?)?;
+    let (x, y) = ([0_f32; 64], [0_f32; 64]);
+    let map = Map::new(Image::new(any(&x[..]), any(8), any(8))?, Image::new(any(&y[..]), any(8), any(8))?)?;
+    any((map.width(), map.height()));
+    warps(&sampler, source, &map)?;
+
+    parameter_gradient::<K, P, Translation>(&sampler, source)?;
+    parameter_gradient::<K, P, Euclidean>(&sampler, source)?;
+    parameter_gradient::<K, P, Similarity>(&sampler, source)?;
+    parameter_gradient::<K, P, Affine>(&sampler, source)?;
+    parameter_gradient::<K, P, Homography>(&sampler, source)
+}
+
+#[inline(never)]
+fn warps<K: Kernel, P: Pixel<Adjoint: Default, Cotangent: Default>, W: Warp>(
+    sampler: &Sampler<K, P>,
+    source: Image<'_, P>,
+    warp: &W,
+) -> Result<(), Error> {
+    let mut out = [P::zero(); 64];
+    sampler.warp(source, &mut ImageMut::new(any(&mut out[..]), any(8), any(8))?, any(warp))?;
+    any(&out);
+    let (mut dx, mut dy) = ([P::zero_derivative(); 64], [P::zero_derivative(); 64]);
+    sampler.warp_partials(
+        source,
+        &mut ImageMut::new(any(&mut dx[..]), any(8), any(8))?,
+        &mut ImageMut::new(any(&mut dy[..]), any(8), any(8))?,
+        any(warp),
+    )?;
+    any((&dx, &dy));
+    let cotangent = [P::Cotangent::default(); 64];
+    let mut gradient = [P::Adjoint::default(); 64];
+    sampler.adjoint(
+        Image::new(any(&cotangent[..]), any(8), any(8))?,
+        any(warp),
+        &mut ImageMut::new(any(&mut gradient[..]), any(8), any(8))?,
+    )?;
+    any(&gradient);
+    Ok(())
+}
+
+#[inline(never)]
+fn parameter_gradient<K: Kernel, P: Pixel<Cotangent: Default>, T: Transform>(
+    sampler: &Sampler<K, P>,
+    source: Image<'_, P>,
+) -> Result<(), Error> {
+    let cotangent = [P::Cotangent::default(); 64];
+    let cotangent = Image::new(any(&cotangent[..]), any(8), any(8))?;
+    let transform = T::from_parameters(any(T::IDENTITY.parameters()))?;
+    any(sampler.parameter_gradient(source, cotangent, &transform));
+    Ok(())
+}
+
+#[inline(never)]
+fn pyramids<P: Pixel>() -> Result<(), Error> {
+    let (data, mut buffer) = ([P::zero(); 64], [P::zero(); 64]);
+    let image = Image::new(any(&data[..]), any(8), any(8))?;
+    reduce(image, &mut ImageMut::new(any(&mut buffer[..]), any(4), any(4))?)?;
+    any((buffer_len(any(8), any(8), any(2)), level_size(any(8), any(8), any(2))));
+    let pyramid = Pyramid::new(image, any(2), any(&mut buffer[..]))?;
+    any((pyramid.levels(), pyramid.level(any(1))));
+    Ok(())
+}
+
+#[inline(never)]
+fn masks() -> Result<(), Error> {
+    let (data, mut buffer) = ([1_u8; 64], [0_u8; 64]);
+    let mask = Image::new(any(&data[..]), any(8), any(8))?;
+    reduce_mask(mask, &mut ImageMut::new(any(&mut buffer[..]), any(4), any(4))?)?;
+    any(Pyramid::new_mask(mask, any(2), any(&mut buffer[..]))?);
+    Ok(())
+}
+
+#[inline(never)]
+fn alignments<P: Grey>() -> Result<(), Error> {
+    alignment::<P, Translation>()?;
+    alignment::<P, Euclidean>()?;
+    alignment::<P, Similarity>()?;
+    alignment::<P, Affine>()?;
+    alignment::<P, Homography>()
+}
+
+#[inline(never)]
+fn alignment<P: Grey, T: Transform>() -> Result<(), Error> {
+    let (fixed, moving, mask) = ([P::zero(); 64], [P::zero(); 64], [1_u8; 64]);
+    let (mut pixels, mut masks) = ([P::zero(); 64], [0_u8; 64]);
+    let mask = Image::new(any(&mask[..]), any(8), any(8))?;
+    let mut pair = Pair::new(
+        Image::new(any(&fixed[..]), any(8), any(8))?,
+        Image::new(any(&moving[..]), any(8), any(8))?,
+    );
+    if any(true) {
+        pair = pair.with_fixed_mask(mask)?.with_moving_mask(mask)?;
+    }
+    let options = any(Options::default());
+    any(Aligner::<P, T>::workspace(&pair, &options)?);
+    let initial = T::from_parameters(any(T::IDENTITY.parameters()))?;
+    let mut aligner = Aligner::new(pair, initial, options, any(&mut pixels[..]), any(&mut masks[..]))?;
+    match any(aligner.step()) {
+        Step::Running(progress) => any(progress).iteration,
+        Step::Done(report) => any(report).status.name().len() as u16,
+    };
+    let report = any(aligner.run());
+    any(report.status == Status::Converged);
+    Ok(())
+}

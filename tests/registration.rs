@@ -1,0 +1,285 @@
+//! Alignment of real pairs whose truth, or whose best known result, is known.
+//!
+//! The pairs are not part of the repository. `NONIUS_DATA` names the folder that holds
+//! `registration2d`; without it every test here prints a line and passes. Errors are distances of
+//! the mapped corners in pixels; correlations are measured with real-valued bilinear sampling over
+//! the overlap, at our result and at the reference's alike.
+
+use std::path::{Path, PathBuf};
+
+use nonius::align::{Aligner, Grey, Options, Pair, Report};
+use nonius::{Affine, Euclidean, Homography, Image, Similarity, Transform, Translation};
+use serde_json::Value;
+
+#[derive(Clone, Debug)]
+struct Picture {
+    pixels: Vec<u16>,
+    width: usize,
+    height: usize,
+    deep: bool,
+}
+
+fn folder(name: &str) -> Option<PathBuf> {
+    let Some(data) = std::env::var_os("NONIUS_DATA") else {
+        eprintln!("skipped: NONIUS_DATA is not set, {name} is not there");
+        return None;
+    };
+    let path = Path::new(&data).join("registration2d").join(name);
+    if !path.is_dir() {
+        eprintln!("skipped: {name} is not in NONIUS_DATA");
+        return None;
+    }
+    Some(path)
+}
+
+/// Binary PGM without comments, as these data have it.
+fn read(path: &Path) -> Picture {
+    let bytes = std::fs::read(path).unwrap();
+    let mut at = 0;
+    let mut word = || {
+        while bytes[at].is_ascii_whitespace() {
+            at += 1;
+        }
+        let begin = at;
+        while !bytes[at].is_ascii_whitespace() {
+            at += 1;
+        }
+        std::str::from_utf8(&bytes[begin..at]).unwrap().to_owned()
+    };
+    assert_eq!(word(), "P5");
+    let [width, height, max] = [word(), word(), word()].map(|w| w.parse::<usize>().unwrap());
+    let body = &bytes[at + 1..];
+    let deep = max > 255;
+    let pixels = if deep {
+        body.chunks_exact(2).map(|b| u16::from_be_bytes([b[0], b[1]])).collect()
+    } else {
+        body.iter().map(|&b| b.into()).collect()
+    };
+    let picture = Picture { pixels, width, height, deep };
+    assert_eq!(picture.pixels.len(), width * height);
+    picture
+}
+
+fn pairs(folder: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(folder.join("pairs.json")).unwrap();
+    let value: Value = serde_json::from_str(&text).unwrap();
+    value["pairs"].as_array().unwrap().clone()
+}
+
+fn load(folder: &Path, pair: &Value) -> (Picture, Picture) {
+    let file = |key: &str| read(&folder.join(pair[key].as_str().unwrap()));
+    (file("fixed"), file("moving"))
+}
+
+fn matrix(value: &Value) -> [f64; 9] {
+    let entries: Vec<f64> =
+        value.as_array().unwrap().iter().flat_map(|r| r.as_array().unwrap()).map(|v| v.as_f64().unwrap()).collect();
+    entries.try_into().unwrap()
+}
+
+fn run<P: Grey + Default, T: Transform>(
+    fixed: &[P],
+    moving: &[P],
+    sizes: [usize; 4],
+    start: [f64; 9],
+    options: Options,
+) -> Report<T> {
+    let [a, b, c, d] = sizes;
+    let pair = Pair::new(Image::new(fixed, a, b).unwrap(), Image::new(moving, c, d).unwrap());
+    let size = Aligner::<P, T>::workspace(&pair, &options).unwrap();
+    let (mut pixels, mut masks) = (vec![P::default(); size.pixels], vec![0; size.masks]);
+    Aligner::new(pair, T::from_matrix(start).unwrap(), options, &mut pixels, &mut masks).unwrap().run()
+}
+
+fn align<T: Transform>(fixed: &Picture, moving: &Picture, start: Option<[f64; 9]>) -> Report<T> {
+    let sizes = [fixed.width, fixed.height, moving.width, moving.height];
+    let mut options = Options::default();
+    if start.is_some() {
+        options.search = 0.0;
+    }
+    let start = start.unwrap_or(nonius::transform::IDENTITY);
+    if fixed.deep {
+        run(&fixed.pixels, &moving.pixels, sizes, start, options)
+    } else {
+        let narrow = |p: &Picture| p.pixels.iter().map(|&v| v as u8).collect::<Vec<_>>();
+        run(&narrow(fixed), &narrow(moving), sizes, start, options)
+    }
+}
+
+fn project(m: &[f64; 9], x: f64, y: f64) -> (f64, f64) {
+    let d = m[6] * x + m[7] * y + m[8];
+    ((m[0] * x + m[1] * y + m[2]) / d, (m[3] * x + m[4] * y + m[5]) / d)
+}
+
+/// Distances at the four corners of the fixed image: (mean, largest).
+fn corners(a: &[f64; 9], b: &[f64; 9], fixed: &Picture) -> (f64, f64) {
+    let (w, h) = ((fixed.width - 1) as f64, (fixed.height - 1) as f64);
+    let distances = [(0.0, 0.0), (w, 0.0), (0.0, h), (w, h)].map(|(x, y)| {
+        let ((u, v), (s, t)) = (project(a, x, y), project(b, x, y));
+        (u - s).hypot(v - t)
+    });
+    (distances.iter().sum::<f64>() / 4.0, distances.iter().copied().fold(0.0, f64::max))
+}
+
+/// Correlation over the overlap, moving read by exact bilinear interpolation.
+fn ncc(m: &[f64; 9], fixed: &Picture, moving: &Picture) -> f64 {
+    let mut sums = [0.0; 6];
+    for y in 0..fixed.height {
+        for x in 0..fixed.width {
+            let (u, v) = project(m, x as f64, y as f64);
+            if !(u >= 0.0 && v >= 0.0 && u <= (moving.width - 1) as f64 && v <= (moving.height - 1) as f64) {
+                continue;
+            }
+            let (i, j) = ((u as usize).min(moving.width - 2), (v as usize).min(moving.height - 2));
+            let (f, g) = (u - i as f64, v - j as f64);
+            let p = |i: usize, j: usize| f64::from(moving.pixels[j * moving.width + i]);
+            let upper = p(i, j) * (1.0 - f) + p(i + 1, j) * f;
+            let lower = p(i, j + 1) * (1.0 - f) + p(i + 1, j + 1) * f;
+            let (a, b) = (f64::from(fixed.pixels[y * fixed.width + x]), upper * (1.0 - g) + lower * g);
+            for (sum, v) in sums.iter_mut().zip([1.0, a, b, a * a, a * b, b * b]) {
+                *sum += v;
+            }
+        }
+    }
+    let [n, a, b, aa, ab, bb] = sums;
+    (n * ab - a * b) / ((n * aa - a * a) * (n * bb - b * b)).sqrt()
+}
+
+/// Aligns by the model of a name and gives the matrix, with a printed line.
+fn by_name(model: &str, name: &str, fixed: &Picture, moving: &Picture, start: Option<[f64; 9]>) -> [f64; 9] {
+    fn one<T: Transform>(
+        model: &str,
+        name: &str,
+        fixed: &Picture,
+        moving: &Picture,
+        start: Option<[f64; 9]>,
+    ) -> [f64; 9] {
+        let begin = std::time::Instant::now();
+        let report = align::<T>(fixed, moving, start);
+        let ms = begin.elapsed().as_secs_f64() * 1e3;
+        let m = report.transform.matrix();
+        let iterations = report.iterations.iter().map(|n| usize::from(*n)).sum::<usize>();
+        println!(
+            "{name:28} {model:12} {:13} {iterations:3} iterations {ms:7.1} ms  rms {:8.3}  support {:.3}  NCC {:.5}",
+            report.status.name(),
+            report.rms_residual,
+            report.support,
+            ncc(&m, fixed, moving),
+        );
+        m
+    }
+    match model {
+        "translation" => one::<Translation>(model, name, fixed, moving, start),
+        "rigid" => one::<Euclidean>(model, name, fixed, moving, start),
+        "similarity" => one::<Similarity>(model, name, fixed, moving, start),
+        "affine" => one::<Affine>(model, name, fixed, moving, start),
+        "homography" => one::<Homography>(model, name, fixed, moving, start),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn itk_brain_slices() {
+    let Some(folder) = folder("itk_brain_slices") else { return };
+    for pair in pairs(&folder) {
+        let (fixed, moving) = load(&folder, &pair);
+        let model = pair["model"].as_str().unwrap();
+        let name = pair["name"].as_str().unwrap();
+        let found = by_name(model, name, &fixed, &moving, None);
+        let (_, worst) = corners(&found, &matrix(&pair["fixed_to_moving"]), &fixed);
+        println!("{name:28} {model:12} corner error {worst:.4} px");
+        assert!(worst < if model == "translation" { 0.05 } else { 0.1 }, "{name}: {worst} px");
+    }
+}
+
+#[test]
+fn imreg_dft_logo_shift() {
+    let Some(folder) = folder("imreg_dft_logo") else { return };
+    for pair in pairs(&folder).iter().filter(|p| p["model"] == "translation") {
+        let (fixed, moving) = load(&folder, pair);
+        let found = by_name("translation", "logo_shift", &fixed, &moving, None);
+        let (_, worst) = corners(&found, &matrix(&pair["fixed_to_moving"]), &fixed);
+        println!("logo_shift: corner error {worst:.4} px");
+        assert!(worst < 0.05, "{worst} px");
+    }
+}
+
+/// At least the reference's correlation in every pair and model that is listed.
+fn against_reference(name: &str, models: &[&str]) {
+    let Some(folder) = folder(name) else { return };
+    let mut failures = Vec::new();
+    for pair in pairs(&folder) {
+        let (fixed, moving) = load(&folder, &pair);
+        for &model in models {
+            let reference = matrix(&pair["reference"][model]["fixed_to_moving"]);
+            let label = format!("{} {}", fixed.width, pair["name"].as_str().unwrap());
+            let found = by_name(model, &label, &fixed, &moving, None);
+            let (ours, theirs) = (ncc(&found, &fixed, &moving), ncc(&reference, &fixed, &moving));
+            println!("{label:28} {model:12} NCC {ours:.5}, reference {theirs:.5}");
+            if ours < theirs {
+                failures.push(format!("{label} {model}: {ours:.6} < {theirs:.6}"));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+#[test]
+fn visp_camera_sequence() {
+    against_reference("visp_camera_sequence", &["affine"]);
+}
+
+#[test]
+fn small_frames_160x120() {
+    against_reference("small_frames_160x120", &["translation", "affine"]);
+}
+
+#[test]
+fn small_frames_64x64() {
+    against_reference("small_frames_64x64", &["translation", "affine"]);
+}
+
+#[test]
+fn pc12_microscopy() {
+    let Some(folder) = folder("pc12_microscopy") else { return };
+    let mut failures = Vec::new();
+    for pair in pairs(&folder) {
+        let (fixed, moving) = load(&folder, &pair);
+        let name = pair["name"].as_str().unwrap();
+        for model in ["translation", "rigid", "similarity", "affine"] {
+            let found = by_name(model, name, &fixed, &moving, None);
+            let turboreg = matrix(&pair["turboreg"][model]["fixed_to_moving"]);
+            let (_, worst) = corners(&found, &turboreg, &fixed);
+            let (ours, theirs) = (ncc(&found, &fixed, &moving), ncc(&turboreg, &fixed, &moving));
+            println!("{name:28} {model:12} {worst:.3} px from TurboReg, NCC {ours:.5}, TurboReg {theirs:.5}");
+            if worst > 0.3 {
+                failures.push(format!("{name} {model}: {worst:.3} px, NCC {ours:.5} against {theirs:.5}"));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+#[test]
+fn hpatches_v_dogman() {
+    let Some(folder) = folder("hpatches_v_dogman") else { return };
+    for sigma in [2, 4] {
+        let (mut good, mut all) = (0, 0);
+        for pair in pairs(&folder) {
+            let (fixed, moving) = load(&folder, &pair);
+            let truth = matrix(&pair["fixed_to_moving"]);
+            for start in pair["starts"].as_array().unwrap().iter().filter(|s| s["sigma_px"] == sigma) {
+                let start = matrix(&start["fixed_to_moving_start"]);
+                let name = format!("dogman {} sigma {sigma}", pair["name"].as_str().unwrap());
+                let found = by_name("homography", &name, &fixed, &moving, Some(start));
+                let (mean, _) = corners(&found, &truth, &fixed);
+                let (before, _) = corners(&start, &truth, &fixed);
+                println!("{name:28} corner error {before:.2} -> {mean:.3} px");
+                all += 1;
+                good += usize::from(mean <= 1.5);
+            }
+        }
+        println!("dogman sigma {sigma}: {good} of {all} within 1.5 px");
+        assert!(10 * good >= 9 * all, "sigma {sigma}: {good} of {all}");
+    }
+}
