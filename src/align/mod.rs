@@ -8,8 +8,8 @@
 //! with Levenberg-Marquardt damping, coarse to fine. At each iteration the moving image is sampled
 //! at `T x` (bilinear, Q6), and the model
 //! `moving(T x) = a fixed(x) + b + a grad fixed(x) J(x) d`
-//! is solved for the increment d together with gain a and offset b, over the pixels whose taps all
-//! lie inside both images and masks; then `T := T o W(d)^-1`. Gain and offset drop out, as in the
+//! is solved for the increment d together with gain a and offset b, over the fixed pixels whose taps
+//! in the moving image are all inside, and whose taps in both images the masks let pass; then `T := T o W(d)^-1`. Gain and offset drop out, as in the
 //! enhanced correlation coefficient (Evangelidis and Psarakis 2008), and a step is accepted if
 //! the correlation of the two images over their support does not fall. The Hessian is summed anew
 //! with the support.
@@ -18,7 +18,7 @@
 //! at whole-pixel shifts of the initial transform, by correlation.
 //!
 //! **Sums** are exact integers (see [`normal`](self)): the result is the same on every target. With
-//! central differences g of the fixed image in half grey levels, residuals e in Q6, and u, v the
+//! central differences g of the fixed image in half grey levels (zero across its border), residuals e in Q6, and u, v the
 //! pixel's offset from the centre of the fixed image, they are the moments of `g g`, `g e`, `g t`
 //! and `g` with the monomials of u and v that the model's generators call for. Systems of at most
 //! 10 unknowns are solved in `f64`.
@@ -35,13 +35,13 @@ mod solve;
 
 pub use aligner::{Aligner, Progress, Step, WorkspaceSize};
 
+use crate::Error;
 use crate::fixed::Q6;
 use crate::image::{Image, Pixel};
 use crate::kernel::{Channel, Output};
 use crate::pyramid::{MAX_LEVELS, level_size};
 use crate::simd::Level;
 use crate::transform::Transform;
-use crate::Error;
 
 /// A pixel that can be aligned: `u8`, `u16` or `i16`.
 pub trait Grey: Pixel<Channel = Self> + Channel + Into<i32> {
@@ -101,7 +101,11 @@ impl<'a, P> Pair<'a, P> {
 }
 
 fn same_size<P>(image: &Image<'_, P>, mask: &Image<'_, u8>) -> Result<(), Error> {
-    if (image.width(), image.height()) == (mask.width(), mask.height()) { Ok(()) } else { Err(Error::SizeMismatch) }
+    if (image.width(), image.height()) == (mask.width(), mask.height()) {
+        Ok(())
+    } else {
+        Err(Error::SizeMismatch)
+    }
 }
 
 /// How to align.
@@ -152,7 +156,8 @@ impl Options {
     /// The number of levels for two images of these sizes.
     fn levels<T: Transform>(&self, fixed: (usize, usize), moving: (usize, usize)) -> Result<usize, Error> {
         let side = |level: usize| {
-            let ((a, b), (c, d)) = (level_size(fixed.0, fixed.1, level), level_size(moving.0, moving.1, level));
+            let ((a, b), (c, d)) =
+                (level_size(fixed.0, fixed.1, level), level_size(moving.0, moving.1, level));
             a.min(b).min(c).min(d)
         };
         match self.levels {
@@ -181,7 +186,7 @@ pub enum Status {
     /// masks.
     LeftImage,
     /// No step along the computed direction improves the correlation, though it is longer than a
-    /// quarter of a pixel.
+    /// pixel.
     Stalled,
 }
 

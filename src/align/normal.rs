@@ -243,7 +243,8 @@ impl Moments {
         let parameters = generators.len().min(SIZE - 2);
         let axes = |generator: &[Option<(f64, u8, u8)>; 2]| {
             let [x, y] = *generator;
-            [(0, x), (1, y)].map(|(axis, term)| term.map(|(s, k, l)| (axis, s, usize::from(k), usize::from(l))))
+            [(0, x), (1, y)]
+                .map(|(axis, term)| term.map(|(s, k, l)| (axis, s, usize::from(k), usize::from(l))))
         };
         // Gradients are in half levels, residuals in 1/64.
         let half = |table: &[[i128; HALF_MONOMIALS]; 2], i: usize, unit: f64| {
@@ -325,12 +326,11 @@ impl<P: Grey, T: Transform> Operation for Accumulate<'_, P, T> {
         let area = Area::new::<Bilinear>(moving.width(), moving.height());
         let (width, height) = (fixed.width(), fixed.height());
         let mut moments = Moments::ZERO;
-        // The outermost pixels have no central difference.
-        for y in 1..height.saturating_sub(1) {
+        for y in 0..height {
             let mut line = zero_line!();
             for (x, walk, len) in plan.row(y, width) {
                 let inner = span::interior(&walk, 0, len, bits, &area);
-                let (from, to) = ((x + inner.start).max(1), (x + inner.end).min(width - 1));
+                let (from, to) = (x + inner.start, x + inner.end);
                 // Chunks are aligned, so that a run of any length is cut at the same places.
                 let mut begin = from;
                 while begin < to {
@@ -358,22 +358,20 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
         if !simd::interior::<L, P, Bilinear, W, P::Fine>(&Bilinear, moving, walk, samples) {
             return sums;
         }
-        let around = |dx: usize, dy: usize| fixed.row(y + dy - 1).get(begin + dx - 1..).unwrap_or(&[]);
-        let centres = around(1, 1).iter();
-        let columns = around(0, 1).iter().zip(around(2, 1));
-        let rows = around(1, 0).iter().zip(around(1, 2));
-        let first = (begin % RUN) as i64 - RUN as i64 / 2;
-        for (k, (((&t, (&left, &right)), (&up, &down)), &v)) in
-            centres.zip(columns).zip(rows).zip(samples.iter()).enumerate()
-        {
+        // The outermost pixels have no central difference along their normal: it counts as zero
+        // there, which is no estimate that noise could bias.
+        let (last_x, last_y) = (fixed.width() - 1, fixed.height() - 1);
+        let row = |y: usize, x: usize| fixed.row(y).get(x..).unwrap_or(&[]);
+        let (up, down) = if y == 0 || y == last_y { (y, y) } else { (y - 1, y + 1) };
+        let mut add = |k: usize, t: P, [left, right]: [P; 2], [up, down]: [P; 2], v: P::Fine| {
             if !self.counts(walk, k, begin + k, y) {
-                continue;
+                return;
             }
             let t: i32 = t.into();
             let e = self.photometry.residual(t, v.into());
             let difference = |a: P, b: P| i64::from(Into::<i32>::into(b) - Into::<i32>::into(a));
             let (gx, gy, t) = (difference(left, right), difference(up, down), i64::from(t));
-            let u = first + k as i64;
+            let u = ((begin + k) % RUN) as i64 - RUN as i64 / 2;
             let products = [gx * gx, gx * gy, gy * gy];
             for (sum, product) in sums.gg.iter_mut().zip(products) {
                 add_powers(sum, product, u, 2 * T::DEGREE);
@@ -389,6 +387,30 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
             sums.t += t;
             sums.e += e;
             sums.n += 1;
+        };
+        // The columns that have both neighbours, and those that do not.
+        let (from, to) = (begin.max(1), end.min(last_x));
+        for x in [0, last_x] {
+            let k = x.wrapping_sub(begin);
+            if let (true, Some(&v)) = ((begin..end).contains(&x), samples.get(k))
+                && let (Some(&t), Some(&a), Some(&b)) =
+                    (row(y, x).first(), row(up, x).first(), row(down, x).first())
+            {
+                add(k, t, [t, t], [a, b], v);
+            }
+            if last_x == 0 {
+                break;
+            }
+        }
+        if from < to {
+            let columns = row(y, from - 1).iter().zip(row(y, from + 1));
+            let rows = row(up, from).iter().zip(row(down, from));
+            let inner = samples.iter().enumerate().skip(from - begin).take(to - from);
+            for (((&t, (&left, &right)), (&up, &down)), (k, &v)) in
+                row(y, from).iter().zip(columns).zip(rows).zip(inner)
+            {
+                add(k, t, [left, right], [up, down], v);
+            }
         }
         sums
     }
@@ -398,7 +420,9 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
     fn counts<W: Walk>(&self, walk: &W, k: usize, x: usize, y: usize) -> bool {
         let valid = |mask: &Image<'_, u8>, x: usize, y: usize| mask.get(x, y).is_some_and(|v| v != 0);
         if let Some(mask) = &self.pair.fixed_mask {
-            let cross = [(x, y), (x - 1, y), (x + 1, y), (x, y - 1), (x, y + 1)];
+            let last = |side: usize| side.saturating_sub(1);
+            let (right, below) = ((x + 1).min(last(mask.width())), (y + 1).min(last(mask.height())));
+            let cross = [(x, y), (x.saturating_sub(1), y), (right, y), (x, y.saturating_sub(1)), (x, below)];
             if !cross.iter().all(|&(x, y)| valid(mask, x, y)) {
                 return false;
             }

@@ -121,7 +121,10 @@ mod tests {
                 for i in 0..n {
                     let product: f64 = (0..n).map(|k| m[i][k] * x[k]).sum();
                     let unit = libm::sqrt(m[i][i] / m[j][j]);
-                    assert!((product - f64::from(i == j)).abs() < 1e-12 * unit.max(1.0), "{n} {i} {j}: {product}");
+                    assert!(
+                        (product - f64::from(i == j)).abs() < 1e-12 * unit.max(1.0),
+                        "{n} {i} {j}: {product}"
+                    );
                 }
             }
         }

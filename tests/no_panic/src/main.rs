@@ -26,23 +26,25 @@ pub extern "C" fn _start() -> ! {
     #[cfg(feature = "deliberate")]
     any(any(&[0u8; 4][..])[any(7)]);
 
-    any(numbers());
-    any(grids());
-    any(transforms::<Translation>());
-    any(transforms::<Euclidean>());
-    any(transforms::<Similarity>());
-    any(transforms::<Affine>());
-    any(transforms::<Homography>());
-    any(models());
-    any(pixels::<u8>());
-    any(pixels::<u16>());
-    any(pixels::<i16>());
-    any(pixels::<f32>());
-    any(pixels::<[u8; 3]>());
-    any(masks());
-    any(alignments::<u8>());
-    any(alignments::<u16>());
-    any(alignments::<i16>());
+    numbers();
+    let _ = any([
+        grids(),
+        transforms::<Translation>(),
+        transforms::<Euclidean>(),
+        transforms::<Similarity>(),
+        transforms::<Affine>(),
+        transforms::<Homography>(),
+        models(),
+        pixels::<u8>(),
+        pixels::<u16>(),
+        pixels::<i16>(),
+        pixels::<f32>(),
+        pixels::<[u8; 3]>(),
+        masks(),
+        alignments::<u8>(),
+        alignments::<u16>(),
+        alignments::<i16>(),
+    ]);
     loop {}
 }
 
