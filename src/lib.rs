@@ -6,12 +6,12 @@
 extern crate std;
 
 pub mod align;
-mod boundary;
+pub mod boundary;
 mod error;
 pub mod fixed;
-mod gradient;
+pub mod gradient;
 mod image;
-mod kernel;
+pub mod kernel;
 pub mod pyramid;
 #[cfg(any(test, feature = "_reference"))]
 #[doc(hidden)]
@@ -21,7 +21,7 @@ mod sample;
 mod simd;
 mod span;
 pub mod transform;
-mod walk;
+pub mod walk;
 mod warp;
 
 pub use boundary::Boundary;

@@ -7,8 +7,7 @@
 //! (X, Y) is the sum of the 4x4 pixels from (2X - 1, 2Y - 1) with weights 1 3 3 1 along each axis,
 //! divided by 64 and rounded half up once (`f32`: columns of `(p0 + p3) + 3 (p1 + p2)`, the same
 //! along the row, times 1/64); outside, the border pixel is repeated. The filter is symmetric about
-//! (2X + 1/2, 2Y + 1/2), so a coordinate x of a level is `2 x + 1/2` in the level before
-//! ([`to_full`]).
+//! (2X + 1/2, 2Y + 1/2), so a coordinate x of a level is `2 x + 1/2` in the level before.
 #![forbid(unsafe_code)]
 
 use crate::Error;

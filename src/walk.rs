@@ -1,9 +1,9 @@
 //! Coordinates along one destination row.
 //!
 //! In: a transform or a map, and a destination row. Out: for each pixel the source position,
-//! rounded to the fraction that the channel uses. A row is cut into *runs* ([`Warp::run`]), along
-//! each of which a [`Walk`] steps: an affine row is one run, a homography is anchored anew every
-//! [`RUN`] pixels, and a map is read as it is.
+//! rounded to the fraction that the channel uses. A row is cut into *runs* along each of
+//! which a walk steps: an affine row is one run, a homography is anchored anew every 64 pixels, and
+//! a map is read as it is.
 //!
 //! **Definition, affine.** Coefficients in Q32.32, rounded to nearest; the coordinate of pixel
 //! (x, y) is `m0 x + m1 y + m2` in `i64`, exactly. In an 8192 px wide image it is within 2^-19 px
@@ -51,6 +51,7 @@ pub(crate) mod sealed {
 }
 
 /// A warp in fixed point.
+#[doc(hidden)]
 pub trait Plan: Copy {
     /// What a run of pixels steps along.
     type Walk: Walk;
@@ -65,6 +66,7 @@ pub trait Plan: Copy {
 }
 
 /// The runs of a row: where each begins, its walk, and its length.
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct Runs<'a, N> {
     plan: &'a N,
@@ -89,6 +91,7 @@ impl<N: Plan> Iterator for Runs<'_, N> {
 }
 
 /// A sequence of source positions.
+#[doc(hidden)]
 pub trait Walk: Clone {
     /// The current position, rounded half up to `bits` fraction bits.
     fn position(&self, bits: u32) -> [Position; 2];
@@ -123,6 +126,7 @@ pub trait Walk: Clone {
 }
 
 /// Coordinates that are linear along the row.
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct AffineWalk {
     at: [i64; 2],
@@ -160,6 +164,7 @@ fn round_unclamped(v: i64, bits: u32) -> Position {
 }
 
 /// An affine map in Q32.32: rows of the 2x3 matrix.
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct AffinePlan {
     pub(crate) rows: [[i64; 3]; 2],
@@ -188,6 +193,7 @@ impl Plan for AffinePlan {
 }
 
 /// Coordinates that are a quotient of two linear forms.
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct ProjectiveWalk {
     /// Numerators, relative to the anchor, below 2^46.
@@ -266,6 +272,7 @@ impl Walk for ProjectiveWalk {
 }
 
 /// A homography in integers: rows of the 3x3 matrix times 2^`scale`.
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct ProjectivePlan {
     rows: [[i64; 3]; 3],

@@ -8,7 +8,7 @@ use crate::Error;
 use crate::image::Image;
 use crate::kernel::Array;
 use crate::pyramid::{MAX_LEVELS, Pyramid, buffer_len, to_full, to_level};
-use crate::transform::{IDENTITY, Matrix, Transform, at, inverse, multiply, project};
+use crate::transform::{IDENTITY, Matrix, Term, Transform, at, inverse, multiply, project};
 
 /// The elements that an [`Aligner`] needs from its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -478,7 +478,7 @@ fn centre<P>(fixed: &Image<'_, P>) -> Matrix {
 }
 
 /// The derivative of a model's matrix with respect to one parameter, at the identity.
-fn generator_matrix(generator: &[Option<(f64, u8, u8)>; 2]) -> Matrix {
+fn generator_matrix(generator: &[Term; 2]) -> Matrix {
     let mut m = [0.0; 9];
     for (row, term) in generator.iter().enumerate() {
         let entry = match term {

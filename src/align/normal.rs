@@ -17,7 +17,7 @@ use crate::image::Image;
 use crate::kernel::{Output, fraction_bits};
 use crate::simd::{self, Lanes, Operation};
 use crate::span::{self, Area};
-use crate::transform::Transform;
+use crate::transform::{Term, Transform};
 use crate::walk::{Plan, RUN, Walk};
 
 /// Powers of the horizontal offset for products of two gradients, and for one.
@@ -241,23 +241,29 @@ impl Moments {
         let mut right = [0.0; SIZE];
         let generators = T::GENERATORS;
         let parameters = generators.len().min(SIZE - 2);
-        let axes = |generator: &[Option<(f64, u8, u8)>; 2]| {
+        let axes = |generator: &[Term; 2]| {
             let [x, y] = *generator;
             [(0, x), (1, y)]
                 .map(|(axis, term)| term.map(|(s, k, l)| (axis, s, usize::from(k), usize::from(l))))
         };
         // Gradients are in half levels, residuals in 1/64.
-        let half = |table: &[[i128; HALF_MONOMIALS]; 2], i: usize, unit: f64| {
-            let Some(generator) = generators.get(i) else { return 0.0 };
+        let half = |table: &[[i128; HALF_MONOMIALS]; 2], generator: &[Term; 2], unit: f64| {
             let terms = axes(generator).into_iter().flatten();
             terms.fold(0.0, |v, (axis, s, k, l)| {
                 let sum = table.get(axis).and_then(|t| t.get(monomial(k, l))).copied().unwrap_or(0);
                 v + s * (sum as f64 * unit)
             })
         };
-        for i in 0..parameters {
-            for j in 0..=i {
-                let (Some(a), Some(b)) = (generators.get(i), generators.get(j)) else { continue };
+        let (gain, offset) = (parameters, parameters + 1);
+        let mut set = |i: usize, j: usize, v: f64| {
+            for (i, j) in [(i, j), (j, i)] {
+                if let Some(entry) = matrix.get_mut(i).and_then(|row| row.get_mut(j)) {
+                    *entry = v;
+                }
+            }
+        };
+        for (i, (a, right)) in generators.iter().zip(&mut right).enumerate().take(parameters) {
+            for (j, b) in generators.iter().enumerate().take(i + 1) {
                 let mut v = 0.0;
                 for (p, s, k, l) in axes(a).into_iter().flatten() {
                     for (q, r, m, n) in axes(b).into_iter().flatten() {
@@ -265,23 +271,20 @@ impl Moments {
                         v += s * r * (sum.copied().unwrap_or(0) as f64 * 0.25);
                     }
                 }
-                matrix[i][j] = v;
-                matrix[j][i] = v;
+                set(i, j, v);
             }
-            let (gain, offset) = (parameters, parameters + 1);
-            matrix[gain][i] = half(&self.gt, i, 0.5);
-            matrix[i][gain] = matrix[gain][i];
-            matrix[offset][i] = half(&self.g, i, 0.5);
-            matrix[i][offset] = matrix[offset][i];
-            right[i] = half(&self.ge, i, 0.5 / 64.0);
+            set(i, gain, half(&self.gt, a, 0.5));
+            set(i, offset, half(&self.g, a, 0.5));
+            *right = half(&self.ge, a, 0.5 / 64.0);
         }
-        let (gain, offset) = (parameters, parameters + 1);
-        matrix[gain][gain] = self.tt as f64;
-        matrix[gain][offset] = self.t as f64;
-        matrix[offset][gain] = self.t as f64;
-        matrix[offset][offset] = self.n as f64;
-        right[gain] = self.te as f64 / 64.0;
-        right[offset] = self.e as f64 / 64.0;
+        set(gain, gain, self.tt as f64);
+        set(gain, offset, self.t as f64);
+        set(offset, offset, self.n as f64);
+        for (i, sum) in [(gain, self.te), (offset, self.e)] {
+            if let Some(entry) = right.get_mut(i) {
+                *entry = sum as f64 / 64.0;
+            }
+        }
         (matrix, right)
     }
 }

@@ -48,7 +48,7 @@ impl Factor {
                     v -= get(&lower, i, k) * get(&lower, j, k);
                 }
                 let value = if i == j {
-                    if !(v > 1e-10) {
+                    if v.is_nan() || v <= 1e-10 {
                         return None;
                     }
                     libm::sqrt(v)
@@ -102,10 +102,10 @@ mod tests {
     fn spread(n: usize) -> Square {
         // Gram matrix of independent columns whose units differ by many orders of magnitude.
         let mut m = [[0.0; SIZE]; SIZE];
-        for i in 0..n {
-            for j in 0..n {
+        for (i, row) in m.iter_mut().enumerate().take(n) {
+            for (j, entry) in row.iter_mut().enumerate().take(n) {
                 let unit = |i: usize| libm::pow(10.0, i as f64 - 4.0);
-                m[i][j] = unit(i) * unit(j) * (0.3_f64.powi((i as i32 - j as i32).abs()));
+                *entry = unit(i) * unit(j) * (0.3_f64.powi((i as i32 - j as i32).abs()));
             }
         }
         m

@@ -164,7 +164,7 @@ impl<L: Lanes> Mul for LanesQ14<L> {
     type Output = Self;
     #[inline(always)]
     fn mul(self, other: Self) -> Self {
-        Self(L::shr(L::add(L::mul(self.0, other.0), L::splat(1 << 13)), 14))
+        Self(L::shr(L::add(L::mul(self.0, other.0), L::splat(8192)), 14))
     }
 }
 impl<L: Lanes> Weight for LanesQ14<L> {

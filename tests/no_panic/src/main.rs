@@ -45,7 +45,9 @@ pub extern "C" fn _start() -> ! {
         alignments::<u16>(),
         alignments::<i16>(),
     ]);
-    loop {}
+    loop {
+        core::hint::spin_loop();
+    }
 }
 
 #[inline(never)]
