@@ -34,21 +34,24 @@ pub const fn buffer_len(width: usize, height: usize, levels: usize) -> usize {
     sum
 }
 
-/// A matrix between pixels of level `level`, as one between pixels of level 0.
-pub(crate) fn to_full(matrix: &Matrix, level: usize) -> Matrix {
+/// From pixels of level `level` to those of level 0, and back.
+fn basis(level: usize) -> (Matrix, Matrix) {
     let s = libm::ldexp(1.0, level as i32);
     let o = (s - 1.0) / 2.0;
     let up = [s, 0.0, o, 0.0, s, o, 0.0, 0.0, 1.0];
     let down = [1.0 / s, 0.0, -o / s, 0.0, 1.0 / s, -o / s, 0.0, 0.0, 1.0];
+    (up, down)
+}
+
+/// A matrix between pixels of level `level`, as one between pixels of level 0.
+pub(crate) fn to_full(matrix: &Matrix, level: usize) -> Matrix {
+    let (up, down) = basis(level);
     multiply(&up, &multiply(matrix, &down))
 }
 
 /// The inverse of [`to_full`].
 pub(crate) fn to_level(matrix: &Matrix, level: usize) -> Matrix {
-    let s = libm::ldexp(1.0, level as i32);
-    let o = (s - 1.0) / 2.0;
-    let up = [s, 0.0, o, 0.0, s, o, 0.0, 0.0, 1.0];
-    let down = [1.0 / s, 0.0, -o / s, 0.0, 1.0 / s, -o / s, 0.0, 0.0, 1.0];
+    let (up, down) = basis(level);
     multiply(&down, &multiply(matrix, &up))
 }
 

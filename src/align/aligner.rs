@@ -272,7 +272,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         let moments = self.options.level.run(pass);
         self.iteration += 1;
         let pixels = (pair.fixed.width() * pair.fixed.height()) as f64;
-        let n = moments.n as f64;
+        let n = moments.count();
         let statistics = moments.statistics(&self.photometry);
         let enough = n >= (self.options.min_support * pixels).max(parameters::<T>() as f64 + 3.0);
         let better = match &self.best {

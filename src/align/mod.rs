@@ -17,7 +17,7 @@
 //! **Coarse search.** Where [`Options::search`] is not zero, the smallest level is first compared
 //! at whole-pixel shifts of the initial transform, by correlation.
 //!
-//! **Sums** are exact integers (see [`normal`](self)): the result is the same on every target. With
+//! **Sums** are exact integers: the result is the same on every target. With
 //! central differences g of the fixed image in half grey levels (zero across its border), residuals e in Q6, and u, v the
 //! pixel's offset from the centre of the fixed image, they are the moments of `g g`, `g e`, `g t`
 //! and `g` with the monomials of u and v that the model's generators call for. Systems of at most

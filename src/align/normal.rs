@@ -9,6 +9,8 @@
 //! 2^121.
 #![forbid(unsafe_code)]
 
+use core::ops::AddAssign;
+
 use super::Grey;
 use super::solve::{Column, SIZE, Square};
 use crate::Bilinear;
@@ -68,52 +70,50 @@ impl Photometry {
     }
 }
 
-/// Sums over the support. `gg` are xx, xy, yy; the others x, y.
+/// Sums over some pixels, in `S`, with M moments of products of two gradients and H of one.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Moments {
-    gg: [[i128; MONOMIALS]; 3],
-    ge: [[i128; HALF_MONOMIALS]; 2],
-    gt: [[i128; HALF_MONOMIALS]; 2],
-    g: [[i128; HALF_MONOMIALS]; 2],
-    tt: i128,
-    te: i128,
-    ee: i128,
-    t: i128,
-    e: i128,
-    /// Pixels of the support.
-    pub(super) n: i128,
+pub(super) struct Sums<S, const M: usize, const H: usize> {
+    /// xx, xy, yy.
+    gg: [[S; M]; 3],
+    /// With the residual e, the fixed image t, and one; x and y of each.
+    g: [[[S; H]; 2]; 3],
+    /// tt, te, ee, t, e, and the number of pixels.
+    plain: [S; 6],
 }
 
-/// The same along a row (by powers of u only) or a chunk.
-#[derive(Clone, Copy)]
-struct Line<S> {
-    gg: [[S; POWERS]; 3],
-    ge: [[S; HALF_POWERS]; 2],
-    gt: [[S; HALF_POWERS]; 2],
-    g: [[S; HALF_POWERS]; 2],
-    tt: S,
-    te: S,
-    ee: S,
-    t: S,
-    e: S,
-    n: S,
-}
+/// Of a chunk, about its centre: by powers of the horizontal offset.
+type Chunk = Sums<i64, POWERS, HALF_POWERS>;
+/// Of a row, about the image's centre.
+type Row = Sums<i128, POWERS, HALF_POWERS>;
+/// Of the support: by monomials.
+pub(super) type Moments = Sums<i128, MONOMIALS, HALF_MONOMIALS>;
 
-macro_rules! zero_line {
-    () => {
-        Line {
-            gg: [[0; POWERS]; 3],
-            ge: [[0; HALF_POWERS]; 2],
-            gt: [[0; HALF_POWERS]; 2],
-            g: [[0; HALF_POWERS]; 2],
-            tt: 0,
-            te: 0,
-            ee: 0,
-            t: 0,
-            e: 0,
-            n: 0,
+impl<S: Copy + Default, const M: usize, const H: usize> Sums<S, M, H> {
+    fn zero() -> Self {
+        let zero = S::default();
+        Self { gg: [[zero; M]; 3], g: [[[zero; H]; 2]; 3], plain: [zero; 6] }
+    }
+
+    /// Adds sums of another kind, whose moments are moved by `full` and `half`.
+    #[inline(always)]
+    fn join<R: Copy + Into<S>, const A: usize, const B: usize>(
+        &mut self,
+        part: &Sums<R, A, B>,
+        full: impl Fn(&mut [S; M], &[R; A]),
+        half: impl Fn(&mut [S; H], &[R; B]),
+    ) where
+        S: AddAssign,
+    {
+        for (sum, part) in self.gg.iter_mut().zip(&part.gg) {
+            full(sum, part);
         }
-    };
+        for (sum, part) in self.g.iter_mut().flatten().zip(part.g.iter().flatten()) {
+            half(sum, part);
+        }
+        for (sum, &part) in self.plain.iter_mut().zip(&part.plain) {
+            *sum += part.into();
+        }
+    }
 }
 
 /// Adds `v u^k` for k up to `degree`.
@@ -139,24 +139,14 @@ fn add_moved<const N: usize>(sums: &mut [i128; N], local: &[i64; N], centre: i64
     }
 }
 
-impl Line<i128> {
+impl Row {
     #[inline(always)]
-    fn add(&mut self, chunk: &Line<i64>, centre: i64, degree: usize) {
-        for (sum, local) in self.gg.iter_mut().zip(&chunk.gg) {
-            add_moved(sum, local, centre, 2 * degree);
-        }
-        let pairs = [(&mut self.ge, &chunk.ge), (&mut self.gt, &chunk.gt), (&mut self.g, &chunk.g)];
-        for (sums, locals) in pairs {
-            for (sum, local) in sums.iter_mut().zip(locals) {
-                add_moved(sum, local, centre, degree);
-            }
-        }
-        self.tt += i128::from(chunk.tt);
-        self.te += i128::from(chunk.te);
-        self.ee += i128::from(chunk.ee);
-        self.t += i128::from(chunk.t);
-        self.e += i128::from(chunk.e);
-        self.n += i128::from(chunk.n);
+    fn add(&mut self, chunk: &Chunk, centre: i64, degree: usize) {
+        self.join(
+            chunk,
+            |sums, local| add_moved(sums, local, centre, 2 * degree),
+            |sums, local| add_moved(sums, local, centre, degree),
+        );
     }
 }
 
@@ -175,58 +165,42 @@ fn add_row<const N: usize, const M: usize>(sums: &mut [i128; M], row: &[i128; N]
 }
 
 impl Moments {
-    const ZERO: Self = Self {
-        gg: [[0; MONOMIALS]; 3],
-        ge: [[0; HALF_MONOMIALS]; 2],
-        gt: [[0; HALF_MONOMIALS]; 2],
-        g: [[0; HALF_MONOMIALS]; 2],
-        tt: 0,
-        te: 0,
-        ee: 0,
-        t: 0,
-        e: 0,
-        n: 0,
-    };
-
     #[inline(always)]
-    fn add(&mut self, row: &Line<i128>, v: i64, degree: usize) {
+    fn add(&mut self, row: &Row, v: i64, degree: usize) {
         let v = i128::from(v);
-        for (sum, row) in self.gg.iter_mut().zip(&row.gg) {
-            add_row(sum, row, v, 2 * degree);
-        }
-        let pairs = [(&mut self.ge, &row.ge), (&mut self.gt, &row.gt), (&mut self.g, &row.g)];
-        for (sums, rows) in pairs {
-            for (sum, row) in sums.iter_mut().zip(rows) {
-                add_row(sum, row, v, degree);
-            }
-        }
-        self.tt += row.tt;
-        self.te += row.te;
-        self.ee += row.ee;
-        self.t += row.t;
-        self.e += row.e;
-        self.n += row.n;
+        self.join(
+            row,
+            |sums, row| add_row(sums, row, v, 2 * degree),
+            |sums, row| add_row(sums, row, v, degree),
+        );
+    }
+
+    /// The number of pixels.
+    pub(super) fn count(&self) -> f64 {
+        let [.., n] = self.plain;
+        n as f64
     }
 
     /// Mean, variance and covariance of fixed and moving, in grey levels.
     pub(super) fn statistics(&self, photometry: &Photometry) -> Statistics {
-        let n = self.n.max(1) as f64;
+        let [tt, te, ee, t, e, count] = self.plain;
+        let n = count.max(1) as f64;
         // n^2 times a covariance is an exact integer. (Sums are below 2^92, counts below 2^30.)
-        let covariance = |ab: i128, a: i128, b: i128| (self.n * ab - a * b) as f64 / (n * n);
+        let covariance = |ab: i128, a: i128, b: i128| (count * ab - a * b) as f64 / (n * n);
         let (a, b) = (photometry.gain(), photometry.offset());
-        let tt = covariance(self.tt, self.t, self.t);
-        let te = covariance(self.te, self.t, self.e) / 64.0;
-        let ee = covariance(self.ee, self.e, self.e) / 4096.0;
+        let tt = covariance(tt, t, t);
+        let te = covariance(te, t, e) / 64.0;
+        let ee = covariance(ee, e, e) / 4096.0;
         // moving = e + a fixed + b, up to the residual's rounding.
         let moving = ee + 2.0 * a * te + a * a * tt;
         let cross = te + a * tt;
-        let t = self.t as f64 / n;
+        let t = t as f64 / n;
         let gain = if tt > 0.0 { cross / tt } else { 0.0 };
-        let mean = self.e as f64 / n / 64.0 + a * t + b;
+        let mean = e as f64 / n / 64.0 + a * t + b;
         let correlation = if tt > 0.0 && moving > 0.0 { cross / libm::sqrt(tt * moving) } else { 0.0 };
         Statistics {
             correlation: correlation.clamp(-1.0, 1.0),
-            // ee + te^2 / tt is at least zero but for rounding.
+            // What gain and offset cannot explain: at least zero, but for rounding.
             residual: if tt > 0.0 { (ee - te * te / tt).max(0.0) } else { ee.max(0.0) },
             gain,
             offset: mean - gain * t,
@@ -239,6 +213,7 @@ impl Moments {
     pub(super) fn system<T: Transform>(&self) -> (Square, Column) {
         let mut matrix = [[0.0; SIZE]; SIZE];
         let mut right = [0.0; SIZE];
+        let ([ge, gt, g], [tt, te, _, t, e, n]) = (&self.g, self.plain);
         let generators = T::GENERATORS;
         let parameters = generators.len().min(SIZE - 2);
         let axes = |generator: &[Term; 2]| {
@@ -273,14 +248,14 @@ impl Moments {
                 }
                 set(i, j, v);
             }
-            set(i, gain, half(&self.gt, a, 0.5));
-            set(i, offset, half(&self.g, a, 0.5));
-            *right = half(&self.ge, a, 0.5 / 64.0);
+            set(i, gain, half(gt, a, 0.5));
+            set(i, offset, half(g, a, 0.5));
+            *right = half(ge, a, 0.5 / 64.0);
         }
-        set(gain, gain, self.tt as f64);
-        set(gain, offset, self.t as f64);
-        set(offset, offset, self.n as f64);
-        for (i, sum) in [(gain, self.te), (offset, self.e)] {
+        set(gain, gain, tt as f64);
+        set(gain, offset, t as f64);
+        set(offset, offset, n as f64);
+        for (i, sum) in [(gain, te), (offset, e)] {
             if let Some(entry) = right.get_mut(i) {
                 *entry = sum as f64 / 64.0;
             }
@@ -328,10 +303,12 @@ impl<P: Grey, T: Transform> Operation for Accumulate<'_, P, T> {
         let bits = fraction_bits::<Bilinear, P>();
         let area = Area::new::<Bilinear>(moving.width(), moving.height());
         let (width, height) = (fixed.width(), fixed.height());
-        let mut moments = Moments::ZERO;
+        let mut moments = Moments::zero();
         for y in 0..height {
-            let mut line = zero_line!();
+            let mut line = Row::zero();
             for (x, walk, len) in plan.row(y, width) {
+                // (A run across a homography's pole, which is not monotone, counts with its first
+                // stretch.)
                 let inner = span::interior(&walk, 0, len, bits, &area);
                 let (from, to) = (x + inner.start, x + inner.end);
                 // Chunks are aligned, so that a run of any length is cut at the same places.
@@ -353,9 +330,9 @@ impl<P: Grey, T: Transform> Operation for Accumulate<'_, P, T> {
 impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
     /// Moments of pixels `begin..end` of row `y`, about the centre of their aligned chunk.
     #[inline(always)]
-    fn chunk<L: Lanes, W: Walk>(&self, walk: &W, y: usize, begin: usize, end: usize) -> Line<i64> {
+    fn chunk<L: Lanes, W: Walk>(&self, walk: &W, y: usize, begin: usize, end: usize) -> Chunk {
         let LevelPair { fixed, moving, .. } = self.pair;
-        let mut sums = zero_line!();
+        let mut sums = Chunk::zero();
         let mut samples = [P::Fine::from_channel(P::default()); RUN];
         let Some(samples) = samples.get_mut(..end - begin) else { return sums };
         if !simd::interior::<L, P, Bilinear, W, P::Fine>(&Bilinear, moving, walk, samples) {
@@ -379,17 +356,14 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
             for (sum, product) in sums.gg.iter_mut().zip(products) {
                 add_powers(sum, product, u, 2 * T::DEGREE);
             }
-            for (axis, g) in [gx, gy].into_iter().enumerate() {
-                add_powers(&mut sums.ge[axis], g * e, u, T::DEGREE);
-                add_powers(&mut sums.gt[axis], g * t, u, T::DEGREE);
-                add_powers(&mut sums.g[axis], g, u, T::DEGREE);
+            for (axes, factor) in sums.g.iter_mut().zip([e, t, 1]) {
+                for (sum, g) in axes.iter_mut().zip([gx, gy]) {
+                    add_powers(sum, g * factor, u, T::DEGREE);
+                }
             }
-            sums.tt += t * t;
-            sums.te += t * e;
-            sums.ee += e * e;
-            sums.t += t;
-            sums.e += e;
-            sums.n += 1;
+            for (sum, product) in sums.plain.iter_mut().zip([t * t, t * e, e * e, t, e, 1]) {
+                *sum += product;
+            }
         };
         // The columns that have both neighbours, and those that do not.
         let (from, to) = (begin.max(1), end.min(last_x));
