@@ -8,7 +8,7 @@
 
 use core::ops::Range;
 
-use crate::fixed::Position;
+use crate::fixed::{Position, Rounding};
 use crate::kernel::{Kernel, first_tap, support};
 use crate::walk::Walk;
 
@@ -51,20 +51,26 @@ impl Area {
 /// The first range at or after `from`, within `from..len`, whose pixels are all interior; empty at
 /// `len` if there is none.
 #[inline]
-pub(crate) fn interior<W: Walk>(walk: &W, from: usize, len: usize, bits: u32, area: &Area) -> Range<usize> {
+pub(crate) fn interior<W: Walk>(
+    walk: &W,
+    from: usize,
+    len: usize,
+    to: Rounding,
+    area: &Area,
+) -> Range<usize> {
     let none = len..len;
     if from >= len {
         return none;
     }
     if !walk.monotone(len) {
-        let holds = |k: usize| area.contains(walk.at(k).position(bits));
+        let holds = |k: usize| area.contains(walk.at(k).position(to));
         let Some(start) = (from..len).find(|&k| holds(k)) else { return none };
         let end = (start..len).find(|&k| !holds(k)).unwrap_or(len);
         return start..end;
     }
     let mut range = from..len;
     for axis in 0..2 {
-        let cell = |k: usize| walk.at(k).position(bits).get(axis).map_or(0, |p| p.cell);
+        let cell = |k: usize| walk.at(k).position(to).get(axis).map_or(0, |p| p.cell);
         let (min, max) = (area.min[axis], area.max[axis]);
         let (first, last) = (cell(range.start), cell(range.end - 1));
         if first.min(last) >= min && first.max(last) <= max {

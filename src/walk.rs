@@ -17,13 +17,13 @@
 //! denominator (the first, if equal), truncated, within 2^16. All are shifted so that this
 //! denominator has 30 bits (or, if that is more, so that the numerators have at most 45), starts
 //! and steps each rounded half up. Along the run they are linear in integers, and the coordinate is
-//! their quotient, rounded *once*, half up, to the fraction in use, within 2^30. So it is monotone along a run, takes no FPU,
+//! their quotient, rounded *once* to the fraction in use, within 2^30. So it is monotone along a run, takes no FPU,
 //! and is within 2^-12 px of the real one in a 4096 px wide image (wherever the denominator does
 //! not change its sign within the run). Where the denominator is zero, the coordinate is the lower
 //! end, far outside.
 #![forbid(unsafe_code)]
 
-use crate::fixed::{Coord, Position, floor_div, round_shift_i64};
+use crate::fixed::{Coord, Position, Rounding, floor_div, round_coordinate, round_shift_i64};
 use crate::span::Area;
 
 /// Pixels between two anchors of a homography.
@@ -93,8 +93,8 @@ impl<N: Plan> Iterator for Runs<'_, N> {
 /// A sequence of source positions.
 #[doc(hidden)]
 pub trait Walk: Clone {
-    /// The current position, rounded half up to `bits` fraction bits.
-    fn position(&self, bits: u32) -> [Position; 2];
+    /// The current position, rounded.
+    fn position(&self, to: Rounding) -> [Position; 2];
     /// To the next pixel.
     fn step(&mut self);
     /// This walk `n` pixels on.
@@ -110,8 +110,8 @@ pub trait Walk: Clone {
 
     /// Whether each of the next `len` first taps lies in the area: what interior code relies on.
     #[inline]
-    fn inside(&self, len: usize, bits: u32, area: &Area) -> bool {
-        let holds = |walk: &Self| area.contains(walk.position(bits));
+    fn inside(&self, len: usize, to: Rounding, area: &Area) -> bool {
+        let holds = |walk: &Self| area.contains(walk.position(to));
         if self.monotone(len) {
             len == 0 || (holds(self) && holds(&self.at(len - 1)))
         } else {
@@ -135,9 +135,9 @@ pub struct AffineWalk {
 
 impl Walk for AffineWalk {
     #[inline(always)]
-    fn position(&self, bits: u32) -> [Position; 2] {
-        // In range by the transform's construction; round() wraps in any case.
-        self.at.map(|v| round_unclamped(v, bits))
+    fn position(&self, to: Rounding) -> [Position; 2] {
+        // In range by the transform's construction; rounding wraps in any case.
+        self.at.map(|v| round_coordinate(v, to))
     }
     #[inline(always)]
     fn step(&mut self) {
@@ -155,12 +155,6 @@ impl Walk for AffineWalk {
     fn monotone(&self, _: usize) -> bool {
         true
     }
-}
-
-#[inline(always)]
-fn round_unclamped(v: i64, bits: u32) -> Position {
-    let v = v.wrapping_add(1 << (31 - bits));
-    Position { cell: (v >> 32) as i32, fraction: ((v as u32) >> 1) >> (31 - bits) }
 }
 
 /// An affine map in Q32.32: rows of the 2x3 matrix.
@@ -210,11 +204,11 @@ pub struct ProjectiveWalk {
 
 impl Walk for ProjectiveWalk {
     #[inline(always)]
-    fn position(&self, bits: u32) -> [Position; 2] {
-        let d = self.denominator;
+    fn position(&self, to: Rounding) -> [Position; 2] {
+        let (d, bits) = (self.denominator, to.bits);
         let quotient = |n: i64, anchor: i32| {
             if d == 0 {
-                return Coord::MIN.round(bits);
+                return Coord::MIN.round(to);
             }
             let (n, d) = if d < 0 { (-n, -d) } else { (n, d) };
             // floor(n 2^bits / d + 1/2), in two steps where the product would not fit.
@@ -225,11 +219,15 @@ impl Walk for ProjectiveWalk {
                 (0, n)
             };
             let part = floor_div((rest << (bits + 1)) + d, 2 * d);
-            let cell = whole + (part >> bits) + i64::from(anchor);
+            let mut cell = whole + (part >> bits) + i64::from(anchor);
+            // 2n + d is a multiple of 2d where n is halfway between two multiples of d.
+            if to.ties_to_even && part * (2 * d) == (rest << 1) + d {
+                cell &= !1;
+            }
             if cell < -(1 << 30) {
-                Coord::MIN.round(bits)
+                Coord::MIN.round(to)
             } else if cell >= 1 << 30 {
-                Coord::MAX.round(bits)
+                Coord::MAX.round(to)
             } else {
                 Position { cell: cell as i32, fraction: (part & ((1 << bits) - 1)) as u32 }
             }

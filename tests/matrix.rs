@@ -158,7 +158,12 @@ pub mod registry {
             }
         };
     }
-    kernels!(nearest: Nearest, bilinear: Bilinear);
+    kernels!(
+        nearest: Nearest,
+        nearest_even: NearestEven,
+        straight_through: StraightThrough,
+        bilinear: Bilinear
+    );
 
     /// Every boundary.
     pub fn boundaries<P>(constant: P) -> [Boundary<P>; 6] {
@@ -194,6 +199,7 @@ pub mod registry {
         ("integer shift left", Plan::Translation([-9.0, 1.0])),
         ("subpixel shift", Plan::Translation([0.3, 0.7])),
         ("half a pixel", Plan::Translation([-2.5, 0.5])),
+        ("projected ties", Plan::Homography([0.5, 0.0, -2.5, 0.0, 1.5, 0.5, 0.0, 0.0])),
         ("almost a pixel", Plan::Translation([0.999_999_99, 1.0 - 1e-5])),
         ("far away", Plan::Translation([5e8, -3.3])),
         ("Euclidean", Plan::Euclidean([0.3, 1.7, -2.2])),
@@ -453,21 +459,19 @@ fn report(name: &str, cells: usize) {
     );
 }
 
-#[test]
-fn nearest() {
-    let mut matrix = Cells { random: Random(0x9e37_79b9_7f4a_7c15), cells: 0 };
-    registry::nearest(&mut matrix);
-    assert_eq!(matrix.cells, 8 * 20 * 6 * WARPS.len() * 3 * Level::AVAILABLE.len());
-    report("nearest", matrix.cells);
+macro_rules! kernel_tests {
+    ($($kernel:ident),*) => {$(
+        #[test]
+        fn $kernel() {
+            let mut matrix = Cells { random: Random(0x9e37_79b9_7f4a_7c15), cells: 0 };
+            registry::$kernel(&mut matrix);
+            assert_eq!(matrix.cells, 8 * 20 * 6 * WARPS.len() * 3 * Level::AVAILABLE.len());
+            report(stringify!($kernel), matrix.cells);
+        }
+    )*};
 }
-
-#[test]
-fn bilinear() {
-    let mut matrix = Cells { random: Random(0xd1b5_4a32_d192_ed03), cells: 0 };
-    registry::bilinear(&mut matrix);
-    assert_eq!(matrix.cells, 8 * 20 * 6 * WARPS.len() * 3 * Level::AVAILABLE.len());
-    report("bilinear", matrix.cells);
-}
+// Those of the registry, each a test of its own.
+kernel_tests!(nearest, nearest_even, straight_through, bilinear);
 
 /// Single coordinates, as `f64` and as `f32`.
 #[test]

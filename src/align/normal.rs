@@ -16,7 +16,7 @@ use super::solve::{Column, SIZE, Square};
 use crate::Bilinear;
 use crate::fixed::round_shift_i64;
 use crate::image::Image;
-use crate::kernel::{Output, fraction_bits};
+use crate::kernel::{Output, rounding};
 use crate::simd::{self, Lanes, Operation};
 use crate::span::{self, Area};
 use crate::transform::{Term, Transform};
@@ -300,7 +300,7 @@ impl<P: Grey, T: Transform> Operation for Accumulate<'_, P, T> {
     fn run<L: Lanes>(self) -> Moments {
         let LevelPair { fixed, moving, .. } = self.pair;
         let plan = self.transform.plan();
-        let bits = fraction_bits::<Bilinear, P>();
+        let to = rounding::<Bilinear, P>();
         let area = Area::new::<Bilinear>(moving.width(), moving.height());
         let (width, height) = (fixed.width(), fixed.height());
         let mut moments = Moments::zero();
@@ -309,7 +309,7 @@ impl<P: Grey, T: Transform> Operation for Accumulate<'_, P, T> {
             for (x, walk, len) in plan.row(y, width) {
                 // (A run across a homography's pole, which is not monotone, counts with its first
                 // stretch.)
-                let inner = span::interior(&walk, 0, len, bits, &area);
+                let inner = span::interior(&walk, 0, len, to, &area);
                 let (from, to) = (x + inner.start, x + inner.end);
                 // Chunks are aligned, so that a run of any length is cut at the same places.
                 let mut begin = from;
@@ -405,7 +405,7 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
             }
         }
         if let Some(mask) = &self.pair.moving_mask {
-            let [x, y] = walk.at(k).position(fraction_bits::<Bilinear, P>()).map(|p| p.cell as usize);
+            let [x, y] = walk.at(k).position(rounding::<Bilinear, P>()).map(|p| p.cell as usize);
             let taps = [(x, y), (x + 1, y), (x, y + 1), (x + 1, y + 1)];
             if !taps.iter().all(|&(x, y)| valid(mask, x, y)) {
                 return false;

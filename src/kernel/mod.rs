@@ -25,12 +25,16 @@
 #![forbid(unsafe_code)]
 
 mod bilinear;
+mod interpolator;
 mod nearest;
+mod surrogate;
 
 pub use bilinear::Bilinear;
-pub use nearest::Nearest;
+pub use interpolator::{Interpolator, Linear};
+pub use nearest::{Nearest, NearestEven};
+pub use surrogate::{StraightThrough, Surrogate};
 
-use crate::fixed::{Q6, Q14, Q24, Weight, round_shift, round_shift_i64};
+use crate::fixed::{Q6, Q14, Q24, Rounding, Weight, round_shift, round_shift_i64};
 use crate::gradient::Product;
 use crate::simd::{Block, Lanes};
 
@@ -62,10 +66,15 @@ mod sealed {
 
 /// An interpolation kernel along one axis.
 ///
-/// [`Taps`](Self::Taps) sets the support S, 1 or an even number. For a position with fraction f in
-/// [0, 1), tap i lies at distance `f - (i + 1 - S/2)`. Weights must sum to exactly one and slopes
-/// (the derivative of the weights with respect to x) to exactly zero: compute the last one as what
-/// is left. With f = 0 exactly one weight should be one, so that lattice points are copied.
+/// [`Taps`](Self::Taps) sets the support S. If it is even, tap i lies at distance
+/// `f - (i + 1 - S/2)` from a position with fraction f in [0, 1). If it is odd, the coordinate is
+/// rounded to a whole number, f is zero, and tap i lies `i - (S - 1)/2` pixels to the right.
+///
+/// Weights must sum to exactly one and slopes (the derivative of the weights with respect to x) to
+/// exactly zero: compute the last one as what is left, or use [`Weight::tabulate`]. With f = 0
+/// exactly one weight should be one, so that lattice points are copied. The absolute values of the
+/// weights must sum to at most 2 and those of the slopes to at most 4: within that no sum
+/// overflows. (Beyond, integer results wrap, not the same way at every level.)
 ///
 /// A kernel of one's own, cubic smoothstep between two pixels:
 ///
@@ -98,6 +107,9 @@ mod sealed {
 pub trait Kernel: Copy {
     /// One `T` for each tap: `[T; S]`.
     type Taps<T: Copy>: Array<T>;
+    /// Whether a kernel of odd support rounds a coordinate halfway between two pixels to the even
+    /// one, instead of up.
+    const TIES_TO_EVEN: bool = false;
     /// The weights of the taps at fraction `f`.
     fn weights<W: Weight>(&self, f: W) -> Self::Taps<W>;
     /// The derivatives of the weights with respect to the coordinate, per pixel.
@@ -109,10 +121,16 @@ pub(crate) const fn support<K: Kernel>() -> usize {
     <K::Taps<i32> as Array<i32>>::LEN
 }
 
-/// Fraction bits to which a coordinate is rounded.
+/// How a kernel's coordinates are rounded.
 #[inline(always)]
-pub(crate) const fn fraction_bits<K: Kernel, C: Channel>() -> u32 {
-    if support::<K>() == 1 { 0 } else { C::FRACTION_BITS }
+pub(crate) const fn rounding<K: Kernel, C: Channel>() -> Rounding {
+    if support::<K>().is_multiple_of(2) {
+        Rounding::half_up(C::FRACTION_BITS)
+    } else if K::TIES_TO_EVEN {
+        Rounding::HALF_EVEN
+    } else {
+        Rounding::half_up(0)
+    }
 }
 
 /// From the rounded coordinate to the first tap.
@@ -154,6 +172,8 @@ pub trait Channel:
     type Cotangent: Copy + PartialEq + core::fmt::Debug + Default + 'static;
     /// A derivative times a cotangent.
     type Product: Product;
+    /// What a sampled value is: the type itself, but for the coefficients of a spline.
+    type Sampled: Channel + Output<Self>;
     /// Bits of the fraction of a position.
     const FRACTION_BITS: u32;
 
@@ -217,6 +237,7 @@ impl Channel for u8 {
     type Adjoint = i64;
     type Cotangent = i32;
     type Product = i64;
+    type Sampled = Self;
     const FRACTION_BITS: u32 = 14;
 
     #[inline(always)]
@@ -294,6 +315,7 @@ macro_rules! sixteen_bit {
             type Adjoint = i64;
             type Cotangent = i32;
             type Product = i64;
+            type Sampled = Self;
             const FRACTION_BITS: u32 = 24;
 
             #[inline(always)]
@@ -398,6 +420,7 @@ impl Channel for f32 {
     type Adjoint = f32;
     type Cotangent = f32;
     type Product = f64;
+    type Sampled = Self;
     const FRACTION_BITS: u32 = 24;
 
     #[inline(always)]

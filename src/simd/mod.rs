@@ -25,9 +25,9 @@ mod wide;
 
 use core::ops::{Add, Mul, Sub};
 
-use crate::fixed::{Position, Weight};
-use crate::image::{Image, Pixel};
-use crate::kernel::{Array, Channel, Kernel, Output, first_tap, fraction_bits, support};
+use crate::fixed::{Position, Q14, Rounding, Weight};
+use crate::image::{Image, Tap};
+use crate::kernel::{Array, Channel, Kernel, Output, first_tap, rounding, support};
 use crate::span::Area;
 use crate::walk::Walk;
 
@@ -176,6 +176,22 @@ impl<L: Lanes> Weight for LanesQ14<L> {
     fn one() -> Self {
         Self(L::splat(1 << 14))
     }
+    #[inline(always)]
+    fn constant(q30: i32) -> Self {
+        Self(L::splat(Q14::constant(q30).to_bits()))
+    }
+    #[inline(always)]
+    fn tabulate<const N: usize>(self, weights: impl Fn(u32) -> [i32; N]) -> [Self; N] {
+        let lanes = L::i32_array(self.0);
+        let rows = L::Array::from_fn(|l| {
+            let f = lanes.as_ref().get(l).copied().unwrap_or(0);
+            Q14::from_bits(f).tabulate(&weights).map(Q14::to_bits)
+        });
+        core::array::from_fn(|i| {
+            let lane = |l: usize| rows.as_ref().get(l).and_then(|row| row.get(i)).copied().unwrap_or(0);
+            Self(L::i32(L::Array::from_fn(lane)))
+        })
+    }
 }
 
 /// Weights in `f32`, one per lane.
@@ -211,6 +227,19 @@ impl<L: Lanes> Weight for LanesF32<L> {
     #[inline(always)]
     fn one() -> Self {
         Self(L::f32_splat(1.0))
+    }
+    #[inline(always)]
+    fn constant(q30: i32) -> Self {
+        Self(L::f32_splat(f32::constant(q30)))
+    }
+    #[inline(always)]
+    fn tabulate<const N: usize>(self, weights: impl Fn(u32) -> [i32; N]) -> [Self; N] {
+        let lanes = L::f32_array(self.0);
+        let rows = L::Array::from_fn(|l| lanes.as_ref().get(l).copied().unwrap_or(0.0).tabulate(&weights));
+        core::array::from_fn(|i| {
+            let lane = |l: usize| rows.as_ref().get(l).and_then(|row| row.get(i)).copied().unwrap_or(0.0);
+            Self(L::f32(L::Array::from_fn(lane)))
+        })
     }
 }
 
@@ -268,11 +297,15 @@ impl<C: Channel> Block<'_, One, C> {
 
 impl<L: Lanes> Block<'_, L, u8> {
     /// All lanes, two taps at a time.
+    ///
+    /// Weights sum to one, so taps less 128 give the value less 128, exactly: the intermediates of
+    /// kernels with negative weights fit 16 bits then.
     #[inline(always)]
     pub(crate) fn u8<K: Kernel, O: Output<u8>>(&self, kernel: &K, out: &mut [O]) {
-        if support::<K>() == 1 {
-            for (out, &base) in out.iter_mut().zip(self.base.as_ref()) {
-                *out = O::from_channel(self.tap(base, 0, 0));
+        let offset: i16 = if support::<K>() > 2 { 128 } else { 0 };
+        if !support::<K>().is_multiple_of(2) {
+            for (lane, out) in out.iter_mut().enumerate() {
+                *out = self.lane(kernel, lane);
             }
             return;
         }
@@ -283,7 +316,7 @@ impl<L: Lanes> Block<'_, L, u8> {
         let (wx, wy) = (weights(&self.fx), weights(&self.fy));
         let taps = |i: usize, j: usize| {
             L::Array::from_fn(|l| {
-                self.base.as_ref().get(l).map_or(0, |&base| i16::from(self.tap(base, i, j)))
+                self.base.as_ref().get(l).map_or(0, |&base| i16::from(self.tap(base, i, j)) - offset)
             })
         };
         let rows = K::Taps::from_fn(|j| {
@@ -296,7 +329,7 @@ impl<L: Lanes> Block<'_, L, u8> {
             }
             L::shr(sum, 7)
         });
-        let mut sum = L::splat(1 << (20 - O::BITS));
+        let mut sum = L::splat((1 << (20 - O::BITS)) + (i32::from(offset) << 21));
         for (t, w) in rows.as_ref().chunks_exact(2).zip(wy.as_ref().chunks_exact(2)) {
             if let ([t0, t1], [w0, w1]) = (t, w) {
                 sum = L::add(sum, L::dot(L::pack(*t0, *t1), L::pack(w0.0, w1.0)));
@@ -353,19 +386,19 @@ impl<L: Lanes> Block<'_, L, f32> {
 /// Fills `out` (channels of whole pixels) with the values along the walk. Returns false, having
 /// done nothing, unless every tap of every pixel is inside the source.
 #[inline(always)]
-pub(crate) fn interior<L: Lanes, P: Pixel, K: Kernel, W: Walk, O: Output<P::Channel>>(
+pub(crate) fn interior<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>>(
     kernel: &K,
     source: Image<'_, P>,
     walk: &W,
     out: &mut [O],
 ) -> bool {
-    let bits = fraction_bits::<K, P::Channel>();
+    let to = rounding::<K, P::Channel>();
     let channels = P::CHANNELS;
     let area = Area::new::<K>(source.width(), source.height());
     // What the blocks' invariant rests on: the first tap of every pixel is in the area, by its
     // definition all of the others are in the image then, and an image's constructor has checked
     // that its pixels are in its slice.
-    if !walk.inside(out.len() / channels, bits, &area) {
+    if !walk.inside(out.len() / channels, to, &area) {
         return false;
     }
     let data = P::flatten(source.elements());
@@ -373,22 +406,22 @@ pub(crate) fn interior<L: Lanes, P: Pixel, K: Kernel, W: Walk, O: Output<P::Chan
     let mut walk = walk.clone();
     let mut blocks = out.chunks_exact_mut(channels * <L::Array<u8> as Array<u8>>::LEN);
     for block in &mut blocks {
-        fill::<L, P, K, W, O>(kernel, data, stride, first, bits, &mut walk, block);
+        fill::<L, P, K, W, O>(kernel, data, stride, first, to, &mut walk, block);
     }
     for pixel in blocks.into_remainder().chunks_exact_mut(channels) {
-        fill::<One, P, K, W, O>(kernel, data, stride, first, bits, &mut walk, pixel);
+        fill::<One, P, K, W, O>(kernel, data, stride, first, to, &mut walk, pixel);
     }
     true
 }
 
 /// One block of lanes; the next positions of the walk are in the area.
 #[inline(always)]
-fn fill<L: Lanes, P: Pixel, K: Kernel, W: Walk, O: Output<P::Channel>>(
+fn fill<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>>(
     kernel: &K,
     data: &[P::Channel],
     stride: usize,
     first: i32,
-    bits: u32,
+    to: Rounding,
     walk: &mut W,
     out: &mut [O],
 ) {
@@ -396,7 +429,7 @@ fn fill<L: Lanes, P: Pixel, K: Kernel, W: Walk, O: Output<P::Channel>>(
     let (mut fx, mut fy) = (L::Array::from_fn(|_| 0), L::Array::from_fn(|_| 0));
     let mut base = L::Array::from_fn(|_| 0);
     for ((base, fx), fy) in base.as_mut().iter_mut().zip(fx.as_mut()).zip(fy.as_mut()) {
-        let [x, y] = walk.position(bits);
+        let [x, y] = walk.position(to);
         // In the area these are not negative.
         *base = (y.cell + first) as usize * stride + (x.cell + first) as usize * channels;
         (*fx, *fy) = (x.fraction, y.fraction);
@@ -424,7 +457,7 @@ fn fill<L: Lanes, P: Pixel, K: Kernel, W: Walk, O: Output<P::Channel>>(
 /// Writes the partials at a position, channel by channel. Returns false, having done nothing,
 /// unless every tap is inside the source.
 #[inline(always)]
-pub(crate) fn partials<P: Pixel, K: Kernel>(
+pub(crate) fn partials<P: Tap, K: Kernel>(
     kernel: &K,
     source: Image<'_, P>,
     at: [Position; 2],

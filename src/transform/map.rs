@@ -1,7 +1,7 @@
 //! An explicit coordinate map: one source coordinate per destination pixel.
 #![forbid(unsafe_code)]
 
-use crate::fixed::{Coord, Position};
+use crate::fixed::{Coord, Position, Rounding};
 use crate::walk::{Plan, Walk, Warp, sealed};
 use crate::{Error, Image};
 
@@ -79,8 +79,8 @@ pub struct MapWalk<'a> {
 
 impl Walk for MapWalk<'_> {
     #[inline(always)]
-    fn position(&self, bits: u32) -> [Position; 2] {
-        [self.x, self.y].map(|v| v.first().map_or(Coord::MIN, |&v| Coord::from(v)).round(bits))
+    fn position(&self, to: Rounding) -> [Position; 2] {
+        [self.x, self.y].map(|v| v.first().map_or(Coord::MIN, |&v| Coord::from(v)).round(to))
     }
     #[inline(always)]
     fn step(&mut self) {

@@ -1,0 +1,254 @@
+//! How a sampler computes values, partials and adjoint: by a [`Kernel`], or otherwise.
+//!
+//! In: a source (image and boundary) and a rounded position. Out: value, partials, or what a
+//! cotangent adds to the source. Every [`Kernel`] is an [`Interpolator`] and [`Linear`]; what is no
+//! kernel (a rule whose weights depend on the image, or whose partials are those of another rule)
+//! implements these traits itself.
+#![forbid(unsafe_code)]
+
+use super::{Array, Channel, Kernel, Output, rounding};
+use crate::boundary::Boundary;
+use crate::fixed::{Position, Rounding, Weight};
+use crate::image::{ImageMut, Tap};
+use crate::sample::{Source, footprint};
+use crate::simd::{self, Lanes};
+use crate::span::{self, Area};
+use crate::walk::Walk;
+
+/// A rule that gives value and partials at a position. Implemented for every [`Kernel`], and for
+/// [`Surrogate`](super::Surrogate) and its like; its methods are not for direct use.
+pub trait Interpolator: Copy {
+    /// How coordinates of values are rounded.
+    #[doc(hidden)]
+    fn rounding<C: Channel>() -> Rounding;
+
+    /// How coordinates of partials are rounded.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn partials_rounding<C: Channel>() -> Rounding {
+        Self::rounding::<C>()
+    }
+
+    /// Writes the channels of the value at a position, unless the destination is to be left.
+    #[doc(hidden)]
+    fn value<P: Tap, O: Output<P::Channel>>(
+        &self,
+        source: &Source<'_, P>,
+        at: [Position; 2],
+        out: &mut [O],
+    ) -> bool;
+
+    /// Writes the channels of the partials at a position, which may be anywhere.
+    #[doc(hidden)]
+    fn partials<P: Tap>(
+        &self,
+        source: &Source<'_, P>,
+        at: [Position; 2],
+        dx: &mut [<P::Channel as Channel>::Derivative],
+        dy: &mut [<P::Channel as Channel>::Derivative],
+    );
+
+    /// The pixels of a run of a warp.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn fill_run<L: Lanes, P: Tap, W: Walk>(&self, source: &Source<'_, P>, walk: &W, out: &mut [P::Sampled]) {
+        edge(self, source, walk, out);
+    }
+}
+
+/// A rule whose value is linear in the image, so that it has an adjoint. Implemented for every
+/// [`Kernel`].
+pub trait Linear: Interpolator {
+    /// Adds a cotangent (by channels) to the sums of the pixels that the value at a position is
+    /// made of: the transpose of the value before its roundings.
+    #[doc(hidden)]
+    fn scatter<P: Tap>(
+        &self,
+        boundary: &Boundary<P>,
+        at: [Position; 2],
+        cotangent: &[<P::Channel as Channel>::Cotangent],
+        gradient: &mut ImageMut<'_, P::Adjoint>,
+    );
+}
+
+/// Pixels of which some taps may be outside.
+#[inline(never)]
+fn edge<I: Interpolator, P: Tap, W: Walk>(
+    rule: &I,
+    source: &Source<'_, P>,
+    walk: &W,
+    out: &mut [P::Sampled],
+) {
+    let to = I::rounding::<P::Channel>();
+    let mut walk = walk.clone();
+    for pixel in out {
+        rule.value(source, walk.position(to), <P::Sampled>::flatten_mut(core::slice::from_mut(pixel)));
+        walk.step();
+    }
+}
+
+impl<K: Kernel> Interpolator for K {
+    #[inline(always)]
+    fn rounding<C: Channel>() -> Rounding {
+        rounding::<K, C>()
+    }
+
+    #[inline]
+    fn value<P: Tap, O: Output<P::Channel>>(
+        &self,
+        source: &Source<'_, P>,
+        at: [Position; 2],
+        out: &mut [O],
+    ) -> bool {
+        if let Boundary::Constant(v) = source.boundary
+            && !Area::touching::<K>(source.image.width(), source.image.height()).contains(at)
+        {
+            for (out, &v) in out.iter_mut().zip(P::flatten(core::slice::from_ref(&v))) {
+                *out = O::from_channel(v);
+            }
+            return true;
+        }
+        let taps = source.footprint(self, at);
+        if taps.left {
+            return false;
+        }
+        for (c, out) in out.iter_mut().enumerate() {
+            let rows = K::Taps::from_fn(|j| {
+                let row = K::Taps::from_fn(|i| source.tap::<K>(&taps.index, i, j, c));
+                P::Channel::horizontal(&row, &taps.weights[0])
+            });
+            *out = P::Channel::finish(P::Channel::vertical(&rows, &taps.weights[1]));
+        }
+        true
+    }
+
+    #[inline(always)]
+    fn partials<P: Tap>(
+        &self,
+        source: &Source<'_, P>,
+        at: [Position; 2],
+        dx: &mut [<P::Channel as Channel>::Derivative],
+        dy: &mut [<P::Channel as Channel>::Derivative],
+    ) {
+        if !simd::partials::<P, K>(self, source.image, at, dx, dy) {
+            edge_partials(self, source, at, dx, dy);
+        }
+    }
+
+    /// Edge, interior, edge (and again, where a walk turns back).
+    #[inline(always)]
+    fn fill_run<L: Lanes, P: Tap, W: Walk>(&self, source: &Source<'_, P>, walk: &W, out: &mut [P::Sampled]) {
+        let to = rounding::<K, P::Channel>();
+        let (width, height) = (source.image.width(), source.image.height());
+        let len = out.len();
+        let (mut done, mut end) = (0, len);
+        if walk.monotone(len) {
+            // Pixels none of whose taps are inside need no look at the source.
+            let outside = match source.boundary {
+                Boundary::Constant(v) => Some(Some(v)),
+                Boundary::Transparent => Some(None),
+                _ => None,
+            };
+            if let Some(value) = outside {
+                let touching = span::interior(walk, 0, len, to, &Area::touching::<K>(width, height));
+                (done, end) = (touching.start, touching.end);
+                if let Some(v) = value {
+                    let v = P::sampled(v);
+                    for rest in [0..done, end..len] {
+                        out.get_mut(rest).unwrap_or_default().fill(v);
+                    }
+                }
+            }
+        }
+        let area = Area::new::<K>(width, height);
+        while done < end {
+            let mut range = span::interior(walk, done, end, to, &area);
+            if let Some(out) = out.get_mut(done..range.start) {
+                edge(self, source, &walk.at(done), out);
+            }
+            if let Some(out) = out.get_mut(range.clone())
+                && !simd::interior::<L, P, K, W, _>(
+                    self,
+                    source.image,
+                    &walk.at(range.start),
+                    <P::Sampled>::flatten_mut(out),
+                )
+            {
+                // Not reached, since the span is exact; were it not, the result would still be.
+                range.end = range.start;
+            }
+            done = range.end;
+            if range.is_empty() || walk.monotone(len) {
+                if let Some(out) = out.get_mut(done..end) {
+                    edge(self, source, &walk.at(done), out);
+                }
+                break;
+            }
+        }
+    }
+}
+
+/// The partials where some taps may be outside.
+#[inline(never)]
+fn edge_partials<K: Kernel, P: Tap>(
+    kernel: &K,
+    source: &Source<'_, P>,
+    at: [Position; 2],
+    dx: &mut [<P::Channel as Channel>::Derivative],
+    dy: &mut [<P::Channel as Channel>::Derivative],
+) {
+    let taps = source.footprint(kernel, at);
+    if taps.left {
+        dx.fill(Default::default());
+        dy.fill(Default::default());
+        return;
+    }
+    // Horizontal slopes need the columns of weight zero too, and vertical ones the rows.
+    let [x, y] = taps.index;
+    let [sx, sy] = at.map(|p| kernel.slopes(P::Channel::fraction(p.fraction)));
+    let all = source.sloped_indices::<K>(at);
+    let index = [all[0], y];
+    for (c, dx) in dx.iter_mut().enumerate() {
+        let rows = K::Taps::from_fn(|j| {
+            P::Channel::horizontal_slope(&K::Taps::from_fn(|i| source.tap::<K>(&index, i, j, c)), &sx)
+        });
+        *dx = P::Channel::finish_derivative(P::Channel::vertical(&rows, &taps.weights[1]));
+    }
+    let index = [x, all[1]];
+    for (c, dy) in dy.iter_mut().enumerate() {
+        let rows = K::Taps::from_fn(|j| {
+            P::Channel::horizontal(&K::Taps::from_fn(|i| source.tap::<K>(&index, i, j, c)), &taps.weights[0])
+        });
+        *dy = P::Channel::finish_derivative(P::Channel::vertical_slope(&rows, &sy));
+    }
+}
+
+impl<K: Kernel> Linear for K {
+    fn scatter<P: Tap>(
+        &self,
+        boundary: &Boundary<P>,
+        at: [Position; 2],
+        cotangent: &[<P::Channel as Channel>::Cotangent],
+        gradient: &mut ImageMut<'_, P::Adjoint>,
+    ) {
+        let taps = footprint::<_, _, P::Channel>(self, boundary, gradient.width(), gradient.height(), at);
+        if taps.left {
+            return;
+        }
+        let ([columns, rows], [wx, wy]) = (&taps.index, &taps.weights);
+        for (row, &wy) in rows.as_ref().iter().zip(wy.as_ref()) {
+            for (column, &wx) in columns.as_ref().iter().zip(wx.as_ref()) {
+                let zero = Weight::zero();
+                let (Some(row), Some(column)) = (*row, *column) else { continue };
+                if wx == zero || wy == zero {
+                    continue;
+                }
+                let Some(pixel) = gradient.get_mut(column, row) else { continue };
+                let sums = P::flatten_adjoints(core::slice::from_mut(pixel));
+                for (sum, &value) in sums.iter_mut().zip(cotangent) {
+                    P::Channel::scatter(sum, value, wx, wy);
+                }
+            }
+        }
+    }
+}
