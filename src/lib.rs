@@ -2,7 +2,7 @@
 #![no_std]
 #![deny(unsafe_code)]
 
-#[cfg(any(test, feature = "_reference"))]
+#[cfg(any(test, feature = "std", feature = "_reference"))]
 extern crate std;
 
 pub mod align;

@@ -32,19 +32,19 @@ use crate::simd::Level;
 pub struct Sampler<K, P> {
     pub(crate) kernel: K,
     pub(crate) boundary: Boundary<P>,
-    pub(crate) level: Level,
+    pub(crate) level: Option<Level>,
 }
 
 impl<K: Interpolator, P: Tap> Sampler<K, P> {
-    /// A sampler at the best level there is.
+    /// A sampler at the best level there is ([`Level::best`]).
     pub const fn new(kernel: K, boundary: Boundary<P>) -> Self {
         const { assert!(P::CHANNELS > 0, "a pixel has at least one channel") };
-        Self { kernel, boundary, level: Level::best() }
+        Self { kernel, boundary, level: None }
     }
 
     /// The same sampler at another level: the same results at another speed.
     pub const fn with_level(self, level: Level) -> Self {
-        Self { level, ..self }
+        Self { level: Some(level), ..self }
     }
 
     /// The value at (`x`, `y`), in pixels of the image. `None` where [`Boundary::Transparent`]

@@ -37,6 +37,13 @@ impl Area {
         Self { min: [-last; 2], max: [width as i32 - 1 - first, height as i32 - 1 - first] }
     }
 
+    /// Whether it holds every cell from `min` to `max`.
+    #[inline(always)]
+    pub(crate) fn contains_box(&self, min: [i32; 2], max: [i32; 2]) -> bool {
+        let axis = |a: i32, b: i32, min: i32, max: i32| a <= min && max <= b;
+        axis(self.min[0], self.max[0], min[0], max[0]) && axis(self.min[1], self.max[1], min[1], max[1])
+    }
+
     #[inline(always)]
     pub(crate) fn contains(&self, [x, y]: [Position; 2]) -> bool {
         // One comparison per axis: below the minimum wraps to a large number.

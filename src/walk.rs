@@ -24,6 +24,7 @@
 #![forbid(unsafe_code)]
 
 use crate::fixed::{Coord, Position, Rounding, floor_div, round_coordinate, round_shift_i64};
+use crate::simd::{Lanes, LinearSteps, OneByOne, Steps};
 use crate::span::Area;
 
 /// Pixels between two anchors of a homography.
@@ -99,6 +100,11 @@ pub trait Walk: Clone {
     fn step(&mut self);
     /// This walk `n` pixels on.
     fn at(&self, n: usize) -> Self;
+    /// This walk, N pixels at a time.
+    #[doc(hidden)]
+    type Lanes<L: Lanes>: Steps<L>;
+    /// Its positions, rounded.
+    fn lanes<L: Lanes>(&self, to: Rounding) -> Self::Lanes<L>;
     /// What one destination pixel's share in a parameter gradient is divided by, as a factor in
     /// Q32: the reciprocal of a homography's denominator, and one for everything else.
     #[inline(always)]
@@ -134,6 +140,11 @@ pub struct AffineWalk {
 }
 
 impl Walk for AffineWalk {
+    type Lanes<L: Lanes> = LinearSteps<L>;
+    #[inline(always)]
+    fn lanes<L: Lanes>(&self, to: Rounding) -> LinearSteps<L> {
+        LinearSteps::new(self.at, self.step, to)
+    }
     #[inline(always)]
     fn position(&self, to: Rounding) -> [Position; 2] {
         // In range by the transform's construction; rounding wraps in any case.
@@ -203,6 +214,11 @@ pub struct ProjectiveWalk {
 }
 
 impl Walk for ProjectiveWalk {
+    type Lanes<L: Lanes> = OneByOne<Self>;
+    #[inline(always)]
+    fn lanes<L: Lanes>(&self, to: Rounding) -> OneByOne<Self> {
+        OneByOne { walk: *self, to }
+    }
     #[inline(always)]
     fn position(&self, to: Rounding) -> [Position; 2] {
         let (d, bits) = (self.denominator, to.bits);

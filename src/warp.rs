@@ -8,7 +8,7 @@ use crate::Error;
 use crate::image::{Image, ImageMut, Tap};
 use crate::kernel::Interpolator;
 use crate::sample::Sampler;
-use crate::simd::{Lanes, Operation};
+use crate::simd::{Lanes, Level, Operation};
 use crate::walk::{Plan, Warp};
 
 impl<K: Interpolator, P: Tap> Sampler<K, P> {
@@ -40,7 +40,7 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
             return Err(Error::SizeMismatch);
         }
         let plan = warp.plan();
-        self.level.run(Rows { sampler: self, source, destination, plan });
+        self.level.unwrap_or_else(Level::best).run(Rows { sampler: self, source, destination, plan });
         Ok(())
     }
 }

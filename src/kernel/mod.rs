@@ -36,7 +36,8 @@ pub use surrogate::{StraightThrough, Surrogate};
 
 use crate::fixed::{Q6, Q14, Q24, Rounding, Weight, round_shift, round_shift_i64};
 use crate::gradient::Product;
-use crate::simd::{Block, Lanes};
+use crate::simd::block::{self, Window};
+use crate::simd::{Lanes, Positions, Register};
 
 /// An array of a fixed length: the taps of a kernel along one axis. Implemented by `[T; N]`;
 /// sealed.
@@ -45,6 +46,8 @@ pub trait Array<T: Copy>: Copy + AsRef<[T]> + AsMut<[T]> + sealed::Sealed {
     const LEN: usize;
     /// Element by element, in order.
     fn from_fn(f: impl FnMut(usize) -> T) -> Self;
+    /// The same in every place.
+    fn filled(v: T) -> Self;
 }
 
 impl<T: Copy, const N: usize> Array<T> for [T; N] {
@@ -52,6 +55,10 @@ impl<T: Copy, const N: usize> Array<T> for [T; N] {
     #[inline(always)]
     fn from_fn(f: impl FnMut(usize) -> T) -> Self {
         core::array::from_fn(f)
+    }
+    #[inline(always)]
+    fn filled(v: T) -> Self {
+        [v; N]
     }
 }
 
@@ -147,6 +154,14 @@ pub trait Output<C: Channel>: Copy + 'static {
     fn from_rounded(v: C::Rounded) -> Self;
     /// From the channel's own value, where it is copied.
     fn from_channel(v: C) -> Self;
+    /// [`Self::from_rounded`] for a register, to a slice of its length.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn store<L: Lanes>(v: <C::Rounded as Register>::Of<L>, out: &mut [Self]) {
+        for (out, &v) in out.iter_mut().zip(C::Rounded::array::<L>(v).as_ref()) {
+            *out = Self::from_rounded(v);
+        }
+    }
 }
 
 /// One channel of a pixel: its number formats and how taps are combined. Sealed.
@@ -163,7 +178,7 @@ pub trait Channel:
     /// The sum after vertical weights.
     type Sum: Copy;
     /// The sum without its fraction.
-    type Rounded: Copy;
+    type Rounded: Register;
     /// A partial derivative.
     type Derivative: Copy + PartialEq + core::fmt::Debug + Default + 'static;
     /// A sum of weighted cotangents.
@@ -201,13 +216,16 @@ pub trait Channel:
     /// Four columns in the pyramid's filter, rounded.
     fn reduce_row(columns: [Self::Mid; 4]) -> Self;
 
-    /// A whole block of lanes at once, all of whose taps are inside.
+    /// A block of lanes at once, whose positions the caller has found in the kernel's area.
     #[doc(hidden)]
     #[inline(always)]
-    fn block<L: Lanes, K: Kernel, O: Output<Self>>(block: &Block<'_, L, Self>, kernel: &K, out: &mut [O]) {
-        for (lane, out) in out.iter_mut().enumerate() {
-            *out = block.lane(kernel, lane);
-        }
+    fn block<L: Lanes, K: Kernel, O: Output<Self>>(
+        window: &Window<'_, Self>,
+        at: &Positions<L>,
+        kernel: &K,
+        out: &mut [O],
+    ) {
+        block::block_any(window, at, kernel, out);
     }
 }
 
@@ -287,8 +305,13 @@ impl Channel for u8 {
         round_shift(binomial(columns), 6) as Self
     }
     #[inline(always)]
-    fn block<L: Lanes, K: Kernel, O: Output<Self>>(block: &Block<'_, L, Self>, kernel: &K, out: &mut [O]) {
-        block.u8(kernel, out);
+    fn block<L: Lanes, K: Kernel, O: Output<Self>>(
+        window: &Window<'_, Self>,
+        at: &Positions<L>,
+        kernel: &K,
+        out: &mut [O],
+    ) {
+        block::block_u8(window, at, kernel, out);
     }
 }
 
@@ -301,6 +324,10 @@ impl Output<u8> for u8 {
     #[inline(always)]
     fn from_channel(v: u8) -> u8 {
         v
+    }
+    #[inline(always)]
+    fn store<L: Lanes>(v: L::I32, out: &mut [u8]) {
+        L::store_u8(v, out);
     }
 }
 
@@ -362,6 +389,15 @@ macro_rules! sixteen_bit {
             #[inline(always)]
             fn reduce_row(columns: [i32; 4]) -> Self {
                 round_shift(binomial(columns), 6) as Self
+            }
+            #[inline(always)]
+            fn block<L: Lanes, K: Kernel, O: Output<Self>>(
+                window: &Window<'_, Self>,
+                at: &Positions<L>,
+                kernel: &K,
+                out: &mut [O],
+            ) {
+                block::block_16(window, at, kernel, out);
             }
         }
 
@@ -469,8 +505,13 @@ impl Channel for f32 {
         Self::reduce_column(columns) * (1.0 / 64.0)
     }
     #[inline(always)]
-    fn block<L: Lanes, K: Kernel, O: Output<Self>>(block: &Block<'_, L, Self>, kernel: &K, out: &mut [O]) {
-        block.f32(kernel, out);
+    fn block<L: Lanes, K: Kernel, O: Output<Self>>(
+        window: &Window<'_, Self>,
+        at: &Positions<L>,
+        kernel: &K,
+        out: &mut [O],
+    ) {
+        block::block_f32(window, at, kernel, out);
     }
 }
 

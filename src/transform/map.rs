@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::fixed::{Coord, Position, Rounding};
+use crate::simd::{Lanes, OneByOne};
 use crate::walk::{Plan, Walk, Warp, sealed};
 use crate::{Error, Image};
 
@@ -78,6 +79,11 @@ pub struct MapWalk<'a> {
 }
 
 impl Walk for MapWalk<'_> {
+    type Lanes<L: Lanes> = OneByOne<Self>;
+    #[inline(always)]
+    fn lanes<L: Lanes>(&self, to: Rounding) -> OneByOne<Self> {
+        OneByOne { walk: *self, to }
+    }
     #[inline(always)]
     fn position(&self, to: Rounding) -> [Position; 2] {
         [self.x, self.y].map(|v| v.first().map_or(Coord::MIN, |&v| Coord::from(v)).round(to))
