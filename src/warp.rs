@@ -59,10 +59,12 @@ impl<K: Interpolator, P: Tap, N: Plan> Operation for Rows<'_, '_, K, P, N> {
     fn run<L: Lanes>(self) {
         let width = self.destination.width();
         let source = self.sampler.source(self.source);
+        let area = K::area(self.source.width(), self.source.height());
         for (y, row) in self.destination.rows_mut().enumerate() {
+            let inside = self.plan.inside(y, width, &area);
             for (x, walk, len) in self.plan.row(y, width) {
                 if let Some(out) = row.get_mut(x..x + len) {
-                    self.sampler.kernel.fill_run::<L, P, _>(&source, &walk, out);
+                    self.sampler.kernel.fill_run::<L, P, _>(&source, &walk, out, inside);
                 }
             }
         }

@@ -17,6 +17,7 @@ use crate::Bilinear;
 use crate::fixed::round_shift_i64;
 use crate::image::Image;
 use crate::kernel::{Output, rounding};
+use crate::simd::block::Outside;
 use crate::simd::{self, Lanes, Operation};
 use crate::span::{self, Area};
 use crate::transform::{Term, Transform};
@@ -286,6 +287,13 @@ pub(super) struct LevelPair<'a, P> {
     pub(super) moving_mask: Option<Image<'a, u8>>,
 }
 
+/// Leaves what is outside.
+struct Nothing;
+
+impl<W, O> Outside<W, O> for Nothing {
+    fn fill(&self, _: &W, _: &mut [O]) {}
+}
+
 /// One pass over a level.
 pub(super) struct Accumulate<'a, P, T> {
     pub(super) pair: LevelPair<'a, P>,
@@ -307,9 +315,9 @@ impl<P: Grey, T: Transform> Operation for Accumulate<'_, P, T> {
         for y in 0..height {
             let mut line = Row::zero();
             for (x, walk, len) in plan.row(y, width) {
-                // (A run across a homography's pole, which is not monotone, counts with its first
-                // stretch.)
-                let inner = span::interior(&walk, 0, len, to, &area);
+                // (A run across a homography's pole does not count: its images are far apart.)
+                let inner =
+                    if walk.monotone(len) { span::interior(&walk, 0, len, to, &area) } else { len..len };
                 let (from, to) = (x + inner.start, x + inner.end);
                 // Chunks are aligned, so that a run of any length is cut at the same places.
                 let mut begin = from;
@@ -335,9 +343,8 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
         let mut sums = Chunk::zero();
         let mut samples = [P::Fine::from_channel(P::default()); RUN];
         let Some(samples) = samples.get_mut(..end - begin) else { return sums };
-        if !simd::interior::<L, P, Bilinear, W, P::Fine>(&Bilinear, moving, walk, samples) {
-            return sums;
-        }
+        // (The span is exact: nothing is outside.)
+        simd::blocks::<L, P, Bilinear, W, P::Fine>(&Bilinear, moving, walk, samples, &Nothing);
         // The outermost pixels have no central difference along their normal: it counts as zero
         // there, which is no estimate that noise could bias.
         let (last_x, last_y) = (fixed.width() - 1, fixed.height() - 1);

@@ -11,6 +11,7 @@ use crate::boundary::Boundary;
 use crate::fixed::{Position, Rounding, Weight};
 use crate::image::{ImageMut, Tap};
 use crate::sample::{Source, footprint};
+use crate::simd::block::Outside;
 use crate::simd::{self, Lanes};
 use crate::span::{self, Area};
 use crate::walk::Walk;
@@ -21,6 +22,10 @@ pub trait Interpolator: Copy {
     /// How coordinates of values are rounded.
     #[doc(hidden)]
     fn rounding<C: Channel>() -> Rounding;
+
+    /// The cells from which everything that a value needs is inside an image of this size.
+    #[doc(hidden)]
+    fn area(width: usize, height: usize) -> Area;
 
     /// How coordinates of partials are rounded.
     #[doc(hidden)]
@@ -48,11 +53,18 @@ pub trait Interpolator: Copy {
         dy: &mut [<P::Channel as Channel>::Derivative],
     );
 
-    /// The pixels of a run of a warp.
+    /// The pixels of a run of a warp; whether it is known that all of them are far from the border.
     #[doc(hidden)]
     #[inline(always)]
-    fn fill_run<L: Lanes, P: Tap, W: Walk>(&self, source: &Source<'_, P>, walk: &W, out: &mut [P::Sampled]) {
-        edge(self, source, walk, out);
+    fn fill_run<L: Lanes, P: Tap, W: Walk>(
+        &self,
+        source: &Source<'_, P>,
+        walk: &W,
+        out: &mut [P::Sampled],
+        inside: bool,
+    ) {
+        let _ = inside;
+        Edge { rule: self, source }.fill(walk, <P::Sampled>::flatten_mut(out));
     }
 }
 
@@ -71,19 +83,21 @@ pub trait Linear: Interpolator {
     );
 }
 
-/// Pixels of which some taps may be outside.
-#[inline(never)]
-fn edge<I: Interpolator, P: Tap, W: Walk>(
-    rule: &I,
-    source: &Source<'_, P>,
-    walk: &W,
-    out: &mut [P::Sampled],
-) {
-    let to = I::rounding::<P::Channel>();
-    let mut walk = walk.clone();
-    for pixel in out {
-        rule.value(source, walk.position(to), <P::Sampled>::flatten_mut(core::slice::from_mut(pixel)));
-        walk.step();
+/// Fills pixels of which some taps may be outside, one by one.
+struct Edge<'a, I, P> {
+    rule: &'a I,
+    source: &'a Source<'a, P>,
+}
+
+impl<I: Interpolator, P: Tap, W: Walk, O: Output<P::Channel>> Outside<W, O> for Edge<'_, I, P> {
+    #[inline(never)]
+    fn fill(&self, walk: &W, out: &mut [O]) {
+        let to = I::rounding::<P::Channel>();
+        let mut walk = walk.clone();
+        for pixel in out.chunks_exact_mut(P::CHANNELS.max(1)) {
+            self.rule.value(self.source, walk.position(to), pixel);
+            walk.step();
+        }
     }
 }
 
@@ -91,6 +105,10 @@ impl<K: Kernel> Interpolator for K {
     #[inline(always)]
     fn rounding<C: Channel>() -> Rounding {
         rounding::<K, C>()
+    }
+    #[inline(always)]
+    fn area(width: usize, height: usize) -> Area {
+        Area::new::<K>(width, height)
     }
 
     #[inline]
@@ -135,55 +153,53 @@ impl<K: Kernel> Interpolator for K {
         }
     }
 
-    /// Edge, interior, edge (and again, where a walk turns back).
+    /// Edge, interior, edge.
     #[inline(always)]
-    fn fill_run<L: Lanes, P: Tap, W: Walk>(&self, source: &Source<'_, P>, walk: &W, out: &mut [P::Sampled]) {
+    fn fill_run<L: Lanes, P: Tap, W: Walk>(
+        &self,
+        source: &Source<'_, P>,
+        walk: &W,
+        out: &mut [P::Sampled],
+        inside: bool,
+    ) {
         let to = rounding::<K, P::Channel>();
         let (width, height) = (source.image.width(), source.image.height());
         let len = out.len();
-        let (mut done, mut end) = (0, len);
-        if walk.monotone(len) {
-            // Pixels none of whose taps are inside need no look at the source.
-            let outside = match source.boundary {
-                Boundary::Constant(v) => Some(Some(v)),
+        let edge = Edge { rule: self, source };
+        if inside || !walk.monotone(len) {
+            let out = <P::Sampled>::flatten_mut(out);
+            return simd::blocks::<L, P, K, W, _>(self, source.image, walk, out, &edge);
+        }
+        let inner = span::interior(walk, 0, len, to, &Area::new::<K>(width, height));
+        let (mut begin, mut end) = (0, len);
+        if inner != (0..len)
+            && let Some(value) = match source.boundary {
+                Boundary::Constant(v) => Some(Some(P::sampled(v))),
                 Boundary::Transparent => Some(None),
                 _ => None,
-            };
-            if let Some(value) = outside {
-                let touching = span::interior(walk, 0, len, to, &Area::touching::<K>(width, height));
-                (done, end) = (touching.start, touching.end);
-                if let Some(v) = value {
-                    let v = P::sampled(v);
-                    for rest in [0..done, end..len] {
-                        out.get_mut(rest).unwrap_or_default().fill(v);
-                    }
+            }
+        {
+            // Pixels none of whose taps are inside need no look at the source.
+            let touching = span::interior(walk, 0, len, to, &Area::touching::<K>(width, height));
+            (begin, end) = (touching.start, touching.end);
+            if let Some(v) = value {
+                for rest in [0..begin, end..len] {
+                    out.get_mut(rest).unwrap_or_default().fill(v);
                 }
             }
         }
-        let area = Area::new::<K>(width, height);
-        while done < end {
-            let mut range = span::interior(walk, done, end, to, &area);
-            if let Some(out) = out.get_mut(done..range.start) {
-                edge(self, source, &walk.at(done), out);
+        // (An empty interior is at the end of the row.)
+        let inner = inner.start.clamp(begin, end)..inner.end.clamp(begin, end);
+        for part in [begin..inner.start, inner.end..end] {
+            let first = part.start;
+            if let Some(out) = out.get_mut(part) {
+                edge.fill(&walk.at(first), <P::Sampled>::flatten_mut(out));
             }
-            if let Some(out) = out.get_mut(range.clone())
-                && !simd::interior::<L, P, K, W, _>(
-                    self,
-                    source.image,
-                    &walk.at(range.start),
-                    <P::Sampled>::flatten_mut(out),
-                )
-            {
-                // Not reached, since the span is exact; were it not, the result would still be.
-                range.end = range.start;
-            }
-            done = range.end;
-            if range.is_empty() || walk.monotone(len) {
-                if let Some(out) = out.get_mut(done..end) {
-                    edge(self, source, &walk.at(done), out);
-                }
-                break;
-            }
+        }
+        let first = walk.at(inner.start);
+        if let Some(out) = out.get_mut(inner) {
+            let out = <P::Sampled>::flatten_mut(out);
+            simd::blocks::<L, P, K, W, _>(self, source.image, &first, out, &edge);
         }
     }
 }

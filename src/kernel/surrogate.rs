@@ -7,6 +7,7 @@ use crate::fixed::{Position, Rounding, Weight};
 use crate::image::{ImageMut, Tap};
 use crate::sample::Source;
 use crate::simd::Lanes;
+use crate::span::Area;
 use crate::walk::Walk;
 
 /// Values and adjoint of `V`, partials (and with them parameter gradients) of `G`.
@@ -48,6 +49,10 @@ impl<V: Interpolator, G: Interpolator> Interpolator for Surrogate<V, G> {
         V::rounding::<C>()
     }
     #[inline(always)]
+    fn area(width: usize, height: usize) -> Area {
+        V::area(width, height)
+    }
+    #[inline(always)]
     fn partials_rounding<C: Channel>() -> Rounding {
         G::partials_rounding::<C>()
     }
@@ -71,8 +76,14 @@ impl<V: Interpolator, G: Interpolator> Interpolator for Surrogate<V, G> {
         self.gradient.partials(source, at, dx, dy);
     }
     #[inline(always)]
-    fn fill_run<L: Lanes, P: Tap, W: Walk>(&self, source: &Source<'_, P>, walk: &W, out: &mut [P::Sampled]) {
-        self.value.fill_run::<L, P, W>(source, walk, out);
+    fn fill_run<L: Lanes, P: Tap, W: Walk>(
+        &self,
+        source: &Source<'_, P>,
+        walk: &W,
+        out: &mut [P::Sampled],
+        inside: bool,
+    ) {
+        self.value.fill_run::<L, P, W>(source, walk, out, inside);
     }
 }
 

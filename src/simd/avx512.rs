@@ -8,6 +8,7 @@ use core::arch::x86_64::*;
 use super::Lanes;
 use super::block::Window;
 use super::steps::Positions;
+use crate::walk::ProjectiveWalk;
 
 /// A register of 512 bits.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +35,102 @@ impl Table {
             let low = _mm512_maskz_permutex2var_epi8(keep, a, index, b);
             _mm512_mask_mov_epi8(low, upper, _mm512_permutex2var_epi8(c, index, d))
         }
+    }
+}
+
+/// `start + l step` for each lane l: whole numbers below 2^53, exact.
+#[inline(always)]
+fn ramp(start: i64, step: i64) -> [__m512d; 2] {
+    // SAFETY: see the module.
+    unsafe {
+        let lanes = _mm512_setr_pd(0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0);
+        let step = _mm512_set1_pd(step as f64);
+        let low = _mm512_fmadd_pd(step, lanes, _mm512_set1_pd(start as f64));
+        [low, _mm512_fmadd_pd(step, _mm512_set1_pd(8.0), low)]
+    }
+}
+
+/// Cells and fractions of `floor(n 2^bits / d + 1/2)`, exactly, for d > 0: the estimate in `f64` is at
+/// most one off, and what is left tells.
+#[inline(always)]
+fn quotient(n: [__m512d; 2], d: [__m512d; 2], bits: u32, anchor: i32) -> (__m512i, __m512i) {
+    let ([n0, n1], [d0, d1]) = (n, d);
+    let ((c0, f0), (c1, f1)) = (half_quotient(n0, d0, bits), half_quotient(n1, d1, bits));
+    // SAFETY: see the module.
+    unsafe {
+        let cell = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(c0), c1);
+        let fraction = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(f0), f1);
+        (_mm512_add_epi32(cell, _mm512_set1_epi32(anchor)), fraction)
+    }
+}
+
+#[inline(always)]
+fn half_quotient(n: __m512d, d: __m512d, bits: u32) -> (__m256i, __m256i) {
+    const DOWN: i32 = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;
+    let one = (1_u64 << bits) as f64;
+    // SAFETY: see the module.
+    unsafe {
+        // 28 bits of 1 / d.
+        let r = _mm512_rcp14_pd(d);
+        let r = _mm512_mul_pd(r, _mm512_fnmadd_pd(d, r, _mm512_set1_pd(2.0)));
+        let r = _mm512_mul_pd(r, _mm512_fnmadd_pd(d, r, _mm512_set1_pd(2.0)));
+        let scaled = _mm512_mul_pd(n, _mm512_set1_pd(one));
+        let q = _mm512_roundscale_pd::<DOWN>(_mm512_fmadd_pd(scaled, r, _mm512_set1_pd(0.5)));
+        // n 2^bits + d / 2 - q d, in [0, d) for the right q; exact, since it is small.
+        let half = _mm512_mul_pd(d, _mm512_set1_pd(0.5));
+        let rest = _mm512_add_pd(_mm512_fnmadd_pd(q, d, scaled), half);
+        let unit = _mm512_set1_pd(1.0);
+        let q = _mm512_mask_sub_pd(q, _mm512_cmp_pd_mask::<_CMP_LT_OQ>(rest, _mm512_setzero_pd()), q, unit);
+        let q = _mm512_mask_add_pd(q, _mm512_cmp_pd_mask::<_CMP_GE_OQ>(rest, d), q, unit);
+        let cell = _mm512_roundscale_pd::<DOWN>(_mm512_mul_pd(q, _mm512_set1_pd(1.0 / one)));
+        let fraction = _mm512_fnmadd_pd(cell, _mm512_set1_pd(one), q);
+        (_mm512_cvttpd_epi32(cell), _mm512_cvttpd_epi32(fraction))
+    }
+}
+
+/// Cells and fractions of coordinates. What is no number, or beyond 2^31, has the least cell there is.
+#[inline(always)]
+fn round(v: __m512, bits: u32) -> (__m512i, __m512i) {
+    const DOWN: i32 = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;
+    // SAFETY: see the module.
+    unsafe {
+        let floor = _mm512_roundscale_ps::<DOWN>(v);
+        // Exact, and below 1.
+        let rest = _mm512_sub_ps(v, floor);
+        let halves = _mm512_cvttps_epi32(_mm512_mul_ps(rest, _mm512_set1_ps((2_u64 << bits) as f32)));
+        let f = _mm512_srli_epi32::<1>(_mm512_add_epi32(halves, _mm512_set1_epi32(1)));
+        let carry = _mm512_srl_epi32(f, _mm_cvtsi32_si128(bits as i32));
+        let cell = _mm512_add_epi32(_mm512_cvttps_epi32(floor), carry);
+        (cell, _mm512_and_si512(f, _mm512_set1_epi32((1 << bits) - 1)))
+    }
+}
+
+#[inline(always)]
+fn first(v: __m512i) -> i32 {
+    // SAFETY: see the module.
+    unsafe { _mm512_cvtsi512_si32(v) }
+}
+
+#[inline(always)]
+fn last(v: __m512i) -> i32 {
+    // SAFETY: see the module.
+    unsafe { _mm_extract_epi32::<3>(_mm512_extracti32x4_epi32::<3>(v)) }
+}
+
+/// The least and the greatest lane; of lanes that do not fit `u16`, that some do not.
+#[inline(always)]
+fn bounds(v: __m512i) -> (i32, i32) {
+    // SAFETY: see the module.
+    unsafe {
+        if _mm512_cmpgt_epu32_mask(v, _mm512_set1_epi32(0xffff)) != 0 {
+            return (i32::MIN, i32::MAX);
+        }
+        let words = _mm512_cvtepi32_epi16(v);
+        let (a, b) = (_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
+        let least = _mm_cvtsi128_si32(_mm_minpos_epu16(_mm_min_epu16(a, b)));
+        let flip = _mm_xor_si128(_mm_max_epu16(a, b), _mm_set1_epi16(-1));
+        let greatest = !_mm_cvtsi128_si32(_mm_minpos_epu16(flip));
+        (least & 0xffff, greatest & 0xffff)
     }
 }
 
@@ -217,6 +314,32 @@ impl Lanes for Sixteen {
             let nonzero = _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(v, _mm512_setzero_ps());
             _mm512_mask_mov_ps(otherwise, nonzero, then)
         }
+    }
+
+    #[inline(always)]
+    fn quotients(walk: &ProjectiveWalk, bits: u32) -> Option<Positions<Self>> {
+        let sign = if walk.denominator < 0 { -1 } else { 1 };
+        let d = ramp(sign * walk.denominator, sign * walk.denominator_step);
+        let ([u, v], [du, dv]) = (walk.at, walk.step);
+        let (x, fx) = quotient(ramp(sign * u, sign * du), d, bits, walk.anchor[0]);
+        let (y, fy) = quotient(ramp(sign * v, sign * dv), d, bits, walk.anchor[1]);
+        let (x0, x1, y0, y1) = (first(x), last(x), first(y), last(y));
+        // Monotone, so the ends are at the ends.
+        Some(Positions {
+            cell: [x, y],
+            fraction: [fx, fy],
+            min: [x0.min(x1), y0.min(y1)],
+            max: [x0.max(x1), y0.max(y1)],
+        })
+    }
+
+    #[inline(always)]
+    fn read(x: &[f32], y: &[f32], bits: u32) -> Option<Positions<Self>> {
+        let (x, y) = (<&[f32; 16]>::try_from(x).ok()?, <&[f32; 16]>::try_from(y).ok()?);
+        let (x, fx) = round(Self::f32(*x), bits);
+        let (y, fy) = round(Self::f32(*y), bits);
+        let ((x0, x1), (y0, y1)) = (bounds(x), bounds(y));
+        Some(Positions { cell: [x, y], fraction: [fx, fy], min: [x0, y0], max: [x1, y1] })
     }
 
     #[inline(always)]

@@ -273,69 +273,85 @@ pub(crate) fn block_any<L: Lanes, C: Channel, K: Kernel, O: Output<C>>(
     Block::new(window, at).each(kernel, out);
 }
 
-/// Fills `out` (channels of whole pixels) with the values along the walk. Returns false, having
-/// written nothing, unless every tap of every pixel is inside the source.
+/// What fills the pixels of a block that is not inside.
+pub(crate) trait Outside<W, O> {
+    /// The pixels along a walk.
+    fn fill(&self, walk: &W, out: &mut [O]);
+}
+
+/// Fills `out` (channels of whole pixels) with the values along the walk, block by block; `outside`
+/// fills those of which some tap may be outside of the source.
 #[inline(always)]
-pub(crate) fn interior<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>>(
+pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>>(
     kernel: &K,
     source: Image<'_, P>,
     walk: &W,
     out: &mut [O],
-) -> bool {
+    outside: &impl Outside<W, O>,
+) {
     let to = rounding::<K, P::Channel>();
-    let channels = P::CHANNELS;
-    let area = Area::new::<K>(source.width(), source.height());
+    let (channels, n) = (P::CHANNELS, L::LEN);
     let len = out.len() / channels;
-    if !walk.inside(len, to, &area) {
-        return false;
-    }
+    let area = Area::new::<K>(source.width(), source.height());
     let window = Window::new::<K, P>(&source);
-    let n = L::LEN;
     let mut steps = walk.lanes::<L>(to);
-    let mut blocks = out.chunks_exact_mut(channels * n);
-    for block in &mut blocks {
-        fill::<L, P, K, O>(kernel, &window, &area, &steps.next(), block);
+    // One lane steps as the walk itself does, so that its ends say all.
+    if n == 1 && walk.inside(len, to, &area) {
+        for pixel in out.chunks_exact_mut(channels) {
+            fill::<L, P, K, O>(kernel, &window, &area, &steps.next(), true, pixel);
+        }
+        return;
     }
-    let rest = blocks.into_remainder().len() / channels;
-    if rest == 0 {
-        return true;
+    for (k, block) in out.chunks_exact_mut(n * channels).enumerate() {
+        if !fill::<L, P, K, O>(kernel, &window, &area, &steps.next(), false, block) {
+            outside.fill(&walk.at(k * n), block);
+        }
+    }
+    let done = len - len % n;
+    if done == len {
+        return;
     }
     // The last pixels: as a whole block again where there are as many.
     if let Some(begin) = len.checked_sub(n) {
-        if let Some(block) = out.get_mut(begin * channels..) {
-            fill::<L, P, K, O>(kernel, &window, &area, &walk.at(begin).lanes::<L>(to).next(), block);
-        }
-    } else {
-        let mut steps = walk.lanes::<One>(to);
-        for pixel in out.chunks_exact_mut(channels) {
-            fill::<One, P, K, O>(kernel, &window, &area, &steps.next(), pixel);
+        if let Some(block) = out.get_mut(begin * channels..)
+            && fill::<L, P, K, O>(kernel, &window, &area, &walk.at(begin).lanes::<L>(to).next(), false, block)
+        {
+            return;
         }
     }
-    true
+    let rest = walk.at(done);
+    let mut steps = rest.lanes::<One>(to);
+    let pixels = out.get_mut(done * channels..).unwrap_or_default().chunks_exact_mut(channels);
+    for (k, pixel) in pixels.enumerate() {
+        if !fill::<One, P, K, O>(kernel, &window, &area, &steps.next(), false, pixel) {
+            outside.fill(&rest.at(k), pixel);
+        }
+    }
 }
 
-/// One block of lanes. Does nothing unless all positions are in the area, which they are where the
-/// ends of a monotone walk are.
+/// One block of lanes. False, with nothing done, unless all positions are in the area, or the caller
+/// has found that they are.
 #[inline(always)]
 fn fill<L: Lanes, P: Tap, K: Kernel, O: Output<P::Channel>>(
     kernel: &K,
     window: &Window<'_, P::Channel>,
     area: &Area,
     at: &Positions<L>,
+    checked: bool,
     out: &mut [O],
-) {
+) -> bool {
     // What the blocks' invariant rests on: all cells are in the area, by its definition all taps are
     // in the image then, and so is what the window reads of them.
-    if !area.contains_box(at.min, at.max) {
-        return;
+    if !checked && !area.contains_box(at.min, at.max) {
+        return false;
     }
     let channels = P::CHANNELS;
     if channels == 1 {
         P::Channel::block(window, at, kernel, out);
-        return;
+        return true;
     }
     for c in 0..channels {
-        let mut channel: L::Array<O> = L::Array::from_fn(|_| O::from_channel(P::Channel::default()));
+        let mut channel: L::Array<O> = L::Array::filled(O::from_channel(P::Channel::default()));
         P::Channel::block(&Window { channel: c, ..*window }, at, kernel, channel.as_mut());
         for (pixel, &v) in out.chunks_exact_mut(channels).zip(channel.as_ref()) {
             if let Some(out) = pixel.get_mut(c) {
@@ -343,6 +359,7 @@ fn fill<L: Lanes, P: Tap, K: Kernel, O: Output<P::Channel>>(
             }
         }
     }
+    true
 }
 
 /// Writes the partials at a position, channel by channel. Returns false, having done nothing,

@@ -6,6 +6,7 @@ use super::block::Window;
 use super::steps::Positions;
 use crate::fixed::{Q14, Q24, Weight};
 use crate::kernel::Array;
+use crate::walk::ProjectiveWalk;
 
 /// N lanes of 32 bits.
 pub trait Lanes: Copy + core::fmt::Debug + 'static {
@@ -78,6 +79,19 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     fn f32_mul(a: Self::F32, b: Self::F32) -> Self::F32;
     /// `then` where `v` is not zero, else `otherwise`.
     fn f32_select_nonzero(v: Self::F32, then: Self::F32, otherwise: Self::F32) -> Self::F32;
+
+    /// The positions of the next N pixels of a homography, whose denominators have one sign, rounded
+    /// half up to `bits`; if this backend divides exactly.
+    #[inline(always)]
+    fn quotients(_: &ProjectiveWalk, _bits: u32) -> Option<Positions<Self>> {
+        None
+    }
+    /// The positions that N coordinates in `f32` are, rounded half up to `bits`; if this backend has
+    /// its own way.
+    #[inline(always)]
+    fn read(_x: &[f32], _y: &[f32], _bits: u32) -> Option<Positions<Self>> {
+        None
+    }
 
     /// Writes lanes as `u8`, from 0 to 255, to a slice of N.
     #[inline(always)]

@@ -28,10 +28,10 @@ mod steps;
 #[cfg(wide)]
 mod wide;
 
-pub(crate) use block::{interior, partials};
+pub(crate) use block::{blocks, partials};
 pub(crate) use lanes::{Lanes, Register};
 pub(crate) use scalar::One;
-pub(crate) use steps::{LinearSteps, OneByOne, Positions, Steps};
+pub(crate) use steps::{LinearSteps, MapSteps, Positions, QuotientSteps, Steps};
 
 /// The instruction set of a call: only levels that this build and machine have can be named.
 ///

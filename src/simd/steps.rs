@@ -3,11 +3,13 @@
 use super::Lanes;
 use crate::fixed::{Position, Rounding, round_coordinate};
 use crate::kernel::Array;
-use crate::walk::Walk;
+use crate::transform::MapWalk;
+use crate::walk::{ProjectiveWalk, Walk};
 
 /// The positions of neighbouring pixels, one per lane; x before y.
 ///
-/// Invariant: no cell is below `min` or above `max`. The blocks rely on it.
+/// Invariant: no cell is below `min` or above `max`. The blocks rely on it. (Where some cell is
+/// outside of every image, a backend may say `min` is `i32::MIN`, and leave the lanes undefined.)
 #[derive(Clone, Copy, Debug)]
 pub struct Positions<L: Lanes> {
     pub(super) cell: [L::I32; 2],
@@ -44,21 +46,55 @@ pub trait Steps<L: Lanes> {
     fn next(&mut self) -> Positions<L>;
 }
 
-/// Any walk, pixel by pixel.
+/// The positions of any walk, pixel by pixel.
+#[inline(always)]
+fn one_by_one<L: Lanes, W: Walk>(walk: &mut W, to: Rounding) -> Positions<L> {
+    Positions::gather(|| {
+        let at = walk.position(to);
+        walk.step();
+        at
+    })
+}
+
+/// A homography's: quotients of linear forms, by the backend where it has exact ones.
 #[derive(Clone, Copy, Debug)]
-pub struct OneByOne<W> {
-    pub(crate) walk: W,
+pub struct QuotientSteps {
+    pub(crate) walk: ProjectiveWalk,
     pub(crate) to: Rounding,
 }
 
-impl<L: Lanes, W: Walk> Steps<L> for OneByOne<W> {
+impl<L: Lanes> Steps<L> for QuotientSteps {
     #[inline(always)]
     fn next(&mut self) -> Positions<L> {
-        Positions::gather(|| {
-            let at = self.walk.position(self.to);
-            self.walk.step();
-            at
-        })
+        if !self.to.ties_to_even
+            && self.walk.monotone(L::LEN)
+            && let Some(at) = L::quotients(&self.walk, self.to.bits)
+        {
+            self.walk = self.walk.at(L::LEN);
+            return at;
+        }
+        one_by_one(&mut self.walk, self.to)
+    }
+}
+
+/// A map's: read from its planes, by the backend where it can.
+#[derive(Clone, Copy, Debug)]
+pub struct MapSteps<'a> {
+    pub(crate) walk: MapWalk<'a>,
+    pub(crate) to: Rounding,
+}
+
+impl<L: Lanes> Steps<L> for MapSteps<'_> {
+    #[inline(always)]
+    fn next(&mut self) -> Positions<L> {
+        if !self.to.ties_to_even
+            && let (Some(x), Some(y)) = (self.walk.x.get(..L::LEN), self.walk.y.get(..L::LEN))
+            && let Some(at) = L::read(x, y, self.to.bits)
+        {
+            self.walk = self.walk.at(L::LEN);
+            return at;
+        }
+        one_by_one(&mut self.walk, self.to)
     }
 }
 

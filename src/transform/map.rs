@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::fixed::{Coord, Position, Rounding};
-use crate::simd::{Lanes, OneByOne};
+use crate::simd::{Lanes, MapSteps};
 use crate::walk::{Plan, Walk, Warp, sealed};
 use crate::{Error, Image};
 
@@ -74,15 +74,15 @@ impl<'a> Plan for Map<'a> {
 /// The rest of a row of a map.
 #[derive(Clone, Copy, Debug)]
 pub struct MapWalk<'a> {
-    x: &'a [f32],
-    y: &'a [f32],
+    pub(crate) x: &'a [f32],
+    pub(crate) y: &'a [f32],
 }
 
-impl Walk for MapWalk<'_> {
-    type Lanes<L: Lanes> = OneByOne<Self>;
+impl<'a> Walk for MapWalk<'a> {
+    type Lanes<L: Lanes> = MapSteps<'a>;
     #[inline(always)]
-    fn lanes<L: Lanes>(&self, to: Rounding) -> OneByOne<Self> {
-        OneByOne { walk: *self, to }
+    fn lanes<L: Lanes>(&self, to: Rounding) -> MapSteps<'a> {
+        MapSteps { walk: *self, to }
     }
     #[inline(always)]
     fn position(&self, to: Rounding) -> [Position; 2] {
