@@ -275,8 +275,8 @@ pub(crate) fn block_any<L: Lanes, C: Channel, K: Kernel, O: Output<C>>(
 
 /// What fills the pixels of a block that is not inside.
 pub(crate) trait Outside<W, O> {
-    /// The pixels along a walk.
-    fn fill(&self, walk: &W, out: &mut [O]);
+    /// The pixels along a walk, no cell of which is outside of a box.
+    fn fill(&self, walk: &W, cells: ([i32; 2], [i32; 2]), out: &mut [O]);
 }
 
 /// Fills `out` (channels of whole pixels) with the values along the walk, block by block; `outside`
@@ -303,8 +303,9 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
         return;
     }
     for (k, block) in out.chunks_exact_mut(n * channels).enumerate() {
-        if !fill::<L, P, K, O>(kernel, &window, &area, &steps.next(), false, block) {
-            outside.fill(&walk.at(k * n), block);
+        let at = steps.next();
+        if !fill::<L, P, K, O>(kernel, &window, &area, &at, false, block) {
+            outside.fill(&walk.at(k * n), (at.min, at.max), block);
         }
     }
     let done = len - len % n;
@@ -323,8 +324,9 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
     let mut steps = rest.lanes::<One>(to);
     let pixels = out.get_mut(done * channels..).unwrap_or_default().chunks_exact_mut(channels);
     for (k, pixel) in pixels.enumerate() {
-        if !fill::<One, P, K, O>(kernel, &window, &area, &steps.next(), false, pixel) {
-            outside.fill(&rest.at(k), pixel);
+        let at = steps.next();
+        if !fill::<One, P, K, O>(kernel, &window, &area, &at, false, pixel) {
+            outside.fill(&rest.at(k), (at.min, at.max), pixel);
         }
     }
 }
