@@ -397,7 +397,7 @@ macro_rules! sixteen_bit {
                 kernel: &K,
                 out: &mut [O],
             ) {
-                block::block_16(window, at, kernel, out);
+                block::block_16::<{ <$t>::MIN != 0 }, _, _, _, _>(window, at, kernel, out);
             }
         }
 

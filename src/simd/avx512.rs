@@ -8,6 +8,7 @@ use core::arch::x86_64::*;
 use super::Lanes;
 use super::block::Window;
 use super::steps::Positions;
+use crate::kernel::Channel;
 use crate::walk::ProjectiveWalk;
 
 /// A register of 512 bits.
@@ -34,6 +35,48 @@ impl Table {
             let upper = _mm512_movepi8_mask(index) & keep;
             let low = _mm512_maskz_permutex2var_epi8(keep, a, index, b);
             _mm512_mask_mov_epi8(low, upper, _mm512_permutex2var_epi8(c, index, d))
+        }
+    }
+}
+
+/// The rows of taps of a block, so short that registers hold them.
+struct Rows<C> {
+    /// The first element of the first row.
+    first: *const C,
+    /// How many rows.
+    count: i32,
+    /// Pixels from there to the first tap of each lane.
+    x: __m512i,
+    /// Rows from there to the first tap of each lane.
+    y: __m512i,
+    /// Pixels of a row that can be read.
+    width: i32,
+}
+
+impl<C: Channel> Rows<C> {
+    /// Rows of `WIDTH` pixels each, at most 8, all of them inside the image.
+    #[inline(always)]
+    fn new<const WIDTH: i32>(window: &Window<'_, C>, at: &Positions<Sixteen>, support: i32) -> Option<Self> {
+        let ([x0, y0], [x1, y1]) = (at.min, at.max);
+        let (columns, count) = (x1 - x0 + support, y1 - y0 + support);
+        let width = window.width as i32;
+        if columns > WIDTH || count > 8 || width < WIDTH {
+            return None;
+        }
+        // It may begin before the first tap, so as to end inside the image.
+        let (x, y) = ((x0 + window.first).min(width - WIDTH), y0 + window.first);
+        debug_assert!(x >= 0 && y >= 0);
+        let offset = y as usize * window.stride + x as usize * window.step;
+        // SAFETY: see the module. The least cell is in the kernel's area (the caller's promise), so
+        // that the pixel is in the image.
+        unsafe {
+            Some(Rows {
+                first: window.data.as_ptr().add(offset),
+                count,
+                x: _mm512_add_epi32(at.cell[0], _mm512_set1_epi32(window.first - x)),
+                y: _mm512_add_epi32(at.cell[1], _mm512_set1_epi32(window.first - y)),
+                width: WIDTH,
+            })
         }
     }
 }
@@ -403,6 +446,102 @@ impl Lanes for Sixteen {
             let step = _mm512_set1_epi32((tap | (tap + 1) << 16) as i32);
             table.pick(_mm512_add_epi16(both, step), 0x5555_5555_5555_5555)
         }
+    }
+    #[inline(always)]
+    fn fetch_f32<T: AsMut<[__m512]>>(window: &Window<'_, f32>, at: &Positions<Self>, taps: &mut [T]) -> bool {
+        let rows =
+            if window.step == 1 { Rows::<f32>::new::<32>(window, at, taps.len() as i32) } else { None };
+        let Some(rows) = rows else { return false };
+        // SAFETY: see the module; `Rows` can be read.
+        unsafe {
+            for r in 0..rows.count {
+                let row = rows.first.add(r as usize * window.stride);
+                let (a, b) = (_mm512_loadu_ps(row), _mm512_loadu_ps(row.add(16)));
+                for (j, taps) in taps.iter_mut().enumerate() {
+                    let here = _mm512_cmpeq_epi32_mask(rows.y, _mm512_set1_epi32(r - j as i32));
+                    for (i, tap) in taps.as_mut().iter_mut().enumerate() {
+                        let index = _mm512_add_epi32(rows.x, _mm512_set1_epi32(i as i32));
+                        *tap = _mm512_mask_mov_ps(*tap, here, _mm512_permutex2var_ps(a, index, b));
+                    }
+                }
+            }
+        }
+        true
+    }
+    #[inline(always)]
+    fn fetch_16<C: Channel, T: AsMut<[__m512i]>>(
+        window: &Window<'_, C>,
+        at: &Positions<Self>,
+        signed: bool,
+        taps: &mut [T],
+    ) -> bool {
+        let support = taps.len() as i32;
+        let rows = if window.step == 1 { Rows::<C>::new::<32>(window, at, support) } else { None };
+        let Some(rows) = rows else { return false };
+        // SAFETY: see the module; `Rows` can be read, and C has 16 bits.
+        unsafe {
+            // Word x in both halves.
+            let x = Self::pack(rows.x, rows.x);
+            for r in 0..rows.count {
+                let row = _mm512_loadu_si512(rows.first.add(r as usize * window.stride).cast());
+                for (j, taps) in taps.iter_mut().enumerate() {
+                    let here = _mm512_cmpeq_epi32_mask(rows.y, _mm512_set1_epi32(r - j as i32));
+                    for (i, tap) in taps.as_mut().iter_mut().enumerate() {
+                        // Into the high halves, from where shifts extend them.
+                        let index = _mm512_add_epi16(x, _mm512_set1_epi16(i as i16));
+                        *tap = _mm512_mask_mov_epi32(*tap, here, _mm512_permutexvar_epi16(index, row));
+                    }
+                }
+            }
+            for taps in taps {
+                for tap in taps.as_mut() {
+                    *tap = if signed { _mm512_srai_epi32::<16>(*tap) } else { _mm512_srli_epi32::<16>(*tap) };
+                }
+            }
+        }
+        true
+    }
+    #[inline(always)]
+    fn fetch_interleaved<T: AsMut<[__m512i]>>(
+        window: &Window<'_, u8>,
+        at: &Positions<Self>,
+        pairs: &mut [T],
+    ) -> bool {
+        let support = pairs.len() as i32;
+        let step = window.step as i32;
+        // Pixels in 64 bytes.
+        let Some(rows) = (match step {
+            2 => Rows::<u8>::new::<32>(window, at, support),
+            3 => Rows::<u8>::new::<21>(window, at, support),
+            4 => Rows::<u8>::new::<16>(window, at, support),
+            _ => None,
+        }) else {
+            return false;
+        };
+        // A row of 21 pixels of 3 bytes is one byte short of the register.
+        let (bytes, c) = (step * rows.width, window.channel as i32);
+        // SAFETY: see the module; `Rows` can be read, and the mask leaves what is beyond.
+        unsafe {
+            let inside = if bytes < 64 { !0 >> (64 - bytes) } else { !0 };
+            let x =
+                _mm512_add_epi32(_mm512_mullo_epi32(rows.x, _mm512_set1_epi32(step)), _mm512_set1_epi32(c));
+            let x = Self::pack(x, x);
+            for r in 0..rows.count {
+                let row = _mm512_maskz_loadu_epi8(inside, rows.first.add(r as usize * window.stride).cast());
+                for (j, pairs) in pairs.iter_mut().enumerate() {
+                    let here = _mm512_cmpeq_epi32_mask(rows.y, _mm512_set1_epi32(r - j as i32));
+                    for i in (0..support).step_by(2) {
+                        let offset = step * i | (step * (i + 1)) << 16;
+                        let index = _mm512_add_epi16(x, _mm512_set1_epi32(offset));
+                        let taps = _mm512_maskz_permutexvar_epi8(0x5555_5555_5555_5555, index, row);
+                        if let Some(pair) = pairs.as_mut().get_mut(i as usize) {
+                            *pair = _mm512_mask_mov_epi32(*pair, here, taps);
+                        }
+                    }
+                }
+            }
+        }
+        true
     }
     #[inline(always)]
     fn table_byte(table: &Table) -> __m512i {

@@ -135,7 +135,26 @@ pub(crate) fn block_u8<L: Lanes, K: Kernel, O: Output<u8>>(
     } else if let Some(table) = table {
         sum_u8::<L, K, O, _>(at, kernel, &FromTable(table), out);
     } else {
-        sum_u8::<L, K, O, _>(at, kernel, &Block::new(window, at), out);
+        let none = L::pack(L::splat(0), L::splat(0));
+        let mut pairs = K::Taps::filled(K::Taps::filled(none));
+        if L::fetch_interleaved(window, at, pairs.as_mut()) {
+            sum_u8::<L, K, O, _>(at, kernel, &Fetched::<K, L>(pairs), out);
+        } else {
+            sum_u8::<L, K, O, _>(at, kernel, &Block::new(window, at), out);
+        }
+    }
+}
+
+/// Pairs that are there, each at the place of its first tap.
+struct Fetched<K: Kernel, L: Lanes>(K::Taps<K::Taps<L::Pair>>);
+
+impl<K: Kernel, L: Lanes> Pairs<L> for Fetched<K, L> {
+    #[inline(always)]
+    fn pair(&self, i: usize, j: usize) -> L::Pair {
+        match self.0.as_ref().get(j).and_then(|row| row.as_ref().get(i)) {
+            Some(&pair) => pair,
+            None => L::pack(L::splat(0), L::splat(0)),
+        }
     }
 }
 
@@ -197,7 +216,13 @@ fn sum_u8<L: Lanes, K: Kernel, O: Output<u8>, T: Pairs<L>>(
 
 /// A block of a 16-bit channel, whose positions the caller has found in the kernel's area.
 #[inline(always)]
-pub(crate) fn block_16<L: Lanes, C: Channel<Rounded = i32> + Into<i32>, K: Kernel, O: Output<C>>(
+pub(crate) fn block_16<
+    const SIGNED: bool,
+    L: Lanes,
+    C: Channel<Rounded = i32> + Into<i32>,
+    K: Kernel,
+    O: Output<C>,
+>(
     window: &Window<'_, C>,
     at: &Positions<L>,
     kernel: &K,
@@ -207,13 +232,21 @@ pub(crate) fn block_16<L: Lanes, C: Channel<Rounded = i32> + Into<i32>, K: Kerne
     if !support::<K>().is_multiple_of(2) || L::LEN == 1 {
         return block.each(kernel, out);
     }
+    let mut taps = K::Taps::filled(K::Taps::filled(L::splat(0)));
+    if !L::fetch_16(window, at, SIGNED, taps.as_mut()) {
+        for (j, row) in taps.as_mut().iter_mut().enumerate() {
+            for (i, tap) in row.as_mut().iter_mut().enumerate() {
+                *tap = L::i32(block.taps(i, j, C::into));
+            }
+        }
+    }
     let [fx, fy] = at.fraction;
     let (wx, wy) = (kernel.weights(LanesQ24::<L>(fx)), kernel.weights(LanesQ24::<L>(fy)));
     let mut sum = L::i64_splat(1 << (31 - O::BITS));
-    for (j, wy) in wy.as_ref().iter().enumerate() {
+    for (taps, wy) in taps.as_ref().iter().zip(wy.as_ref()) {
         let mut row = L::i64_splat(1 << 15);
-        for (i, wx) in wx.as_ref().iter().enumerate() {
-            row = L::i64_add(row, L::mul_wide(L::i32(block.taps(i, j, C::into)), wx.0));
+        for (&tap, wx) in taps.as_ref().iter().zip(wx.as_ref()) {
+            row = L::i64_add(row, L::mul_wide(tap, wx.0));
         }
         sum = L::i64_add(sum, L::mul_wide(L::narrow(row, 16), wy.0));
     }
@@ -237,11 +270,15 @@ pub(crate) fn block_f32<L: Lanes, K: Kernel, O: Output<f32>>(
     let wx = kernel.weights(LanesF32::<L>(L::f32_mul(L::f32_from(fx), unit)));
     let wy = kernel.weights(LanesF32::<L>(L::f32_mul(L::f32_from(fy), unit)));
     let mut rows = K::Taps::filled(L::f32_splat(0.0));
-    for (j, row) in rows.as_mut().iter_mut().enumerate() {
-        let mut taps = K::Taps::filled(*row);
-        for (i, tap) in taps.as_mut().iter_mut().enumerate() {
-            *tap = L::f32(block.taps(i, j, |p| p));
+    let mut taps = K::Taps::filled(rows);
+    if !L::fetch_f32(window, at, taps.as_mut()) {
+        for (j, row) in taps.as_mut().iter_mut().enumerate() {
+            for (i, tap) in row.as_mut().iter_mut().enumerate() {
+                *tap = L::f32(block.taps(i, j, |p| p));
+            }
         }
+    }
+    for (row, taps) in rows.as_mut().iter_mut().zip(taps.as_ref()) {
         *row = sum_f32::<L>(taps.as_ref(), wx.as_ref());
     }
     O::store::<L>(sum_f32::<L>(rows.as_ref(), wy.as_ref()), out);

@@ -5,7 +5,7 @@ use core::ops::{Add, Mul, Sub};
 use super::block::Window;
 use super::steps::Positions;
 use crate::fixed::{Q14, Q24, Weight};
-use crate::kernel::Array;
+use crate::kernel::{Array, Channel};
 use crate::walk::ProjectiveWalk;
 
 /// N lanes of 32 bits.
@@ -111,6 +111,31 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     #[inline(always)]
     fn table_pair(_: &Self::ByteTable, _i: usize, _j: usize) -> Self::Pair {
         Self::pack(Self::splat(0), Self::splat(0))
+    }
+    /// The taps of every lane, row by row, if they are near enough to each other for this backend to
+    /// have its own way.
+    #[inline(always)]
+    fn fetch_f32<T: AsMut<[Self::F32]>>(_: &Window<'_, f32>, _: &Positions<Self>, _taps: &mut [T]) -> bool {
+        false
+    }
+    /// The same for channels of 16 bits, with their sign or zero.
+    #[inline(always)]
+    fn fetch_16<C: Channel, T: AsMut<[Self::I32]>>(
+        _: &Window<'_, C>,
+        _: &Positions<Self>,
+        _signed: bool,
+        _taps: &mut [T],
+    ) -> bool {
+        false
+    }
+    /// The same for one of several interleaved channels of 8 bits, in pairs.
+    #[inline(always)]
+    fn fetch_interleaved<T: AsMut<[Self::Pair]>>(
+        _: &Window<'_, u8>,
+        _: &Positions<Self>,
+        _pairs: &mut [T],
+    ) -> bool {
+        false
     }
     /// Tap (0, 0) of every lane.
     #[inline(always)]
