@@ -247,10 +247,10 @@ pub struct ProjectiveWalk {
 }
 
 impl Walk for ProjectiveWalk {
-    type Lanes<L: Lanes> = QuotientSteps;
+    type Lanes<L: Lanes> = QuotientSteps<L>;
     #[inline(always)]
-    fn lanes<L: Lanes>(&self, to: Rounding) -> QuotientSteps {
-        QuotientSteps { walk: *self, to }
+    fn lanes<L: Lanes>(&self, to: Rounding) -> QuotientSteps<L> {
+        QuotientSteps::new(*self, to)
     }
     #[inline(always)]
     fn position(&self, to: Rounding) -> [Position; 2] {

@@ -350,12 +350,11 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
         return;
     }
     // The last pixels: as a whole block again where there are as many.
-    if let Some(begin) = len.checked_sub(n) {
-        if let Some(block) = out.get_mut(begin * channels..)
-            && fill::<L, P, K, O>(kernel, &window, &area, &walk.at(begin).lanes::<L>(to).next(), false, block)
-        {
-            return;
-        }
+    if let Some(begin) = len.checked_sub(n)
+        && let Some(block) = out.get_mut(begin * channels..)
+        && fill::<L, P, K, O>(kernel, &window, &area, &walk.at(begin).lanes::<L>(to).next(), false, block)
+    {
+        return;
     }
     let rest = walk.at(done);
     let mut steps = rest.lanes::<One>(to);
@@ -389,15 +388,24 @@ fn fill<L: Lanes, P: Tap, K: Kernel, O: Output<P::Channel>>(
         P::Channel::block(window, at, kernel, out);
         return true;
     }
-    for c in 0..channels {
-        let mut channel: L::Array<O> = L::Array::filled(O::from_channel(P::Channel::default()));
-        P::Channel::block(&Window { channel: c, ..*window }, at, kernel, channel.as_mut());
-        for (pixel, &v) in out.chunks_exact_mut(channels).zip(channel.as_ref()) {
-            if let Some(out) = pixel.get_mut(c) {
-                *out = v;
+    // Up to four channels side by side, more one after the other.
+    let mut columns = [L::Array::filled(O::from_channel(P::Channel::default())); 4];
+    let Some(columns) = columns.get_mut(..channels) else {
+        for c in 0..channels {
+            let mut column = L::Array::filled(O::from_channel(P::Channel::default()));
+            P::Channel::block(&Window { channel: c, ..*window }, at, kernel, column.as_mut());
+            for (pixel, &v) in out.chunks_exact_mut(channels).zip(column.as_ref()) {
+                if let Some(out) = pixel.get_mut(c) {
+                    *out = v;
+                }
             }
         }
+        return true;
+    };
+    for (c, column) in columns.iter_mut().enumerate() {
+        P::Channel::block(&Window { channel: c, ..*window }, at, kernel, column.as_mut());
     }
+    O::interleave::<L>(columns, out);
     true
 }
 
