@@ -596,7 +596,7 @@ impl Lanes for Sixteen {
         true
     }
     #[inline(always)]
-    fn fetch_interleaved<T: AsMut<[__m512i]>>(
+    fn fetch_bytes<T: AsMut<[__m512i]>>(
         window: &Window<'_, u8>,
         at: &Positions<Self>,
         pairs: &mut [T],

@@ -137,7 +137,7 @@ pub(crate) fn block_u8<L: Lanes, K: Kernel, O: Output<u8>>(
     } else {
         let none = L::pack(L::splat(0), L::splat(0));
         let mut pairs = K::Taps::filled(K::Taps::filled(none));
-        if L::fetch_interleaved(window, at, pairs.as_mut()) {
+        if L::fetch_bytes(window, at, pairs.as_mut()) {
             sum_u8::<L, K, O, _>(at, kernel, &Fetched::<K, L>(pairs), out);
         } else {
             sum_u8::<L, K, O, _>(at, kernel, &Block::new(window, at), out);

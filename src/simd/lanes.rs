@@ -147,9 +147,9 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     ) -> bool {
         false
     }
-    /// The same for one of several interleaved channels of 8 bits, in pairs.
+    /// The same for channels of 8 bits, in pairs, each at the place of its first tap.
     #[inline(always)]
-    fn fetch_interleaved<T: AsMut<[Self::Pair]>>(
+    fn fetch_bytes<T: AsMut<[Self::Pair]>>(
         _: &Window<'_, u8>,
         _: &Positions<Self>,
         _pairs: &mut [T],

@@ -20,6 +20,8 @@
 //! The scalar backend is `Lanes` with one lane. It is also what runs the tails.
 
 #[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
 mod avx512;
 pub(crate) mod block;
 mod lanes;
@@ -45,6 +47,8 @@ enum Kind {
     #[cfg(wide)]
     Wide,
     #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
     Avx512,
 }
 
@@ -69,6 +73,8 @@ impl Level {
         Level::SCALAR,
         #[cfg(wide)]
         Level(Kind::Wide),
+        #[cfg(target_arch = "x86_64")]
+        Level(Kind::Avx2),
         #[cfg(target_arch = "x86_64")]
         Level(Kind::Avx512),
     ];
@@ -104,16 +110,20 @@ impl Level {
             #[cfg(wide)]
             Kind::Wide => true,
             #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => detected!("avx2", "fma"),
+            #[cfg(target_arch = "x86_64")]
             Kind::Avx512 => detected!("avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vbmi"),
         }
     }
 
-    /// `scalar`, `wide` or `avx512`.
+    /// `scalar`, `wide`, `avx2` or `avx512`.
     pub const fn name(self) -> &'static str {
         match self.0 {
             Kind::Scalar => "scalar",
             #[cfg(wide)]
             Kind::Wide => "wide",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => "avx2",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512 => "avx512",
         }
@@ -128,9 +138,18 @@ impl Level {
             Kind::Wide => operation.run::<wide::Four>(),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: a level is only given out once its features have been detected.
+            Kind::Avx2 => unsafe { enter_avx2(operation) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
             Kind::Avx512 => unsafe { enter_avx512(operation) },
         }
     }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn enter_avx2<O: Operation>(operation: O) -> O::Output {
+    operation.run::<avx2::Eight>()
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -1,0 +1,430 @@
+//! Eight lanes by AVX2 and FMA, and tap fetch by gathers.
+//!
+//! Every function is inlined into the one that [`Level::run`](super::Level::run) enters, so each
+//! SAFETY line says the same: the level is a token of the detected features.
+
+use core::arch::x86_64::*;
+
+use super::Lanes;
+use super::block::Window;
+use super::steps::Positions;
+use crate::kernel::Channel;
+use crate::walk::ProjectiveWalk;
+
+/// A register of 256 bits.
+#[derive(Clone, Copy, Debug)]
+pub struct Eight;
+
+/// The words of the even lanes first, then those of the odd ones.
+type Words = [__m256i; 2];
+
+impl Lanes for Eight {
+    type Array<T: Copy> = [T; 8];
+    type I32 = __m256i;
+    type I64 = Words;
+    type Pair = __m256i;
+    type F32 = __m256;
+    type ByteTable = ();
+    type Forms = [Ramp; 3];
+
+    #[inline(always)]
+    fn i32(lanes: [i32; 8]) -> __m256i {
+        // SAFETY: see the module; an array has 32 bytes.
+        unsafe { _mm256_loadu_si256(lanes.as_ptr().cast()) }
+    }
+    #[inline(always)]
+    fn i32_array(v: __m256i) -> [i32; 8] {
+        let mut out = [0; 8];
+        // SAFETY: see the module; an array has 32 bytes.
+        unsafe { _mm256_storeu_si256(out.as_mut_ptr().cast(), v) };
+        out
+    }
+    #[inline(always)]
+    fn splat(v: i32) -> __m256i {
+        // SAFETY: see the module.
+        unsafe { _mm256_set1_epi32(v) }
+    }
+    #[inline(always)]
+    fn add(a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: see the module.
+        unsafe { _mm256_add_epi32(a, b) }
+    }
+    #[inline(always)]
+    fn sub(a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: see the module.
+        unsafe { _mm256_sub_epi32(a, b) }
+    }
+    #[inline(always)]
+    fn mul(a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: see the module.
+        unsafe { _mm256_mullo_epi32(a, b) }
+    }
+    #[inline(always)]
+    fn shr(v: __m256i, n: u32) -> __m256i {
+        // SAFETY: see the module.
+        unsafe { _mm256_sra_epi32(v, _mm_cvtsi32_si128(n as i32)) }
+    }
+    #[inline(always)]
+    fn shr_logical(v: __m256i, n: u32) -> __m256i {
+        // SAFETY: see the module.
+        unsafe { _mm256_srl_epi32(v, _mm_cvtsi32_si128(n as i32)) }
+    }
+    #[inline(always)]
+    fn carry(v: __m256i, a: __m256i, sum: __m256i) -> __m256i {
+        // SAFETY: see the module.
+        unsafe {
+            // Unsigned order is signed order with the sign flipped; true is -1.
+            let flip = _mm256_set1_epi32(i32::MIN);
+            let below = _mm256_cmpgt_epi32(_mm256_xor_si256(a, flip), _mm256_xor_si256(sum, flip));
+            _mm256_sub_epi32(v, below)
+        }
+    }
+    #[inline(always)]
+    fn i64_splat(v: i64) -> Words {
+        // SAFETY: see the module.
+        unsafe { [_mm256_set1_epi64x(v), _mm256_set1_epi64x(v)] }
+    }
+    #[inline(always)]
+    fn i64_add([a, b]: Words, [c, d]: Words) -> Words {
+        // SAFETY: see the module.
+        unsafe { [_mm256_add_epi64(a, c), _mm256_add_epi64(b, d)] }
+    }
+    #[inline(always)]
+    fn mul_wide(a: __m256i, b: __m256i) -> Words {
+        // SAFETY: see the module.
+        unsafe {
+            let odd = _mm256_mul_epi32(_mm256_srli_epi64::<32>(a), _mm256_srli_epi64::<32>(b));
+            [_mm256_mul_epi32(a, b), odd]
+        }
+    }
+    #[inline(always)]
+    fn narrow([even, odd]: Words, n: u32) -> __m256i {
+        // SAFETY: see the module.
+        unsafe {
+            let even = _mm256_srl_epi64(even, _mm_cvtsi32_si128(n as i32));
+            let odd = _mm256_sll_epi64(odd, _mm_cvtsi32_si128(32 - n as i32));
+            _mm256_blend_epi32::<0b1010_1010>(even, odd)
+        }
+    }
+    #[inline(always)]
+    fn pair(low: [i16; 8], high: [i16; 8]) -> __m256i {
+        // SAFETY: see the module; an array has 16 bytes.
+        unsafe {
+            let low = _mm256_cvtepi16_epi32(_mm_loadu_si128(low.as_ptr().cast()));
+            Self::pack(low, _mm256_cvtepi16_epi32(_mm_loadu_si128(high.as_ptr().cast())))
+        }
+    }
+    #[inline(always)]
+    fn pack(low: __m256i, high: __m256i) -> __m256i {
+        // SAFETY: see the module.
+        unsafe { _mm256_blend_epi16::<0b1010_1010>(low, _mm256_slli_epi32::<16>(high)) }
+    }
+    #[inline(always)]
+    fn pair_less(pair: __m256i, v: i16) -> __m256i {
+        // SAFETY: see the module.
+        unsafe { _mm256_sub_epi16(pair, _mm256_set1_epi16(v)) }
+    }
+    #[inline(always)]
+    fn dot(a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: see the module.
+        unsafe { _mm256_madd_epi16(a, b) }
+    }
+    #[inline(always)]
+    fn f32(lanes: [f32; 8]) -> __m256 {
+        // SAFETY: see the module; an array has 32 bytes.
+        unsafe { _mm256_loadu_ps(lanes.as_ptr()) }
+    }
+    #[inline(always)]
+    fn f32_array(v: __m256) -> [f32; 8] {
+        let mut out = [0.0; 8];
+        // SAFETY: see the module; an array has 32 bytes.
+        unsafe { _mm256_storeu_ps(out.as_mut_ptr(), v) };
+        out
+    }
+    #[inline(always)]
+    fn f32_splat(v: f32) -> __m256 {
+        // SAFETY: see the module.
+        unsafe { _mm256_set1_ps(v) }
+    }
+    #[inline(always)]
+    fn f32_from(v: __m256i) -> __m256 {
+        // SAFETY: see the module.
+        unsafe { _mm256_cvtepi32_ps(v) }
+    }
+    #[inline(always)]
+    fn f32_add(a: __m256, b: __m256) -> __m256 {
+        // SAFETY: see the module.
+        unsafe { _mm256_add_ps(a, b) }
+    }
+    #[inline(always)]
+    fn f32_sub(a: __m256, b: __m256) -> __m256 {
+        // SAFETY: see the module.
+        unsafe { _mm256_sub_ps(a, b) }
+    }
+    #[inline(always)]
+    fn f32_mul(a: __m256, b: __m256) -> __m256 {
+        // SAFETY: see the module.
+        unsafe { _mm256_mul_ps(a, b) }
+    }
+    #[inline(always)]
+    fn f32_select_nonzero(v: __m256, then: __m256, otherwise: __m256) -> __m256 {
+        // SAFETY: see the module.
+        unsafe { _mm256_blendv_ps(otherwise, then, _mm256_cmp_ps::<_CMP_NEQ_UQ>(v, _mm256_setzero_ps())) }
+    }
+
+    #[inline(always)]
+    fn forms(walk: &ProjectiveWalk) -> Option<[Ramp; 3]> {
+        let sign = if walk.denominator < 0 { -1 } else { 1 };
+        let ([u, v], [du, dv]) = (walk.at, walk.step);
+        Some([
+            Ramp::new(sign * u, sign * du),
+            Ramp::new(sign * v, sign * dv),
+            Ramp::new(sign * walk.denominator, sign * walk.denominator_step),
+        ])
+    }
+    #[inline(always)]
+    fn quotients([u, v, d]: &mut [Ramp; 3], anchor: [i32; 2], bits: u32) -> Positions<Self> {
+        let d = d.next();
+        let (x, fx) = quotient(u.next(), d, bits, anchor[0]);
+        let (y, fy) = quotient(v.next(), d, bits, anchor[1]);
+        let (x0, x1, y0, y1) = (first(x), last(x), first(y), last(y));
+        // Monotone, so the ends are at the ends.
+        Positions {
+            cell: [x, y],
+            fraction: [fx, fy],
+            min: [x0.min(x1), y0.min(y1)],
+            max: [x0.max(x1), y0.max(y1)],
+        }
+    }
+    #[inline(always)]
+    fn read(x: &[f32], y: &[f32], bits: u32) -> Option<Positions<Self>> {
+        let (x, y) = (<&[f32; 8]>::try_from(x).ok()?, <&[f32; 8]>::try_from(y).ok()?);
+        let (x, fx) = round(Self::f32(*x), bits);
+        let (y, fy) = round(Self::f32(*y), bits);
+        let ((x0, x1), (y0, y1)) = (bounds(x), bounds(y));
+        Some(Positions { cell: [x, y], fraction: [fx, fy], min: [x0, y0], max: [x1, y1] })
+    }
+
+    #[inline(always)]
+    fn store_u8(v: __m256i, out: &mut [u8]) {
+        if let Ok(out) = <&mut [u8; 8]>::try_from(out) {
+            // SAFETY: see the module; an array has 8 bytes. Both packs saturate, and what is
+            // beyond 16 bits stays on its side.
+            unsafe {
+                let words = _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256::<1>(v));
+                _mm_storel_epi64(out.as_mut_ptr().cast(), _mm_packus_epi16(words, words));
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn fetch_f32<T: AsMut<[__m256]>>(window: &Window<'_, f32>, at: &Positions<Self>, taps: &mut [T]) -> bool {
+        let Some(base) = base(window, at) else { return false };
+        for (j, taps) in taps.iter_mut().enumerate() {
+            // SAFETY: see the module. The cells are in the kernel's area (the caller's promise), so
+            // that every tap is in the data, and base() has found that its index fits.
+            unsafe {
+                let row = window.data.as_ptr().add(j * window.stride);
+                for (i, tap) in taps.as_mut().iter_mut().enumerate() {
+                    *tap = _mm256_i32gather_ps::<4>(row.add(i * window.step), base);
+                }
+            }
+        }
+        true
+    }
+    #[inline(always)]
+    fn fetch_16<C: Channel, T: AsMut<[__m256i]>>(
+        window: &Window<'_, C>,
+        at: &Positions<Self>,
+        signed: bool,
+        taps: &mut [T],
+    ) -> bool {
+        if window.step != 1 {
+            return false;
+        }
+        let Some(base) = base(window, at) else { return false };
+        for (j, taps) in taps.iter_mut().enumerate() {
+            for (n, pair) in taps.as_mut().chunks_exact_mut(2).enumerate() {
+                if let [low, high] = pair {
+                    // SAFETY: as in fetch_f32(); taps 2 n and 2 n + 1 are 32 bits.
+                    unsafe {
+                        let row = window.data.as_ptr().add(j * window.stride + 2 * n);
+                        let both = _mm256_i32gather_epi32::<2>(row.cast(), base);
+                        if signed {
+                            *low = _mm256_srai_epi32::<16>(_mm256_slli_epi32::<16>(both));
+                            *high = _mm256_srai_epi32::<16>(both);
+                        } else {
+                            *low = _mm256_and_si256(both, _mm256_set1_epi32(0xffff));
+                            *high = _mm256_srli_epi32::<16>(both);
+                        }
+                    }
+                }
+            }
+        }
+        true
+    }
+    #[inline(always)]
+    fn fetch_bytes<T: AsMut<[__m256i]>>(
+        window: &Window<'_, u8>,
+        at: &Positions<Self>,
+        pairs: &mut [T],
+    ) -> bool {
+        let support = pairs.len();
+        let Some(base) = base(window, at) else { return false };
+        // Four bytes are read where the last pair begins: they must be in the data.
+        let last = (at.max[1] + window.first) as usize * window.stride
+            + (at.max[0] + window.first) as usize * window.step
+            + (support - 1) * (window.stride + window.step)
+            + window.channel;
+        if last + 4 > window.data.len() || window.step > 3 {
+            return false;
+        }
+        let second = window.step as i8;
+        for (j, pairs) in pairs.iter_mut().enumerate() {
+            for (i, pair) in pairs.as_mut().iter_mut().enumerate().step_by(2) {
+                // SAFETY: as in fetch_f32(), and the test above.
+                unsafe {
+                    let row = window.data.as_ptr().add(j * window.stride + i * window.step);
+                    let four = _mm256_i32gather_epi32::<1>(row.cast(), base);
+                    let lane = |l: i8| i32::from_le_bytes([4 * l as u8, 0x80, (4 * l + second) as u8, 0x80]);
+                    let pick = _mm256_setr_epi32(
+                        lane(0),
+                        lane(1),
+                        lane(2),
+                        lane(3),
+                        lane(0),
+                        lane(1),
+                        lane(2),
+                        lane(3),
+                    );
+                    *pair = _mm256_shuffle_epi8(four, pick);
+                }
+            }
+        }
+        true
+    }
+}
+
+/// The index of the first tap of each lane, if the data is so short that it fits.
+#[inline(always)]
+fn base<C: Channel>(window: &Window<'_, C>, at: &Positions<Eight>) -> Option<__m256i> {
+    // (Offsets of bytes within four times an i32.)
+    if window.data.len() > i32::MAX as usize {
+        return None;
+    }
+    let (stride, step) = (window.stride as i32, window.step as i32);
+    let start = window.first * stride + window.first * step + window.channel as i32;
+    // SAFETY: see the module.
+    unsafe {
+        let rows = _mm256_mullo_epi32(at.cell[1], _mm256_set1_epi32(stride));
+        let columns = _mm256_mullo_epi32(at.cell[0], _mm256_set1_epi32(step));
+        Some(_mm256_add_epi32(_mm256_add_epi32(rows, columns), _mm256_set1_epi32(start)))
+    }
+}
+
+/// Whole numbers below 2^53, linear from lane to lane.
+#[derive(Clone, Copy, Debug)]
+pub struct Ramp {
+    at: [__m256d; 2],
+    block: __m256d,
+}
+
+impl Ramp {
+    /// `start + l step` for each lane l.
+    #[inline(always)]
+    fn new(start: i64, step: i64) -> Self {
+        // SAFETY: see the module.
+        unsafe {
+            let step = _mm256_set1_pd(step as f64);
+            let low = _mm256_fmadd_pd(step, _mm256_setr_pd(0.0, 1.0, 2.0, 3.0), _mm256_set1_pd(start as f64));
+            let high = _mm256_fmadd_pd(step, _mm256_set1_pd(4.0), low);
+            Self { at: [low, high], block: _mm256_mul_pd(step, _mm256_set1_pd(8.0)) }
+        }
+    }
+    /// These eight, and on to the next.
+    #[inline(always)]
+    fn next(&mut self) -> [__m256d; 2] {
+        let [low, high] = self.at;
+        // SAFETY: see the module.
+        unsafe {
+            self.at = [_mm256_add_pd(low, self.block), _mm256_add_pd(high, self.block)];
+        }
+        [low, high]
+    }
+}
+
+/// Cells and fractions of `floor(n 2^bits / d + 1/2)`, exactly, for d > 0.
+#[inline(always)]
+fn quotient(n: [__m256d; 2], d: [__m256d; 2], bits: u32, anchor: i32) -> (__m256i, __m256i) {
+    let ((c0, f0), (c1, f1)) = (half_quotient(n[0], d[0], bits), half_quotient(n[1], d[1], bits));
+    // SAFETY: see the module.
+    unsafe {
+        (_mm256_add_epi32(_mm256_set_m128i(c1, c0), _mm256_set1_epi32(anchor)), _mm256_set_m128i(f1, f0))
+    }
+}
+
+/// The estimate in `f64` is at most one off, and what is left tells.
+#[inline(always)]
+fn half_quotient(n: __m256d, d: __m256d, bits: u32) -> (__m128i, __m128i) {
+    let one = (1_u64 << bits) as f64;
+    // SAFETY: see the module.
+    unsafe {
+        let unit = _mm256_set1_pd(1.0);
+        let scaled = _mm256_mul_pd(n, _mm256_set1_pd(one));
+        let q = _mm256_floor_pd(_mm256_add_pd(_mm256_div_pd(scaled, d), _mm256_set1_pd(0.5)));
+        // n 2^bits + d / 2 - q d, in [0, d) for the right q; exact, since it is small.
+        let half = _mm256_mul_pd(d, _mm256_set1_pd(0.5));
+        let rest = _mm256_add_pd(_mm256_fnmadd_pd(q, d, scaled), half);
+        let low = _mm256_cmp_pd::<_CMP_LT_OQ>(rest, _mm256_setzero_pd());
+        let high = _mm256_cmp_pd::<_CMP_GE_OQ>(rest, d);
+        let q = _mm256_sub_pd(q, _mm256_and_pd(low, unit));
+        let q = _mm256_add_pd(q, _mm256_and_pd(high, unit));
+        let cell = _mm256_floor_pd(_mm256_mul_pd(q, _mm256_set1_pd(1.0 / one)));
+        let fraction = _mm256_fnmadd_pd(cell, _mm256_set1_pd(one), q);
+        (_mm256_cvttpd_epi32(cell), _mm256_cvttpd_epi32(fraction))
+    }
+}
+
+/// Cells and fractions of coordinates. What is no number, or beyond 2^31, has the least cell there is.
+#[inline(always)]
+fn round(v: __m256, bits: u32) -> (__m256i, __m256i) {
+    // SAFETY: see the module.
+    unsafe {
+        let floor = _mm256_floor_ps(v);
+        // Exact, and below 1.
+        let rest = _mm256_sub_ps(v, floor);
+        let halves = _mm256_cvttps_epi32(_mm256_mul_ps(rest, _mm256_set1_ps((2_u64 << bits) as f32)));
+        let f = _mm256_srli_epi32::<1>(_mm256_add_epi32(halves, _mm256_set1_epi32(1)));
+        let carry = _mm256_srl_epi32(f, _mm_cvtsi32_si128(bits as i32));
+        let cell = _mm256_add_epi32(_mm256_cvttps_epi32(floor), carry);
+        (cell, _mm256_and_si256(f, _mm256_set1_epi32((1 << bits) - 1)))
+    }
+}
+
+#[inline(always)]
+fn first(v: __m256i) -> i32 {
+    // SAFETY: see the module.
+    unsafe { _mm256_cvtsi256_si32(v) }
+}
+
+#[inline(always)]
+fn last(v: __m256i) -> i32 {
+    // SAFETY: see the module.
+    unsafe { _mm256_extract_epi32::<7>(v) }
+}
+
+/// The least and the greatest lane; of lanes that do not fit `u16`, that some do not.
+#[inline(always)]
+fn bounds(v: __m256i) -> (i32, i32) {
+    // SAFETY: see the module.
+    unsafe {
+        let upper = _mm256_srli_epi32::<16>(v);
+        if _mm256_testz_si256(upper, upper) == 0 {
+            return (i32::MIN, i32::MAX);
+        }
+        let words = _mm_packus_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256::<1>(v));
+        let least = _mm_cvtsi128_si32(_mm_minpos_epu16(words));
+        let greatest = !_mm_cvtsi128_si32(_mm_minpos_epu16(_mm_xor_si128(words, _mm_set1_epi16(-1))));
+        (least & 0xffff, greatest & 0xffff)
+    }
+}
