@@ -19,6 +19,7 @@ pub struct Eight;
 type Words = [__m256i; 2];
 
 impl Lanes for Eight {
+    const FETCHES: bool = true;
     type Array<T: Copy> = [T; 8];
     type I32 = __m256i;
     type I64 = Words;

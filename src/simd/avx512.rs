@@ -268,6 +268,7 @@ unsafe fn quarters(first: *const u8, stride: usize) -> __m512i {
 type Words = [__m512i; 2];
 
 impl Lanes for Sixteen {
+    const FETCHES: bool = true;
     type Array<T: Copy> = [T; 16];
     type I32 = __m512i;
     type I64 = Words;

@@ -81,21 +81,56 @@ impl<'a, L: Lanes, C: Channel> Block<'a, L, C> {
         let one = |&base: &usize| convert(self.tap(base, i, j));
         L::Array::from_fn(|l| self.base.as_ref().get(l).map_or(T::default(), one))
     }
+}
 
-    /// All lanes, by the channel's own arithmetic.
-    #[inline(always)]
-    pub(crate) fn each<K: Kernel, O: Output<C>>(&self, kernel: &K, out: &mut [O]) {
-        let [fx, fy] = self.fraction.map(L::i32_array);
-        let lanes = self.base.as_ref().iter().zip(fx.as_ref()).zip(fy.as_ref());
-        for (out, ((&base, &fx), &fy)) in out.iter_mut().zip(lanes) {
-            if support::<K>() == 1 {
-                *out = O::from_channel(self.tap(base, 0, 0));
-                continue;
-            }
-            let (wx, wy) = (kernel.weights(C::fraction(fx as u32)), kernel.weights(C::fraction(fy as u32)));
-            let rows = K::Taps::from_fn(|j| C::horizontal(&K::Taps::from_fn(|i| self.tap(base, i, j)), &wx));
-            *out = C::finish(C::vertical(&rows, &wy));
+/// All lanes, one by one, by the channel's own arithmetic.
+#[inline(always)]
+pub(crate) fn block_any<L: Lanes, C: Channel, K: Kernel, O: Output<C>>(
+    window: &Window<'_, C>,
+    at: &Positions<L>,
+    kernel: &K,
+    out: &mut [O],
+) {
+    let ([x, y], [fx, fy]) = (at.cell.map(L::i32_array), at.fraction.map(L::i32_array));
+    let lanes = [x.as_ref(), y.as_ref(), fx.as_ref(), fy.as_ref()];
+    if L::LEN == 1 || support::<K>() == 1 {
+        each(window, lanes, kernel, out);
+    } else {
+        each_outlined(window, lanes, kernel, out);
+    }
+}
+
+/// [`each`], once for all backends.
+#[inline(never)]
+fn each_outlined<C: Channel, K: Kernel, O: Output<C>>(
+    window: &Window<'_, C>,
+    lanes: [&[i32]; 4],
+    kernel: &K,
+    out: &mut [O],
+) {
+    each(window, lanes, kernel, out);
+}
+
+/// Pixels by their cells (x, y) and fractions (x, y), all in the kernel's area.
+#[inline(always)]
+fn each<C: Channel, K: Kernel, O: Output<C>>(
+    window: &Window<'_, C>,
+    [x, y, fx, fy]: [&[i32]; 4],
+    kernel: &K,
+    out: &mut [O],
+) {
+    let lanes = x.iter().zip(y).zip(fx.iter().zip(fy));
+    for (out, ((&x, &y), (&fx, &fy))) in out.iter_mut().zip(lanes) {
+        let at = Positions::<One> { cell: [x, y], fraction: [fx, fy], min: [x, y], max: [x, y] };
+        let block = Block::new(window, &at);
+        let [base] = block.base;
+        if support::<K>() == 1 {
+            *out = O::from_channel(block.tap(base, 0, 0));
+            continue;
         }
+        let (wx, wy) = (kernel.weights(C::fraction(fx as u32)), kernel.weights(C::fraction(fy as u32)));
+        let rows = K::Taps::from_fn(|j| C::horizontal(&K::Taps::from_fn(|i| block.tap(base, i, j)), &wx));
+        *out = C::finish(C::vertical(&rows, &wy));
     }
 }
 
@@ -130,18 +165,20 @@ pub(crate) fn block_u8<L: Lanes, K: Kernel, O: Output<u8>>(
             Some(table) if support::<K>() == 1 => {
                 O::store::<L>(L::mul(L::table_byte(&table), L::splat(1 << O::BITS)), out);
             }
-            _ => Block::new(window, at).each(kernel, out),
+            _ => block_any(window, at, kernel, out),
         }
     } else if let Some(table) = table {
         sum_u8::<L, K, O, _>(at, kernel, &FromTable(table), out);
-    } else {
+    } else if L::FETCHES {
         let none = L::pack(L::splat(0), L::splat(0));
         let mut pairs = K::Taps::filled(K::Taps::filled(none));
         if L::fetch_bytes(window, at, pairs.as_mut()) {
             sum_u8::<L, K, O, _>(at, kernel, &Fetched::<K, L>(pairs), out);
         } else {
-            sum_u8::<L, K, O, _>(at, kernel, &Block::new(window, at), out);
+            block_any(window, at, kernel, out);
         }
+    } else {
+        sum_u8::<L, K, O, _>(at, kernel, &Block::new(window, at), out);
     }
 }
 
@@ -228,12 +265,16 @@ pub(crate) fn block_16<
     kernel: &K,
     out: &mut [O],
 ) {
-    let block = Block::new(window, at);
     if !support::<K>().is_multiple_of(2) || L::LEN == 1 {
-        return block.each(kernel, out);
+        return block_any(window, at, kernel, out);
     }
     let mut taps = K::Taps::filled(K::Taps::filled(L::splat(0)));
-    if !L::fetch_16(window, at, SIGNED, taps.as_mut()) {
+    if L::FETCHES {
+        if !L::fetch_16(window, at, SIGNED, taps.as_mut()) {
+            return block_any(window, at, kernel, out);
+        }
+    } else {
+        let block = Block::new(window, at);
         for (j, row) in taps.as_mut().iter_mut().enumerate() {
             for (i, tap) in row.as_mut().iter_mut().enumerate() {
                 *tap = L::i32(block.taps(i, j, C::into));
@@ -261,9 +302,8 @@ pub(crate) fn block_f32<L: Lanes, K: Kernel, O: Output<f32>>(
     kernel: &K,
     out: &mut [O],
 ) {
-    let block = Block::new(window, at);
     if support::<K>() == 1 {
-        return block.each(kernel, out);
+        return block_any(window, at, kernel, out);
     }
     let unit = L::f32_splat(1.0 / 16_777_216.0);
     let [fx, fy] = at.fraction;
@@ -271,7 +311,12 @@ pub(crate) fn block_f32<L: Lanes, K: Kernel, O: Output<f32>>(
     let wy = kernel.weights(LanesF32::<L>(L::f32_mul(L::f32_from(fy), unit)));
     let mut rows = K::Taps::filled(L::f32_splat(0.0));
     let mut taps = K::Taps::filled(rows);
-    if !L::fetch_f32(window, at, taps.as_mut()) {
+    if L::FETCHES {
+        if !L::fetch_f32(window, at, taps.as_mut()) {
+            return block_any(window, at, kernel, out);
+        }
+    } else {
+        let block = Block::new(window, at);
         for (j, row) in taps.as_mut().iter_mut().enumerate() {
             for (i, tap) in row.as_mut().iter_mut().enumerate() {
                 *tap = L::f32(block.taps(i, j, |p| p));
@@ -297,17 +342,6 @@ fn sum_f32<L: Lanes>(taps: &[L::F32], weights: &[LanesF32<L>]) -> L::F32 {
         }
     }
     sum
-}
-
-/// A block of any channel, whose positions the caller has found in the kernel's area.
-#[inline(always)]
-pub(crate) fn block_any<L: Lanes, C: Channel, K: Kernel, O: Output<C>>(
-    window: &Window<'_, C>,
-    at: &Positions<L>,
-    kernel: &K,
-    out: &mut [O],
-) {
-    Block::new(window, at).each(kernel, out);
 }
 
 /// What fills the pixels of a block that is not inside.

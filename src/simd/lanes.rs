@@ -12,6 +12,10 @@ use crate::walk::ProjectiveWalk;
 pub trait Lanes: Copy + core::fmt::Debug + 'static {
     /// N.
     const LEN: usize = <Self::Array<i32> as Array<i32>>::LEN;
+    /// Whether taps are fetched by the backend's own ways below, and one by one where those do not
+    /// reach; or always one by one, into registers.
+    const FETCHES: bool = false;
+
     /// One `T` per lane.
     type Array<T: Copy>: Array<T>;
     /// `i32` lanes.
