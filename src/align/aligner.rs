@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::normal::{Accumulate, LevelPair, Photometry, Statistics};
+use super::robust::{Loss, Robust};
 use super::solve::{Column, Factor, SIZE, Square};
 use super::{Grey, Options, Pair, Report, Status, search};
 use crate::Error;
@@ -9,6 +10,9 @@ use crate::image::Image;
 use crate::kernel::Array;
 use crate::pyramid::{MAX_LEVELS, Pyramid, buffer_len, to_full, to_level};
 use crate::transform::{IDENTITY, Matrix, Term, Transform, at, inverse, multiply, project};
+
+/// Levels but the last are left when no corner moves by this many of their pixels any more.
+const COARSE_EPSILON: f64 = 1.0 / 32.0;
 
 /// The elements that an [`Aligner`] needs from its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +95,12 @@ pub struct Aligner<'a, P, T: Transform> {
     step: f64,
     /// How far the first proposal from the best would have gone.
     undamped: f64,
+    /// What the next pass assumes, and whether that comes of a pass.
     photometry: Photometry,
+    known: bool,
+    loss: Loss,
+    /// The robust scale that the loss is for; none before the first pass of a level, nor in least squares.
+    sigma: Option<f64>,
     damping: f64,
     best: Option<Best<T>>,
 }
@@ -113,7 +122,12 @@ enum Phase {
 #[derive(Clone, Copy, Debug)]
 struct Best<T> {
     transform: T,
+    photometry: Photometry,
     statistics: Statistics,
+    /// The correlation or, for a robust loss, less the mean loss.
+    merit: f64,
+    /// Robust scale of its residuals.
+    sigma: f64,
     n: f64,
     matrix: Square,
     right: Column,
@@ -173,6 +187,9 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             step: 0.0,
             undamped: 0.0,
             photometry: Photometry::NEUTRAL,
+            known: false,
+            loss: Loss::Squares,
+            sigma: None,
             damping: 0.0,
             best: None,
         };
@@ -268,51 +285,88 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
 
     fn refine(&mut self) {
         let Some(pair) = self.pair() else { return };
-        let pass = Accumulate { pair, transform: &self.candidate, photometry: self.photometry };
-        let moments = self.options.level.run(pass);
+        let robust = self.options.robust != Robust::None;
+        let pass = self.options.level.run(Accumulate {
+            pair,
+            transform: &self.candidate,
+            photometry: self.photometry,
+            loss: self.loss,
+            histogram: robust,
+        });
         self.iteration += 1;
         let pixels = (pair.fixed.width() * pair.fixed.height()) as f64;
-        let n = moments.count();
-        let statistics = moments.statistics(&self.photometry);
+        let n = pass.pixels as f64;
+        let statistics = pass.moments.statistics(&self.photometry);
+        let merit = match self.loss {
+            Loss::Squares => statistics.correlation,
+            _ => -(pass.loss as f64) / n.max(1.0),
+        };
         let enough = n >= (self.options.min_support * pixels).max(parameters::<T>() as f64 + 3.0);
         let better = match &self.best {
-            Some(best) => statistics.correlation >= best.statistics.correlation,
+            Some(best) => merit >= best.merit,
             // Nothing to compare with, but something must vary.
             None => statistics.contrast > 0.0,
         };
-        let epsilon = if self.level == 0 { self.options.epsilon } else { 1.0 / 32.0 };
+        let epsilon = if self.level == 0 { self.options.epsilon } else { COARSE_EPSILON };
         let accepted = enough && better;
+        let first = self.best.is_none();
         if accepted {
-            let first = self.best.is_none();
             self.found = true;
-            let (matrix, right) = moments.system::<T>();
-            self.best = Some(Best { transform: self.candidate, statistics, n, matrix, right });
-            self.photometry = Photometry::new(statistics.gain, statistics.offset);
+            let (matrix, right) = pass.moments.system::<T>(self.loss.unit());
+            self.best = Some(Best {
+                transform: self.candidate,
+                photometry: self.photometry,
+                statistics,
+                merit,
+                sigma: pass.histogram.sigma(),
+                n,
+                matrix,
+                right,
+            });
             self.damping = if self.damping > 1e-5 { self.damping / 10.0 } else { 0.0 };
-            if !first && self.step < epsilon {
-                return self.end_level(Status::Converged);
-            }
-        } else if self.best.is_none() {
+        } else if first {
             let flat = enough || pair.fixed.width() < 3 || pair.fixed.height() < 3;
             return self.end_level(if flat { Status::Singular } else { Status::LeftImage });
         } else {
-            if self.step < epsilon {
-                // Down to the tolerance there is nothing better. The computed step vanishes a little
-                // beside the maximum, by noise that interpolation smooths more at some phases than
-                // at others; more than that is no maximum.
-                let beside = self.undamped < 1.0;
-                return self.end_level(if beside { Status::Converged } else { Status::Stalled });
-            }
             self.damping = (self.damping * 10.0).max(1e-3);
         }
         if self.iteration >= self.options.max_iterations {
             return self.end_level(Status::MaxIterations);
+        }
+        if robust && (first || self.step < COARSE_EPSILON) && self.anneal() {
+            return;
+        }
+        if !first && self.step < epsilon {
+            // If rejected: down to the tolerance there is nothing better. The computed step vanishes a
+            // little beside the maximum, by noise that interpolation smooths more at some phases than
+            // at others; more than that is no maximum.
+            let beside = accepted || self.undamped < 1.0;
+            return self.end_level(if beside { Status::Converged } else { Status::Stalled });
         }
         match self.propose(&pair.fixed) {
             Err(status) => self.end_level(status),
             Ok(()) if accepted => self.undamped = self.step,
             Ok(()) => {}
         }
+    }
+
+    /// Lets the robust scale follow the residuals of the best transform, downwards. If it changed, the
+    /// next pass is at the same transform.
+    fn anneal(&mut self) -> bool {
+        let Some(best) = &self.best else { return false };
+        if self.sigma.is_some_and(|sigma| best.sigma > 0.95 * sigma) {
+            return false;
+        }
+        // Residuals mean something once gain and offset are known.
+        if self.known {
+            self.sigma = Some(best.sigma);
+            self.loss = Loss::new(self.options.robust, best.sigma);
+        }
+        self.known = true;
+        self.photometry = Photometry::new(best.statistics.gain, best.statistics.offset);
+        self.candidate = best.transform;
+        self.best = None;
+        true
     }
 
     /// The next candidate, from the system about the best transform.
@@ -341,6 +395,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
                 });
                 if step.is_finite() {
                     self.candidate = candidate;
+                    self.photometry = best.photometry.plus(at(&solution, n), at(&solution, n + 1));
                     self.step = step;
                     return Ok(());
                 }
@@ -372,6 +427,11 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         self.iteration = 0;
         self.step = 0.0;
         self.damping = 0.0;
+        if let Some(best) = &self.best {
+            self.photometry = best.photometry;
+        }
+        self.loss = Loss::Squares;
+        self.sigma = None;
         self.best = None;
     }
 

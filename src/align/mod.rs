@@ -30,10 +30,12 @@
 
 mod aligner;
 mod normal;
+mod robust;
 mod search;
 mod solve;
 
 pub use aligner::{Aligner, Progress, Step, WorkspaceSize};
+pub use robust::Robust;
 
 use crate::Error;
 use crate::fixed::Q6;
@@ -125,6 +127,8 @@ pub struct Options {
     /// image's sides, 0 (no search) to 1. Where that is too much to compare (16 million pixels), the
     /// range is halved until it is not. Default 0.25.
     pub search: f64,
+    /// What parts of the images do that do not match. Default none: least squares.
+    pub robust: Robust,
     /// The instruction set. Default the best; the results are the same for all.
     pub level: Level,
 }
@@ -137,6 +141,7 @@ impl Default for Options {
             epsilon: 1.0 / 1024.0,
             min_support: 0.1,
             search: 0.25,
+            robust: Robust::None,
             level: Level::best(),
         }
     }

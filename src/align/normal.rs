@@ -1,17 +1,20 @@
 //! The normal equations: one pass over a level, in exact integers.
 //!
-//! In: the images of a level, the walk of the current transform. Out: [`Moments`], and from them the
-//! system of a model.
+//! In: the images of a level, the walk of the current transform, gain and offset, and a
+//! [`Loss`]. Out: [`Moments`], and from them the system of a model, the statistics and the loss.
+//!
+//! Every sum is weighted as the loss has it, in whole numbers of [`Loss::unit`].
 //!
 //! Along a chunk of at most 64 pixels, moments are taken about the chunk's centre, where they fit
 //! `i64` for 16-bit images; chunks are moved to the image's centre and rows multiplied by their
-//! height in `i128`. At the very worst (16-bit noise, 32,767 px square, degree 4) they stay below
-//! 2^121.
+//! height in `i128`. At the very worst (16-bit noise, 32,767 px square, degree 4, weights of 2^7) they
+//! stay below 2^123.
 #![forbid(unsafe_code)]
 
 use core::ops::AddAssign;
 
 use super::Grey;
+use super::robust::{Histogram, Loss};
 use super::solve::{Column, SIZE, Square};
 use crate::Bilinear;
 use crate::fixed::round_shift_i64;
@@ -54,6 +57,11 @@ impl Photometry {
         Self { gain: q(gain, 65_536.0, 1.0e9), offset: q(offset, 64.0, 6.7e7) }
     }
 
+    /// This, changed by an increment of gain and offset.
+    pub(super) fn plus(&self, gain: f64, offset: f64) -> Self {
+        Self::new(self.gain() + gain, self.offset() + offset)
+    }
+
     pub(super) fn gain(&self) -> f64 {
         self.gain as f64 / 65_536.0
     }
@@ -62,11 +70,11 @@ impl Photometry {
         self.offset as f64 / 64.0
     }
 
-    /// In Q6, within 2^22 grey levels, so that products of residuals fit the sums of a chunk.
+    /// In Q6, within 2^18 grey levels, so that weighted products fit the sums of a chunk.
     #[inline(always)]
-    fn residual(&self, fixed: i32, moving: i32) -> i64 {
+    fn residual(&self, fixed: i32, moving: i32) -> i32 {
         let e = i64::from(moving) - round_shift_i64(self.gain * i64::from(fixed), 10) - self.offset;
-        e.clamp(-(1 << 28), 1 << 28)
+        e.clamp(-(1 << 24), 1 << 24) as i32
     }
 }
 
@@ -77,7 +85,7 @@ pub(super) struct Sums<S, const M: usize, const H: usize> {
     gg: [[S; M]; 3],
     /// With the residual e, the fixed image t, and one; x and y of each.
     g: [[[S; H]; 2]; 3],
-    /// tt, te, ee, t, e, and the number of pixels.
+    /// tt, te, ee, t, e, and one.
     plain: [S; 6],
 }
 
@@ -175,17 +183,11 @@ impl Moments {
         );
     }
 
-    /// The number of pixels.
-    pub(super) fn count(&self) -> f64 {
-        let [.., n] = self.plain;
-        n as f64
-    }
-
-    /// Mean, variance and covariance of fixed and moving, in grey levels.
+    /// Weighted mean, variance and covariance of fixed and moving, in grey levels.
     pub(super) fn statistics(&self, photometry: &Photometry) -> Statistics {
         let [tt, te, ee, t, e, count] = self.plain;
         let n = count.max(1) as f64;
-        // n^2 times a covariance is an exact integer. (Sums are below 2^92, counts below 2^30.)
+        // n^2 times a covariance is an exact integer. (Sums are below 2^85, weights below 2^37.)
         let covariance = |ab: i128, a: i128, b: i128| (count * ab - a * b) as f64 / (n * n);
         let (a, b) = (photometry.gain(), photometry.offset());
         let tt = covariance(tt, t, t);
@@ -209,8 +211,8 @@ impl Moments {
     }
 
     /// The normal matrix and right-hand side for the increment (about the centre of the fixed image,
-    /// in pixels, times the gain), gain and offset, all in grey levels.
-    pub(super) fn system<T: Transform>(&self) -> (Square, Column) {
+    /// in pixels, times the gain), gain and offset, all in grey levels; weights in `unit`.
+    pub(super) fn system<T: Transform>(&self, unit: f64) -> (Square, Column) {
         let mut matrix = [[0.0; SIZE]; SIZE];
         let mut right = [0.0; SIZE];
         let ([ge, gt, g], [tt, te, _, t, e, n]) = (&self.g, self.plain);
@@ -221,6 +223,7 @@ impl Moments {
             [(0, x), (1, y)]
                 .map(|(axis, term)| term.map(|(s, k, l)| (axis, s, usize::from(k), usize::from(l))))
         };
+        let one = 1.0 / unit;
         // Gradients are in half levels, residuals in 1/64.
         let half = |table: &[[i128; HALF_MONOMIALS]; 2], generator: &[Term; 2], unit: f64| {
             let terms = axes(generator).into_iter().flatten();
@@ -243,21 +246,21 @@ impl Moments {
                 for (p, s, k, l) in axes(a).into_iter().flatten() {
                     for (q, r, m, n) in axes(b).into_iter().flatten() {
                         let sum = self.gg.get(p + q).and_then(|t| t.get(monomial(k + m, l + n)));
-                        v += s * r * (sum.copied().unwrap_or(0) as f64 * 0.25);
+                        v += s * r * (sum.copied().unwrap_or(0) as f64 * 0.25 * one);
                     }
                 }
                 set(i, j, v);
             }
-            set(i, gain, half(gt, a, 0.5));
-            set(i, offset, half(g, a, 0.5));
-            *right = half(ge, a, 0.5 / 64.0);
+            set(i, gain, half(gt, a, 0.5 * one));
+            set(i, offset, half(g, a, 0.5 * one));
+            *right = half(ge, a, 0.5 / 64.0 * one);
         }
-        set(gain, gain, tt as f64);
-        set(gain, offset, t as f64);
-        set(offset, offset, n as f64);
+        set(gain, gain, tt as f64 * one);
+        set(gain, offset, t as f64 * one);
+        set(offset, offset, n as f64 * one);
         for (i, sum) in [(gain, te), (offset, e)] {
             if let Some(entry) = right.get_mut(i) {
-                *entry = sum as f64 / 64.0;
+                *entry = sum as f64 / 64.0 * one;
             }
         }
         (matrix, right)
@@ -291,19 +294,43 @@ pub(super) struct Accumulate<'a, P, T> {
     pub(super) pair: LevelPair<'a, P>,
     pub(super) transform: &'a T,
     pub(super) photometry: Photometry,
+    pub(super) loss: Loss,
+    /// Whether to gather the residuals' histogram.
+    pub(super) histogram: bool,
+}
+
+/// What a pass finds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pass {
+    pub(super) moments: Moments,
+    /// How many pixels count.
+    pub(super) pixels: u64,
+    /// The sum of [`Loss::loss`] over them.
+    pub(super) loss: i64,
+    /// Of their residuals, where asked for.
+    pub(super) histogram: Histogram,
+}
+
+/// What is needed of the pixels of a chunk; zero where a pixel does not count.
+struct Pixels {
+    gx: [i32; RUN],
+    gy: [i32; RUN],
+    fixed: [i32; RUN],
+    residual: [i32; RUN],
+    weight: [i32; RUN],
 }
 
 impl<P: Grey, T: Transform> Operation for Accumulate<'_, P, T> {
-    type Output = Moments;
+    type Output = Pass;
 
     #[inline(always)]
-    fn run<L: Lanes>(self) -> Moments {
+    fn run<L: Lanes>(self) -> Pass {
         let LevelPair { fixed, moving, .. } = self.pair;
         let plan = self.transform.plan();
         let bits = fraction_bits::<Bilinear, P>();
         let area = Area::new::<Bilinear>(moving.width(), moving.height());
         let (width, height) = (fixed.width(), fixed.height());
-        let mut moments = Moments::zero();
+        let mut pass = Pass { moments: Moments::zero(), pixels: 0, loss: 0, histogram: Histogram::EMPTY };
         for y in 0..height {
             let mut line = Row::zero();
             for (x, walk, len) in plan.row(y, width) {
@@ -315,78 +342,110 @@ impl<P: Grey, T: Transform> Operation for Accumulate<'_, P, T> {
                 let mut begin = from;
                 while begin < to {
                     let end = (begin - begin % RUN + RUN).min(to);
-                    let chunk = self.chunk::<L, _>(&walk.at(begin - x), y, begin, end);
-                    let centre = (begin - begin % RUN + RUN / 2) as i64 - (width / 2) as i64;
-                    line.add(&chunk, centre, T::DEGREE);
+                    if let Some(pixels) = self.pixels::<L, _>(&walk.at(begin - x), y, begin, end, &mut pass) {
+                        let chunk = Self::chunk(&pixels, begin, end);
+                        let centre = (begin - begin % RUN + RUN / 2) as i64 - (width / 2) as i64;
+                        line.add(&chunk, centre, T::DEGREE);
+                    }
                     begin = end;
                 }
             }
-            moments.add(&line, y as i64 - (height / 2) as i64, T::DEGREE);
+            pass.moments.add(&line, y as i64 - (height / 2) as i64, T::DEGREE);
         }
-        moments
+        pass
     }
 }
 
 impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
-    /// Moments of pixels `begin..end` of row `y`, about the centre of their aligned chunk.
+    /// Pixels `begin..end` of row `y`, at most [`RUN`], from the first of the arrays on.
     #[inline(always)]
-    fn chunk<L: Lanes, W: Walk>(&self, walk: &W, y: usize, begin: usize, end: usize) -> Chunk {
+    fn pixels<L: Lanes, W: Walk>(
+        &self,
+        walk: &W,
+        y: usize,
+        begin: usize,
+        end: usize,
+        pass: &mut Pass,
+    ) -> Option<Pixels> {
         let LevelPair { fixed, moving, .. } = self.pair;
-        let mut sums = Chunk::zero();
+        let len = end - begin;
         let mut samples = [P::Fine::from_channel(P::default()); RUN];
-        let Some(samples) = samples.get_mut(..end - begin) else { return sums };
+        let samples = samples.get_mut(..len)?;
         if !simd::interior::<L, P, Bilinear, W, P::Fine>(&Bilinear, moving, walk, samples) {
-            return sums;
+            return None;
         }
+        let zero = [0; RUN];
+        let mut pixels = Pixels { gx: zero, gy: zero, fixed: zero, residual: zero, weight: zero };
         // The outermost pixels have no central difference along their normal: it counts as zero
         // there, which is no estimate that noise could bias.
-        let (last_x, last_y) = (fixed.width() - 1, fixed.height() - 1);
-        let row = |y: usize, x: usize| fixed.row(y).get(x..).unwrap_or(&[]);
-        let (up, down) = if y == 0 || y == last_y { (y, y) } else { (y - 1, y + 1) };
-        let mut add = |k: usize, t: P, [left, right]: [P; 2], [up, down]: [P; 2], v: P::Fine| {
-            if !self.counts(walk, k, begin + k, y) {
-                return;
+        let row = |y: usize, x: usize| fixed.row(y).get(x..).unwrap_or_default();
+        let differences = |out: &mut [i32], a: &[P], b: &[P]| {
+            for (out, (&a, &b)) in out.iter_mut().zip(a.iter().zip(b)) {
+                *out = Into::<i32>::into(b) - Into::<i32>::into(a);
             }
-            let t: i32 = t.into();
-            let e = self.photometry.residual(t, v.into());
-            let difference = |a: P, b: P| i64::from(Into::<i32>::into(b) - Into::<i32>::into(a));
-            let (gx, gy, t) = (difference(left, right), difference(up, down), i64::from(t));
-            let u = ((begin + k) % RUN) as i64 - RUN as i64 / 2;
-            let products = [gx * gx, gx * gy, gy * gy];
-            for (sum, product) in sums.gg.iter_mut().zip(products) {
+        };
+        let (from, to) = (begin.max(1), end.min(fixed.width() - 1));
+        if from < to
+            && let Some(gx) = pixels.gx.get_mut(from - begin..to - begin)
+        {
+            differences(gx, row(y, from - 1), row(y, from + 1));
+        }
+        if y > 0
+            && y + 1 < fixed.height()
+            && let Some(gy) = pixels.gy.get_mut(..len)
+        {
+            differences(gy, row(y - 1, begin), row(y + 1, begin));
+        }
+        let residuals = pixels.fixed.iter_mut().zip(&mut pixels.residual).zip(&mut pixels.weight);
+        for (((fixed, residual), weight), (&t, &v)) in residuals.zip(row(y, begin).iter().zip(&*samples)) {
+            *fixed = t.into();
+            *residual = self.photometry.residual(*fixed, v.into());
+            *weight = 1;
+        }
+        if self.pair.fixed_mask.is_some() || self.pair.moving_mask.is_some() {
+            for (k, weight) in pixels.weight.iter_mut().enumerate().take(len) {
+                *weight = self.counts(walk, k, begin + k, y).into();
+            }
+        }
+        pass.pixels += pixels.weight.iter().map(|&w| w as u64).sum::<u64>();
+        if self.loss != Loss::Squares {
+            for (weight, &e) in pixels.weight.iter_mut().zip(&pixels.residual).filter(|(w, _)| **w != 0) {
+                let (w, loss) = self.loss.at(e);
+                *weight = w;
+                pass.loss += loss;
+            }
+        }
+        if self.histogram {
+            for (_, &e) in pixels.weight.iter().zip(&pixels.residual).filter(|(w, _)| **w != 0) {
+                pass.histogram.add(e);
+            }
+        }
+        Some(pixels)
+    }
+
+    /// Moments about the centre of the aligned chunk.
+    #[inline(always)]
+    fn chunk(pixels: &Pixels, begin: usize, end: usize) -> Chunk {
+        let mut sums = Chunk::zero();
+        let first = (begin % RUN) as i64 - RUN as i64 / 2;
+        let gradients = pixels.gx.iter().zip(&pixels.gy).zip(&pixels.weight);
+        let levels = pixels.fixed.iter().zip(&pixels.residual);
+        for (u, (((&gx, &gy), &w), (&t, &e))) in (first..).zip(gradients.zip(levels)).take(end - begin) {
+            // Gradients have 17 bits and weights 7.
+            let weighted = [w * gx, w * gy].map(i64::from);
+            let [gx, gy, t, e, w] = [gx, gy, t, e, w].map(i64::from);
+            let [wx, wy] = weighted;
+            for (sum, product) in sums.gg.iter_mut().zip([wx * gx, wx * gy, wy * gy]) {
                 add_powers(sum, product, u, 2 * T::DEGREE);
             }
             for (axes, factor) in sums.g.iter_mut().zip([e, t, 1]) {
-                for (sum, g) in axes.iter_mut().zip([gx, gy]) {
+                for (sum, g) in axes.iter_mut().zip(weighted) {
                     add_powers(sum, g * factor, u, T::DEGREE);
                 }
             }
-            for (sum, product) in sums.plain.iter_mut().zip([t * t, t * e, e * e, t, e, 1]) {
+            let (wt, we) = (w * t, w * e);
+            for (sum, product) in sums.plain.iter_mut().zip([wt * t, wt * e, we * e, wt, we, w]) {
                 *sum += product;
-            }
-        };
-        // The columns that have both neighbours, and those that do not.
-        let (from, to) = (begin.max(1), end.min(last_x));
-        for x in [0, last_x] {
-            let k = x.wrapping_sub(begin);
-            if let (true, Some(&v)) = ((begin..end).contains(&x), samples.get(k))
-                && let (Some(&t), Some(&a), Some(&b)) =
-                    (row(y, x).first(), row(up, x).first(), row(down, x).first())
-            {
-                add(k, t, [t, t], [a, b], v);
-            }
-            if last_x == 0 {
-                break;
-            }
-        }
-        if from < to {
-            let columns = row(y, from - 1).iter().zip(row(y, from + 1));
-            let rows = row(up, from).iter().zip(row(down, from));
-            let inner = samples.iter().enumerate().skip(from - begin).take(to - from);
-            for (((&t, (&left, &right)), (&up, &down)), (k, &v)) in
-                row(y, from).iter().zip(columns).zip(rows).zip(inner)
-            {
-                add(k, t, [left, right], [up, down], v);
             }
         }
         sums
