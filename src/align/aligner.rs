@@ -93,8 +93,6 @@ pub struct Aligner<'a, P, T: Transform> {
     /// What the next pass tries, and how far it is from the best in pixels.
     candidate: T,
     step: f64,
-    /// How far the first proposal from the best would have gone.
-    undamped: f64,
     /// What the next pass assumes, and whether that comes of a pass.
     photometry: Photometry,
     known: bool,
@@ -185,7 +183,6 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             found: false,
             candidate: T::from_matrix(to_level(&initial.matrix(), top))?,
             step: 0.0,
-            undamped: 0.0,
             photometry: Photometry::NEUTRAL,
             known: false,
             loss: Loss::Squares,
@@ -308,8 +305,9 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             None => statistics.contrast > 0.0,
         };
         let epsilon = if self.level == 0 { self.options.epsilon } else { COARSE_EPSILON };
-        let accepted = enough && better;
         let first = self.best.is_none();
+        let small = !first && !self.options.monotone && self.step < 1.0;
+        let accepted = enough && (better || small);
         if accepted {
             self.found = true;
             let (matrix, right) = pass.moments.system::<T>(self.loss.unit());
@@ -337,16 +335,10 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             return;
         }
         if !first && self.step < epsilon {
-            // If rejected: down to the tolerance there is nothing better. The computed step vanishes a
-            // little beside the maximum, by noise that interpolation smooths more at some phases than
-            // at others; more than that is no maximum.
-            let beside = accepted || self.undamped < 1.0;
-            return self.end_level(if beside { Status::Converged } else { Status::Stalled });
+            return self.end_level(Status::Converged);
         }
-        match self.propose(&pair.fixed) {
-            Err(status) => self.end_level(status),
-            Ok(()) if accepted => self.undamped = self.step,
-            Ok(()) => {}
+        if let Err(status) = self.propose(&pair.fixed) {
+            self.end_level(status);
         }
     }
 

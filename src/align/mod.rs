@@ -9,10 +9,22 @@
 //! at `T x` (bilinear, Q6), and the model
 //! `moving(T x) = a fixed(x) + b + a grad fixed(x) J(x) d`
 //! is solved for the increment d together with gain a and offset b, over the fixed pixels whose taps
-//! in the moving image are all inside, and whose taps in both images the masks let pass; then `T := T o W(d)^-1`. Gain and offset drop out, as in the
-//! enhanced correlation coefficient (Evangelidis and Psarakis 2008), and a step is accepted if
-//! the correlation of the two images over their support does not fall. The Hessian is summed anew
-//! with the support.
+//! in the moving image are all inside, and whose taps in both images the masks let pass; then
+//! `T := T o W(d)^-1`. Gain and offset drop out, as in the enhanced correlation coefficient
+//! (Evangelidis and Psarakis 2008). The Hessian is summed anew with the support.
+//!
+//! **Steps.** A step that moves a corner by a pixel of the level or more is taken if the merit
+//! (the correlation of the two images over their support, or less the mean loss) does not fall, and
+//! otherwise shortened by damping. A shorter one is taken as it is: between neighbouring pixels
+//! interpolation smooths the noise, so that the correlation of noisy images grows towards half-pixel
+//! positions, while the equations above, whose gradients are those of the fixed image, do not see that. With
+//! [`Options::monotone`] all steps are judged, and the end is a maximum of the correlation of the
+//! images as sampled: right for images that differ by more than noise, where the two ends differ.
+//!
+//! **Robust losses.** With [`Options::robust`] every sum is weighted by what the loss makes of the
+//! residual (Huber 1964, Tukey). A level begins with the residuals' scale at its first transform;
+//! when steps are shorter than 1/32 px and the scale of what is left is less by 5 % the scale follows,
+//! so that weights become strict only as the images come together.
 //!
 //! **Coarse search.** Where [`Options::search`] is not zero, the smallest level is first compared
 //! at whole-pixel shifts of the initial transform, by correlation.
@@ -127,6 +139,9 @@ pub struct Options {
     /// image's sides, 0 (no search) to 1. Where that is too much to compare (16 million pixels), the
     /// range is halved until it is not. Default 0.25.
     pub search: f64,
+    /// Whether every step has to raise the correlation (or lower the robust loss). Default false: steps
+    /// below a pixel are not judged by it, see the [module](self).
+    pub monotone: bool,
     /// What parts of the images do that do not match. Default none: least squares.
     pub robust: Robust,
     /// The instruction set. Default the best; the results are the same for all.
@@ -141,6 +156,7 @@ impl Default for Options {
             epsilon: 1.0 / 1024.0,
             min_support: 0.1,
             search: 0.25,
+            monotone: false,
             robust: Robust::None,
             level: Level::best(),
         }
@@ -181,7 +197,7 @@ impl Options {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Status {
-    /// The last increment was below [`Options::epsilon`].
+    /// The last increment, taken or (beside a maximum) refused, was below [`Options::epsilon`].
     Converged,
     /// The iterations ran out at full size.
     MaxIterations,
@@ -190,8 +206,7 @@ pub enum Status {
     /// Less than [`Options::min_support`] of the fixed image falls inside the moving image and the
     /// masks.
     LeftImage,
-    /// No step along the computed direction improves the correlation, though it is longer than a
-    /// pixel.
+    /// No step leads to a transform that fixed-point coordinates can hold.
     Stalled,
 }
 
@@ -215,7 +230,7 @@ impl core::fmt::Display for Status {
             Status::MaxIterations => "the iterations ran out",
             Status::Singular => "the image does not determine the parameters",
             Status::LeftImage => "the images do not overlap enough",
-            Status::Stalled => "no step improves the correlation",
+            Status::Stalled => "the transform left the range of coordinates",
         })
     }
 }
