@@ -24,7 +24,7 @@ pub struct WorkspaceSize {
 }
 
 /// Where an alignment is.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Progress {
     /// The level that the step worked on; 0 is the full size.
     pub level: usize,
@@ -38,7 +38,8 @@ pub struct Progress {
     pub iteration: u16,
     /// Correlation of the best transform so far at this level.
     pub correlation: f64,
-    /// The last increment: the most that a corner of the fixed image moved, in pixels of this level.
+    /// The increment that this step tried: the most that a corner of the fixed image moved, in pixels
+    /// of this level.
     pub step: f64,
 }
 
@@ -84,7 +85,10 @@ pub struct Aligner<'a, P, T: Transform> {
     fixed_mask: Option<Pyramid<'a, u8>>,
     moving_mask: Option<Pyramid<'a, u8>>,
     level: usize,
+    /// The level that refining begins with; the search may begin with a smaller one.
+    top: usize,
     phase: Phase,
+    progress: Progress,
     iterations: heapless::Vec<u16, MAX_LEVELS>,
     iteration: u16,
     /// What to report if no level had enough support.
@@ -116,6 +120,12 @@ enum Phase {
     Done(Status),
 }
 
+impl Phase {
+    fn searching(range: [i32; 2]) -> Self {
+        Phase::Search { next: range.map(|r| -r), range, best: [0; 2], correlation: -2.0 }
+    }
+}
+
 /// The best transform of a level, and the system about it.
 #[derive(Clone, Copy, Debug)]
 struct Best<T> {
@@ -139,7 +149,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     pub fn workspace(pair: &Pair<'_, P>, options: &Options) -> Result<WorkspaceSize, Error> {
         let (fixed, moving) = (size(&pair.fixed), size(&pair.moving));
         options.check()?;
-        let levels = options.levels::<T>(fixed, moving)?;
+        let (_, levels) = options.levels::<T>(fixed, moving)?;
         let rest = |(width, height): (usize, usize)| buffer_len(width, height, levels);
         let mask = |mask: &Option<Image<'_, u8>>| mask.as_ref().map_or(0, |m| rest(size(m)));
         Ok(WorkspaceSize {
@@ -161,27 +171,28 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         masks: &'a mut [u8],
     ) -> Result<Self, Error> {
         let needed = Self::workspace(&pair, &options)?;
-        let levels = options.levels::<T>(size(&pair.fixed), size(&pair.moving))?;
+        let (refined, levels) = options.levels::<T>(size(&pair.fixed), size(&pair.moving))?;
         let (a, b) = split(pixels, rest(&pair.fixed, levels), needed.pixels)?;
         let (fixed, moving) = (Pyramid::new(pair.fixed, levels, a)?, Pyramid::new(pair.moving, levels, b)?);
         let first = pair.fixed_mask.as_ref().map_or(0, |m| rest(m, levels));
         let (a, b) = split(masks, first, needed.masks)?;
         let fixed_mask = pair.fixed_mask.map(|m| Pyramid::new_mask(m, levels, a)).transpose()?;
         let moving_mask = pair.moving_mask.map(|m| Pyramid::new_mask(m, levels, b)).transpose()?;
-        let top = levels - 1;
         let mut aligner = Self {
             options,
             fixed,
             moving,
             fixed_mask,
             moving_mask,
-            level: top,
+            level: levels - 1,
+            top: refined - 1,
             phase: Phase::Refine,
+            progress: Progress::default(),
             iterations: heapless::Vec::new(),
             iteration: 0,
             initial,
             found: false,
-            candidate: T::from_matrix(to_level(&initial.matrix(), top))?,
+            candidate: T::from_matrix(to_level(&initial.matrix(), levels - 1))?,
             step: 0.0,
             photometry: Photometry::NEUTRAL,
             known: false,
@@ -192,8 +203,11 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         };
         let range = aligner.pair().map_or([0; 2], |p| search::range(&p, options.search));
         if range != [0; 2] {
-            aligner.phase =
-                Phase::Search { next: [-range[0], -range[1]], range, best: [0; 2], correlation: -2.0 };
+            aligner.phase = Phase::searching(range);
+        } else {
+            while aligner.level > aligner.top {
+                aligner.finer()?;
+            }
         }
         Ok(aligner)
     }
@@ -219,16 +233,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         if let Phase::Done(status) = self.phase {
             return Step::Done(self.report(status));
         }
-        let (width, height) = self.pair().map_or((0, 0), |p| size(&p.fixed));
-        Step::Running(Progress {
-            level: self.level,
-            levels: self.fixed.levels(),
-            width,
-            height,
-            iteration: self.iteration,
-            correlation: self.best.as_ref().map_or(0.0, |b| b.statistics.correlation),
-            step: self.step,
-        })
+        Step::Running(self.progress)
     }
 
     /// The best transform so far, fixed to moving pixels at full size.
@@ -267,6 +272,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             compare([0; 2]);
         }
         compare(next);
+        self.note(&pair, correlation.max(-1.0));
         let [dx, dy] = next;
         let next = if dx < range[0] { [dx + 1, dy] } else { [-range[0], dy + 1] };
         if next[1] <= range[1] {
@@ -277,7 +283,34 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         if let Ok(shifted) = T::from_matrix(multiply(&shift, &self.candidate.matrix())) {
             self.candidate = shifted;
         }
-        self.phase = Phase::Refine;
+        // At the larger levels there are only the neighbours to look at.
+        self.phase = if self.level > self.top { Phase::searching([1; 2]) } else { Phase::Refine };
+        if self.level > self.top && self.finer().is_err() {
+            self.phase = Phase::Done(Status::Stalled);
+        }
+    }
+
+    /// Carries the candidate over to the next larger level.
+    fn finer(&mut self) -> Result<(), Error> {
+        let full = to_full(&self.candidate.matrix(), self.level);
+        self.level = self.level.saturating_sub(1);
+        self.candidate = T::from_matrix(to_level(&full, self.level))?;
+        Ok(())
+    }
+
+    /// What to say of the step that is under way.
+    fn note(&mut self, pair: &LevelPair<'_, P>, correlation: f64) {
+        let (width, height) = size(&pair.fixed);
+        let (levels, step) = (self.fixed.levels(), self.step);
+        self.progress = Progress {
+            level: self.level,
+            levels,
+            width,
+            height,
+            iteration: self.iteration,
+            correlation,
+            step,
+        };
     }
 
     fn refine(&mut self) {
@@ -328,6 +361,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         } else {
             self.damping = (self.damping * 10.0).max(1e-3);
         }
+        self.note(&pair, self.best.as_ref().map_or(0.0, |b| b.statistics.correlation));
         if self.iteration >= self.options.max_iterations {
             return self.end_level(Status::MaxIterations);
         }
@@ -402,20 +436,15 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         // Capacity is the largest number of levels.
         let _ = self.iterations.push(self.iteration);
         let transform = self.best.as_ref().map_or(self.candidate, |b| b.transform);
+        self.candidate = transform;
         if self.level == 0 {
-            self.candidate = transform;
             self.phase = Phase::Done(status);
             return;
         }
-        let full = to_full(&transform.matrix(), self.level);
-        match T::from_matrix(to_level(&full, self.level - 1)) {
-            Ok(next) => self.candidate = next,
-            Err(_) => {
-                self.phase = Phase::Done(Status::Stalled);
-                return;
-            }
+        if self.finer().is_err() {
+            self.phase = Phase::Done(Status::Stalled);
+            return;
         }
-        self.level -= 1;
         self.iteration = 0;
         self.step = 0.0;
         self.damping = 0.0;

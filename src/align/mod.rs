@@ -26,8 +26,9 @@
 //! when steps are shorter than 1/32 px and the scale of what is left is less by 5 % the scale follows,
 //! so that weights become strict only as the images come together.
 //!
-//! **Coarse search.** Where [`Options::search`] is not zero, the smallest level is first compared
-//! at whole-pixel shifts of the initial transform, by correlation.
+//! **Coarse search.** Where [`Options::search`] is not zero, the smallest level (of a side of at least
+//! 12 pixels) is first compared at whole-pixel shifts of the initial transform, by correlation; the levels
+//! up to the first to be refined follow, with the shifts by one pixel around the best.
 //!
 //! **Sums** are exact integers: the result is the same on every target. With
 //! central differences g of the fixed image in half grey levels (zero across its border), residuals e in Q6, and u, v the
@@ -125,8 +126,8 @@ fn same_size<P>(image: &Image<'_, P>, mask: &Image<'_, u8>) -> Result<(), Error>
 /// How to align.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Options {
-    /// Levels of the pyramid, 1 to 15. `None`: as many as leave the smallest side 16 pixels
-    /// (translation), 24 (Euclidean, similarity, affine) or 32 (homography).
+    /// Levels of the pyramid, 1 to 15. `None`: as many as leave the smallest side 12 pixels
+    /// (translation), 20 (Euclidean, similarity, affine) or 28 (homography); for the search 12.
     pub levels: Option<usize>,
     /// Iterations per level, at least 1. Default 50.
     pub max_iterations: u16,
@@ -174,23 +175,34 @@ impl Options {
         if valid { Ok(()) } else { Err(Error::InvalidOption) }
     }
 
-    /// The number of levels for two images of these sizes.
-    fn levels<T: Transform>(&self, fixed: (usize, usize), moving: (usize, usize)) -> Result<usize, Error> {
+    /// The levels to refine, and those of the pyramid: the search has smaller ones where it can.
+    fn levels<T: Transform>(
+        &self,
+        fixed: (usize, usize),
+        moving: (usize, usize),
+    ) -> Result<(usize, usize), Error> {
         let side = |level: usize| {
             let ((a, b), (c, d)) =
                 (level_size(fixed.0, fixed.1, level), level_size(moving.0, moving.1, level));
             a.min(b).min(c).min(d)
         };
+        let down_to = |least: usize| (1..MAX_LEVELS).take_while(|&level| side(level) >= least).count() + 1;
         match self.levels {
-            Some(levels) if (1..=MAX_LEVELS).contains(&levels) && side(levels - 1) > 0 => Ok(levels),
+            Some(levels) if (1..=MAX_LEVELS).contains(&levels) && side(levels - 1) > 0 => {
+                Ok((levels, levels))
+            }
             Some(_) => Err(Error::InvalidOption),
             None => {
-                let least = 16 + 8 * T::DEGREE;
-                Ok((1..MAX_LEVELS).take_while(|&level| side(level) >= least).count() + 1)
+                let refined = down_to(LEAST_SIDE + 8 * T::DEGREE);
+                let levels = if self.search > 0.0 { down_to(LEAST_SIDE) } else { refined };
+                Ok((refined, levels))
             }
         }
     }
 }
+
+/// The smallest side of an image that still says where it is.
+const LEAST_SIDE: usize = 12;
 
 /// How an alignment ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
