@@ -172,7 +172,7 @@ mod tests {
     /// Against the formulas in real numbers.
     #[test]
     fn weights_and_losses() {
-        for sigma in [0.5, 1.0, 7.3, 900.0, 1e9] {
+        for sigma in [0.5_f64, 1.0, 7.3, 900.0, 1e9] {
             for e in (0..1 << 24).step_by(7919).chain([0, 1, 2, 31, 32, 33, 1 << 24]) {
                 for (robust, factor) in [(Robust::Huber, 1.345), (Robust::Tukey, 4.685)] {
                     let cut = (factor * sigma * 64.0).round().min(16_777_216.0);
