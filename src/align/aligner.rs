@@ -1,7 +1,7 @@
 //! The aligner: a state machine that does one pass over one level at a step.
 #![forbid(unsafe_code)]
 
-use super::normal::{Accumulate, LevelPair, Photometry, Statistics};
+use super::normal::{Accumulate, FixedMoments, LevelPair, Photometry, Statistics};
 use super::robust::{Loss, Robust};
 use super::solve::{Column, Factor, SIZE, Square};
 use super::{Grey, Options, Pair, Report, Status, search};
@@ -105,6 +105,8 @@ pub struct Aligner<'a, P, T: Transform> {
     sigma: Option<f64>,
     damping: f64,
     best: Option<Best<T>>,
+    /// The last pass of this level in least squares, for the next.
+    shared: Option<(T, FixedMoments)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -194,12 +196,13 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             found: false,
             candidate: T::from_matrix(to_level(&initial.matrix(), levels - 1))?,
             step: 0.0,
-            photometry: Photometry::NEUTRAL,
+            photometry: Photometry::new::<P::Word>(1.0, 0.0),
             known: false,
             loss: Loss::Squares,
             sigma: None,
             damping: 0.0,
             best: None,
+            shared: None,
         };
         let range = aligner.pair().map_or([0; 2], |p| search::range(&p, options.search));
         if range != [0; 2] {
@@ -322,7 +325,9 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             photometry: self.photometry,
             loss: self.loss,
             histogram: robust,
+            known: self.shared.as_ref().map(|(transform, moments)| (transform, moments)),
         });
+        self.shared = (self.loss == Loss::Squares).then(|| (self.candidate, *pass.moments.fixed()));
         self.iteration += 1;
         let pixels = (pair.fixed.width() * pair.fixed.height()) as f64;
         let n = pass.pixels as f64;
@@ -389,7 +394,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             self.loss = Loss::new(self.options.robust, best.sigma);
         }
         self.known = true;
-        self.photometry = Photometry::new(best.statistics.gain, best.statistics.offset);
+        self.photometry = Photometry::new::<P::Word>(best.statistics.gain, best.statistics.offset);
         self.candidate = best.transform;
         self.best = None;
         true
@@ -421,7 +426,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
                 });
                 if step.is_finite() {
                     self.candidate = candidate;
-                    self.photometry = best.photometry.plus(at(&solution, n), at(&solution, n + 1));
+                    self.photometry = best.photometry.plus::<P::Word>(at(&solution, n), at(&solution, n + 1));
                     self.step = step;
                     return Ok(());
                 }
@@ -454,6 +459,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         self.loss = Loss::Squares;
         self.sigma = None;
         self.best = None;
+        self.shared = None;
     }
 
     fn report(&self, status: Status) -> Report<T> {

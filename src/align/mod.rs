@@ -31,7 +31,7 @@
 //! up to the first to be refined follow, with the shifts by one pixel around the best.
 //!
 //! **Sums** are exact integers: the result is the same on every target. With
-//! central differences g of the fixed image in half grey levels (zero across its border), residuals e in Q6, and u, v the
+//! central differences g of the fixed image in half grey levels (zero across its border), residuals e in Q4, and u, v the
 //! pixel's offset from the centre of the fixed image, they are the moments of `g g`, `g e`, `g t`
 //! and `g` with the monomials of u and v that the model's generators call for. Systems of at most
 //! 10 unknowns are solved in `f64`.
@@ -57,21 +57,26 @@ use crate::kernel::{Channel, Output};
 use crate::pyramid::{MAX_LEVELS, level_size};
 use crate::simd::Level;
 use crate::transform::Transform;
+use normal::Word;
 
 /// A pixel that can be aligned: `u8`, `u16` or `i16`.
 pub trait Grey: Pixel<Channel = Self> + Channel + Into<i32> {
     /// A value before its last rounding.
     #[doc(hidden)]
     type Fine: Output<Self> + Into<i32>;
+    /// Holds differences of pixels times offsets in a block, and residuals.
+    #[doc(hidden)]
+    type Word: Word;
 }
 macro_rules! grey {
-    ($($t:ty),*) => {$(
+    ($($t:ty: $word:ty),*) => {$(
         impl Grey for $t {
             type Fine = Q6;
+            type Word = $word;
         }
     )*};
 }
-grey!(u8, u16, i16);
+grey!(u8: i16, u16: i32, i16: i32);
 
 impl From<Q6> for i32 {
     #[inline(always)]

@@ -1,8 +1,8 @@
 //! Robust weights: how much a pixel counts whose residual is large.
 //!
-//! In: residuals in Q6. Out: weights (Q7), losses (Q14), and a robust scale.
+//! In: residuals in Q4. Out: weights (Q7), losses (Q14), and a robust scale.
 //!
-//! **Definition.** With a cut k in Q6 (at least 1) and `r = floor(2^32 / k)`, the relative residual
+//! **Definition.** With a cut k in Q4 (at least 1) and `r = floor(2^32 / k)`, the relative residual
 //! is `u = |e| r >> 18` in Q14. Shifts round down.
 //!
 //! | loss | weight, Q7 | loss, Q14 | k / sigma |
@@ -29,6 +29,9 @@ pub enum Robust {
     Tukey,
 }
 
+/// The largest residual there is.
+const LARGEST: f64 = 4_194_304.0;
+
 /// A loss at a scale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Loss {
@@ -44,7 +47,7 @@ impl Loss {
     /// The loss of a kind for residuals of standard deviation `sigma`, in grey levels.
     pub(super) fn new(robust: Robust, sigma: f64) -> Self {
         let reciprocal = |factor: f64| {
-            let cut = libm::round(factor * sigma * 64.0).clamp(1.0, 16_777_216.0);
+            let cut = libm::round(factor * sigma * 16.0).clamp(1.0, LARGEST);
             libm::floor(4_294_967_296.0 / cut) as i64
         };
         match robust {
@@ -62,7 +65,7 @@ impl Loss {
         }
     }
 
-    /// Weight and loss of a residual within 2^24.
+    /// Weight and loss of a residual within 2^22.
     #[inline(always)]
     pub(super) fn at(&self, e: i32) -> (i32, i64) {
         const ONE: i64 = 1 << 14;
@@ -86,8 +89,8 @@ impl Loss {
 
 /// Bins per octave, as a power of two.
 const FINE: u32 = 3;
-/// Residuals below 2^4 have a bin each, and 2^24 is the largest.
-const BINS: usize = ((24 - FINE) << FINE) as usize + 1 + (1 << FINE);
+/// Residuals below 2^4 have a bin each, and 2^22 is the largest.
+const BINS: usize = ((22 - FINE) << FINE) as usize + 1 + (1 << FINE);
 
 /// How many residuals have which magnitude.
 #[derive(Clone, Copy, Debug)]
@@ -128,13 +131,13 @@ impl Histogram {
             let count = f64::from(count);
             if count > 0.0 && below + count >= half {
                 let (from, to) = (f64::from(Self::least(bin)), f64::from(Self::least(bin + 1)));
-                // Spread evenly over the bin.
-                median = from + (to - from) * (half - below) / count;
+                // Spread evenly over the bin, a whole number standing for what it is rounded from.
+                median = (from - 0.5 + (to - from) * (half - below) / count).max(0.0);
                 break;
             }
             below += count;
         }
-        (1.4826 * median / 64.0).max(0.5)
+        (1.4826 * median / 16.0).max(0.5)
     }
 }
 
@@ -149,23 +152,20 @@ mod tests {
             assert_eq!(Histogram::bin(least), bin);
             assert!(bin == 0 || Histogram::bin(least - 1) == bin - 1);
         }
-        assert_eq!(Histogram::bin(1 << 24), BINS - 1);
+        assert_eq!(Histogram::bin(1 << 22), BINS - 1);
     }
 
+    /// Magnitudes spread evenly up to a have the median a / 2.
     #[test]
-    fn scale_of_normal_residuals() {
-        // Sums of twelve uniform numbers, of standard deviation 20 grey levels.
-        let mut state = 1_u32;
-        let mut uniform = || {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            f64::from(state >> 8) / f64::from(1 << 24)
-        };
-        let mut histogram = Histogram::EMPTY;
-        for _ in 0..100_000 {
-            let sum: f64 = (0..12).map(|_| uniform()).sum();
-            histogram.add(((sum - 6.0) * 20.0 * 64.0) as i32);
+    fn scale() {
+        for a in [100, 3000, 100_000] {
+            let mut histogram = Histogram::EMPTY;
+            for e in -a..=a {
+                histogram.add(e);
+            }
+            let sigma = 1.4826 * f64::from(a) / 2.0 / 16.0;
+            assert!((histogram.sigma() / sigma - 1.0).abs() < 0.01, "{a}: {}", histogram.sigma());
         }
-        assert!((histogram.sigma() - 20.0).abs() < 0.4, "{}", histogram.sigma());
         assert_eq!(Histogram::EMPTY.sigma(), 0.5);
     }
 
@@ -173,9 +173,9 @@ mod tests {
     #[test]
     fn weights_and_losses() {
         for sigma in [0.5_f64, 1.0, 7.3, 900.0, 1e9] {
-            for e in (0..1 << 24).step_by(7919).chain([0, 1, 2, 31, 32, 33, 1 << 24]) {
+            for e in (0..1 << 22).step_by(1979).chain([0, 1, 2, 31, 32, 33, 1 << 22]) {
                 for (robust, factor) in [(Robust::Huber, 1.345), (Robust::Tukey, 4.685)] {
-                    let cut = (factor * sigma * 64.0).round().min(16_777_216.0);
+                    let cut = (factor * sigma * 16.0).round().min(LARGEST);
                     let u = f64::from(e) / cut;
                     let (weight, loss) = match robust {
                         Robust::Huber if u > 1.0 => (1.0 / u, u - 0.5),
