@@ -134,9 +134,8 @@ fn corners(a: &[f64; 9], b: &[f64; 9], fixed: &Picture) -> (f64, f64) {
     (distances.iter().sum::<f64>() / 4.0, distances.iter().copied().fold(0.0, f64::max))
 }
 
-/// Correlation over the overlap, moving read by exact bilinear interpolation.
-fn ncc(m: &[f64; 9], fixed: &Picture, moving: &Picture) -> f64 {
-    let mut sums = [0.0; 6];
+/// Fixed and moving over the overlap, moving read by exact bilinear interpolation.
+fn overlap(m: &[f64; 9], fixed: &Picture, moving: &Picture, mut each: impl FnMut(f64, f64)) {
     for y in 0..fixed.height {
         for x in 0..fixed.width {
             let (u, v) = project(m, x as f64, y as f64);
@@ -148,12 +147,19 @@ fn ncc(m: &[f64; 9], fixed: &Picture, moving: &Picture) -> f64 {
             let p = |i: usize, j: usize| f64::from(moving.pixels[j * moving.width + i]);
             let upper = p(i, j) * (1.0 - f) + p(i + 1, j) * f;
             let lower = p(i, j + 1) * (1.0 - f) + p(i + 1, j + 1) * f;
-            let (a, b) = (f64::from(fixed.pixels[y * fixed.width + x]), upper * (1.0 - g) + lower * g);
-            for (sum, v) in sums.iter_mut().zip([1.0, a, b, a * a, a * b, b * b]) {
-                *sum += v;
-            }
+            each(f64::from(fixed.pixels[y * fixed.width + x]), upper * (1.0 - g) + lower * g);
         }
     }
+}
+
+/// Correlation over the overlap.
+fn ncc(m: &[f64; 9], fixed: &Picture, moving: &Picture) -> f64 {
+    let mut sums = [0.0; 6];
+    overlap(m, fixed, moving, |a, b| {
+        for (sum, v) in sums.iter_mut().zip([1.0, a, b, a * a, a * b, b * b]) {
+            *sum += v;
+        }
+    });
     let [n, a, b, aa, ab, bb] = sums;
     (n * ab - a * b) / ((n * aa - a * a) * (n * bb - b * b)).sqrt()
 }
@@ -258,24 +264,37 @@ fn small_frames_64x64() {
     against_reference("small_frames_64x64", &["translation", "affine"], SMALL);
 }
 
+/// Mean squares over the overlap, moving read by exact bilinear interpolation: TurboReg's criterion.
+fn mean_squares(m: &[f64; 9], fixed: &Picture, moving: &Picture) -> f64 {
+    let (mut sum, mut n) = (0.0, 0.0);
+    overlap(m, fixed, moving, |a, b| {
+        sum += (a - b) * (a - b);
+        n += 1.0;
+    });
+    sum / n
+}
+
+/// TurboReg minimises mean squares, without gain and offset. Ours is near its result, or (cells move, so
+/// that the more parameters, the flatter the minimum) better by its own criterion. In the first pair
+/// TurboReg's similarity and affine have more than its rigid, which is one of them: they are no minimum.
 #[test]
 fn pc12_microscopy() {
     let Some(folder) = folder("pc12_microscopy") else { return };
+    let options = Options { gain_and_offset: false, ..Options::default() };
     let mut failures = Vec::new();
     for pair in pairs(&folder) {
         let (fixed, moving) = load(&folder, &pair);
         let name = pair["name"].as_str().unwrap();
         for model in ["translation", "rigid", "similarity", "affine"] {
-            let found = by_name(model, name, &fixed, &moving, usual());
+            let found = by_name(model, name, &fixed, &moving, Setup { options, ..usual() });
             let turboreg = matrix(&pair["turboreg"][model]["fixed_to_moving"]);
             let (_, worst) = corners(&found, &turboreg, &fixed);
-            let (ours, theirs) = (ncc(&found, &fixed, &moving), ncc(&turboreg, &fixed, &moving));
-            println!("{name:28} {model:12} {worst:.3} px from TurboReg, NCC {ours:.5}, TurboReg {theirs:.5}");
-            // With more freedom TurboReg's own result is not the best there is (cells move, too): ours
-            // is near it, or correlates as well to four digits.
-            let as_good = !matches!(model, "translation" | "rigid") && ours > theirs - 1e-4;
-            if worst > 0.3 && !as_good {
-                failures.push(format!("{name} {model}: {worst:.3} px, NCC {ours:.5} against {theirs:.5}"));
+            let [ours, theirs] = [&found, &turboreg].map(|m| mean_squares(m, &fixed, &moving));
+            println!(
+                "{name:28} {model:12} {worst:.3} px from TurboReg, mean squares {ours:.0}, TurboReg {theirs:.0}"
+            );
+            if worst > 0.3 && ours > theirs {
+                failures.push(format!("{name} {model}: {worst:.3} px, {ours:.0} > {theirs:.0}"));
             }
         }
     }
@@ -316,10 +335,13 @@ fn hpatches_v_dogman_moderate() {
     }
 }
 
-/// All pairs. In 1_4 and 1_6 the scale changes by up to 3 and 8 across the image, and the transform
-/// of best correlation is 7 and 30 px from the truth at corners that lie outside the overlap.
+/// All pairs. The boards of the mural are not in one plane: measured block by block, what is left at the
+/// published homographies of 1_4 and 1_6 are displacements of up to 3 px that vary from board to board (1.2
+/// to 1.6 px RMS, and no less than 1.0 for any homography). The corners lie outside the overlap,
+/// magnified 3 to 8 times, and homographies that are fitted to those displacements directly end 3 to 11
+/// px (1_4) and 6 to 43 px (1_6) from the published ones there, whatever the weights.
 #[test]
-#[ignore = "not reached: 15 of 25, since correlation prefers another transform in pairs 1_4 and 1_6"]
+#[ignore = "not reached: 15 of 25, since the scene is not plane and 1_4 and 1_6 extrapolate that"]
 fn hpatches_v_dogman() {
     for sigma in [2, 4] {
         if let Some((good, all)) = dogman(sigma, &["1_2", "1_3", "1_4", "1_5", "1_6"]) {

@@ -134,7 +134,7 @@ struct Best<T> {
     transform: T,
     photometry: Photometry,
     statistics: Statistics,
-    /// The correlation or, for a robust loss, less the mean loss.
+    /// What must not fall: the correlation, or less the mean square or the mean loss.
     merit: f64,
     /// Robust scale of its residuals.
     sigma: f64,
@@ -331,9 +331,10 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         self.iteration += 1;
         let pixels = (pair.fixed.width() * pair.fixed.height()) as f64;
         let n = pass.pixels as f64;
-        let statistics = pass.moments.statistics(&self.photometry);
+        let statistics = pass.moments.statistics(&self.photometry, self.options.gain_and_offset);
         let merit = match self.loss {
-            Loss::Squares => statistics.correlation,
+            Loss::Squares if self.options.gain_and_offset => statistics.correlation,
+            Loss::Squares => -statistics.residual,
             _ => -(pass.loss as f64) / n.max(1.0),
         };
         let enough = n >= (self.options.min_support * pixels).max(parameters::<T>() as f64 + 3.0);
@@ -409,7 +410,8 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         let centre = centre(fixed);
         let half = [fixed.width() as f64 / 2.0, fixed.height() as f64 / 2.0];
         while self.damping < 1e9 {
-            let factor = Factor::new(&best.matrix, n + 2, n, self.damping).ok_or(Status::Singular)?;
+            let factor =
+                Factor::new(&best.matrix, self.unknowns(), n, self.damping).ok_or(Status::Singular)?;
             let solution = factor.solve(&best.right);
             let increment = T::Parameters::from_fn(|i| at(&solution, i) / gain);
             let candidate = T::near_identity(increment).and_then(|w| {
@@ -434,6 +436,11 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             self.damping = (self.damping * 10.0).max(1e-3);
         }
         Err(Status::Stalled)
+    }
+
+    /// The parameters, and gain and offset if they are estimated.
+    fn unknowns(&self) -> usize {
+        parameters::<T>() + if self.options.gain_and_offset { 2 } else { 0 }
     }
 
     /// On to the next level, or the end.
@@ -488,8 +495,8 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         let best = self.best.as_ref()?;
         let pair = self.pair()?;
         let n = parameters::<T>();
-        let factor = Factor::new(&best.matrix, n + 2, n, 0.0)?;
-        let freedom = (best.n - n as f64 - 2.0).max(1.0);
+        let factor = Factor::new(&best.matrix, self.unknowns(), n, 0.0)?;
+        let freedom = (best.n - self.unknowns() as f64).max(1.0);
         let gain = best.statistics.gain;
         let variance = best.statistics.residual * best.n / freedom / (gain * gain);
         if !variance.is_finite() {

@@ -14,7 +14,7 @@
 //! (Evangelidis and Psarakis 2008). The Hessian is summed anew with the support.
 //!
 //! **Steps.** A step that moves a corner by a pixel of the level or more is taken if the merit
-//! (the correlation of the two images over their support, or less the mean loss) does not fall, and
+//! (the correlation of the two images over their support, or less the mean square, or less the mean loss) does not fall, and
 //! otherwise shortened by damping. A shorter one is taken as it is: between neighbouring pixels
 //! interpolation smooths the noise, so that the correlation of noisy images grows towards half-pixel
 //! positions, while the equations above, whose gradients are those of the fixed image, do not see that. With
@@ -145,6 +145,10 @@ pub struct Options {
     /// image's sides, 0 (no search) to 1. Where that is too much to compare (16 million pixels), the
     /// range is halved until it is not. Default 0.25.
     pub search: f64,
+    /// Whether the contrast and brightness of the two images may differ: gain and offset are estimated
+    /// with the transform. Default true. Where they are known to be the same (1 and 0), false leaves more to
+    /// the transform: what is minimised then are the mean squares, as in TurboReg.
+    pub gain_and_offset: bool,
     /// Whether every step has to raise the correlation (or lower the robust loss). Default false: steps
     /// below a pixel are not judged by it, see the [module](self).
     pub monotone: bool,
@@ -162,6 +166,7 @@ impl Default for Options {
             epsilon: 1.0 / 1024.0,
             min_support: 0.1,
             search: 0.25,
+            gain_and_offset: true,
             monotone: false,
             robust: Robust::None,
             level: Level::best(),
@@ -267,9 +272,10 @@ pub struct Report<T: Transform> {
     pub rms_residual: f64,
     /// Correlation coefficient of the two images over the support, -1 to 1.
     pub correlation: f64,
-    /// Contrast of the moving image relative to the fixed one.
+    /// Contrast of the moving image relative to the fixed one; 1 without [`Options::gain_and_offset`].
     pub gain: f64,
-    /// Brightness of the moving image where the fixed one is zero, in grey levels.
+    /// Brightness of the moving image where the fixed one is zero, in grey levels; 0 without
+    /// [`Options::gain_and_offset`].
     pub offset: f64,
     /// The part of the fixed image's pixels that the result rests on, 0 to 1.
     pub support: f64,

@@ -373,13 +373,15 @@ impl Moments {
         &self.fixed
     }
 
-    /// Weighted mean, variance and covariance of fixed and moving, in grey levels.
-    pub(super) fn statistics(&self, photometry: &Photometry) -> Statistics {
+    /// Weighted mean, variance and covariance of fixed and moving, in grey levels; `joint` if gain
+    /// and offset are unknown.
+    pub(super) fn statistics(&self, photometry: &Photometry, joint: bool) -> Statistics {
         let ([tt, t, count], [te, ee, e]) = (self.fixed.plain, self.residual.plain);
         let n = count.max(1) as f64;
         // n^2 times a covariance is an exact integer. (Sums are below 2^85, weights below 2^37.)
         let covariance = |ab: i128, a: i128, b: i128| (count * ab - a * b) as f64 / (n * n);
         let (a, b) = (photometry.gain(), photometry.offset());
+        let square = ee as f64 / n / 256.0;
         let tt = covariance(tt, t, t);
         let te = covariance(te, t, e) / 16.0;
         let ee = covariance(ee, e, e) / 256.0;
@@ -390,12 +392,18 @@ impl Moments {
         let gain = if tt > 0.0 { cross / tt } else { 0.0 };
         let mean = e as f64 / n / 16.0 + a * t + b;
         let correlation = if tt > 0.0 && moving > 0.0 { cross / libm::sqrt(tt * moving) } else { 0.0 };
+        let (residual, gain, offset) = if joint {
+            // What gain and offset cannot explain: at least zero, but for rounding.
+            let residual = if tt > 0.0 { (ee - te * te / tt).max(0.0) } else { ee.max(0.0) };
+            (residual, gain, mean - gain * t)
+        } else {
+            (square, a, b)
+        };
         Statistics {
             correlation: correlation.clamp(-1.0, 1.0),
-            // What gain and offset cannot explain: at least zero, but for rounding.
-            residual: if tt > 0.0 { (ee - te * te / tt).max(0.0) } else { ee.max(0.0) },
+            residual,
             gain,
-            offset: mean - gain * t,
+            offset,
             contrast: if tt > 0.0 { libm::sqrt(moving.max(0.0) / tt) } else { 0.0 },
         }
     }
@@ -463,9 +471,9 @@ impl Moments {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Statistics {
     pub(super) correlation: f64,
-    /// Variance of `moving - gain fixed - offset`.
+    /// Mean square of `moving - gain fixed - offset`.
     pub(super) residual: f64,
-    /// The gain that leaves the least residual.
+    /// Those that leave the least residual, or those assumed.
     pub(super) gain: f64,
     pub(super) offset: f64,
     /// Standard deviation of moving over that of fixed.
