@@ -43,7 +43,7 @@ impl Visitor for Warps<'_> {
         let source = Image::new(&source, WIDTH, HEIGHT).unwrap();
         let transform = affine();
         self.group.throughput(Throughput::Elements((WIDTH * HEIGHT) as u64));
-        for &level in Level::AVAILABLE {
+        for level in Level::available() {
             let sampler = Sampler::new(K::default(), Boundary::Constant(P::zero())).with_level(level);
             let mut out = ImageMut::new(&mut out, WIDTH, HEIGHT).unwrap();
             self.group.bench_function(format!("{kernel}/{pixel}/{}", level.name()), |b| {
@@ -96,7 +96,7 @@ fn align(c: &mut Criterion) {
     let pair = Pair::new(fixed, Image::new(&moving, SIZE.0, SIZE.1).unwrap());
 
     let mut group = c.benchmark_group("align");
-    for &level in Level::AVAILABLE {
+    for level in Level::available() {
         let options = Options { level, ..Options::default() };
         let size = Aligner::<u8, Affine>::workspace(&pair, &options).unwrap();
         let mut pixels = vec![0; size.pixels];

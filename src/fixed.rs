@@ -86,12 +86,10 @@ impl Coord {
         self.0 as f64 / 4_294_967_296.0
     }
 
-    /// This coordinate rounded half up to `bits` fraction bits, 0 to 31.
+    /// This coordinate rounded.
     #[inline(always)]
-    pub const fn round(self, bits: u32) -> Position {
-        let v = self.0.wrapping_add(1 << (31 - bits));
-        // Two shifts, since one by 32 (for no fraction) is no shift.
-        Position { cell: (v >> 32) as i32, fraction: ((v as u32) >> 1) >> (31 - bits) }
+    pub const fn round(self, to: Rounding) -> Position {
+        round_coordinate(self.0, to)
     }
 }
 
@@ -135,6 +133,37 @@ impl From<i32> for Coord {
     }
 }
 
+/// How a coordinate is rounded to a [`Position`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rounding {
+    pub(crate) bits: u32,
+    /// Only without a fraction.
+    pub(crate) ties_to_even: bool,
+}
+
+impl Rounding {
+    /// To whole pixels, ties to the even one: as PyTorch and ONNX round. (A tie is one of the
+    /// Q32.32 coordinate.)
+    pub const HALF_EVEN: Self = Self { bits: 0, ties_to_even: true };
+
+    /// Half up, to this many fraction bits; at most 31.
+    pub const fn half_up(bits: u32) -> Self {
+        Self { bits: if bits < 31 { bits } else { 31 }, ties_to_even: false }
+    }
+}
+
+/// [`Coord::round`] for any bits.
+#[inline(always)]
+pub(crate) const fn round_coordinate(v: i64, to: Rounding) -> Position {
+    let v = v.wrapping_add(1 << (31 - to.bits));
+    let cell = (v >> 32) as i32;
+    if to.ties_to_even {
+        return Position { cell: if v as u32 == 0 { cell & !1 } else { cell }, fraction: 0 };
+    }
+    // Two shifts, since one by 32 (for no fraction) is no shift.
+    Position { cell, fraction: ((v as u32) >> 1) >> (31 - to.bits) }
+}
+
 /// A coordinate rounded to some fraction bits: `cell + fraction / 2^bits`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
@@ -153,6 +182,31 @@ pub trait Weight: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = 
     fn zero() -> Self;
     /// One.
     fn one() -> Self;
+    /// A number in Q30, from -2 to below 2, rounded half up (`f32`: to nearest even).
+    fn constant(q30: i32) -> Self;
+    /// Weights from a function of this fraction in Q24, which gives them in Q30: each rounded as
+    /// [`constant`](Self::constant), but for the middle one (of an even number the left of the
+    /// two), which is what the rounded others leave of the rounded sum. So weights that sum to one
+    /// still do, and so do slopes that sum to zero.
+    fn tabulate<const N: usize>(self, weights: impl Fn(u32) -> [i32; N]) -> [Self; N];
+}
+
+/// Q30 numbers rounded to some format, the middle one by what is left.
+#[inline(always)]
+pub(crate) fn round_weights<const N: usize>(mut weights: [i32; N], round: impl Fn(i32) -> i32) -> [i32; N] {
+    let sum = round(weights.iter().fold(0, |sum: i32, &w| sum.wrapping_add(w)));
+    let mut rest = sum;
+    let middle = N.saturating_sub(1) / 2;
+    for (i, w) in weights.iter_mut().enumerate() {
+        if i != middle {
+            *w = round(*w);
+            rest = rest.wrapping_sub(*w);
+        }
+    }
+    if let Some(w) = weights.get_mut(middle) {
+        *w = rest;
+    }
+    weights
 }
 
 macro_rules! q_format {
@@ -205,6 +259,14 @@ macro_rules! q_format {
             fn one() -> Self {
                 Self(1 << $bits)
             }
+            #[inline(always)]
+            fn constant(q30: i32) -> Self {
+                Self(round_shift(q30, 30 - $bits))
+            }
+            #[inline(always)]
+            fn tabulate<const N: usize>(self, weights: impl Fn(u32) -> [i32; N]) -> [Self; N] {
+                round_weights(weights((self.0 << (24 - $bits)) as u32), |w| round_shift(w, 30 - $bits)).map(Self)
+            }
         }
     };
 }
@@ -225,6 +287,16 @@ impl Weight for f32 {
     #[inline(always)]
     fn one() -> Self {
         1.0
+    }
+    #[inline(always)]
+    fn constant(q30: i32) -> Self {
+        q30 as f32 * (1.0 / 1_073_741_824.0)
+    }
+    #[inline(always)]
+    fn tabulate<const N: usize>(self, weights: impl Fn(u32) -> [i32; N]) -> [Self; N] {
+        // A fraction of f32 channels is a whole number of 2^-24. Sums of f32 are differences to the
+        // middle tap, so its weight is not used.
+        weights((self * 16_777_216.0) as u32).map(Self::constant)
     }
 }
 
@@ -251,10 +323,41 @@ mod tests {
     fn coordinates_round_to_cells() {
         for (v, cell) in [(0.5, 1), (0.499_999_97, 0), (-0.5, 0), (-0.500_000_06, -1), (1.5, 2), (-1e-30, 0)]
         {
-            assert_eq!(Coord::from(v as f32).round(0), Position { cell, fraction: 0 }, "{v}");
+            assert_eq!(
+                Coord::from(v as f32).round(Rounding::half_up(0)),
+                Position { cell, fraction: 0 },
+                "{v}"
+            );
         }
-        let carried = Coord::from(1.0 - 1e-9).round(14);
+        let carried = Coord::from(1.0 - 1e-9).round(Rounding::half_up(14));
         assert_eq!(carried, Position { cell: 1, fraction: 0 });
+    }
+
+    #[test]
+    fn ties_to_even() {
+        for (v, cell) in [(0.5, 0), (1.5, 2), (-0.5, 0), (-1.5, -2), (2.5, 2), (0.500_000_06, 1), (-0.75, -1)]
+        {
+            assert_eq!(
+                Coord::from(v as f32).round(Rounding::HALF_EVEN),
+                Position { cell, fraction: 0 },
+                "{v}"
+            );
+        }
+    }
+
+    #[test]
+    fn rounded_weights_keep_their_sum() {
+        let one = 1 << 30;
+        let q30 = [one / 7, -one / 3, one - one / 7 + one / 3 + one / 11, -one / 11];
+        let w = Q14::from_bits(5).tabulate(|f| {
+            assert_eq!(f, 5 << 10);
+            q30
+        });
+        assert_eq!(w.iter().map(|w| w.to_bits()).sum::<i32>(), 1 << 14);
+        for (i, (w, q)) in w.iter().zip(q30).enumerate() {
+            let slack = if i == 1 { 2.0 } else { 0.5 };
+            assert!((f64::from(w.to_bits()) - f64::from(q) / 65_536.0).abs() <= slack, "{i}");
+        }
     }
 
     #[test]
@@ -279,7 +382,7 @@ mod tests {
         }
         fn rounding_twice_is_rounding_once_of_the_floor(bits: i64, to: u32) -> bool {
             let (bits, to) = (bits >> 2, to % 25);
-            let p = Coord::from_bits(bits).round(to);
+            let p = Coord::from_bits(bits).round(Rounding::half_up(to));
             let exact = (i128::from(bits) * 2 + (1 << (32 - to))).div_euclid(1 << (33 - to));
             (i128::from(p.cell) << to) + i128::from(p.fraction) == exact
         }

@@ -7,7 +7,7 @@
 #![forbid(unsafe_code)]
 
 use crate::Error;
-use crate::kernel::Channel;
+use crate::kernel::{Channel, Output};
 
 /// The largest width or height of an image, in pixels.
 pub const MAX_SIDE: usize = 32_767;
@@ -278,10 +278,14 @@ impl<'a, T> ImageMut<'a, T> {
     }
 }
 
-/// A pixel that can be sampled: one channel, or `C` interleaved channels of one type.
-///
-/// Implemented for `u8`, `u16`, `i16`, `f32` and arrays of them; sealed.
-pub trait Pixel: Copy + PartialEq + core::fmt::Debug + sealed::Sealed + 'static {
+/// A pixel: one channel, or `C` interleaved channels of one type. `u8`, `u16`, `i16`, `f32` and
+/// arrays of them.
+pub trait Pixel: Tap<Sampled = Self> {}
+
+impl<P: Tap<Sampled = P>> Pixel for P {}
+
+/// What a kernel can tap: a [`Pixel`], or a coefficient of a spline. Sealed.
+pub trait Tap: Copy + PartialEq + core::fmt::Debug + sealed::Sealed + 'static {
     /// The type of one channel.
     type Channel: Channel;
     /// A derivative of this pixel: `i32` in Q14 for each integer channel (grey levels per pixel,
@@ -294,6 +298,8 @@ pub trait Pixel: Copy + PartialEq + core::fmt::Debug + sealed::Sealed + 'static 
     /// A cotangent, dL/dV, of this pixel: `i32` for each integer channel in a unit of the
     /// caller's choice, `f32` for an `f32` channel.
     type Cotangent: Copy + PartialEq + core::fmt::Debug + 'static;
+    /// The pixel that sampling gives: for a pixel the same type.
+    type Sampled: Pixel + Tap<Channel = <Self::Channel as Channel>::Sampled>;
     /// How many channels.
     const CHANNELS: usize;
 
@@ -311,6 +317,8 @@ pub trait Pixel: Copy + PartialEq + core::fmt::Debug + sealed::Sealed + 'static 
     fn zero() -> Self;
     /// The derivative whose channels are all zero.
     fn zero_derivative() -> Self::Derivative;
+    /// What sampling gives where all pixels are this one.
+    fn sampled(self) -> Self::Sampled;
 }
 
 mod sealed {
@@ -324,11 +332,12 @@ mod sealed {
 
 macro_rules! single_channel {
     ($($t:ty),*) => {$(
-        impl Pixel for $t {
+        impl Tap for $t {
             type Channel = $t;
             type Derivative = <$t as Channel>::Derivative;
             type Adjoint = <$t as Channel>::Adjoint;
             type Cotangent = <$t as Channel>::Cotangent;
+            type Sampled = <$t as Channel>::Sampled;
             const CHANNELS: usize = 1;
             #[inline(always)]
             fn flatten(pixels: &[Self]) -> &[$t] {
@@ -358,13 +367,18 @@ macro_rules! single_channel {
             fn zero_derivative() -> Self::Derivative {
                 Default::default()
             }
+            #[inline(always)]
+            fn sampled(self) -> Self::Sampled {
+                Output::from_channel(self)
+            }
         }
 
-        impl<const C: usize> Pixel for [$t; C] {
+        impl<const C: usize> Tap for [$t; C] {
             type Channel = $t;
             type Derivative = [<$t as Channel>::Derivative; C];
             type Adjoint = [<$t as Channel>::Adjoint; C];
             type Cotangent = [<$t as Channel>::Cotangent; C];
+            type Sampled = [<$t as Channel>::Sampled; C];
             const CHANNELS: usize = C;
             #[inline(always)]
             fn flatten(pixels: &[Self]) -> &[$t] {
@@ -393,6 +407,10 @@ macro_rules! single_channel {
             #[inline(always)]
             fn zero_derivative() -> Self::Derivative {
                 [Default::default(); C]
+            }
+            #[inline(always)]
+            fn sampled(self) -> Self::Sampled {
+                self.map(Output::from_channel)
             }
         }
     )*};

@@ -2,7 +2,7 @@
 #![no_std]
 #![deny(unsafe_code)]
 
-#[cfg(any(test, feature = "_reference"))]
+#[cfg(any(test, feature = "std", feature = "_reference"))]
 extern crate std;
 
 pub mod align;
@@ -26,9 +26,11 @@ mod warp;
 
 pub use boundary::Boundary;
 pub use error::Error;
-pub use fixed::{Coord, Weight};
-pub use image::{Image, ImageMut, MAX_SIDE, Pixel};
-pub use kernel::{Array, Bilinear, Channel, Kernel, Nearest};
+pub use fixed::{Coord, Rounding, Weight};
+pub use image::{Image, ImageMut, MAX_SIDE, Pixel, Tap};
+pub use kernel::{
+    Array, Bilinear, Channel, Interpolator, Kernel, Linear, Nearest, NearestEven, StraightThrough, Surrogate,
+};
 pub use sample::Sampler;
 pub use simd::Level;
 pub use transform::{Affine, Euclidean, Grid, Homography, Map, Similarity, Transform, Translation};

@@ -11,8 +11,8 @@ use std::vec::Vec;
 
 use crate::transform::Matrix;
 use crate::{
-    Affine, Bilinear, Boundary, Channel, Euclidean, Homography, Image, ImageMut, Nearest, Pixel, Similarity,
-    Transform, Translation,
+    Affine, Bilinear, Boundary, Channel, Euclidean, Homography, Image, ImageMut, Nearest, NearestEven, Pixel,
+    Similarity, StraightThrough, Transform, Translation,
 };
 
 /// Coordinates end at 2^30 px on either side.
@@ -23,19 +23,58 @@ fn half_up(v: i128, n: u32) -> i128 {
     (2 * v + (1 << n)).div_euclid(2 << n)
 }
 
+/// `v / 2^n` rounded to a whole number, ties to the even one.
+fn half_even(v: i128, n: u32) -> i128 {
+    let up = half_up(v, n);
+    if up << (n + 1) == (v << 1) + (1 << n) { up & !1 } else { up }
+}
+
+/// What coordinates are rounded to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum To {
+    /// Half up, to this many fraction bits.
+    HalfUp(u32),
+    /// To whole pixels, ties to the even one.
+    HalfEven,
+}
+
+impl From<u32> for To {
+    fn from(bits: u32) -> Self {
+        To::HalfUp(bits)
+    }
+}
+
+impl To {
+    /// Fraction bits.
+    fn bits(self) -> u32 {
+        match self {
+            To::HalfUp(bits) => bits,
+            To::HalfEven => 0,
+        }
+    }
+    /// A number times 2^32, rounded.
+    fn round(self, v: i128) -> i64 {
+        match self {
+            To::HalfUp(bits) => half_up(v, 32 - bits) as i64,
+            To::HalfEven => half_even(v, 32) as i64,
+        }
+    }
+}
+
 /// 2^n.
 fn power(n: u32) -> f64 {
     (1_u128 << n) as f64
 }
 
-/// `floor(v 2^bits + 1/2)`, exactly, within the range of coordinates. NaN is the lower end.
-pub fn position(v: f64, bits: u32) -> i64 {
+/// A real coordinate, rounded: times 2^bits. It enters as the floor of 2^-32, within the range of
+/// coordinates; NaN is the lower end.
+pub fn position(v: f64, to: impl Into<To>) -> i64 {
     if v.is_nan() {
-        return -LIMIT << bits;
+        return to.into().round(i128::from(-LIMIT) << 32);
     }
     // Scaling by a power of two is exact, and so is the floor.
-    let halves = (v.clamp(-power(31), power(31)) * power(bits + 1)).floor() as i64;
-    ((halves + 1) >> 1).clamp(-LIMIT << bits, LIMIT << bits)
+    let floor = (v.clamp(-power(31), power(31)) * power(32)).floor() as i128;
+    to.into().round(floor.clamp(i128::from(-LIMIT) << 32, i128::from(LIMIT) << 32))
 }
 
 /// A coefficient times 2^bits, rounded to nearest, halves away from zero.
@@ -91,20 +130,20 @@ impl Exact for Homography {
 
 impl Coordinates<'_> {
     /// The source position of destination pixel (x, y), times 2^bits.
-    pub fn at(&self, x: usize, y: usize, bits: u32) -> [i64; 2] {
+    pub fn at(&self, x: usize, y: usize, to: impl Into<To>) -> [i64; 2] {
+        let to = to.into();
         match self {
-            Coordinates::Affine(rows) => {
-                rows.map(|[a, b, c]| half_up(a * x as i128 + b * y as i128 + c, 32 - bits) as i64)
-            }
-            Coordinates::Homography(rows) => projective(rows, x, y, bits),
+            Coordinates::Affine(rows) => rows.map(|[a, b, c]| to.round(a * x as i128 + b * y as i128 + c)),
+            Coordinates::Homography(rows) => projective(rows, x, y, to),
             Coordinates::Map(px, py) => {
-                [px, py].map(|p| position(p.get(x, y).expect("a pixel of the map").into(), bits))
+                [px, py].map(|p| position(p.get(x, y).expect("a pixel of the map").into(), to))
             }
         }
     }
 }
 
-fn projective(rows: &[[i128; 3]; 3], x: usize, y: usize, bits: u32) -> [i64; 2] {
+fn projective(rows: &[[i128; 3]; 3], x: usize, y: usize, to: To) -> [i64; 2] {
+    let bits = to.bits();
     let forms = |x: usize| rows.map(|[a, b, c]| a * x as i128 + b * y as i128 + c);
     let begin = x / 64 * 64;
     let ends = [forms(begin), forms(begin + 63)];
@@ -126,7 +165,10 @@ fn projective(rows: &[[i128; 3]; 3], x: usize, y: usize, bits: u32) -> [i64; 2] 
         }
         let n = along(relative(axis, ends[0]), relative(axis, step)) * denominator.signum();
         let d = denominator.abs();
-        let quotient = ((n << (bits + 1)) + d).div_euclid(2 * d) + (anchors[axis] << bits);
+        let mut quotient = ((n << (bits + 1)) + d).div_euclid(2 * d) + (anchors[axis] << bits);
+        if to == To::HalfEven && (2 * n + d) % (2 * d) == 0 {
+            quotient &= !1;
+        }
         quotient.clamp(i128::from(-LIMIT) << bits, i128::from(LIMIT) << bits) as i64
     })
 }
@@ -164,15 +206,74 @@ pub fn extend<P>(boundary: &Boundary<P>, mut i: i64, n: i64) -> Option<i64> {
     Some(i)
 }
 
+/// A number in which weights are computed: fixed point of some bits, or `f32`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Number {
+    /// Its value.
+    pub value: f64,
+    /// Fraction bits, or none for `f32`.
+    pub bits: Option<u32>,
+}
+
+impl Number {
+    /// A real number as one of this format: rounded half up, `f32` to nearest.
+    pub fn real(self, v: f64) -> Self {
+        let value = match self.bits {
+            Some(bits) => (v * power(bits) + 0.5).floor() / power(bits),
+            None => f64::from(v as f32),
+        };
+        Self { value, ..self }
+    }
+    /// This number in Q24, for a fraction.
+    pub fn q24(self) -> i64 {
+        (self.value * power(24)) as i64
+    }
+}
+
+impl std::ops::Add for Number {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        self.real(self.value + other.value)
+    }
+}
+impl std::ops::Sub for Number {
+    type Output = Self;
+    fn sub(self, other: Self) -> Self {
+        self.real(self.value - other.value)
+    }
+}
+impl std::ops::Mul for Number {
+    type Output = Self;
+    fn mul(self, other: Self) -> Self {
+        // (At most 50 bits, so exact before its rounding.)
+        self.real(self.value * other.value)
+    }
+}
+
 /// A kernel by its weight at distance d = x - tap, and the derivative of that by x (at a kink from
-/// the right).
+/// the right), and by the documented formula that gives its weights in some format.
 pub trait Shape {
     /// Taps along one axis.
     const SUPPORT: usize;
+    /// Whether a tie goes to the even pixel.
+    const TIES_TO_EVEN: bool = false;
     /// The weight.
     fn weight(d: f64) -> f64;
     /// The slope.
     fn slope(d: f64) -> f64;
+    /// The weights of the taps at a fraction: exact, unless said otherwise.
+    fn weights(f: Number) -> Vec<Number> {
+        distances::<Self>(f).map(|d| f.real(Self::weight(d))).collect()
+    }
+    /// The slopes of the taps at a fraction: exact, unless said otherwise.
+    fn slopes(f: Number) -> Vec<Number> {
+        distances::<Self>(f).map(|d| f.real(Self::slope(d))).collect()
+    }
+}
+
+/// The distances of the taps at a fraction.
+pub fn distances<K: Shape + ?Sized>(f: Number) -> impl Iterator<Item = f64> {
+    (0..K::SUPPORT).map(move |i| f.value - (i as f64 + 1.0 - (K::SUPPORT as f64 / 2.0).ceil()))
 }
 
 impl Shape for Nearest {
@@ -182,6 +283,28 @@ impl Shape for Nearest {
     }
     fn slope(_: f64) -> f64 {
         0.0
+    }
+}
+
+impl Shape for NearestEven {
+    const SUPPORT: usize = 1;
+    const TIES_TO_EVEN: bool = true;
+    fn weight(d: f64) -> f64 {
+        Nearest::weight(d)
+    }
+    fn slope(_: f64) -> f64 {
+        0.0
+    }
+}
+
+/// Defined at whole distances only.
+impl Shape for StraightThrough {
+    const SUPPORT: usize = 3;
+    fn weight(d: f64) -> f64 {
+        Nearest::weight(d)
+    }
+    fn slope(d: f64) -> f64 {
+        if d.abs() == 1.0 { -d / 2.0 } else { 0.0 }
     }
 }
 
@@ -204,8 +327,10 @@ enum By<'a> {
 
 /// How a channel combines taps, rows of `SUPPORT` each.
 pub trait Arithmetic: Channel {
-    /// Fraction bits of positions and weights.
+    /// Fraction bits of positions, and of weights in fixed point.
     const BITS: u32;
+    /// Whether weights are in fixed point.
+    const FIXED: bool = true;
     /// The value.
     fn value(taps: &[Vec<Self>], x: &[f64], y: &[f64]) -> Self;
     /// The derivative by x, from the slopes along x and the weights along y.
@@ -289,6 +414,7 @@ fn f32_sums(taps: &[Vec<f32>], x: By<'_>, y: By<'_>) -> f32 {
 
 impl Arithmetic for f32 {
     const BITS: u32 = 24;
+    const FIXED: bool = false;
     fn value(taps: &[Vec<f32>], x: &[f64], y: &[f64]) -> f32 {
         f32_sums(taps, By::Weights(x), By::Weights(y))
     }
@@ -345,17 +471,29 @@ impl<K: Shape, P: Pixel<Channel: Arithmetic>> Reference<K, P> {
 
     /// Fraction bits of positions.
     pub fn bits() -> u32 {
-        if K::SUPPORT == 1 { 0 } else { P::Channel::BITS }
+        Self::to().bits()
+    }
+
+    /// How positions are rounded.
+    pub fn to() -> To {
+        match (K::SUPPORT.is_multiple_of(2), K::TIES_TO_EVEN) {
+            (true, _) => To::HalfUp(P::Channel::BITS),
+            (false, false) => To::HalfUp(0),
+            (false, true) => To::HalfEven,
+        }
     }
 
     fn footprint(&self, image: Image<'_, P>, at: [i64; 2]) -> Footprint<P> {
         let bits = Self::bits();
         let axis = |at: i64, side: usize| {
-            let first = if K::SUPPORT == 1 { at } else { (at >> bits) + 1 - K::SUPPORT as i64 / 2 };
+            let first = (at >> bits) + 1 - (K::SUPPORT as i64 + 1) / 2;
             let taps: Vec<i64> = (first..).take(K::SUPPORT).collect();
-            let distances = taps.iter().map(|tap| (at - (tap << bits)) as f64 / power(bits));
-            let weights: Vec<f64> = distances.clone().map(K::weight).collect();
-            let slopes: Vec<f64> = distances.map(K::slope).collect();
+            let fraction = Number {
+                value: (at - ((at >> bits) << bits)) as f64 / power(bits),
+                bits: P::Channel::FIXED.then_some(P::Channel::BITS),
+            };
+            let values = |numbers: Vec<Number>| numbers.iter().map(|n| n.value).collect::<Vec<f64>>();
+            let (weights, slopes) = (values(K::weights(fraction)), values(K::slopes(fraction)));
             let index: Vec<Option<i64>> =
                 taps.iter().map(|&tap| extend(&self.boundary, tap, side as i64)).collect();
             let left = index.iter().zip(&weights).any(|(i, &w)| i.is_none() && w != 0.0);
@@ -431,19 +569,21 @@ impl<K: Shape, P: Pixel<Channel: Arithmetic>> Reference<K, P> {
 
     /// As [`Sampler::sample`](crate::Sampler::sample).
     pub fn sample(&self, image: Image<'_, P>, x: f64, y: f64) -> Option<P> {
-        self.value(image, [position(x, Self::bits()), position(y, Self::bits())])
+        self.value(image, [position(x, Self::to()), position(y, Self::to())])
     }
 
     /// As [`Sampler::partials`](crate::Sampler::partials).
     pub fn partials(&self, image: Image<'_, P>, x: f64, y: f64) -> (P::Derivative, P::Derivative) {
-        self.slopes(image, [position(x, Self::bits()), position(y, Self::bits())])
+        self.slopes(image, [position(x, Self::to()), position(y, Self::to())])
     }
 
     /// The interpolant at a real coordinate without any rounding, channel by channel.
     pub fn real(&self, image: Image<'_, P>, x: f64, y: f64) -> Vec<f64> {
         let axis = |v: f64| {
-            let nearest = (v + 0.5).floor() as i64;
-            let first = if K::SUPPORT == 1 { nearest } else { v.floor() as i64 + 1 - K::SUPPORT as i64 / 2 };
+            let nearest = (v + 0.5).floor();
+            let (cell, v) =
+                if K::SUPPORT.is_multiple_of(2) { (v.floor() as i64, v) } else { (nearest as i64, nearest) };
+            let first = cell + 1 - (K::SUPPORT as i64 + 1) / 2;
             (first..).take(K::SUPPORT).map(move |tap| (tap, K::weight(v - tap as f64)))
         };
         let constant = if let Boundary::Constant(v) = self.boundary { v } else { P::zero() };
@@ -470,7 +610,7 @@ impl<K: Shape, P: Pixel<Channel: Arithmetic>> Reference<K, P> {
     ) {
         for (y, row) in destination.rows_mut().enumerate() {
             for (x, out) in row.iter_mut().enumerate() {
-                if let Some(v) = self.value(source, coordinates.at(x, y, Self::bits())) {
+                if let Some(v) = self.value(source, coordinates.at(x, y, Self::to())) {
                     *out = v;
                 }
             }
@@ -487,7 +627,7 @@ impl<K: Shape, P: Pixel<Channel: Arithmetic>> Reference<K, P> {
     ) {
         for (y, (dx, dy)) in dx.rows_mut().zip(dy.rows_mut()).enumerate() {
             for (x, (dx, dy)) in dx.iter_mut().zip(dy).enumerate() {
-                (*dx, *dy) = self.slopes(source, coordinates.at(x, y, Self::bits()));
+                (*dx, *dy) = self.slopes(source, coordinates.at(x, y, Self::to()));
             }
         }
     }
@@ -505,7 +645,7 @@ impl<K: Shape, P: Pixel<Channel: Arithmetic>> Reference<K, P> {
         let blank = Image::new(&blank, width, height).expect("the size of an image");
         for (y, row) in cotangent.rows().enumerate() {
             for (x, cotangent) in row.iter().enumerate() {
-                let taps = self.taps(blank, coordinates.at(x, y, Self::bits()));
+                let taps = self.taps(blank, coordinates.at(x, y, Self::to()));
                 for tap in taps.unwrap_or_default() {
                     let (wx, wy) = tap.weights;
                     let to = tap.pixel.and_then(|(x, y)| gradient.get_mut(x, y));
@@ -531,7 +671,7 @@ impl<K: Shape, P: Pixel<Channel: Arithmetic>> Reference<K, P> {
         let mut sum: Vec<f64> = transform.parameters().as_ref().iter().map(|_| 0.0).collect();
         for (y, row) in cotangent.rows().enumerate() {
             for (x, cotangent) in row.iter().enumerate() {
-                let (mut dx, mut dy) = self.slopes(source, coordinates.at(x, y, Self::bits()));
+                let (mut dx, mut dy) = self.slopes(source, coordinates.at(x, y, Self::to()));
                 let dot = |v: &mut P::Derivative| -> f64 {
                     let cotangents = P::flatten_cotangents(from_ref(cotangent)).iter();
                     P::flatten_derivatives(from_mut(v))

@@ -7,10 +7,9 @@
 
 use crate::boundary::Boundary;
 use crate::fixed::{Coord, Position, Weight};
-use crate::image::{Image, Pixel};
-use crate::kernel::{Array, Channel, Kernel, Output, first_tap, fraction_bits};
+use crate::image::{Image, Tap};
+use crate::kernel::{Array, Channel, Interpolator, Kernel, first_tap};
 use crate::simd::Level;
-use crate::span::Area;
 
 /// A kernel and a boundary: how an image is read between its pixels.
 ///
@@ -33,28 +32,34 @@ use crate::span::Area;
 pub struct Sampler<K, P> {
     pub(crate) kernel: K,
     pub(crate) boundary: Boundary<P>,
-    pub(crate) level: Level,
+    pub(crate) level: Option<Level>,
 }
 
-impl<K: Kernel, P: Pixel> Sampler<K, P> {
-    /// A sampler at the best level there is.
+impl<K: Interpolator, P: Tap> Sampler<K, P> {
+    /// A sampler at the best level there is ([`Level::best`]).
     pub const fn new(kernel: K, boundary: Boundary<P>) -> Self {
         const { assert!(P::CHANNELS > 0, "a pixel has at least one channel") };
-        Self { kernel, boundary, level: Level::best() }
+        Self { kernel, boundary, level: None }
     }
 
     /// The same sampler at another level: the same results at another speed.
     pub const fn with_level(self, level: Level) -> Self {
-        Self { level, ..self }
+        Self { level: Some(level), ..self }
     }
 
     /// The value at (`x`, `y`), in pixels of the image. `None` where [`Boundary::Transparent`]
     /// leaves a destination as it is, and never otherwise.
-    pub fn sample(&self, image: Image<'_, P>, x: impl Into<Coord>, y: impl Into<Coord>) -> Option<P> {
-        let bits = fraction_bits::<K, P::Channel>();
-        let mut pixel = P::zero();
-        let out = P::flatten_mut(core::slice::from_mut(&mut pixel));
-        self.value(image, [x.into().round(bits), y.into().round(bits)], out).then_some(pixel)
+    pub fn sample(
+        &self,
+        image: Image<'_, P>,
+        x: impl Into<Coord>,
+        y: impl Into<Coord>,
+    ) -> Option<P::Sampled> {
+        let to = K::rounding::<P::Channel>();
+        let mut pixel = <P::Sampled>::zero();
+        let out = <P::Sampled>::flatten_mut(core::slice::from_mut(&mut pixel));
+        let at = [x.into().round(to), y.into().round(to)];
+        self.kernel.value(&self.source(image), at, out).then_some(pixel)
     }
 
     /// The partials (dV/dx, dV/dy) at (`x`, `y`), in grey levels per pixel: Q14 for integer
@@ -76,12 +81,12 @@ impl<K: Kernel, P: Pixel> Sampler<K, P> {
         x: impl Into<Coord>,
         y: impl Into<Coord>,
     ) -> (P::Derivative, P::Derivative) {
-        let bits = fraction_bits::<K, P::Channel>();
+        let to = K::partials_rounding::<P::Channel>();
         let mut out = [P::zero_derivative(); 2];
         let [dx, dy] = &mut out;
-        self.slopes(
-            image,
-            [x.into().round(bits), y.into().round(bits)],
+        self.kernel.partials(
+            &self.source(image),
+            [x.into().round(to), y.into().round(to)],
             P::flatten_derivatives(core::slice::from_mut(dx)),
             P::flatten_derivatives(core::slice::from_mut(dy)),
         );
@@ -89,111 +94,41 @@ impl<K: Kernel, P: Pixel> Sampler<K, P> {
         (dx, dy)
     }
 
-    /// Writes the channels of the value at a position, unless the destination is to be left.
+    /// An image with this sampler's boundary.
+    #[inline(always)]
+    pub(crate) fn source<'a>(&self, image: Image<'a, P>) -> Source<'a, P> {
+        Source { image, boundary: self.boundary }
+    }
+}
+
+/// An image and what lies outside of it.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a, P> {
+    pub(crate) image: Image<'a, P>,
+    pub(crate) boundary: Boundary<P>,
+}
+
+impl<P: Tap> Source<'_, P> {
+    /// Where the taps of a position are, and their weights.
     #[inline]
-    pub(crate) fn value<O: Output<P::Channel>>(
-        &self,
-        image: Image<'_, P>,
-        at: [Position; 2],
-        out: &mut [O],
-    ) -> bool {
-        if let Boundary::Constant(v) = self.boundary
-            && !Area::touching::<K>(image.width(), image.height()).contains(at)
-        {
-            for (out, &v) in out.iter_mut().zip(P::flatten(core::slice::from_ref(&v))) {
-                *out = O::from_channel(v);
-            }
-            return true;
-        }
-        let taps = self.footprint(image.width(), image.height(), at);
-        if taps.left {
-            return false;
-        }
-        for (c, out) in out.iter_mut().enumerate() {
-            let rows = K::Taps::from_fn(|j| {
-                let row = K::Taps::from_fn(|i| self.tap(image, &taps.index, i, j, c));
-                P::Channel::horizontal(&row, &taps.weights[0])
-            });
-            *out = P::Channel::finish(P::Channel::vertical(&rows, &taps.weights[1]));
-        }
-        true
+    pub(crate) fn footprint<K: Kernel>(&self, kernel: &K, at: [Position; 2]) -> Footprint<K, P::Channel> {
+        footprint(kernel, &self.boundary, self.image.width(), self.image.height(), at)
     }
 
-    /// Writes the channels of the partials at a position.
+    /// Where the taps of a position are, those of weight zero like all others.
     #[inline]
-    pub(crate) fn slopes(
-        &self,
-        image: Image<'_, P>,
-        at: [Position; 2],
-        dx: &mut [<P::Channel as Channel>::Derivative],
-        dy: &mut [<P::Channel as Channel>::Derivative],
-    ) {
-        let taps = self.footprint(image.width(), image.height(), at);
-        if taps.left {
-            dx.fill(Default::default());
-            dy.fill(Default::default());
-            return;
-        }
-        // Horizontal slopes need the columns of weight zero too, and vertical ones the rows.
-        let [x, y] = taps.index;
-        let [sx, sy] = at.map(|p| self.kernel.slopes(P::Channel::fraction(p.fraction)));
-        let index = [self.indices(at[0].cell, image.width() as i32, None), y];
-        for (c, dx) in dx.iter_mut().enumerate() {
-            let rows = K::Taps::from_fn(|j| {
-                P::Channel::horizontal_slope(&K::Taps::from_fn(|i| self.tap(image, &index, i, j, c)), &sx)
-            });
-            *dx = P::Channel::finish_derivative(P::Channel::vertical(&rows, &taps.weights[1]));
-        }
-        let index = [x, self.indices(at[1].cell, image.height() as i32, None)];
-        for (c, dy) in dy.iter_mut().enumerate() {
-            let rows = K::Taps::from_fn(|j| {
-                P::Channel::horizontal(
-                    &K::Taps::from_fn(|i| self.tap(image, &index, i, j, c)),
-                    &taps.weights[0],
-                )
-            });
-            *dy = P::Channel::finish_derivative(P::Channel::vertical_slope(&rows, &sy));
-        }
-    }
-
-    /// Where the taps of a position are in an image of this size, and their weights.
-    #[inline]
-    pub(crate) fn footprint(&self, width: usize, height: usize, at: [Position; 2]) -> Footprint<K, P> {
-        let weights = at.map(|p| self.kernel.weights(P::Channel::fraction(p.fraction)));
-        let index = [
-            self.indices(at[0].cell, width as i32, Some(&weights[0])),
-            self.indices(at[1].cell, height as i32, Some(&weights[1])),
-        ];
-        let left = matches!(self.boundary, Boundary::Transparent)
-            && index.iter().any(|axis| axis.as_ref().iter().any(Option::is_none));
-        Footprint { index, weights, left }
-    }
-
-    /// The taps of a cell along one axis. With their weights given, those of weight zero are
-    /// clamped into the image; without, those of a transparent boundary are.
-    #[inline]
-    fn indices(
-        &self,
-        cell: i32,
-        side: i32,
-        weights: Option<&K::Taps<<P::Channel as Channel>::Weight>>,
-    ) -> K::Taps<Index> {
-        K::Taps::from_fn(|i| {
-            let tap = cell.wrapping_add(first_tap::<K>()).wrapping_add(i as i32);
-            let clamp = match weights {
-                Some(weights) => weights.as_ref().get(i).is_none_or(|w| *w == Weight::zero()),
-                None => matches!(self.boundary, Boundary::Transparent),
-            };
-            let index = if clamp { Boundary::Replicate } else { self.boundary }.index(tap, side);
-            index.map(|i| i as usize)
-        })
+    pub(crate) fn sloped_indices<K: Kernel>(&self, [x, y]: [Position; 2]) -> [K::Taps<Index>; 2] {
+        [
+            indices::<K, P, P::Channel>(&self.boundary, x.cell, self.image.width() as i32, None),
+            indices::<K, P, P::Channel>(&self.boundary, y.cell, self.image.height() as i32, None),
+        ]
     }
 
     /// Channel `c` of tap (i, j).
     #[inline]
-    fn tap(
+    pub(crate) fn tap<K: Kernel>(
         &self,
-        image: Image<'_, P>,
         index: &[K::Taps<Index>; 2],
         i: usize,
         j: usize,
@@ -201,7 +136,7 @@ impl<K: Kernel, P: Pixel> Sampler<K, P> {
     ) -> P::Channel {
         let along = |axis: &K::Taps<Index>, i: usize| axis.as_ref().get(i).copied().flatten();
         let inside = match (along(&index[0], i), along(&index[1], j)) {
-            (Some(x), Some(y)) => image.get(x, y),
+            (Some(x), Some(y)) => self.image.get(x, y),
             _ => None,
         };
         let pixel = match (inside, self.boundary) {
@@ -213,14 +148,53 @@ impl<K: Kernel, P: Pixel> Sampler<K, P> {
 }
 
 /// A column or row of the image, or that there is none.
-type Index = Option<usize>;
+pub(crate) type Index = Option<usize>;
 
 /// The taps of a position; x before y.
-pub(crate) struct Footprint<K: Kernel, P: Pixel> {
+pub(crate) struct Footprint<K: Kernel, C: Channel> {
     /// Where they are. Taps whose weight is zero are never outside.
     pub(crate) index: [K::Taps<Index>; 2],
     /// Their weights.
-    pub(crate) weights: [K::Taps<<P::Channel as Channel>::Weight>; 2],
+    pub(crate) weights: [K::Taps<C::Weight>; 2],
     /// Whether the boundary is transparent and a tap that matters is outside.
     pub(crate) left: bool,
+}
+
+/// Where the taps of a position are in an image of this size, and their weights.
+#[inline]
+pub(crate) fn footprint<K: Kernel, P, C: Channel>(
+    kernel: &K,
+    boundary: &Boundary<P>,
+    width: usize,
+    height: usize,
+    at: [Position; 2],
+) -> Footprint<K, C> {
+    let weights = at.map(|p| kernel.weights(C::fraction(p.fraction)));
+    let index = [
+        indices::<K, P, C>(boundary, at[0].cell, width as i32, Some(&weights[0])),
+        indices::<K, P, C>(boundary, at[1].cell, height as i32, Some(&weights[1])),
+    ];
+    let left = matches!(boundary, Boundary::Transparent)
+        && index.iter().any(|axis| axis.as_ref().iter().any(Option::is_none));
+    Footprint { index, weights, left }
+}
+
+/// The taps of a cell along one axis. With their weights given, those of weight zero are clamped
+/// into the image; without, those of a transparent boundary are.
+#[inline]
+fn indices<K: Kernel, P, C: Channel>(
+    boundary: &Boundary<P>,
+    cell: i32,
+    side: i32,
+    weights: Option<&K::Taps<C::Weight>>,
+) -> K::Taps<Index> {
+    K::Taps::from_fn(|i| {
+        let tap = cell.wrapping_add(first_tap::<K>()).wrapping_add(i as i32);
+        let clamp = match weights {
+            Some(weights) => weights.as_ref().get(i).is_none_or(|w| *w == Weight::zero()),
+            None => matches!(boundary, Boundary::Transparent),
+        };
+        let index = if clamp { Boundary::<P>::Replicate.index(tap, side) } else { boundary.index(tap, side) };
+        index.map(|i| i as usize)
+    })
 }

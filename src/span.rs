@@ -1,14 +1,15 @@
 //! Which pixels of a run are interior: all of their taps lie inside the source.
 //!
-//! In: a walk and the area of admissible first taps. Out: the exact range of pixels, by bisection
-//! on the walk's own positions: a coordinate that is monotone along the run crosses each bound
-//! once, so the result equals testing every pixel, with no second rounding rule that could
-//! disagree with the first. For a walk that is not monotone it is the next stretch.
+//! In: a monotone walk and the area of admissible cells. Out: the exact range of pixels. Each
+//! coordinate crosses a bound once; where, is a division for an affine walk, and found by bisection
+//! on the walk's own positions for others: the result equals testing every pixel, with no second
+//! rounding rule that could disagree with the first. (A walk that is not monotone is tested block
+//! by block as it is drawn.)
 #![forbid(unsafe_code)]
 
 use core::ops::Range;
 
-use crate::fixed::Position;
+use crate::fixed::{Position, Rounding};
 use crate::kernel::{Kernel, first_tap, support};
 use crate::walk::Walk;
 
@@ -37,6 +38,19 @@ impl Area {
         Self { min: [-last; 2], max: [width as i32 - 1 - first, height as i32 - 1 - first] }
     }
 
+    /// The least and the greatest cell.
+    #[inline(always)]
+    pub(crate) fn bounds(&self) -> ([i32; 2], [i32; 2]) {
+        (self.min, self.max)
+    }
+
+    /// Whether it holds every cell from `min` to `max`.
+    #[inline(always)]
+    pub(crate) fn contains_box(&self, min: [i32; 2], max: [i32; 2]) -> bool {
+        let axis = |a: i32, b: i32, min: i32, max: i32| a <= min && max <= b;
+        axis(self.min[0], self.max[0], min[0], max[0]) && axis(self.min[1], self.max[1], min[1], max[1])
+    }
+
     #[inline(always)]
     pub(crate) fn contains(&self, [x, y]: [Position; 2]) -> bool {
         // One comparison per axis: below the minimum wraps to a large number.
@@ -48,32 +62,32 @@ impl Area {
     }
 }
 
-/// The first range at or after `from`, within `from..len`, whose pixels are all interior; empty at
-/// `len` if there is none.
+/// The pixels within `from..len` of a monotone walk that are interior; empty at `len` if there are
+/// none.
 #[inline]
-pub(crate) fn interior<W: Walk>(walk: &W, from: usize, len: usize, bits: u32, area: &Area) -> Range<usize> {
+pub(crate) fn interior<W: Walk>(
+    walk: &W,
+    from: usize,
+    len: usize,
+    to: Rounding,
+    area: &Area,
+) -> Range<usize> {
     let none = len..len;
     if from >= len {
         return none;
     }
-    if !walk.monotone(len) {
-        let holds = |k: usize| area.contains(walk.at(k).position(bits));
-        let Some(start) = (from..len).find(|&k| holds(k)) else { return none };
-        let end = (start..len).find(|&k| !holds(k)).unwrap_or(len);
-        return start..end;
-    }
     let mut range = from..len;
     for axis in 0..2 {
-        let cell = |k: usize| walk.at(k).position(bits).get(axis).map_or(0, |p| p.cell);
+        let cell = |k: usize| walk.at(k).position(to).get(axis).map_or(0, |p| p.cell);
         let (min, max) = (area.min[axis], area.max[axis]);
         let (first, last) = (cell(range.start), cell(range.end - 1));
         if first.min(last) >= min && first.max(last) <= max {
             continue;
         }
         range = if first <= last {
-            bisect(&range, |k| cell(k) < min)..bisect(&range, |k| cell(k) <= max)
+            walk.crossing(axis, min, true, &range, to)..walk.crossing(axis, max + 1, true, &range, to)
         } else {
-            bisect(&range, |k| cell(k) > max)..bisect(&range, |k| cell(k) >= min)
+            walk.crossing(axis, max + 1, false, &range, to)..walk.crossing(axis, min, false, &range, to)
         };
         if range.is_empty() {
             return none;
@@ -84,7 +98,7 @@ pub(crate) fn interior<W: Walk>(walk: &W, from: usize, len: usize, bits: u32, ar
 
 /// The first index of the range for which `before` no longer holds.
 #[inline]
-fn bisect(range: &Range<usize>, before: impl Fn(usize) -> bool) -> usize {
+pub(crate) fn bisect(range: &Range<usize>, before: impl Fn(usize) -> bool) -> usize {
     let (mut low, mut high) = (range.start, range.end);
     while low < high {
         let middle = low + (high - low) / 2;

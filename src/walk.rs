@@ -17,14 +17,17 @@
 //! denominator (the first, if equal), truncated, within 2^16. All are shifted so that this
 //! denominator has 30 bits (or, if that is more, so that the numerators have at most 45), starts
 //! and steps each rounded half up. Along the run they are linear in integers, and the coordinate is
-//! their quotient, rounded *once*, half up, to the fraction in use, within 2^30. So it is monotone along a run, takes no FPU,
+//! their quotient, rounded *once* to the fraction in use, within 2^30. So it is monotone along a run, takes no FPU,
 //! and is within 2^-12 px of the real one in a 4096 px wide image (wherever the denominator does
 //! not change its sign within the run). Where the denominator is zero, the coordinate is the lower
 //! end, far outside.
 #![forbid(unsafe_code)]
 
-use crate::fixed::{Coord, Position, floor_div, round_shift_i64};
-use crate::span::Area;
+use core::ops::Range;
+
+use crate::fixed::{Coord, Position, Rounding, floor_div, round_coordinate, round_shift_i64};
+use crate::simd::{Lanes, LinearSteps, QuotientSteps, Steps};
+use crate::span::{self, Area};
 
 /// Pixels between two anchors of a homography.
 pub(crate) const RUN: usize = 64;
@@ -58,6 +61,12 @@ pub trait Plan: Copy {
     /// The walk that begins at destination pixel (`x`, `y`), and how many of the next `len` pixels
     /// it serves, at least one.
     fn run(&self, x: usize, y: usize, len: usize) -> (Self::Walk, usize);
+    /// Whether all of the first `width` pixels of row `y` lie well inside an area. `false` if that is
+    /// not known without looking at every run.
+    #[inline(always)]
+    fn inside(&self, _y: usize, _width: usize, _area: &Area) -> bool {
+        false
+    }
     /// The runs of the first `width` pixels of row `y`.
     #[inline(always)]
     fn row(&self, y: usize, width: usize) -> Runs<'_, Self> {
@@ -93,12 +102,17 @@ impl<N: Plan> Iterator for Runs<'_, N> {
 /// A sequence of source positions.
 #[doc(hidden)]
 pub trait Walk: Clone {
-    /// The current position, rounded half up to `bits` fraction bits.
-    fn position(&self, bits: u32) -> [Position; 2];
+    /// The current position, rounded.
+    fn position(&self, to: Rounding) -> [Position; 2];
     /// To the next pixel.
     fn step(&mut self);
     /// This walk `n` pixels on.
     fn at(&self, n: usize) -> Self;
+    /// This walk, N pixels at a time.
+    #[doc(hidden)]
+    type Lanes<L: Lanes>: Steps<L>;
+    /// Its positions, rounded.
+    fn lanes<L: Lanes>(&self, to: Rounding) -> Self::Lanes<L>;
     /// What one destination pixel's share in a parameter gradient is divided by, as a factor in
     /// Q32: the reciprocal of a homography's denominator, and one for everything else.
     #[inline(always)]
@@ -108,20 +122,23 @@ pub trait Walk: Clone {
     /// Whether both coordinates are monotone over the next `len` pixels.
     fn monotone(&self, len: usize) -> bool;
 
-    /// Whether each of the next `len` first taps lies in the area: what interior code relies on.
+    /// Where a monotone coordinate (0 is x, 1 is y) crosses: the first pixel of the range whose cell
+    /// is at least `limit`, or for a falling coordinate below it; the end if there is none.
     #[inline]
-    fn inside(&self, len: usize, bits: u32, area: &Area) -> bool {
-        let holds = |walk: &Self| area.contains(walk.position(bits));
-        if self.monotone(len) {
-            len == 0 || (holds(self) && holds(&self.at(len - 1)))
-        } else {
-            let mut walk = self.clone();
-            (0..len).all(|_| {
-                let here = holds(&walk);
-                walk.step();
-                here
-            })
-        }
+    fn crossing(&self, axis: usize, limit: i32, rising: bool, range: &Range<usize>, to: Rounding) -> usize {
+        let reached = |k: usize| {
+            let cell = self.at(k).position(to).get(axis).map_or(0, |p| p.cell);
+            (cell >= limit) == rising
+        };
+        span::bisect(range, |k| !reached(k))
+    }
+
+    /// Whether the walk is monotone over the next `len` pixels and both ends lie in the area, so
+    /// that all between do.
+    #[inline]
+    fn inside(&self, len: usize, to: Rounding, area: &Area) -> bool {
+        let holds = |walk: &Self| area.contains(walk.position(to));
+        len > 0 && self.monotone(len) && holds(self) && holds(&self.at(len - 1))
     }
 }
 
@@ -134,10 +151,33 @@ pub struct AffineWalk {
 }
 
 impl Walk for AffineWalk {
+    #[inline]
+    fn crossing(&self, axis: usize, limit: i32, rising: bool, range: &Range<usize>, to: Rounding) -> usize {
+        let (Some(&at), Some(&step)) = (self.at.get(axis), self.step.get(axis)) else { return range.end };
+        // The cell is at least the limit where the coordinate is.
+        let mut limit = (i64::from(limit) << 32).wrapping_sub(1 << (31 - to.bits));
+        if to.ties_to_even && limit & (1 << 32) == 0 {
+            // A tie goes down to the even cell below an odd limit.
+            limit += 1;
+        }
+        let first = if rising {
+            // ceil((limit - at) / step)
+            limit.wrapping_sub(at).wrapping_add(step - 1).checked_div(step).unwrap_or(i64::MAX)
+        } else {
+            // floor((at - limit) / -step) + 1
+            floor_div(at.wrapping_sub(limit), step.wrapping_neg()).wrapping_add(1)
+        };
+        usize::try_from(first).unwrap_or(0).clamp(range.start, range.end)
+    }
+    type Lanes<L: Lanes> = LinearSteps<L>;
     #[inline(always)]
-    fn position(&self, bits: u32) -> [Position; 2] {
-        // In range by the transform's construction; round() wraps in any case.
-        self.at.map(|v| round_unclamped(v, bits))
+    fn lanes<L: Lanes>(&self, to: Rounding) -> LinearSteps<L> {
+        LinearSteps::new(self.at, self.step, to)
+    }
+    #[inline(always)]
+    fn position(&self, to: Rounding) -> [Position; 2] {
+        // In range by the transform's construction; rounding wraps in any case.
+        self.at.map(|v| round_coordinate(v, to))
     }
     #[inline(always)]
     fn step(&mut self) {
@@ -155,12 +195,6 @@ impl Walk for AffineWalk {
     fn monotone(&self, _: usize) -> bool {
         true
     }
-}
-
-#[inline(always)]
-fn round_unclamped(v: i64, bits: u32) -> Position {
-    let v = v.wrapping_add(1 << (31 - bits));
-    Position { cell: (v >> 32) as i32, fraction: ((v as u32) >> 1) >> (31 - bits) }
 }
 
 /// An affine map in Q32.32: rows of the 2x3 matrix.
@@ -197,24 +231,29 @@ impl Plan for AffinePlan {
 #[derive(Clone, Copy, Debug)]
 pub struct ProjectiveWalk {
     /// Numerators, relative to the anchor, below 2^46.
-    at: [i64; 2],
-    step: [i64; 2],
+    pub(crate) at: [i64; 2],
+    pub(crate) step: [i64; 2],
     /// The denominator, below 2^31.
-    denominator: i64,
-    denominator_step: i64,
+    pub(crate) denominator: i64,
+    pub(crate) denominator_step: i64,
     /// The denominator is this power of two times the real one.
     exponent: i32,
     /// Whole pixels.
-    anchor: [i32; 2],
+    pub(crate) anchor: [i32; 2],
 }
 
 impl Walk for ProjectiveWalk {
+    type Lanes<L: Lanes> = QuotientSteps;
     #[inline(always)]
-    fn position(&self, bits: u32) -> [Position; 2] {
-        let d = self.denominator;
+    fn lanes<L: Lanes>(&self, to: Rounding) -> QuotientSteps {
+        QuotientSteps { walk: *self, to }
+    }
+    #[inline(always)]
+    fn position(&self, to: Rounding) -> [Position; 2] {
+        let (d, bits) = (self.denominator, to.bits);
         let quotient = |n: i64, anchor: i32| {
             if d == 0 {
-                return Coord::MIN.round(bits);
+                return Coord::MIN.round(to);
             }
             let (n, d) = if d < 0 { (-n, -d) } else { (n, d) };
             // floor(n 2^bits / d + 1/2), in two steps where the product would not fit.
@@ -225,11 +264,15 @@ impl Walk for ProjectiveWalk {
                 (0, n)
             };
             let part = floor_div((rest << (bits + 1)) + d, 2 * d);
-            let cell = whole + (part >> bits) + i64::from(anchor);
+            let mut cell = whole + (part >> bits) + i64::from(anchor);
+            // 2n + d is a multiple of 2d where n is halfway between two multiples of d.
+            if to.ties_to_even && part * (2 * d) == (rest << 1) + d {
+                cell &= !1;
+            }
             if cell < -(1 << 30) {
-                Coord::MIN.round(bits)
+                Coord::MIN.round(to)
             } else if cell >= 1 << 30 {
-                Coord::MAX.round(bits)
+                Coord::MAX.round(to)
             } else {
                 Position { cell: cell as i32, fraction: (part & ((1 << bits) - 1)) as u32 }
             }
@@ -354,5 +397,23 @@ impl Plan for ProjectivePlan {
     #[inline]
     fn run(&self, x: usize, y: usize, len: usize) -> (ProjectiveWalk, usize) {
         self.anchored(x, y, len)
+    }
+    #[inline]
+    fn inside(&self, y: usize, width: usize, area: &Area) -> bool {
+        // A coordinate is monotone between two pixels of a row whose denominators have one sign.
+        // With 16 bits less the products fit; that, and the rounding of the runs, is less than the
+        // margin of two pixels.
+        let [a, b] = [self.forms(0, y), self.forms(width.saturating_sub(1), y)].map(|f| f.map(|v| v >> 16));
+        let sign = a[2].signum();
+        if sign == 0 || sign != b[2].signum() || a[2].unsigned_abs().min(b[2].unsigned_abs()) < 1 << 16 {
+            return false;
+        }
+        let ([min_x, min_y], [max_x, max_y]) = area.bounds();
+        [a, b].iter().all(|&[u, v, d]| {
+            let (u, v, d) = (u * sign, v * sign, d * sign);
+            let holds =
+                |n: i64, min: i32, max: i32| n >= (i64::from(min) + 2) * d && n <= (i64::from(max) - 2) * d;
+            holds(u, min_x, max_x) && holds(v, min_y, max_y)
+        })
     }
 }

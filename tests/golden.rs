@@ -185,7 +185,7 @@ fn all(level: Level) -> Vec<(String, u64)> {
 
 #[test]
 fn bits_are_golden() {
-    for &level in Level::AVAILABLE {
+    for level in Level::available() {
         let list = all(level);
         let same = list.len() == GOLDEN.len()
             && list.iter().zip(GOLDEN).all(|((name, hash), golden)| (name.as_str(), *hash) == *golden);

@@ -158,7 +158,12 @@ pub mod registry {
             }
         };
     }
-    kernels!(nearest: Nearest, bilinear: Bilinear);
+    kernels!(
+        nearest: Nearest,
+        nearest_even: NearestEven,
+        straight_through: StraightThrough,
+        bilinear: Bilinear
+    );
 
     /// Every boundary.
     pub fn boundaries<P>(constant: P) -> [Boundary<P>; 6] {
@@ -194,6 +199,7 @@ pub mod registry {
         ("integer shift left", Plan::Translation([-9.0, 1.0])),
         ("subpixel shift", Plan::Translation([0.3, 0.7])),
         ("half a pixel", Plan::Translation([-2.5, 0.5])),
+        ("projected ties", Plan::Homography([0.5, 0.0, -2.5, 0.0, 1.5, 0.5, 0.0, 0.0])),
         ("almost a pixel", Plan::Translation([0.999_999_99, 1.0 - 1e-5])),
         ("far away", Plan::Translation([5e8, -3.3])),
         ("Euclidean", Plan::Euclidean([0.3, 1.7, -2.2])),
@@ -409,7 +415,7 @@ impl Cells {
         let before = Guarded::<P>::new(destination, gap, Pattern::Random, random);
         let mut expected = before.clone();
         reference.warp(source, &mut expected.image_mut(), coordinates);
-        for &level in Level::AVAILABLE {
+        for level in Level::available() {
             let mut out = before.clone();
             sampler.with_level(level).warp(source, &mut out.image_mut(), warp).unwrap();
             out.check(&expected, &before, &|| format!("warp, {}, {}", level.name(), what()));
@@ -420,7 +426,7 @@ impl Cells {
             .map(|more| Guarded::<P::Derivative>::new(destination, gap + more, Pattern::Random, random));
         let (mut ex, mut ey) = (x.clone(), y.clone());
         reference.warp_partials(source, &mut ex.image_mut(), &mut ey.image_mut(), coordinates);
-        for &level in Level::AVAILABLE {
+        for level in Level::available() {
             let (mut dx, mut dy) = (x.clone(), y.clone());
             let sampler = sampler.with_level(level);
             sampler.warp_partials(source, &mut dx.image_mut(), &mut dy.image_mut(), warp).unwrap();
@@ -433,7 +439,7 @@ impl Cells {
         let before = Guarded::<P::Adjoint>::new((width, height), gap, Pattern::Random, random);
         let mut expected = before.clone();
         reference.adjoint(cotangent.image(), coordinates, &mut expected.image_mut());
-        for &level in Level::AVAILABLE {
+        for level in Level::available() {
             let mut gradient = before.clone();
             let sampler = sampler.with_level(level);
             sampler.adjoint(cotangent.image(), warp, &mut gradient.image_mut()).unwrap();
@@ -445,7 +451,7 @@ impl Cells {
 
 fn report(name: &str, cells: usize) {
     // Not through println, which the test harness keeps to itself.
-    let levels: Vec<&str> = Level::AVAILABLE.iter().map(|level| level.name()).collect();
+    let levels: Vec<&str> = Level::available().map(|level| level.name()).collect();
     let _ = writeln!(
         std::io::stderr(),
         "matrix, {name}: {cells} cells equal the reference ({})",
@@ -453,21 +459,19 @@ fn report(name: &str, cells: usize) {
     );
 }
 
-#[test]
-fn nearest() {
-    let mut matrix = Cells { random: Random(0x9e37_79b9_7f4a_7c15), cells: 0 };
-    registry::nearest(&mut matrix);
-    assert_eq!(matrix.cells, 8 * 20 * 6 * WARPS.len() * 3 * Level::AVAILABLE.len());
-    report("nearest", matrix.cells);
+macro_rules! kernel_tests {
+    ($($kernel:ident),*) => {$(
+        #[test]
+        fn $kernel() {
+            let mut matrix = Cells { random: Random(0x9e37_79b9_7f4a_7c15), cells: 0 };
+            registry::$kernel(&mut matrix);
+            assert_eq!(matrix.cells, 8 * 20 * 6 * WARPS.len() * 3 * Level::available().count());
+            report(stringify!($kernel), matrix.cells);
+        }
+    )*};
 }
-
-#[test]
-fn bilinear() {
-    let mut matrix = Cells { random: Random(0xd1b5_4a32_d192_ed03), cells: 0 };
-    registry::bilinear(&mut matrix);
-    assert_eq!(matrix.cells, 8 * 20 * 6 * WARPS.len() * 3 * Level::AVAILABLE.len());
-    report("bilinear", matrix.cells);
-}
+// Those of the registry, each a test of its own.
+kernel_tests!(nearest, nearest_even, straight_through, bilinear);
 
 /// Single coordinates, as `f64` and as `f32`.
 #[test]

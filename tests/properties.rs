@@ -135,9 +135,8 @@ fn warped<K: Kernel, P: Pixel, W: Warp>(
     before: &Picture<P>,
     warp: &W,
 ) -> Picture<P> {
-    let results: Vec<Picture<P>> = Level::AVAILABLE
-        .iter()
-        .map(|&level| {
+    let results: Vec<Picture<P>> = Level::available()
+        .map(|level| {
             let mut out = before.clone();
             let sampler = Sampler::new(kernel, boundary).with_level(level);
             sampler.warp(source.image(), &mut out.image_mut(), warp).unwrap();
@@ -269,7 +268,7 @@ fn shifts_copy<K: Kernel, P: Noise + Pixel>(kernel: K, random: &mut Random, same
                 (None, _) => before.get(x, y),
             }
         });
-        for &level in Level::AVAILABLE {
+        for level in Level::available() {
             let sampler = Sampler::new(kernel, boundary).with_level(level);
             let mut out = [before.clone(), before.clone(), before.clone()];
             sampler.warp(source.image(), &mut out[0].image_mut(), &translation).unwrap();
@@ -302,7 +301,7 @@ fn shifts_copy_floats<K: Kernel>(kernel: K, random: &mut Random) {
     let [dx, dy] = [0; 2].map(|_| random.below(9) as i64 - 4);
     let shift = Translation::new(dx as f64, dy as f64).unwrap();
     for boundary in boundaries([any_float(random.bits()), any_float(random.bits())]) {
-        for &level in Level::AVAILABLE {
+        for level in Level::available() {
             let mut out = Picture::new((23, 11), |_, _| [1.5_f32; 2]);
             let sampler = Sampler::new(kernel, boundary).with_level(level);
             sampler.warp(source.image(), &mut out.image_mut(), &shift).unwrap();

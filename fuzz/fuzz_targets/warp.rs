@@ -197,7 +197,7 @@ where
         let mut gradient = sums.clone();
         reference.adjoint(cotangent, coordinates, &mut image(&mut gradient, of_source));
 
-        for &level in Level::AVAILABLE {
+        for level in Level::available() {
             let sampler = Sampler::new(self.kernel, self.boundary).with_level(level);
             let mut out = before.clone();
             sampler.warp(self.source, &mut image(&mut out, size), warp).unwrap();

@@ -24,7 +24,8 @@ use super::solve::{Column, SIZE, Square};
 use crate::Bilinear;
 use crate::fixed::{round_shift, round_shift_i64};
 use crate::image::Image;
-use crate::kernel::{Output, fraction_bits};
+use crate::kernel::{Output, rounding};
+use crate::simd::block::Outside;
 use crate::simd::{self, Lanes, Operation};
 use crate::span::{self, Area};
 use crate::transform::{Term, Transform};
@@ -489,6 +490,13 @@ pub(super) struct LevelPair<'a, P> {
     pub(super) moving_mask: Option<Image<'a, u8>>,
 }
 
+/// Leaves what is outside.
+struct Nothing;
+
+impl<W, O> Outside<W, O> for Nothing {
+    fn fill(&self, _: &W, _: &mut [O]) {}
+}
+
 /// One pass over a level.
 pub(super) struct Accumulate<'a, P, T> {
     pub(super) pair: LevelPair<'a, P>,
@@ -565,7 +573,7 @@ impl<P: Grey, T: Transform> Operation for Accumulate<'_, P, T> {
     fn run<L: Lanes>(self) -> Pass {
         let LevelPair { fixed, moving, .. } = self.pair;
         let plan = self.transform.plan();
-        let bits = fraction_bits::<Bilinear, P>();
+        let to = rounding::<Bilinear, P>();
         let area = Area::new::<Bilinear>(moving.width(), moving.height());
         let (width, height) = (fixed.width(), fixed.height());
         // Where nothing but the support changes what the fixed image sums to, only its changes are
@@ -579,10 +587,10 @@ impl<P: Grey, T: Transform> Operation for Accumulate<'_, P, T> {
         for y in 0..height {
             let mut line = Row::zero();
             let mut before = known.as_ref().map(|(plan, _)| plan.row(y, width));
-            // (A run across a homography's pole, which is not monotone, counts with its first
-            // stretch.)
+            // (A run across a homography's pole does not count: its images are far apart.)
             let interior = |(x, walk, len): (usize, <T::Plan as Plan>::Walk, usize)| {
-                let inner = span::interior(&walk, 0, len, bits, &area);
+                let inner =
+                    if walk.monotone(len) { span::interior(&walk, 0, len, to, &area) } else { len..len };
                 x + inner.start..x + inner.end
             };
             let centre = |begin: usize| (begin - begin % RUN + RUN / 2) as i64 - (width / 2) as i64;
@@ -601,21 +609,16 @@ impl<P: Grey, T: Transform> Operation for Accumulate<'_, P, T> {
                 }
                 for chunk in chunks(range) {
                     let begin = chunk.start;
-                    if let Some(pixels) =
-                        self.pixels::<L, _>(&walk.at(begin - x), y, chunk.clone(), &mut pass)
-                    {
-                        if self.loss == Loss::Squares {
-                            if !shared {
-                                let sums = Self::fixed_chunk(&pixels);
-                                line.fixed.add(&sums, centre(begin), T::DEGREE);
-                            }
-                            let sums = Self::residual_chunk(&pixels);
-                            line.residual.add(&sums, centre(begin), T::DEGREE);
-                        } else {
-                            let Chunk { fixed, residual } = Self::weighted_chunk(&pixels);
-                            line.fixed.add(&fixed, centre(begin), T::DEGREE);
-                            line.residual.add(&residual, centre(begin), T::DEGREE);
+                    let pixels = self.pixels::<L, _>(&walk.at(begin - x), y, chunk, &mut pass);
+                    if self.loss == Loss::Squares {
+                        if !shared {
+                            line.fixed.add(&Self::fixed_chunk(&pixels), centre(begin), T::DEGREE);
                         }
+                        line.residual.add(&Self::residual_chunk(&pixels), centre(begin), T::DEGREE);
+                    } else {
+                        let Chunk { fixed, residual } = Self::weighted_chunk(&pixels);
+                        line.fixed.add(&fixed, centre(begin), T::DEGREE);
+                        line.residual.add(&residual, centre(begin), T::DEGREE);
                     }
                 }
             }
@@ -677,13 +680,12 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
         y: usize,
         chunk: Range<usize>,
         pass: &mut Pass,
-    ) -> Option<Pixels<P::Word>> {
+    ) -> Pixels<P::Word> {
         let mut samples = [P::Fine::from_channel(P::default()); RUN];
         let first = chunk.start % RUN;
-        let samples = samples.get_mut(..chunk.len())?;
-        if !simd::interior::<L, P, Bilinear, W, P::Fine>(&Bilinear, self.pair.moving, walk, samples) {
-            return None;
-        }
+        let samples = samples.get_mut(..chunk.len()).unwrap_or_default();
+        // (The span is exact: nothing is outside.)
+        simd::blocks::<L, P, Bilinear, W, P::Fine>(&Bilinear, self.pair.moving, walk, samples, &Nothing);
         let mut pixels = self.gradients(y, chunk.clone());
         let levels = pixels.fixed.iter().zip(&mut pixels.residual).skip(first);
         for ((&t, e), &v) in levels.zip(&*samples) {
@@ -710,7 +712,7 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
                 }
             }
         }
-        Some(pixels)
+        pixels
     }
 
     /// The columns of a block, along which offsets are small enough for products to fit.
@@ -842,7 +844,7 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
             }
         }
         if let Some(mask) = &self.pair.moving_mask {
-            let [x, y] = walk.at(k).position(fraction_bits::<Bilinear, P>()).map(|p| p.cell as usize);
+            let [x, y] = walk.at(k).position(rounding::<Bilinear, P>()).map(|p| p.cell as usize);
             let taps = [(x, y), (x + 1, y), (x, y + 1), (x + 1, y + 1)];
             if !taps.iter().all(|&(x, y)| valid(mask, x, y)) {
                 return false;

@@ -3,6 +3,7 @@
 
 use super::Grey;
 use super::normal::LevelPair;
+use crate::fixed::Rounding;
 use crate::transform::Transform;
 use crate::walk::{Plan, Walk};
 
@@ -44,7 +45,7 @@ pub(super) fn correlation<P: Grey, T: Transform>(
         let [mut rt, mut rm, mut rtt, mut rtm, mut rmm] = [0_i64; 5];
         for (start, mut walk, len) in plan.row(y, width) {
             for (x, &fixed) in row.iter().enumerate().skip(start).take(len) {
-                let [u, v] = walk.position(0).map(|p| p.cell);
+                let [u, v] = walk.position(Rounding::half_up(0)).map(|p| p.cell);
                 walk.step();
                 if !valid(&pair.fixed_mask, x, y) {
                     continue;

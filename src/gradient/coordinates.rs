@@ -2,14 +2,12 @@
 #![forbid(unsafe_code)]
 
 use crate::Error;
-use crate::fixed::Position;
-use crate::image::{Image, ImageMut, Pixel};
-use crate::kernel::{Channel, Kernel, fraction_bits};
+use crate::image::{Image, ImageMut, Tap};
+use crate::kernel::Interpolator;
 use crate::sample::Sampler;
-use crate::simd;
 use crate::walk::{Plan, Walk, Warp};
 
-impl<K: Kernel, P: Pixel> Sampler<K, P> {
+impl<K: Interpolator, P: Tap> Sampler<K, P> {
     /// Writes dV/dx and dV/dy at `warp(x, y)` for every destination pixel (x, y), as
     /// [`partials`](Self::partials) defines them: grey levels per source pixel, Q14 or `f32`.
     ///
@@ -28,15 +26,15 @@ impl<K: Kernel, P: Pixel> Sampler<K, P> {
             return Err(Error::SizeMismatch);
         }
         let plan = warp.plan();
-        let bits = fraction_bits::<K, P::Channel>();
+        let (source, to) = (self.source(source), K::partials_rounding::<P::Channel>());
         for (y, (dx, dy)) in dx.rows_mut().zip(dy.rows_mut()).enumerate() {
             for (x, mut walk, len) in plan.row(y, width) {
                 let pixels = dx.iter_mut().zip(dy.iter_mut()).skip(x).take(len);
                 for (dx, dy) in pixels {
                     let (dx, dy) = (core::slice::from_mut(dx), core::slice::from_mut(dy));
-                    self.slopes_anywhere(
-                        source,
-                        walk.position(bits),
+                    self.kernel.partials(
+                        &source,
+                        walk.position(to),
                         P::flatten_derivatives(dx),
                         P::flatten_derivatives(dy),
                     );
@@ -45,19 +43,5 @@ impl<K: Kernel, P: Pixel> Sampler<K, P> {
             }
         }
         Ok(())
-    }
-
-    /// The partials at a position, the fast way where all taps are inside.
-    #[inline(always)]
-    pub(super) fn slopes_anywhere(
-        &self,
-        source: Image<'_, P>,
-        at: [Position; 2],
-        dx: &mut [<P::Channel as Channel>::Derivative],
-        dy: &mut [<P::Channel as Channel>::Derivative],
-    ) {
-        if !simd::partials::<P, K>(&self.kernel, source, at, dx, dy) {
-            self.slopes(source, at, dx, dy);
-        }
     }
 }

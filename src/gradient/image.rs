@@ -2,13 +2,12 @@
 #![forbid(unsafe_code)]
 
 use crate::Error;
-use crate::fixed::Weight;
-use crate::image::{Image, ImageMut, Pixel};
-use crate::kernel::{Channel, Kernel, fraction_bits};
+use crate::image::{Image, ImageMut, Tap};
+use crate::kernel::Linear;
 use crate::sample::Sampler;
 use crate::walk::{Plan, Walk, Warp};
 
-impl<K: Kernel, P: Pixel> Sampler<K, P> {
+impl<K: Linear, P: Tap> Sampler<K, P> {
     /// Adds to `gradient` the adjoint of the warp applied to `cotangent`: the derivative of
     /// `sum cotangent V` with respect to each source pixel, where V is the warped image (exact
     /// transpose; Jaderberg et al. 2015, eq. 6).
@@ -38,31 +37,13 @@ impl<K: Kernel, P: Pixel> Sampler<K, P> {
             return Err(Error::SizeMismatch);
         }
         let plan = warp.plan();
-        let bits = fraction_bits::<K, P::Channel>();
+        let to = K::rounding::<P::Channel>();
         for (y, row) in cotangent.rows().enumerate() {
             for (x, mut walk, len) in plan.row(y, width) {
                 for value in row.iter().skip(x).take(len) {
-                    let taps = self.footprint(gradient.width(), gradient.height(), walk.position(bits));
-                    walk.step();
-                    if taps.left {
-                        continue;
-                    }
                     let value = P::flatten_cotangents(core::slice::from_ref(value));
-                    let ([columns, rows], [wx, wy]) = (&taps.index, &taps.weights);
-                    for (row, &wy) in rows.as_ref().iter().zip(wy.as_ref()) {
-                        for (column, &wx) in columns.as_ref().iter().zip(wx.as_ref()) {
-                            let zero = Weight::zero();
-                            let (Some(row), Some(column)) = (*row, *column) else { continue };
-                            if wx == zero || wy == zero {
-                                continue;
-                            }
-                            let Some(pixel) = gradient.get_mut(column, row) else { continue };
-                            let sums = P::flatten_adjoints(core::slice::from_mut(pixel));
-                            for (sum, &value) in sums.iter_mut().zip(value) {
-                                P::Channel::scatter(sum, value, wx, wy);
-                            }
-                        }
-                    }
+                    self.kernel.scatter(&self.boundary, walk.position(to), value, gradient);
+                    walk.step();
                 }
             }
         }

@@ -9,9 +9,9 @@
 //! then over rows.
 #![forbid(unsafe_code)]
 
-use crate::fixed::round_shift_i128;
-use crate::image::{Image, Pixel};
-use crate::kernel::{Array, Channel, Kernel, fraction_bits};
+use crate::fixed::{Rounding, round_shift_i128};
+use crate::image::{Image, Tap};
+use crate::kernel::{Array, Channel, Interpolator};
 use crate::sample::Sampler;
 use crate::transform::{Transform, at};
 use crate::walk::{Plan, Walk};
@@ -94,7 +94,7 @@ impl Product for f64 {
     }
 }
 
-impl<K: Kernel, P: Pixel> Sampler<K, P> {
+impl<K: Interpolator, P: Tap> Sampler<K, P> {
     /// The derivative of `sum cotangent V` with respect to each parameter of `transform`, where V is
     /// `source` warped by it and `cotangent` has the destination's size: the chain rule through the
     /// [`partials`](Self::partials) of the kernel and the Jacobian of the transform.
@@ -117,9 +117,9 @@ impl<K: Kernel, P: Pixel> Sampler<K, P> {
         cotangent: Image<'_, P::Cotangent>,
         transform: &T,
     ) -> T::Parameters {
-        type Of<P> = <<P as Pixel>::Channel as Channel>::Product;
+        type Of<P> = <<P as Tap>::Channel as Channel>::Product;
         let plan = transform.plan();
-        let bits = fraction_bits::<K, P::Channel>();
+        let (source, to) = (self.source(source), K::partials_rounding::<P::Channel>());
         let mut total = [<Of<P> as Product>::Sum::default(); 8];
         for (y, row) in cotangent.rows().enumerate() {
             let mut sums = [<Of<P> as Product>::Sum::default(); 8];
@@ -128,7 +128,7 @@ impl<K: Kernel, P: Pixel> Sampler<K, P> {
                     let (mut dx, mut dy) = (P::zero_derivative(), P::zero_derivative());
                     let dx = P::flatten_derivatives(core::slice::from_mut(&mut dx));
                     let dy = P::flatten_derivatives(core::slice::from_mut(&mut dy));
-                    self.slopes_anywhere(source, walk.position(bits), dx, dy);
+                    self.kernel.partials(&source, walk.position(to), dx, dy);
                     let value = P::flatten_cotangents(core::slice::from_ref(value));
                     let sum = |d: &[<P::Channel as Channel>::Derivative]| {
                         let products = d.iter().zip(value).map(|(&d, &v)| P::Channel::chain(d, v));
@@ -139,8 +139,9 @@ impl<K: Kernel, P: Pixel> Sampler<K, P> {
                     let c = if T::DEGREE < 2 {
                         <Of<P>>::default()
                     } else {
-                        let [u, v] =
-                            walk.position(14).map(|p| (i64::from(p.cell) << 14) | i64::from(p.fraction));
+                        let [u, v] = walk
+                            .position(Rounding::half_up(14))
+                            .map(|p| (i64::from(p.cell) << 14) | i64::from(p.fraction));
                         Product::cross(a, u, b, v)
                     };
                     let (x, y) = (x as i32, y as i32);

@@ -25,14 +25,19 @@
 #![forbid(unsafe_code)]
 
 mod bilinear;
+mod interpolator;
 mod nearest;
+mod surrogate;
 
 pub use bilinear::Bilinear;
-pub use nearest::Nearest;
+pub use interpolator::{Interpolator, Linear};
+pub use nearest::{Nearest, NearestEven};
+pub use surrogate::{StraightThrough, Surrogate};
 
-use crate::fixed::{Q6, Q14, Q24, Weight, round_shift, round_shift_i64};
+use crate::fixed::{Q6, Q14, Q24, Rounding, Weight, round_shift, round_shift_i64};
 use crate::gradient::Product;
-use crate::simd::{Block, Lanes};
+use crate::simd::block::{self, Window};
+use crate::simd::{Lanes, Positions, Register};
 
 /// An array of a fixed length: the taps of a kernel along one axis. Implemented by `[T; N]`;
 /// sealed.
@@ -41,6 +46,8 @@ pub trait Array<T: Copy>: Copy + AsRef<[T]> + AsMut<[T]> + sealed::Sealed {
     const LEN: usize;
     /// Element by element, in order.
     fn from_fn(f: impl FnMut(usize) -> T) -> Self;
+    /// The same in every place.
+    fn filled(v: T) -> Self;
 }
 
 impl<T: Copy, const N: usize> Array<T> for [T; N] {
@@ -48,6 +55,10 @@ impl<T: Copy, const N: usize> Array<T> for [T; N] {
     #[inline(always)]
     fn from_fn(f: impl FnMut(usize) -> T) -> Self {
         core::array::from_fn(f)
+    }
+    #[inline(always)]
+    fn filled(v: T) -> Self {
+        [v; N]
     }
 }
 
@@ -62,10 +73,15 @@ mod sealed {
 
 /// An interpolation kernel along one axis.
 ///
-/// [`Taps`](Self::Taps) sets the support S, 1 or an even number. For a position with fraction f in
-/// [0, 1), tap i lies at distance `f - (i + 1 - S/2)`. Weights must sum to exactly one and slopes
-/// (the derivative of the weights with respect to x) to exactly zero: compute the last one as what
-/// is left. With f = 0 exactly one weight should be one, so that lattice points are copied.
+/// [`Taps`](Self::Taps) sets the support S. If it is even, tap i lies at distance
+/// `f - (i + 1 - S/2)` from a position with fraction f in [0, 1). If it is odd, the coordinate is
+/// rounded to a whole number, f is zero, and tap i lies `i - (S - 1)/2` pixels to the right.
+///
+/// Weights must sum to exactly one and slopes (the derivative of the weights with respect to x) to
+/// exactly zero: compute the last one as what is left, or use [`Weight::tabulate`]. With f = 0
+/// exactly one weight should be one, so that lattice points are copied. The absolute values of the
+/// weights must sum to at most 2 and those of the slopes to at most 4: within that no sum
+/// overflows. (Beyond, integer results wrap, not the same way at every level.)
 ///
 /// A kernel of one's own, cubic smoothstep between two pixels:
 ///
@@ -98,6 +114,9 @@ mod sealed {
 pub trait Kernel: Copy {
     /// One `T` for each tap: `[T; S]`.
     type Taps<T: Copy>: Array<T>;
+    /// Whether a kernel of odd support rounds a coordinate halfway between two pixels to the even
+    /// one, instead of up.
+    const TIES_TO_EVEN: bool = false;
     /// The weights of the taps at fraction `f`.
     fn weights<W: Weight>(&self, f: W) -> Self::Taps<W>;
     /// The derivatives of the weights with respect to the coordinate, per pixel.
@@ -109,10 +128,16 @@ pub(crate) const fn support<K: Kernel>() -> usize {
     <K::Taps<i32> as Array<i32>>::LEN
 }
 
-/// Fraction bits to which a coordinate is rounded.
+/// How a kernel's coordinates are rounded.
 #[inline(always)]
-pub(crate) const fn fraction_bits<K: Kernel, C: Channel>() -> u32 {
-    if support::<K>() == 1 { 0 } else { C::FRACTION_BITS }
+pub(crate) const fn rounding<K: Kernel, C: Channel>() -> Rounding {
+    if support::<K>().is_multiple_of(2) {
+        Rounding::half_up(C::FRACTION_BITS)
+    } else if K::TIES_TO_EVEN {
+        Rounding::HALF_EVEN
+    } else {
+        Rounding::half_up(0)
+    }
 }
 
 /// From the rounded coordinate to the first tap.
@@ -129,6 +154,14 @@ pub trait Output<C: Channel>: Copy + 'static {
     fn from_rounded(v: C::Rounded) -> Self;
     /// From the channel's own value, where it is copied.
     fn from_channel(v: C) -> Self;
+    /// [`Self::from_rounded`] for a register, to a slice of its length.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn store<L: Lanes>(v: <C::Rounded as Register>::Of<L>, out: &mut [Self]) {
+        for (out, &v) in out.iter_mut().zip(C::Rounded::array::<L>(v).as_ref()) {
+            *out = Self::from_rounded(v);
+        }
+    }
 }
 
 /// One channel of a pixel: its number formats and how taps are combined. Sealed.
@@ -145,7 +178,7 @@ pub trait Channel:
     /// The sum after vertical weights.
     type Sum: Copy;
     /// The sum without its fraction.
-    type Rounded: Copy;
+    type Rounded: Register;
     /// A partial derivative.
     type Derivative: Copy + PartialEq + core::fmt::Debug + Default + 'static;
     /// A sum of weighted cotangents.
@@ -154,6 +187,8 @@ pub trait Channel:
     type Cotangent: Copy + PartialEq + core::fmt::Debug + Default + 'static;
     /// A derivative times a cotangent.
     type Product: Product;
+    /// What a sampled value is: the type itself, but for the coefficients of a spline.
+    type Sampled: Channel + Output<Self>;
     /// Bits of the fraction of a position.
     const FRACTION_BITS: u32;
 
@@ -181,13 +216,16 @@ pub trait Channel:
     /// Four columns in the pyramid's filter, rounded.
     fn reduce_row(columns: [Self::Mid; 4]) -> Self;
 
-    /// A whole block of lanes at once, all of whose taps are inside.
+    /// A block of lanes at once, whose positions the caller has found in the kernel's area.
     #[doc(hidden)]
     #[inline(always)]
-    fn block<L: Lanes, K: Kernel, O: Output<Self>>(block: &Block<'_, L, Self>, kernel: &K, out: &mut [O]) {
-        for (lane, out) in out.iter_mut().enumerate() {
-            *out = block.lane(kernel, lane);
-        }
+    fn block<L: Lanes, K: Kernel, O: Output<Self>>(
+        window: &Window<'_, Self>,
+        at: &Positions<L>,
+        kernel: &K,
+        out: &mut [O],
+    ) {
+        block::block_any(window, at, kernel, out);
     }
 }
 
@@ -217,6 +255,7 @@ impl Channel for u8 {
     type Adjoint = i64;
     type Cotangent = i32;
     type Product = i64;
+    type Sampled = Self;
     const FRACTION_BITS: u32 = 14;
 
     #[inline(always)]
@@ -266,8 +305,13 @@ impl Channel for u8 {
         round_shift(binomial(columns), 6) as Self
     }
     #[inline(always)]
-    fn block<L: Lanes, K: Kernel, O: Output<Self>>(block: &Block<'_, L, Self>, kernel: &K, out: &mut [O]) {
-        block.u8(kernel, out);
+    fn block<L: Lanes, K: Kernel, O: Output<Self>>(
+        window: &Window<'_, Self>,
+        at: &Positions<L>,
+        kernel: &K,
+        out: &mut [O],
+    ) {
+        block::block_u8(window, at, kernel, out);
     }
 }
 
@@ -280,6 +324,10 @@ impl Output<u8> for u8 {
     #[inline(always)]
     fn from_channel(v: u8) -> u8 {
         v
+    }
+    #[inline(always)]
+    fn store<L: Lanes>(v: L::I32, out: &mut [u8]) {
+        L::store_u8(v, out);
     }
 }
 
@@ -294,6 +342,7 @@ macro_rules! sixteen_bit {
             type Adjoint = i64;
             type Cotangent = i32;
             type Product = i64;
+            type Sampled = Self;
             const FRACTION_BITS: u32 = 24;
 
             #[inline(always)]
@@ -340,6 +389,15 @@ macro_rules! sixteen_bit {
             #[inline(always)]
             fn reduce_row(columns: [i32; 4]) -> Self {
                 round_shift(binomial(columns), 6) as Self
+            }
+            #[inline(always)]
+            fn block<L: Lanes, K: Kernel, O: Output<Self>>(
+                window: &Window<'_, Self>,
+                at: &Positions<L>,
+                kernel: &K,
+                out: &mut [O],
+            ) {
+                block::block_16(window, at, kernel, out);
             }
         }
 
@@ -398,6 +456,7 @@ impl Channel for f32 {
     type Adjoint = f32;
     type Cotangent = f32;
     type Product = f64;
+    type Sampled = Self;
     const FRACTION_BITS: u32 = 24;
 
     #[inline(always)]
@@ -446,8 +505,13 @@ impl Channel for f32 {
         Self::reduce_column(columns) * (1.0 / 64.0)
     }
     #[inline(always)]
-    fn block<L: Lanes, K: Kernel, O: Output<Self>>(block: &Block<'_, L, Self>, kernel: &K, out: &mut [O]) {
-        block.f32(kernel, out);
+    fn block<L: Lanes, K: Kernel, O: Output<Self>>(
+        window: &Window<'_, Self>,
+        at: &Positions<L>,
+        kernel: &K,
+        out: &mut [O],
+    ) {
+        block::block_f32(window, at, kernel, out);
     }
 }
 

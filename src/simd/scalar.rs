@@ -9,8 +9,10 @@ pub struct One;
 impl Lanes for One {
     type Array<T: Copy> = [T; 1];
     type I32 = i32;
+    type I64 = i64;
     type Pair = [i32; 2];
     type F32 = f32;
+    type ByteTable = ();
 
     #[inline(always)]
     fn i32([v]: [i32; 1]) -> i32 {
@@ -41,12 +43,40 @@ impl Lanes for One {
         v >> n
     }
     #[inline(always)]
+    fn shr_logical(v: i32, n: u32) -> i32 {
+        (v as u32 >> n) as i32
+    }
+    #[inline(always)]
+    fn carry(v: i32, a: i32, sum: i32) -> i32 {
+        v.wrapping_add(((sum as u32) < (a as u32)) as i32)
+    }
+    #[inline(always)]
+    fn i64_splat(v: i64) -> i64 {
+        v
+    }
+    #[inline(always)]
+    fn i64_add(a: i64, b: i64) -> i64 {
+        a.wrapping_add(b)
+    }
+    #[inline(always)]
+    fn mul_wide(a: i32, b: i32) -> i64 {
+        i64::from(a) * i64::from(b)
+    }
+    #[inline(always)]
+    fn narrow(v: i64, n: u32) -> i32 {
+        (v >> n) as i32
+    }
+    #[inline(always)]
     fn pair([low]: [i16; 1], [high]: [i16; 1]) -> [i32; 2] {
         [low.into(), high.into()]
     }
     #[inline(always)]
     fn pack(low: i32, high: i32) -> [i32; 2] {
         [low, high]
+    }
+    #[inline(always)]
+    fn pair_less([low, high]: [i32; 2], v: i16) -> [i32; 2] {
+        [low - i32::from(v), high - i32::from(v)]
     }
     #[inline(always)]
     fn dot(a: [i32; 2], b: [i32; 2]) -> i32 {
@@ -63,6 +93,10 @@ impl Lanes for One {
     #[inline(always)]
     fn f32_splat(v: f32) -> f32 {
         v
+    }
+    #[inline(always)]
+    fn f32_from(v: i32) -> f32 {
+        v as f32
     }
     #[inline(always)]
     fn f32_add(a: f32, b: f32) -> f32 {

@@ -1,6 +1,6 @@
 //! Four lanes by the `wide` crate: SSE2, NEON or wasm simd128 at compile time, arrays elsewhere.
 
-use wide::{f32x4, i16x8, i32x4};
+use wide::{f32x4, i16x8, i32x4, u32x4};
 
 use super::Lanes;
 
@@ -11,8 +11,10 @@ pub struct Four;
 impl Lanes for Four {
     type Array<T: Copy> = [T; 4];
     type I32 = i32x4;
+    type I64 = [i64; 4];
     type Pair = i16x8;
     type F32 = f32x4;
+    type ByteTable = ();
 
     #[inline(always)]
     fn i32(lanes: [i32; 4]) -> i32x4 {
@@ -43,6 +45,33 @@ impl Lanes for Four {
         v >> n
     }
     #[inline(always)]
+    fn shr_logical(v: i32x4, n: u32) -> i32x4 {
+        words(unsigned(v) >> n)
+    }
+    #[inline(always)]
+    fn carry(v: i32x4, a: i32x4, sum: i32x4) -> i32x4 {
+        // Unsigned order is signed order with the sign flipped; true is -1.
+        let flip = i32x4::new([i32::MIN, i32::MIN, i32::MIN, i32::MIN]);
+        v - (a ^ flip).simd_gt(sum ^ flip)
+    }
+    #[inline(always)]
+    fn i64_splat(v: i64) -> [i64; 4] {
+        [v; 4]
+    }
+    #[inline(always)]
+    fn i64_add([a, b, c, d]: [i64; 4], [e, f, g, h]: [i64; 4]) -> [i64; 4] {
+        [a.wrapping_add(e), b.wrapping_add(f), c.wrapping_add(g), d.wrapping_add(h)]
+    }
+    #[inline(always)]
+    fn mul_wide(a: i32x4, b: i32x4) -> [i64; 4] {
+        let ([a, b, c, d], [e, f, g, h]) = (a.to_array(), b.to_array());
+        [(a, e), (b, f), (c, g), (d, h)].map(|(a, b)| i64::from(a) * i64::from(b))
+    }
+    #[inline(always)]
+    fn narrow(v: [i64; 4], n: u32) -> i32x4 {
+        i32x4::new(v.map(|v| (v >> n) as i32))
+    }
+    #[inline(always)]
     fn pair(low: [i16; 4], high: [i16; 4]) -> i16x8 {
         i16x8::new([low[0], high[0], low[1], high[1], low[2], high[2], low[3], high[3]])
     }
@@ -50,6 +79,10 @@ impl Lanes for Four {
     fn pack(low: i32x4, high: i32x4) -> i16x8 {
         let words = (low & i32x4::new([0xffff, 0xffff, 0xffff, 0xffff])) | (high << 16_u32);
         words_as_pairs(words)
+    }
+    #[inline(always)]
+    fn pair_less(pair: i16x8, v: i16) -> i16x8 {
+        pair - i16x8::new([v, v, v, v, v, v, v, v])
     }
     #[inline(always)]
     fn dot(a: i16x8, b: i16x8) -> i32x4 {
@@ -68,6 +101,10 @@ impl Lanes for Four {
         f32x4::new([v, v, v, v])
     }
     #[inline(always)]
+    fn f32_from(v: i32x4) -> f32x4 {
+        v.round_float()
+    }
+    #[inline(always)]
     fn f32_add(a: f32x4, b: f32x4) -> f32x4 {
         a + b
     }
@@ -83,6 +120,20 @@ impl Lanes for Four {
     fn f32_select_nonzero(v: f32x4, then: f32x4, otherwise: f32x4) -> f32x4 {
         v.simd_eq(f32x4::ZERO).bitselect(otherwise, then)
     }
+}
+
+/// The same bits.
+#[inline(always)]
+fn unsigned(v: i32x4) -> u32x4 {
+    // SAFETY: both are 16 bytes of plain integers.
+    unsafe { core::mem::transmute::<i32x4, u32x4>(v) }
+}
+
+/// The same bits.
+#[inline(always)]
+fn words(v: u32x4) -> i32x4 {
+    // SAFETY: both are 16 bytes of plain integers.
+    unsafe { core::mem::transmute::<u32x4, i32x4>(v) }
 }
 
 /// The low half of each word first, on either byte order.

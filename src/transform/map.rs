@@ -1,7 +1,8 @@
 //! An explicit coordinate map: one source coordinate per destination pixel.
 #![forbid(unsafe_code)]
 
-use crate::fixed::{Coord, Position};
+use crate::fixed::{Coord, Position, Rounding};
+use crate::simd::{Lanes, MapSteps};
 use crate::walk::{Plan, Walk, Warp, sealed};
 use crate::{Error, Image};
 
@@ -73,14 +74,19 @@ impl<'a> Plan for Map<'a> {
 /// The rest of a row of a map.
 #[derive(Clone, Copy, Debug)]
 pub struct MapWalk<'a> {
-    x: &'a [f32],
-    y: &'a [f32],
+    pub(crate) x: &'a [f32],
+    pub(crate) y: &'a [f32],
 }
 
-impl Walk for MapWalk<'_> {
+impl<'a> Walk for MapWalk<'a> {
+    type Lanes<L: Lanes> = MapSteps<'a>;
     #[inline(always)]
-    fn position(&self, bits: u32) -> [Position; 2] {
-        [self.x, self.y].map(|v| v.first().map_or(Coord::MIN, |&v| Coord::from(v)).round(bits))
+    fn lanes<L: Lanes>(&self, to: Rounding) -> MapSteps<'a> {
+        MapSteps { walk: *self, to }
+    }
+    #[inline(always)]
+    fn position(&self, to: Rounding) -> [Position; 2] {
+        [self.x, self.y].map(|v| v.first().map_or(Coord::MIN, |&v| Coord::from(v)).round(to))
     }
     #[inline(always)]
     fn step(&mut self) {

@@ -1,0 +1,270 @@
+//! How a sampler computes values, partials and adjoint: by a [`Kernel`], or otherwise.
+//!
+//! In: a source (image and boundary) and a rounded position. Out: value, partials, or what a
+//! cotangent adds to the source. Every [`Kernel`] is an [`Interpolator`] and [`Linear`]; what is no
+//! kernel (a rule whose weights depend on the image, or whose partials are those of another rule)
+//! implements these traits itself.
+#![forbid(unsafe_code)]
+
+use super::{Array, Channel, Kernel, Output, rounding};
+use crate::boundary::Boundary;
+use crate::fixed::{Position, Rounding, Weight};
+use crate::image::{ImageMut, Tap};
+use crate::sample::{Source, footprint};
+use crate::simd::block::Outside;
+use crate::simd::{self, Lanes};
+use crate::span::{self, Area};
+use crate::walk::Walk;
+
+/// A rule that gives value and partials at a position. Implemented for every [`Kernel`], and for
+/// [`Surrogate`](super::Surrogate) and its like; its methods are not for direct use.
+pub trait Interpolator: Copy {
+    /// How coordinates of values are rounded.
+    #[doc(hidden)]
+    fn rounding<C: Channel>() -> Rounding;
+
+    /// The cells from which everything that a value needs is inside an image of this size.
+    #[doc(hidden)]
+    fn area(width: usize, height: usize) -> Area;
+
+    /// How coordinates of partials are rounded.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn partials_rounding<C: Channel>() -> Rounding {
+        Self::rounding::<C>()
+    }
+
+    /// Writes the channels of the value at a position, unless the destination is to be left.
+    #[doc(hidden)]
+    fn value<P: Tap, O: Output<P::Channel>>(
+        &self,
+        source: &Source<'_, P>,
+        at: [Position; 2],
+        out: &mut [O],
+    ) -> bool;
+
+    /// Writes the channels of the partials at a position, which may be anywhere.
+    #[doc(hidden)]
+    fn partials<P: Tap>(
+        &self,
+        source: &Source<'_, P>,
+        at: [Position; 2],
+        dx: &mut [<P::Channel as Channel>::Derivative],
+        dy: &mut [<P::Channel as Channel>::Derivative],
+    );
+
+    /// The pixels of a run of a warp; whether it is known that all of them are far from the border.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn fill_run<L: Lanes, P: Tap, W: Walk>(
+        &self,
+        source: &Source<'_, P>,
+        walk: &W,
+        out: &mut [P::Sampled],
+        inside: bool,
+    ) {
+        let _ = inside;
+        Edge { rule: self, source }.fill(walk, <P::Sampled>::flatten_mut(out));
+    }
+}
+
+/// A rule whose value is linear in the image, so that it has an adjoint. Implemented for every
+/// [`Kernel`].
+pub trait Linear: Interpolator {
+    /// Adds a cotangent (by channels) to the sums of the pixels that the value at a position is
+    /// made of: the transpose of the value before its roundings.
+    #[doc(hidden)]
+    fn scatter<P: Tap>(
+        &self,
+        boundary: &Boundary<P>,
+        at: [Position; 2],
+        cotangent: &[<P::Channel as Channel>::Cotangent],
+        gradient: &mut ImageMut<'_, P::Adjoint>,
+    );
+}
+
+/// Fills pixels of which some taps may be outside, one by one.
+struct Edge<'a, I, P> {
+    rule: &'a I,
+    source: &'a Source<'a, P>,
+}
+
+impl<I: Interpolator, P: Tap, W: Walk, O: Output<P::Channel>> Outside<W, O> for Edge<'_, I, P> {
+    #[inline(never)]
+    fn fill(&self, walk: &W, out: &mut [O]) {
+        let to = I::rounding::<P::Channel>();
+        let mut walk = walk.clone();
+        for pixel in out.chunks_exact_mut(P::CHANNELS.max(1)) {
+            self.rule.value(self.source, walk.position(to), pixel);
+            walk.step();
+        }
+    }
+}
+
+impl<K: Kernel> Interpolator for K {
+    #[inline(always)]
+    fn rounding<C: Channel>() -> Rounding {
+        rounding::<K, C>()
+    }
+    #[inline(always)]
+    fn area(width: usize, height: usize) -> Area {
+        Area::new::<K>(width, height)
+    }
+
+    #[inline]
+    fn value<P: Tap, O: Output<P::Channel>>(
+        &self,
+        source: &Source<'_, P>,
+        at: [Position; 2],
+        out: &mut [O],
+    ) -> bool {
+        if let Boundary::Constant(v) = source.boundary
+            && !Area::touching::<K>(source.image.width(), source.image.height()).contains(at)
+        {
+            for (out, &v) in out.iter_mut().zip(P::flatten(core::slice::from_ref(&v))) {
+                *out = O::from_channel(v);
+            }
+            return true;
+        }
+        let taps = source.footprint(self, at);
+        if taps.left {
+            return false;
+        }
+        for (c, out) in out.iter_mut().enumerate() {
+            let rows = K::Taps::from_fn(|j| {
+                let row = K::Taps::from_fn(|i| source.tap::<K>(&taps.index, i, j, c));
+                P::Channel::horizontal(&row, &taps.weights[0])
+            });
+            *out = P::Channel::finish(P::Channel::vertical(&rows, &taps.weights[1]));
+        }
+        true
+    }
+
+    #[inline(always)]
+    fn partials<P: Tap>(
+        &self,
+        source: &Source<'_, P>,
+        at: [Position; 2],
+        dx: &mut [<P::Channel as Channel>::Derivative],
+        dy: &mut [<P::Channel as Channel>::Derivative],
+    ) {
+        if !simd::partials::<P, K>(self, source.image, at, dx, dy) {
+            edge_partials(self, source, at, dx, dy);
+        }
+    }
+
+    /// Edge, interior, edge.
+    #[inline(always)]
+    fn fill_run<L: Lanes, P: Tap, W: Walk>(
+        &self,
+        source: &Source<'_, P>,
+        walk: &W,
+        out: &mut [P::Sampled],
+        inside: bool,
+    ) {
+        let to = rounding::<K, P::Channel>();
+        let (width, height) = (source.image.width(), source.image.height());
+        let len = out.len();
+        let edge = Edge { rule: self, source };
+        if inside || !walk.monotone(len) {
+            let out = <P::Sampled>::flatten_mut(out);
+            return simd::blocks::<L, P, K, W, _>(self, source.image, walk, out, &edge);
+        }
+        let inner = span::interior(walk, 0, len, to, &Area::new::<K>(width, height));
+        let (mut begin, mut end) = (0, len);
+        if inner != (0..len)
+            && let Some(value) = match source.boundary {
+                Boundary::Constant(v) => Some(Some(P::sampled(v))),
+                Boundary::Transparent => Some(None),
+                _ => None,
+            }
+        {
+            // Pixels none of whose taps are inside need no look at the source.
+            let touching = span::interior(walk, 0, len, to, &Area::touching::<K>(width, height));
+            (begin, end) = (touching.start, touching.end);
+            if let Some(v) = value {
+                for rest in [0..begin, end..len] {
+                    out.get_mut(rest).unwrap_or_default().fill(v);
+                }
+            }
+        }
+        // (An empty interior is at the end of the row.)
+        let inner = inner.start.clamp(begin, end)..inner.end.clamp(begin, end);
+        for part in [begin..inner.start, inner.end..end] {
+            let first = part.start;
+            if let Some(out) = out.get_mut(part) {
+                edge.fill(&walk.at(first), <P::Sampled>::flatten_mut(out));
+            }
+        }
+        let first = walk.at(inner.start);
+        if let Some(out) = out.get_mut(inner) {
+            let out = <P::Sampled>::flatten_mut(out);
+            simd::blocks::<L, P, K, W, _>(self, source.image, &first, out, &edge);
+        }
+    }
+}
+
+/// The partials where some taps may be outside.
+#[inline(never)]
+fn edge_partials<K: Kernel, P: Tap>(
+    kernel: &K,
+    source: &Source<'_, P>,
+    at: [Position; 2],
+    dx: &mut [<P::Channel as Channel>::Derivative],
+    dy: &mut [<P::Channel as Channel>::Derivative],
+) {
+    let taps = source.footprint(kernel, at);
+    if taps.left {
+        dx.fill(Default::default());
+        dy.fill(Default::default());
+        return;
+    }
+    // Horizontal slopes need the columns of weight zero too, and vertical ones the rows.
+    let [x, y] = taps.index;
+    let [sx, sy] = at.map(|p| kernel.slopes(P::Channel::fraction(p.fraction)));
+    let all = source.sloped_indices::<K>(at);
+    let index = [all[0], y];
+    for (c, dx) in dx.iter_mut().enumerate() {
+        let rows = K::Taps::from_fn(|j| {
+            P::Channel::horizontal_slope(&K::Taps::from_fn(|i| source.tap::<K>(&index, i, j, c)), &sx)
+        });
+        *dx = P::Channel::finish_derivative(P::Channel::vertical(&rows, &taps.weights[1]));
+    }
+    let index = [x, all[1]];
+    for (c, dy) in dy.iter_mut().enumerate() {
+        let rows = K::Taps::from_fn(|j| {
+            P::Channel::horizontal(&K::Taps::from_fn(|i| source.tap::<K>(&index, i, j, c)), &taps.weights[0])
+        });
+        *dy = P::Channel::finish_derivative(P::Channel::vertical_slope(&rows, &sy));
+    }
+}
+
+impl<K: Kernel> Linear for K {
+    fn scatter<P: Tap>(
+        &self,
+        boundary: &Boundary<P>,
+        at: [Position; 2],
+        cotangent: &[<P::Channel as Channel>::Cotangent],
+        gradient: &mut ImageMut<'_, P::Adjoint>,
+    ) {
+        let taps = footprint::<_, _, P::Channel>(self, boundary, gradient.width(), gradient.height(), at);
+        if taps.left {
+            return;
+        }
+        let ([columns, rows], [wx, wy]) = (&taps.index, &taps.weights);
+        for (row, &wy) in rows.as_ref().iter().zip(wy.as_ref()) {
+            for (column, &wx) in columns.as_ref().iter().zip(wx.as_ref()) {
+                let zero = Weight::zero();
+                let (Some(row), Some(column)) = (*row, *column) else { continue };
+                if wx == zero || wy == zero {
+                    continue;
+                }
+                let Some(pixel) = gradient.get_mut(column, row) else { continue };
+                let sums = P::flatten_adjoints(core::slice::from_mut(pixel));
+                for (sum, &value) in sums.iter_mut().zip(cotangent) {
+                    P::Channel::scatter(sum, value, wx, wy);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Surrogate gradients: values by one rule, partials by another.
+#![forbid(unsafe_code)]
+
+use super::{Channel, Interpolator, Kernel, Linear, Output};
+use crate::boundary::Boundary;
+use crate::fixed::{Position, Rounding, Weight};
+use crate::image::{ImageMut, Tap};
+use crate::sample::Source;
+use crate::simd::Lanes;
+use crate::span::Area;
+use crate::walk::Walk;
+
+/// Values and adjoint of `V`, partials (and with them parameter gradients) of `G`.
+///
+/// For a rule whose own derivative says nothing, as that of [`Nearest`](super::Nearest), which is
+/// zero almost everywhere. The partials are then not the derivative of the value: they are the
+/// documented partials of `G`, and named by it.
+///
+/// | surrogate of nearest | is | partials |
+/// |---|---|---|
+/// | `Zero` | `Nearest` itself | zero |
+/// | `StraightThrough` | `Surrogate::new(Nearest, StraightThrough)` | central difference at the rounded pixel |
+/// | `Bilinear` | `Surrogate::new(Nearest, Bilinear)` | of bilinear interpolation: the exact gradient of the *expected* value of nearest sampling under uniform dither of +-1/2 px |
+///
+/// ```
+/// use nonius::{Bilinear, Boundary, Image, Nearest, Sampler, Surrogate};
+/// let image = Image::new(&[0u8, 100], 2, 1)?;
+/// let sampler = Sampler::new(Surrogate::new(Nearest, Bilinear), Boundary::Replicate);
+/// assert_eq!(sampler.sample(image, 0.25, 0), Some(0));
+/// assert_eq!(sampler.partials(image, 0.25, 0), (100 << 14, 0));
+/// # Ok::<(), nonius::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Surrogate<V, G> {
+    value: V,
+    gradient: G,
+}
+
+impl<V: Interpolator, G: Interpolator> Surrogate<V, G> {
+    /// Values of `value`, partials of `gradient`.
+    pub const fn new(value: V, gradient: G) -> Self {
+        Self { value, gradient }
+    }
+}
+
+impl<V: Interpolator, G: Interpolator> Interpolator for Surrogate<V, G> {
+    #[inline(always)]
+    fn rounding<C: Channel>() -> Rounding {
+        V::rounding::<C>()
+    }
+    #[inline(always)]
+    fn area(width: usize, height: usize) -> Area {
+        V::area(width, height)
+    }
+    #[inline(always)]
+    fn partials_rounding<C: Channel>() -> Rounding {
+        G::partials_rounding::<C>()
+    }
+    #[inline(always)]
+    fn value<P: Tap, O: Output<P::Channel>>(
+        &self,
+        source: &Source<'_, P>,
+        at: [Position; 2],
+        out: &mut [O],
+    ) -> bool {
+        self.value.value(source, at, out)
+    }
+    #[inline(always)]
+    fn partials<P: Tap>(
+        &self,
+        source: &Source<'_, P>,
+        at: [Position; 2],
+        dx: &mut [<P::Channel as Channel>::Derivative],
+        dy: &mut [<P::Channel as Channel>::Derivative],
+    ) {
+        self.gradient.partials(source, at, dx, dy);
+    }
+    #[inline(always)]
+    fn fill_run<L: Lanes, P: Tap, W: Walk>(
+        &self,
+        source: &Source<'_, P>,
+        walk: &W,
+        out: &mut [P::Sampled],
+        inside: bool,
+    ) {
+        self.value.fill_run::<L, P, W>(source, walk, out, inside);
+    }
+}
+
+impl<V: Linear, G: Interpolator> Linear for Surrogate<V, G> {
+    #[inline(always)]
+    fn scatter<P: Tap>(
+        &self,
+        boundary: &Boundary<P>,
+        at: [Position; 2],
+        cotangent: &[<P::Channel as Channel>::Cotangent],
+        gradient: &mut ImageMut<'_, P::Adjoint>,
+    ) {
+        self.value.scatter(boundary, at, cotangent, gradient);
+    }
+}
+
+/// The nearest pixel, with the central difference of its neighbours as partials: a gradient passed
+/// straight through the rounding. Values as [`Nearest`](super::Nearest).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StraightThrough;
+
+impl Kernel for StraightThrough {
+    type Taps<T: Copy> = [T; 3];
+
+    #[inline(always)]
+    fn weights<W: Weight>(&self, _: W) -> [W; 3] {
+        [W::zero(), W::one(), W::zero()]
+    }
+    #[inline(always)]
+    fn slopes<W: Weight>(&self, _: W) -> [W; 3] {
+        let half = W::constant(1 << 29);
+        [W::zero() - half, W::zero(), half]
+    }
+}

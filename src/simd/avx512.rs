@@ -1,0 +1,411 @@
+//! Sixteen lanes by AVX-512 (F, BW, DQ, VL, VBMI), and tap fetch by byte permutes.
+//!
+//! Every function is inlined into the one that [`Level::run`](super::Level::run) enters, so each
+//! SAFETY line says the same: the level is a token of the detected features.
+
+use core::arch::x86_64::*;
+
+use super::Lanes;
+use super::block::Window;
+use super::steps::Positions;
+use crate::walk::ProjectiveWalk;
+
+/// A register of 512 bits.
+#[derive(Clone, Copy, Debug)]
+pub struct Sixteen;
+
+/// The bytes around the taps of a block: rows of 16, 32 or 64, 256 in all.
+#[derive(Clone, Copy)]
+pub struct Table {
+    bytes: [__m512i; 4],
+    /// Where the first tap of each lane is.
+    index: __m512i,
+    /// The logarithm of the length of a row.
+    pitch: u32,
+}
+
+impl Table {
+    /// The bytes at an index in each byte that is kept, zero in the others.
+    #[inline(always)]
+    fn pick(&self, index: __m512i, keep: __mmask64) -> __m512i {
+        let [a, b, c, d] = self.bytes;
+        // SAFETY: see the module.
+        unsafe {
+            let upper = _mm512_movepi8_mask(index) & keep;
+            let low = _mm512_maskz_permutex2var_epi8(keep, a, index, b);
+            _mm512_mask_mov_epi8(low, upper, _mm512_permutex2var_epi8(c, index, d))
+        }
+    }
+}
+
+/// `start + l step` for each lane l: whole numbers below 2^53, exact.
+#[inline(always)]
+fn ramp(start: i64, step: i64) -> [__m512d; 2] {
+    // SAFETY: see the module.
+    unsafe {
+        let lanes = _mm512_setr_pd(0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0);
+        let step = _mm512_set1_pd(step as f64);
+        let low = _mm512_fmadd_pd(step, lanes, _mm512_set1_pd(start as f64));
+        [low, _mm512_fmadd_pd(step, _mm512_set1_pd(8.0), low)]
+    }
+}
+
+/// Cells and fractions of `floor(n 2^bits / d + 1/2)`, exactly, for d > 0: the estimate in `f64` is at
+/// most one off, and what is left tells.
+#[inline(always)]
+fn quotient(n: [__m512d; 2], d: [__m512d; 2], bits: u32, anchor: i32) -> (__m512i, __m512i) {
+    let ([n0, n1], [d0, d1]) = (n, d);
+    let ((c0, f0), (c1, f1)) = (half_quotient(n0, d0, bits), half_quotient(n1, d1, bits));
+    // SAFETY: see the module.
+    unsafe {
+        let cell = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(c0), c1);
+        let fraction = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(f0), f1);
+        (_mm512_add_epi32(cell, _mm512_set1_epi32(anchor)), fraction)
+    }
+}
+
+#[inline(always)]
+fn half_quotient(n: __m512d, d: __m512d, bits: u32) -> (__m256i, __m256i) {
+    const DOWN: i32 = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;
+    let one = (1_u64 << bits) as f64;
+    // SAFETY: see the module.
+    unsafe {
+        // 28 bits of 1 / d.
+        let r = _mm512_rcp14_pd(d);
+        let r = _mm512_mul_pd(r, _mm512_fnmadd_pd(d, r, _mm512_set1_pd(2.0)));
+        let r = _mm512_mul_pd(r, _mm512_fnmadd_pd(d, r, _mm512_set1_pd(2.0)));
+        let scaled = _mm512_mul_pd(n, _mm512_set1_pd(one));
+        let q = _mm512_roundscale_pd::<DOWN>(_mm512_fmadd_pd(scaled, r, _mm512_set1_pd(0.5)));
+        // n 2^bits + d / 2 - q d, in [0, d) for the right q; exact, since it is small.
+        let half = _mm512_mul_pd(d, _mm512_set1_pd(0.5));
+        let rest = _mm512_add_pd(_mm512_fnmadd_pd(q, d, scaled), half);
+        let unit = _mm512_set1_pd(1.0);
+        let q = _mm512_mask_sub_pd(q, _mm512_cmp_pd_mask::<_CMP_LT_OQ>(rest, _mm512_setzero_pd()), q, unit);
+        let q = _mm512_mask_add_pd(q, _mm512_cmp_pd_mask::<_CMP_GE_OQ>(rest, d), q, unit);
+        let cell = _mm512_roundscale_pd::<DOWN>(_mm512_mul_pd(q, _mm512_set1_pd(1.0 / one)));
+        let fraction = _mm512_fnmadd_pd(cell, _mm512_set1_pd(one), q);
+        (_mm512_cvttpd_epi32(cell), _mm512_cvttpd_epi32(fraction))
+    }
+}
+
+/// Cells and fractions of coordinates. What is no number, or beyond 2^31, has the least cell there is.
+#[inline(always)]
+fn round(v: __m512, bits: u32) -> (__m512i, __m512i) {
+    const DOWN: i32 = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;
+    // SAFETY: see the module.
+    unsafe {
+        let floor = _mm512_roundscale_ps::<DOWN>(v);
+        // Exact, and below 1.
+        let rest = _mm512_sub_ps(v, floor);
+        let halves = _mm512_cvttps_epi32(_mm512_mul_ps(rest, _mm512_set1_ps((2_u64 << bits) as f32)));
+        let f = _mm512_srli_epi32::<1>(_mm512_add_epi32(halves, _mm512_set1_epi32(1)));
+        let carry = _mm512_srl_epi32(f, _mm_cvtsi32_si128(bits as i32));
+        let cell = _mm512_add_epi32(_mm512_cvttps_epi32(floor), carry);
+        (cell, _mm512_and_si512(f, _mm512_set1_epi32((1 << bits) - 1)))
+    }
+}
+
+#[inline(always)]
+fn first(v: __m512i) -> i32 {
+    // SAFETY: see the module.
+    unsafe { _mm512_cvtsi512_si32(v) }
+}
+
+#[inline(always)]
+fn last(v: __m512i) -> i32 {
+    // SAFETY: see the module.
+    unsafe { _mm_extract_epi32::<3>(_mm512_extracti32x4_epi32::<3>(v)) }
+}
+
+/// The least and the greatest lane; of lanes that do not fit `u16`, that some do not.
+#[inline(always)]
+fn bounds(v: __m512i) -> (i32, i32) {
+    // SAFETY: see the module.
+    unsafe {
+        if _mm512_cmpgt_epu32_mask(v, _mm512_set1_epi32(0xffff)) != 0 {
+            return (i32::MIN, i32::MAX);
+        }
+        let words = _mm512_cvtepi32_epi16(v);
+        let (a, b) = (_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
+        let least = _mm_cvtsi128_si32(_mm_minpos_epu16(_mm_min_epu16(a, b)));
+        let flip = _mm_xor_si128(_mm_max_epu16(a, b), _mm_set1_epi16(-1));
+        let greatest = !_mm_cvtsi128_si32(_mm_minpos_epu16(flip));
+        (least & 0xffff, greatest & 0xffff)
+    }
+}
+
+/// Two rows of 32 bytes.
+///
+/// # Safety
+/// AVX-512 is there; the rows can be read.
+#[inline(always)]
+unsafe fn halves(first: *const u8, stride: usize) -> __m512i {
+    // SAFETY: as above.
+    unsafe {
+        let low = _mm512_castsi256_si512(_mm256_loadu_si256(first.cast()));
+        _mm512_inserti64x4::<1>(low, _mm256_loadu_si256(first.add(stride).cast()))
+    }
+}
+
+/// Four rows of 16 bytes.
+///
+/// # Safety
+/// AVX-512 is there; the rows can be read.
+#[inline(always)]
+unsafe fn quarters(first: *const u8, stride: usize) -> __m512i {
+    // SAFETY: as above.
+    unsafe {
+        let v = _mm512_castsi128_si512(_mm_loadu_si128(first.cast()));
+        let v = _mm512_inserti32x4::<1>(v, _mm_loadu_si128(first.add(stride).cast()));
+        let v = _mm512_inserti32x4::<2>(v, _mm_loadu_si128(first.add(2 * stride).cast()));
+        _mm512_inserti32x4::<3>(v, _mm_loadu_si128(first.add(3 * stride).cast()))
+    }
+}
+
+/// The words of the even lanes first, then those of the odd ones.
+type Words = [__m512i; 2];
+
+impl Lanes for Sixteen {
+    type Array<T: Copy> = [T; 16];
+    type I32 = __m512i;
+    type I64 = Words;
+    type Pair = __m512i;
+    type F32 = __m512;
+    type ByteTable = Table;
+
+    #[inline(always)]
+    fn i32(lanes: [i32; 16]) -> __m512i {
+        // SAFETY: see the module; an array has 64 bytes.
+        unsafe { _mm512_loadu_si512(lanes.as_ptr().cast()) }
+    }
+    #[inline(always)]
+    fn i32_array(v: __m512i) -> [i32; 16] {
+        let mut out = [0; 16];
+        // SAFETY: see the module; an array has 64 bytes.
+        unsafe { _mm512_storeu_si512(out.as_mut_ptr().cast(), v) };
+        out
+    }
+    #[inline(always)]
+    fn splat(v: i32) -> __m512i {
+        // SAFETY: see the module.
+        unsafe { _mm512_set1_epi32(v) }
+    }
+    #[inline(always)]
+    fn add(a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: see the module.
+        unsafe { _mm512_add_epi32(a, b) }
+    }
+    #[inline(always)]
+    fn sub(a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: see the module.
+        unsafe { _mm512_sub_epi32(a, b) }
+    }
+    #[inline(always)]
+    fn mul(a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: see the module.
+        unsafe { _mm512_mullo_epi32(a, b) }
+    }
+    #[inline(always)]
+    fn shr(v: __m512i, n: u32) -> __m512i {
+        // SAFETY: see the module.
+        unsafe { _mm512_sra_epi32(v, _mm_cvtsi32_si128(n as i32)) }
+    }
+    #[inline(always)]
+    fn shr_logical(v: __m512i, n: u32) -> __m512i {
+        // SAFETY: see the module.
+        unsafe { _mm512_srl_epi32(v, _mm_cvtsi32_si128(n as i32)) }
+    }
+    #[inline(always)]
+    fn carry(v: __m512i, a: __m512i, sum: __m512i) -> __m512i {
+        // SAFETY: see the module.
+        unsafe { _mm512_mask_add_epi32(v, _mm512_cmplt_epu32_mask(sum, a), v, _mm512_set1_epi32(1)) }
+    }
+    #[inline(always)]
+    fn i64_splat(v: i64) -> Words {
+        // SAFETY: see the module.
+        unsafe { [_mm512_set1_epi64(v), _mm512_set1_epi64(v)] }
+    }
+    #[inline(always)]
+    fn i64_add([a, b]: Words, [c, d]: Words) -> Words {
+        // SAFETY: see the module.
+        unsafe { [_mm512_add_epi64(a, c), _mm512_add_epi64(b, d)] }
+    }
+    #[inline(always)]
+    fn mul_wide(a: __m512i, b: __m512i) -> Words {
+        // SAFETY: see the module.
+        unsafe {
+            let odd = _mm512_mul_epi32(_mm512_srli_epi64::<32>(a), _mm512_srli_epi64::<32>(b));
+            [_mm512_mul_epi32(a, b), odd]
+        }
+    }
+    #[inline(always)]
+    fn narrow([even, odd]: Words, n: u32) -> __m512i {
+        // SAFETY: see the module.
+        unsafe {
+            let even = _mm512_srl_epi64(even, _mm_cvtsi32_si128(n as i32));
+            let odd = _mm512_sll_epi64(odd, _mm_cvtsi32_si128(32 - n as i32));
+            _mm512_mask_mov_epi32(even, 0xaaaa, odd)
+        }
+    }
+    #[inline(always)]
+    fn pair(low: [i16; 16], high: [i16; 16]) -> __m512i {
+        // SAFETY: see the module; an array has 32 bytes.
+        unsafe {
+            let extend = |v: &[i16; 16]| _mm512_cvtepi16_epi32(_mm256_loadu_si256(v.as_ptr().cast()));
+            Self::pack(extend(&low), extend(&high))
+        }
+    }
+    #[inline(always)]
+    fn pack(low: __m512i, high: __m512i) -> __m512i {
+        // SAFETY: see the module.
+        unsafe { _mm512_mask_mov_epi16(low, 0xaaaa_aaaa, _mm512_slli_epi32::<16>(high)) }
+    }
+    #[inline(always)]
+    fn pair_less(pair: __m512i, v: i16) -> __m512i {
+        // SAFETY: see the module.
+        unsafe { _mm512_sub_epi16(pair, _mm512_set1_epi16(v)) }
+    }
+    #[inline(always)]
+    fn dot(a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: see the module.
+        unsafe { _mm512_madd_epi16(a, b) }
+    }
+    #[inline(always)]
+    fn f32(lanes: [f32; 16]) -> __m512 {
+        // SAFETY: see the module; an array has 64 bytes.
+        unsafe { _mm512_loadu_ps(lanes.as_ptr()) }
+    }
+    #[inline(always)]
+    fn f32_array(v: __m512) -> [f32; 16] {
+        let mut out = [0.0; 16];
+        // SAFETY: see the module; an array has 64 bytes.
+        unsafe { _mm512_storeu_ps(out.as_mut_ptr(), v) };
+        out
+    }
+    #[inline(always)]
+    fn f32_splat(v: f32) -> __m512 {
+        // SAFETY: see the module.
+        unsafe { _mm512_set1_ps(v) }
+    }
+    #[inline(always)]
+    fn f32_from(v: __m512i) -> __m512 {
+        // SAFETY: see the module.
+        unsafe { _mm512_cvtepi32_ps(v) }
+    }
+    #[inline(always)]
+    fn f32_add(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: see the module.
+        unsafe { _mm512_add_ps(a, b) }
+    }
+    #[inline(always)]
+    fn f32_sub(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: see the module.
+        unsafe { _mm512_sub_ps(a, b) }
+    }
+    #[inline(always)]
+    fn f32_mul(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: see the module.
+        unsafe { _mm512_mul_ps(a, b) }
+    }
+    #[inline(always)]
+    fn f32_select_nonzero(v: __m512, then: __m512, otherwise: __m512) -> __m512 {
+        // SAFETY: see the module.
+        unsafe {
+            let nonzero = _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(v, _mm512_setzero_ps());
+            _mm512_mask_mov_ps(otherwise, nonzero, then)
+        }
+    }
+
+    #[inline(always)]
+    fn quotients(walk: &ProjectiveWalk, bits: u32) -> Option<Positions<Self>> {
+        let sign = if walk.denominator < 0 { -1 } else { 1 };
+        let d = ramp(sign * walk.denominator, sign * walk.denominator_step);
+        let ([u, v], [du, dv]) = (walk.at, walk.step);
+        let (x, fx) = quotient(ramp(sign * u, sign * du), d, bits, walk.anchor[0]);
+        let (y, fy) = quotient(ramp(sign * v, sign * dv), d, bits, walk.anchor[1]);
+        let (x0, x1, y0, y1) = (first(x), last(x), first(y), last(y));
+        // Monotone, so the ends are at the ends.
+        Some(Positions {
+            cell: [x, y],
+            fraction: [fx, fy],
+            min: [x0.min(x1), y0.min(y1)],
+            max: [x0.max(x1), y0.max(y1)],
+        })
+    }
+
+    #[inline(always)]
+    fn read(x: &[f32], y: &[f32], bits: u32) -> Option<Positions<Self>> {
+        let (x, y) = (<&[f32; 16]>::try_from(x).ok()?, <&[f32; 16]>::try_from(y).ok()?);
+        let (x, fx) = round(Self::f32(*x), bits);
+        let (y, fy) = round(Self::f32(*y), bits);
+        let ((x0, x1), (y0, y1)) = (bounds(x), bounds(y));
+        Some(Positions { cell: [x, y], fraction: [fx, fy], min: [x0, y0], max: [x1, y1] })
+    }
+
+    #[inline(always)]
+    fn store_u8(v: __m512i, out: &mut [u8]) {
+        if let Ok(out) = <&mut [u8; 16]>::try_from(out) {
+            // SAFETY: see the module; an array has 16 bytes.
+            unsafe {
+                let bytes = _mm512_cvtusepi32_epi8(_mm512_max_epi32(v, _mm512_setzero_si512()));
+                _mm_storeu_si128(out.as_mut_ptr().cast(), bytes);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn byte_table(window: &Window<'_, u8>, at: &Positions<Self>, support: i32) -> Option<Table> {
+        let (width, height) = (window.width as i32, window.height as i32);
+        let ([x0, y0], [x1, y1]) = (at.min, at.max);
+        let (columns, rows) = (x1 - x0 + support, y1 - y0 + support);
+        let pitch = if columns <= 32 && rows <= 8 {
+            5
+        } else if columns <= 16 && rows <= 16 {
+            4
+        } else if columns <= 64 && rows <= 4 {
+            6
+        } else {
+            return None;
+        };
+        let size = [1 << pitch, 256 >> pitch];
+        if window.step != 1 || width < size[0] || height < size[1] {
+            return None;
+        }
+        // The table may begin before the first tap, so as to end inside the image.
+        let (x, y) = ((x0 + window.first).min(width - size[0]), (y0 + window.first).min(height - size[1]));
+        debug_assert!(x >= 0 && y >= 0);
+        // SAFETY: see the module. Rows y to y + size[1] and columns x to x + size[0] are in the image,
+        // since the least cell is in the kernel's area (the caller's promise) and the image is large
+        // enough.
+        unsafe {
+            let row = window.data.as_ptr().add(y as usize * window.stride + x as usize);
+            let mut bytes = [_mm512_setzero_si512(); 4];
+            for (n, bytes) in bytes.iter_mut().enumerate() {
+                *bytes = match pitch {
+                    4 => quarters(row.add(4 * n * window.stride), window.stride),
+                    5 => halves(row.add(2 * n * window.stride), window.stride),
+                    _ => _mm512_loadu_si512(row.add(n * window.stride).cast()),
+                };
+            }
+            let [dx, dy] = [window.first - x, window.first - y];
+            let rows = _mm512_add_epi32(at.cell[1], _mm512_set1_epi32(dy));
+            let columns = _mm512_add_epi32(at.cell[0], _mm512_set1_epi32(dx));
+            let index = _mm512_add_epi32(_mm512_sll_epi32(rows, _mm_cvtsi32_si128(pitch)), columns);
+            Some(Table { bytes, index, pitch: pitch as u32 })
+        }
+    }
+    #[inline(always)]
+    fn table_pair(table: &Table, i: usize, j: usize) -> __m512i {
+        // SAFETY: see the module.
+        unsafe {
+            let both = _mm512_mask_mov_epi16(table.index, 0xaaaa_aaaa, _mm512_slli_epi32::<16>(table.index));
+            let tap = (j << table.pitch) + i;
+            let step = _mm512_set1_epi32((tap | (tap + 1) << 16) as i32);
+            table.pick(_mm512_add_epi16(both, step), 0x5555_5555_5555_5555)
+        }
+    }
+    #[inline(always)]
+    fn table_byte(table: &Table) -> __m512i {
+        table.pick(table.index, 0x1111_1111_1111_1111)
+    }
+}

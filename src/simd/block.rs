@@ -1,0 +1,386 @@
+//! Blocks: the taps of N neighbouring pixels, and the arithmetic of the channels on them.
+
+use super::lanes::{LanesF32, LanesQ14, LanesQ24};
+use super::steps::{Positions, Steps};
+use super::{Lanes, One};
+use crate::fixed::Position;
+use crate::image::{Image, Tap};
+use crate::kernel::{Array, Channel, Kernel, Output, first_tap, rounding, support};
+use crate::span::Area;
+use crate::walk::Walk;
+
+/// A source image as its backends see it: channels, from the first pixel to the last.
+///
+/// Invariant: element `y * stride + x * step + c` is in `data` for every pixel (x, y) of the image
+/// and c below `step`. An image's constructor has checked it.
+#[derive(Clone, Copy, Debug)]
+pub struct Window<'a, C> {
+    pub(super) data: &'a [C],
+    pub(super) stride: usize,
+    /// Channels.
+    pub(super) step: usize,
+    pub(super) width: usize,
+    pub(super) height: usize,
+    /// Which channel is read.
+    pub(super) channel: usize,
+    /// From the cell to the first tap.
+    pub(super) first: i32,
+}
+
+impl<'a, C: Channel> Window<'a, C> {
+    #[inline(always)]
+    fn new<K: Kernel, P: Tap<Channel = C>>(source: &Image<'a, P>) -> Self {
+        Self {
+            data: P::flatten(source.elements()),
+            stride: source.stride() * P::CHANNELS,
+            step: P::CHANNELS,
+            width: source.width(),
+            height: source.height(),
+            channel: 0,
+            first: first_tap::<K>(),
+        }
+    }
+}
+
+/// The taps of a block, one pixel per lane.
+///
+/// Invariant: for each lane and each i, j below the kernel's support, the element
+/// `base + j * stride + i * step` is inside `data`. Only [`Block::new`] makes blocks.
+pub struct Block<'a, L: Lanes, C> {
+    data: &'a [C],
+    stride: usize,
+    step: usize,
+    base: L::Array<usize>,
+    fraction: [L::I32; 2],
+}
+
+impl<'a, L: Lanes, C: Channel> Block<'a, L, C> {
+    /// The block at some positions, all of whose cells the caller has found in the kernel's area.
+    #[inline(always)]
+    fn new(window: &Window<'a, C>, at: &Positions<L>) -> Self {
+        let [x, y] = at.cell.map(L::i32_array);
+        let base = L::Array::from_fn(|l| {
+            let cell = |v: &L::Array<i32>| v.as_ref().get(l).map_or(0, |&v| (v + window.first) as usize);
+            cell(&y) * window.stride + cell(&x) * window.step + window.channel
+        });
+        Self { data: window.data, stride: window.stride, step: window.step, base, fraction: at.fraction }
+    }
+
+    /// Tap (i, j) of a lane, for i and j below the kernel's support.
+    #[inline(always)]
+    fn tap(&self, base: usize, i: usize, j: usize) -> C {
+        let index = base + j * self.stride + i * self.step;
+        debug_assert!(index < self.data.len());
+        // SAFETY: the block's invariant.
+        unsafe { *self.data.get_unchecked(index) }
+    }
+
+    /// Tap (i, j) of every lane, as something else.
+    #[inline(always)]
+    fn taps<T: Copy + Default>(&self, i: usize, j: usize, convert: impl Fn(C) -> T) -> L::Array<T> {
+        let one = |&base: &usize| convert(self.tap(base, i, j));
+        L::Array::from_fn(|l| self.base.as_ref().get(l).map_or(T::default(), one))
+    }
+
+    /// All lanes, by the channel's own arithmetic.
+    #[inline(always)]
+    pub(crate) fn each<K: Kernel, O: Output<C>>(&self, kernel: &K, out: &mut [O]) {
+        let [fx, fy] = self.fraction.map(L::i32_array);
+        let lanes = self.base.as_ref().iter().zip(fx.as_ref()).zip(fy.as_ref());
+        for (out, ((&base, &fx), &fy)) in out.iter_mut().zip(lanes) {
+            if support::<K>() == 1 {
+                *out = O::from_channel(self.tap(base, 0, 0));
+                continue;
+            }
+            let (wx, wy) = (kernel.weights(C::fraction(fx as u32)), kernel.weights(C::fraction(fy as u32)));
+            let rows = K::Taps::from_fn(|j| C::horizontal(&K::Taps::from_fn(|i| self.tap(base, i, j)), &wx));
+            *out = C::finish(C::vertical(&rows, &wy));
+        }
+    }
+}
+
+impl<C: Channel> Block<'_, One, C> {
+    /// The partials of the only lane.
+    #[inline(always)]
+    fn partials<K: Kernel>(&self, kernel: &K) -> [C::Derivative; 2] {
+        let ([base], [fx, fy]) = (self.base, self.fraction.map(|f| C::fraction(f as u32)));
+        let (wx, wy) = (kernel.weights(fx), kernel.weights(fy));
+        let (sx, sy) = (kernel.slopes(fx), kernel.slopes(fy));
+        let row = |j: usize| K::Taps::from_fn(|i| self.tap(base, i, j));
+        let sloped = K::Taps::from_fn(|j| C::horizontal_slope(&row(j), &sx));
+        let rows = K::Taps::from_fn(|j| C::horizontal(&row(j), &wx));
+        [C::vertical(&sloped, &wy), C::vertical_slope(&rows, &sy)].map(C::finish_derivative)
+    }
+}
+
+/// A block of `u8`, whose positions the caller has found in the kernel's area: two taps at a time.
+///
+/// Weights sum to one, so taps less 128 give the value less 128, exactly: the intermediates of
+/// kernels with negative weights fit 16 bits then.
+#[inline(always)]
+pub(crate) fn block_u8<L: Lanes, K: Kernel, O: Output<u8>>(
+    window: &Window<'_, u8>,
+    at: &Positions<L>,
+    kernel: &K,
+    out: &mut [O],
+) {
+    let table = L::byte_table(window, at, support::<K>() as i32);
+    if !support::<K>().is_multiple_of(2) {
+        match table {
+            Some(table) if support::<K>() == 1 => {
+                O::store::<L>(L::mul(L::table_byte(&table), L::splat(1 << O::BITS)), out);
+            }
+            _ => Block::new(window, at).each(kernel, out),
+        }
+    } else if let Some(table) = table {
+        sum_u8::<L, K, O, _>(at, kernel, &FromTable(table), out);
+    } else {
+        sum_u8::<L, K, O, _>(at, kernel, &Block::new(window, at), out);
+    }
+}
+
+/// Where pairs of taps come from. (A trait, since a closure would not be inlined with the level's
+/// target features.)
+trait Pairs<L: Lanes> {
+    /// Taps (i, j) and (i + 1, j) of every lane.
+    fn pair(&self, i: usize, j: usize) -> L::Pair;
+}
+
+impl<L: Lanes> Pairs<L> for Block<'_, L, u8> {
+    #[inline(always)]
+    fn pair(&self, i: usize, j: usize) -> L::Pair {
+        L::pair(self.taps(i, j, i16::from), self.taps(i + 1, j, i16::from))
+    }
+}
+
+/// Taps in registers.
+struct FromTable<T>(T);
+
+impl<L: Lanes> Pairs<L> for FromTable<L::ByteTable> {
+    #[inline(always)]
+    fn pair(&self, i: usize, j: usize) -> L::Pair {
+        L::table_pair(&self.0, i, j)
+    }
+}
+
+#[inline(always)]
+fn sum_u8<L: Lanes, K: Kernel, O: Output<u8>, T: Pairs<L>>(
+    at: &Positions<L>,
+    kernel: &K,
+    taps: &T,
+    out: &mut [O],
+) {
+    let offset: i16 = if support::<K>() > 2 { 128 } else { 0 };
+    let [fx, fy] = at.fraction;
+    let (wx, wy) = (kernel.weights(LanesQ14::<L>(fx)), kernel.weights(LanesQ14::<L>(fy)));
+    let mut rows = K::Taps::filled(L::splat(1 << 6));
+    for (j, row) in rows.as_mut().iter_mut().enumerate() {
+        for (n, w) in wx.as_ref().chunks_exact(2).enumerate() {
+            if let [w0, w1] = w {
+                let mut taps = taps.pair(2 * n, j);
+                if offset != 0 {
+                    taps = L::pair_less(taps, offset);
+                }
+                *row = L::add(*row, L::dot(taps, L::pack(w0.0, w1.0)));
+            }
+        }
+        *row = L::shr(*row, 7);
+    }
+    let mut sum = L::splat((1 << (20 - O::BITS)) + (i32::from(offset) << 21));
+    for (t, w) in rows.as_ref().chunks_exact(2).zip(wy.as_ref().chunks_exact(2)) {
+        if let ([t0, t1], [w0, w1]) = (t, w) {
+            sum = L::add(sum, L::dot(L::pack(*t0, *t1), L::pack(w0.0, w1.0)));
+        }
+    }
+    O::store::<L>(L::shr(sum, 21 - O::BITS), out);
+}
+
+/// A block of a 16-bit channel, whose positions the caller has found in the kernel's area.
+#[inline(always)]
+pub(crate) fn block_16<L: Lanes, C: Channel<Rounded = i32> + Into<i32>, K: Kernel, O: Output<C>>(
+    window: &Window<'_, C>,
+    at: &Positions<L>,
+    kernel: &K,
+    out: &mut [O],
+) {
+    let block = Block::new(window, at);
+    if !support::<K>().is_multiple_of(2) || L::LEN == 1 {
+        return block.each(kernel, out);
+    }
+    let [fx, fy] = at.fraction;
+    let (wx, wy) = (kernel.weights(LanesQ24::<L>(fx)), kernel.weights(LanesQ24::<L>(fy)));
+    let mut sum = L::i64_splat(1 << (31 - O::BITS));
+    for (j, wy) in wy.as_ref().iter().enumerate() {
+        let mut row = L::i64_splat(1 << 15);
+        for (i, wx) in wx.as_ref().iter().enumerate() {
+            row = L::i64_add(row, L::mul_wide(L::i32(block.taps(i, j, C::into)), wx.0));
+        }
+        sum = L::i64_add(sum, L::mul_wide(L::narrow(row, 16), wy.0));
+    }
+    O::store::<L>(L::narrow(sum, 32 - O::BITS), out);
+}
+
+/// A block of `f32`, whose positions the caller has found in the kernel's area.
+#[inline(always)]
+pub(crate) fn block_f32<L: Lanes, K: Kernel, O: Output<f32>>(
+    window: &Window<'_, f32>,
+    at: &Positions<L>,
+    kernel: &K,
+    out: &mut [O],
+) {
+    let block = Block::new(window, at);
+    if support::<K>() == 1 {
+        return block.each(kernel, out);
+    }
+    let unit = L::f32_splat(1.0 / 16_777_216.0);
+    let [fx, fy] = at.fraction;
+    let wx = kernel.weights(LanesF32::<L>(L::f32_mul(L::f32_from(fx), unit)));
+    let wy = kernel.weights(LanesF32::<L>(L::f32_mul(L::f32_from(fy), unit)));
+    let mut rows = K::Taps::filled(L::f32_splat(0.0));
+    for (j, row) in rows.as_mut().iter_mut().enumerate() {
+        let mut taps = K::Taps::filled(*row);
+        for (i, tap) in taps.as_mut().iter_mut().enumerate() {
+            *tap = L::f32(block.taps(i, j, |p| p));
+        }
+        *row = sum_f32::<L>(taps.as_ref(), wx.as_ref());
+    }
+    O::store::<L>(sum_f32::<L>(rows.as_ref(), wy.as_ref()), out);
+}
+
+/// As `f32_sum` in the kernel module.
+#[inline(always)]
+fn sum_f32<L: Lanes>(taps: &[L::F32], weights: &[LanesF32<L>]) -> L::F32 {
+    let centre = (taps.len() - 1) / 2;
+    let Some(&c) = taps.get(centre) else { return L::f32_splat(0.0) };
+    let mut sum = c;
+    for (i, (&p, w)) in taps.iter().zip(weights).enumerate() {
+        if i != centre {
+            let term = L::f32_mul(w.0, L::f32_sub(p, c));
+            sum = L::f32_select_nonzero(w.0, L::f32_add(sum, term), sum);
+        }
+    }
+    sum
+}
+
+/// A block of any channel, whose positions the caller has found in the kernel's area.
+#[inline(always)]
+pub(crate) fn block_any<L: Lanes, C: Channel, K: Kernel, O: Output<C>>(
+    window: &Window<'_, C>,
+    at: &Positions<L>,
+    kernel: &K,
+    out: &mut [O],
+) {
+    Block::new(window, at).each(kernel, out);
+}
+
+/// What fills the pixels of a block that is not inside.
+pub(crate) trait Outside<W, O> {
+    /// The pixels along a walk.
+    fn fill(&self, walk: &W, out: &mut [O]);
+}
+
+/// Fills `out` (channels of whole pixels) with the values along the walk, block by block; `outside`
+/// fills those of which some tap may be outside of the source.
+#[inline(always)]
+pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>>(
+    kernel: &K,
+    source: Image<'_, P>,
+    walk: &W,
+    out: &mut [O],
+    outside: &impl Outside<W, O>,
+) {
+    let to = rounding::<K, P::Channel>();
+    let (channels, n) = (P::CHANNELS, L::LEN);
+    let len = out.len() / channels;
+    let area = Area::new::<K>(source.width(), source.height());
+    let window = Window::new::<K, P>(&source);
+    let mut steps = walk.lanes::<L>(to);
+    // One lane steps as the walk itself does, so that its ends say all.
+    if n == 1 && walk.inside(len, to, &area) {
+        for pixel in out.chunks_exact_mut(channels) {
+            fill::<L, P, K, O>(kernel, &window, &area, &steps.next(), true, pixel);
+        }
+        return;
+    }
+    for (k, block) in out.chunks_exact_mut(n * channels).enumerate() {
+        if !fill::<L, P, K, O>(kernel, &window, &area, &steps.next(), false, block) {
+            outside.fill(&walk.at(k * n), block);
+        }
+    }
+    let done = len - len % n;
+    if done == len {
+        return;
+    }
+    // The last pixels: as a whole block again where there are as many.
+    if let Some(begin) = len.checked_sub(n) {
+        if let Some(block) = out.get_mut(begin * channels..)
+            && fill::<L, P, K, O>(kernel, &window, &area, &walk.at(begin).lanes::<L>(to).next(), false, block)
+        {
+            return;
+        }
+    }
+    let rest = walk.at(done);
+    let mut steps = rest.lanes::<One>(to);
+    let pixels = out.get_mut(done * channels..).unwrap_or_default().chunks_exact_mut(channels);
+    for (k, pixel) in pixels.enumerate() {
+        if !fill::<One, P, K, O>(kernel, &window, &area, &steps.next(), false, pixel) {
+            outside.fill(&rest.at(k), pixel);
+        }
+    }
+}
+
+/// One block of lanes. False, with nothing done, unless all positions are in the area, or the caller
+/// has found that they are.
+#[inline(always)]
+fn fill<L: Lanes, P: Tap, K: Kernel, O: Output<P::Channel>>(
+    kernel: &K,
+    window: &Window<'_, P::Channel>,
+    area: &Area,
+    at: &Positions<L>,
+    checked: bool,
+    out: &mut [O],
+) -> bool {
+    // What the blocks' invariant rests on: all cells are in the area, by its definition all taps are
+    // in the image then, and so is what the window reads of them.
+    if !checked && !area.contains_box(at.min, at.max) {
+        return false;
+    }
+    let channels = P::CHANNELS;
+    if channels == 1 {
+        P::Channel::block(window, at, kernel, out);
+        return true;
+    }
+    for c in 0..channels {
+        let mut channel: L::Array<O> = L::Array::filled(O::from_channel(P::Channel::default()));
+        P::Channel::block(&Window { channel: c, ..*window }, at, kernel, channel.as_mut());
+        for (pixel, &v) in out.chunks_exact_mut(channels).zip(channel.as_ref()) {
+            if let Some(out) = pixel.get_mut(c) {
+                *out = v;
+            }
+        }
+    }
+    true
+}
+
+/// Writes the partials at a position, channel by channel. Returns false, having done nothing,
+/// unless every tap is inside the source.
+#[inline(always)]
+pub(crate) fn partials<P: Tap, K: Kernel>(
+    kernel: &K,
+    source: Image<'_, P>,
+    at: [Position; 2],
+    dx: &mut [<P::Channel as Channel>::Derivative],
+    dy: &mut [<P::Channel as Channel>::Derivative],
+) -> bool {
+    // See fill().
+    if !Area::new::<K>(source.width(), source.height()).contains(at) {
+        return false;
+    }
+    let window = Window::new::<K, P>(&source);
+    let at = Positions::<One>::gather(|| at);
+    for (c, (dx, dy)) in dx.iter_mut().zip(dy).enumerate().take(P::CHANNELS) {
+        let block = Block::new(&Window { channel: c, ..window }, &at);
+        [*dx, *dy] = block.partials(kernel);
+    }
+    true
+}

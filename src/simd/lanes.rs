@@ -1,0 +1,254 @@
+//! What a backend implements: registers of N lanes, and weights in them.
+
+use core::ops::{Add, Mul, Sub};
+
+use super::block::Window;
+use super::steps::Positions;
+use crate::fixed::{Q14, Q24, Weight};
+use crate::kernel::Array;
+use crate::walk::ProjectiveWalk;
+
+/// N lanes of 32 bits.
+pub trait Lanes: Copy + core::fmt::Debug + 'static {
+    /// N.
+    const LEN: usize = <Self::Array<i32> as Array<i32>>::LEN;
+    /// One `T` per lane.
+    type Array<T: Copy>: Array<T>;
+    /// `i32` lanes.
+    type I32: Copy + core::fmt::Debug;
+    /// `i64` lanes.
+    type I64: Copy;
+    /// Two `i16` per lane.
+    type Pair: Copy;
+    /// `f32` lanes.
+    type F32: Copy;
+    /// The bytes around the taps of a block in registers. A backend that has no such thing says
+    /// `()`.
+    type ByteTable: Copy;
+
+    /// From memory.
+    fn i32(lanes: Self::Array<i32>) -> Self::I32;
+    /// To memory.
+    fn i32_array(v: Self::I32) -> Self::Array<i32>;
+    /// The same in every lane.
+    fn splat(v: i32) -> Self::I32;
+    /// Wrapping sum.
+    fn add(a: Self::I32, b: Self::I32) -> Self::I32;
+    /// Wrapping difference.
+    fn sub(a: Self::I32, b: Self::I32) -> Self::I32;
+    /// Wrapping product.
+    fn mul(a: Self::I32, b: Self::I32) -> Self::I32;
+    /// Arithmetic shift right.
+    fn shr(v: Self::I32, n: u32) -> Self::I32;
+    /// Logical shift right, by less than 32.
+    fn shr_logical(v: Self::I32, n: u32) -> Self::I32;
+    /// `v + 1` where `sum` is below `a`, both unsigned: the carry of a sum that `a` is a part of.
+    fn carry(v: Self::I32, a: Self::I32, sum: Self::I32) -> Self::I32;
+
+    /// The same in every lane.
+    fn i64_splat(v: i64) -> Self::I64;
+    /// Wrapping sum.
+    fn i64_add(a: Self::I64, b: Self::I64) -> Self::I64;
+    /// The whole product.
+    fn mul_wide(a: Self::I32, b: Self::I32) -> Self::I64;
+    /// The low 32 bits of an arithmetic shift right by 1 to 32.
+    fn narrow(v: Self::I64, n: u32) -> Self::I32;
+
+    /// Two `i16` per lane, from two sequences.
+    fn pair(low: Self::Array<i16>, high: Self::Array<i16>) -> Self::Pair;
+    /// Two `i16` per lane, from lanes in the range of `i16`.
+    fn pack(low: Self::I32, high: Self::I32) -> Self::Pair;
+    /// `v` subtracted from both of each lane.
+    fn pair_less(pair: Self::Pair, v: i16) -> Self::Pair;
+    /// `low low + high high`, exact but for `2 * 2^30`.
+    fn dot(a: Self::Pair, b: Self::Pair) -> Self::I32;
+
+    /// From memory.
+    fn f32(lanes: Self::Array<f32>) -> Self::F32;
+    /// To memory.
+    fn f32_array(v: Self::F32) -> Self::Array<f32>;
+    /// The same in every lane.
+    fn f32_splat(v: f32) -> Self::F32;
+    /// Rounded to nearest even.
+    fn f32_from(v: Self::I32) -> Self::F32;
+    /// Sum.
+    fn f32_add(a: Self::F32, b: Self::F32) -> Self::F32;
+    /// Difference.
+    fn f32_sub(a: Self::F32, b: Self::F32) -> Self::F32;
+    /// Product.
+    fn f32_mul(a: Self::F32, b: Self::F32) -> Self::F32;
+    /// `then` where `v` is not zero, else `otherwise`.
+    fn f32_select_nonzero(v: Self::F32, then: Self::F32, otherwise: Self::F32) -> Self::F32;
+
+    /// The positions of the next N pixels of a homography, whose denominators have one sign, rounded
+    /// half up to `bits`; if this backend divides exactly.
+    #[inline(always)]
+    fn quotients(_: &ProjectiveWalk, _bits: u32) -> Option<Positions<Self>> {
+        None
+    }
+    /// The positions that N coordinates in `f32` are, rounded half up to `bits`; if this backend has
+    /// its own way.
+    #[inline(always)]
+    fn read(_x: &[f32], _y: &[f32], _bits: u32) -> Option<Positions<Self>> {
+        None
+    }
+
+    /// Writes lanes as `u8`, from 0 to 255, to a slice of N.
+    #[inline(always)]
+    fn store_u8(v: Self::I32, out: &mut [u8]) {
+        for (out, &v) in out.iter_mut().zip(Self::i32_array(v).as_ref()) {
+            *out = v.clamp(0, 255) as u8;
+        }
+    }
+
+    /// The bytes from which all taps of a block can be picked, if they are near enough to each other
+    /// for this backend.
+    #[inline(always)]
+    fn byte_table(_: &Window<'_, u8>, _: &Positions<Self>, _support: i32) -> Option<Self::ByteTable> {
+        None
+    }
+    /// Taps (i, j) and (i + 1, j) of every lane.
+    #[inline(always)]
+    fn table_pair(_: &Self::ByteTable, _i: usize, _j: usize) -> Self::Pair {
+        Self::pack(Self::splat(0), Self::splat(0))
+    }
+    /// Tap (0, 0) of every lane.
+    #[inline(always)]
+    fn table_byte(_: &Self::ByteTable) -> Self::I32 {
+        Self::splat(0)
+    }
+}
+
+macro_rules! arithmetic {
+    ($name:ident: $add:ident, $sub:ident) => {
+        impl<L: Lanes> Add for $name<L> {
+            type Output = Self;
+            #[inline(always)]
+            fn add(self, other: Self) -> Self {
+                Self(L::$add(self.0, other.0))
+            }
+        }
+        impl<L: Lanes> Sub for $name<L> {
+            type Output = Self;
+            #[inline(always)]
+            fn sub(self, other: Self) -> Self {
+                Self(L::$sub(self.0, other.0))
+            }
+        }
+    };
+}
+
+/// [`Weight::tabulate`] lane by lane.
+#[inline(always)]
+fn tabulate_lanes<L: Lanes, T: Copy + Default, V, const N: usize>(
+    fractions: L::Array<T>,
+    weights: impl Fn(T) -> [T; N],
+    load: impl Fn(L::Array<T>) -> V,
+) -> [V; N] {
+    let rows = L::Array::from_fn(|l| weights(fractions.as_ref().get(l).copied().unwrap_or_default()));
+    core::array::from_fn(|i| {
+        let lane = |l: usize| rows.as_ref().get(l).and_then(|row: &[T; N]| row.get(i)).copied();
+        load(L::Array::from_fn(|l| lane(l).unwrap_or_default()))
+    })
+}
+
+macro_rules! fixed_lanes {
+    ($(#[$doc:meta])* $name:ident, $format:ident, |$a:ident, $b:ident| $product:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub(crate) struct $name<L: Lanes>(pub(crate) L::I32);
+
+        arithmetic!($name: add, sub);
+        impl<L: Lanes> Mul for $name<L> {
+            type Output = Self;
+            #[inline(always)]
+            fn mul(self, other: Self) -> Self {
+                let ($a, $b) = (self.0, other.0);
+                Self($product)
+            }
+        }
+        impl<L: Lanes> Weight for $name<L> {
+            #[inline(always)]
+            fn zero() -> Self {
+                Self(L::splat(0))
+            }
+            #[inline(always)]
+            fn one() -> Self {
+                Self(L::splat(1 << $format::BITS))
+            }
+            #[inline(always)]
+            fn constant(q30: i32) -> Self {
+                Self(L::splat($format::constant(q30).to_bits()))
+            }
+            #[inline(always)]
+            fn tabulate<const N: usize>(self, weights: impl Fn(u32) -> [i32; N]) -> [Self; N] {
+                let one = |f: i32| $format::from_bits(f).tabulate(&weights).map($format::to_bits);
+                tabulate_lanes::<L, _, _, N>(L::i32_array(self.0), one, L::i32).map(Self)
+            }
+        }
+    };
+}
+fixed_lanes!(
+    /// Weights in Q14, one per lane.
+    LanesQ14, Q14, |a, b| L::shr(L::add(L::mul(a, b), L::splat(8192)), 14)
+);
+fixed_lanes!(
+    /// Weights in Q24, one per lane.
+    LanesQ24, Q24, |a, b| L::narrow(L::i64_add(L::mul_wide(a, b), L::i64_splat(0x80_0000)), 24)
+);
+
+/// Weights in `f32`, one per lane.
+#[derive(Clone, Copy)]
+pub(crate) struct LanesF32<L: Lanes>(pub(crate) L::F32);
+
+arithmetic!(LanesF32: f32_add, f32_sub);
+impl<L: Lanes> Mul for LanesF32<L> {
+    type Output = Self;
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        Self(L::f32_mul(self.0, other.0))
+    }
+}
+impl<L: Lanes> Weight for LanesF32<L> {
+    #[inline(always)]
+    fn zero() -> Self {
+        Self(L::f32_splat(0.0))
+    }
+    #[inline(always)]
+    fn one() -> Self {
+        Self(L::f32_splat(1.0))
+    }
+    #[inline(always)]
+    fn constant(q30: i32) -> Self {
+        Self(L::f32_splat(f32::constant(q30)))
+    }
+    #[inline(always)]
+    fn tabulate<const N: usize>(self, weights: impl Fn(u32) -> [i32; N]) -> [Self; N] {
+        let one = |f: f32| f.tabulate(&weights);
+        tabulate_lanes::<L, _, _, N>(L::f32_array(self.0), one, L::f32).map(Self)
+    }
+}
+
+/// A number of which there are registers.
+pub trait Register: Copy {
+    /// One in each lane.
+    type Of<L: Lanes>: Copy;
+    /// To memory.
+    fn array<L: Lanes>(v: Self::Of<L>) -> L::Array<Self>;
+}
+
+impl Register for i32 {
+    type Of<L: Lanes> = L::I32;
+    #[inline(always)]
+    fn array<L: Lanes>(v: L::I32) -> L::Array<i32> {
+        L::i32_array(v)
+    }
+}
+
+impl Register for f32 {
+    type Of<L: Lanes> = L::F32;
+    #[inline(always)]
+    fn array<L: Lanes>(v: L::F32) -> L::Array<f32> {
+        L::f32_array(v)
+    }
+}
