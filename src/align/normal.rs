@@ -545,6 +545,98 @@ impl<W: Word> Pixels<W> {
     }
 }
 
+/// The columns along which squares of offsets are small enough for products to fit.
+const BLOCK: usize = RUN / 4;
+
+/// A gradient times powers of the offset from the centre of N pixels.
+#[inline(always)]
+fn powers<W: Word, const N: usize>(k: usize, g: W) -> [W; HALF_POWERS] {
+    let u = W::new(k as i32 - N as i32 / 2);
+    let first = u.times(g);
+    [g, first, u.times(first)]
+}
+
+impl<W: Word> Pixels<W> {
+    /// The blocks of N pixels, and where their centres are from that of the chunk.
+    #[inline(always)]
+    fn blocks<const N: usize>(words: &[W; RUN]) -> impl Iterator<Item = &[W; N]> {
+        words.as_chunks::<N>().0.iter()
+    }
+
+    #[inline(always)]
+    fn centre<const N: usize>(block: usize) -> i64 {
+        (block * N + N / 2) as i64 - RUN as i64 / 2
+    }
+
+    // (Loops over indices below the length of an array compile to vectors; deep zips do not.)
+
+    /// All of [`Fixed`] but the number of pixels.
+    #[inline(always)]
+    fn fixed_sums<const N: usize>(&self, degree: usize) -> Fixed<i64, POWERS, HALF_POWERS> {
+        let mut chunk = Fixed::<i64, POWERS, HALF_POWERS>::zero();
+        let one = W::new(1);
+        let blocks =
+            Self::blocks::<N>(&self.gx).zip(Self::blocks::<N>(&self.gy)).zip(Self::blocks::<N>(&self.fixed));
+        for (block, ((gx, gy), fixed)) in blocks.enumerate() {
+            let mut sums = Fixed::<W::Sum, POWERS, HALF_POWERS>::zero();
+            for k in 0..N {
+                let (x, y, t) = (powers::<W, N>(k, gx[k]), powers::<W, N>(k, gy[k]), fixed[k]);
+                let [xx, xy, yy] = &mut sums.gg;
+                for d in 0..=2 * degree.min(2) {
+                    let (i, j) = (d / 2, d - d / 2);
+                    xx[d] = W::add(xx[d], x[i], x[j]);
+                    xy[d] = W::add(xy[d], x[i], y[j]);
+                    yy[d] = W::add(yy[d], y[i], y[j]);
+                }
+                let ([xt, yt], [x1, y1]) = (&mut sums.gt, &mut sums.g);
+                for d in 0..=degree.min(2) {
+                    xt[d] = W::add(xt[d], x[d], t);
+                    yt[d] = W::add(yt[d], y[d], t);
+                    x1[d] = W::add(x1[d], x[d], one);
+                    y1[d] = W::add(y1[d], y[d], one);
+                }
+                let [tt, t1, _] = &mut sums.plain;
+                *tt = W::add(*tt, t, t);
+                *t1 = W::add(*t1, t, one);
+            }
+            let centre = Self::centre::<N>(block);
+            chunk.join(
+                &sums.wide(),
+                |sums, local| add_moved(sums, local, centre, 2 * degree),
+                |sums, local| add_moved(sums, local, centre, degree),
+            );
+        }
+        chunk
+    }
+
+    #[inline(always)]
+    fn residual_sums<const N: usize>(&self, degree: usize) -> Residual<i64, HALF_POWERS> {
+        let mut chunk = Residual::<i64, HALF_POWERS>::zero();
+        let one = W::new(1);
+        let gradients = Self::blocks::<N>(&self.gx).zip(Self::blocks::<N>(&self.gy));
+        let levels = Self::blocks::<N>(&self.fixed).zip(Self::blocks::<N>(&self.residual));
+        for (block, ((gx, gy), (fixed, residual))) in gradients.zip(levels).enumerate() {
+            let mut sums = Residual::<W::Sum, HALF_POWERS>::zero();
+            for k in 0..N {
+                let (t, e) = (fixed[k], residual[k]);
+                let (x, y) = (powers::<W, N>(k, gx[k]), powers::<W, N>(k, gy[k]));
+                let [xe, ye] = &mut sums.ge;
+                for d in 0..=degree.min(2) {
+                    xe[d] = W::add(xe[d], x[d], e);
+                    ye[d] = W::add(ye[d], y[d], e);
+                }
+                let [te, ee, e1] = &mut sums.plain;
+                *te = W::add(*te, t, e);
+                *ee = W::add(*ee, e, e);
+                *e1 = W::add(*e1, e, one);
+            }
+            let centre = Self::centre::<N>(block);
+            chunk.join(&sums.wide(), |sums, local| add_moved(sums, local, centre, degree));
+        }
+        chunk
+    }
+}
+
 /// The aligned chunks of a stretch of a row, so that it is cut at the same places wherever it begins.
 #[inline(always)]
 fn chunks(range: Range<usize>) -> impl Iterator<Item = Range<usize>> {
@@ -664,11 +756,12 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
         {
             differences(gy, row(y - 1, chunk.start), row(y + 1, chunk.start));
         }
-        let out = pixels.fixed.iter_mut().zip(&mut pixels.weight).skip(place.start).take(place.len());
-        for ((fixed, weight), &t) in out.zip(row(y, chunk.start)) {
-            *fixed = P::Word::new(t.into());
-            *weight = 1;
+        if let Some(out) = pixels.fixed.get_mut(place.clone()) {
+            for (out, &t) in out.iter_mut().zip(row(y, chunk.start)) {
+                *out = P::Word::new(t.into());
+            }
         }
+        pixels.weight.get_mut(place).unwrap_or_default().fill(1);
         pixels
     }
 
@@ -687,9 +780,13 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
         // (The span is exact: nothing is outside.)
         simd::blocks::<L, P, Bilinear, W, P::Fine>(&Bilinear, self.pair.moving, walk, samples, &Nothing);
         let mut pixels = self.gradients(y, chunk.clone());
-        let levels = pixels.fixed.iter().zip(&mut pixels.residual).skip(first);
-        for ((&t, e), &v) in levels.zip(&*samples) {
-            *e = self.photometry.residual(t.get(), v.into());
+        if let (Some(fixed), Some(out)) =
+            (pixels.fixed.get(first..), pixels.residual.get_mut(first..first + samples.len()))
+        {
+            let photometry = self.photometry;
+            for ((out, &t), &v) in out.iter_mut().zip(fixed).zip(&*samples) {
+                *out = photometry.residual(t.get(), v.into());
+            }
         }
         if self.pair.fixed_mask.is_some() || self.pair.moving_mask.is_some() {
             for (k, x) in chunk.clone().enumerate() {
@@ -715,87 +812,27 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
         pixels
     }
 
-    /// The columns of a block, along which offsets are small enough for products to fit.
-    const BLOCK: usize = if T::DEGREE < 2 { RUN } else { RUN / 4 };
-
-    /// A gradient times powers of the offset.
-    #[inline(always)]
-    fn powers(k: usize, g: P::Word) -> [P::Word; HALF_POWERS] {
-        let u = P::Word::new(k as i32 - Self::BLOCK as i32 / 2);
-        let first = u.times(g);
-        [g, first, u.times(first)]
-    }
-
-    /// The centre of a block, from that of the chunk.
-    #[inline(always)]
-    fn block_centre(index: usize) -> i64 {
-        (index * Self::BLOCK + Self::BLOCK / 2) as i64 - RUN as i64 / 2
-    }
-
     /// What the fixed image sums to, about the centre of the chunk; pixels weigh one or nothing.
     #[inline(always)]
     fn fixed_chunk(pixels: &Pixels<P::Word>) -> Fixed<i64, POWERS, HALF_POWERS> {
-        let mut chunk = Fixed::<i64, POWERS, HALF_POWERS>::zero();
-        let one = P::Word::new(1);
-        let gradients = pixels.gx.chunks_exact(Self::BLOCK).zip(pixels.gy.chunks_exact(Self::BLOCK));
-        for (b, ((gx, gy), fixed)) in gradients.zip(pixels.fixed.chunks_exact(Self::BLOCK)).enumerate() {
-            let mut sums = Fixed::<<P::Word as Word>::Sum, POWERS, HALF_POWERS>::zero();
-            for (k, ((&gx, &gy), &t)) in gx.iter().zip(gy).zip(fixed).enumerate() {
-                let (x, y) = (Self::powers(k, gx), Self::powers(k, gy));
-                let at = |powers: &[P::Word; HALF_POWERS], i: usize| powers.get(i).copied().unwrap_or(one);
-                for (p, products) in [(x, x), (x, y), (y, y)].iter().enumerate() {
-                    for (d, sum) in
-                        sums.gg.get_mut(p).into_iter().flatten().enumerate().take(2 * T::DEGREE + 1)
-                    {
-                        *sum = P::Word::add(*sum, at(&products.0, d / 2), at(&products.1, d - d / 2));
-                    }
-                }
-                for ((gt, g), powers) in sums.gt.iter_mut().zip(&mut sums.g).zip([x, y]) {
-                    for ((gt, g), power) in gt.iter_mut().zip(g).zip(powers).take(T::DEGREE + 1) {
-                        *gt = P::Word::add(*gt, power, t);
-                        *g = P::Word::add(*g, power, one);
-                    }
-                }
-                for (sum, factor) in sums.plain.iter_mut().zip([t, one]) {
-                    *sum = P::Word::add(*sum, t, factor);
-                }
-            }
-            let centre = Self::block_centre(b);
-            chunk.join(
-                &sums.wide(),
-                |sums, local| add_moved(sums, local, centre, 2 * T::DEGREE),
-                |sums, local| add_moved(sums, local, centre, T::DEGREE),
-            );
-        }
-        let [.., n] = &mut chunk.plain;
+        let mut sum = if T::DEGREE < 2 {
+            pixels.fixed_sums::<RUN>(T::DEGREE)
+        } else {
+            pixels.fixed_sums::<BLOCK>(T::DEGREE)
+        };
+        let [.., n] = &mut sum.plain;
         *n = pixels.weight.iter().sum::<i32>().into();
-        chunk
+        sum
     }
 
     /// What residuals take part in, about the centre of the chunk; pixels weigh one or nothing.
     #[inline(always)]
     fn residual_chunk(pixels: &Pixels<P::Word>) -> Residual<i64, HALF_POWERS> {
-        let mut chunk = Residual::<i64, HALF_POWERS>::zero();
-        let one = P::Word::new(1);
-        let gradients = pixels.gx.chunks_exact(Self::BLOCK).zip(pixels.gy.chunks_exact(Self::BLOCK));
-        let levels = pixels.fixed.chunks_exact(Self::BLOCK).zip(pixels.residual.chunks_exact(Self::BLOCK));
-        for (b, ((gx, gy), (fixed, residual))) in gradients.zip(levels).enumerate() {
-            let mut sums = Residual::<<P::Word as Word>::Sum, HALF_POWERS>::zero();
-            let levels = fixed.iter().zip(residual);
-            for (k, ((&gx, &gy), (&t, &e))) in gx.iter().zip(gy).zip(levels).enumerate() {
-                for (sums, g) in sums.ge.iter_mut().zip([gx, gy]) {
-                    for (sum, power) in sums.iter_mut().zip(Self::powers(k, g)).take(T::DEGREE + 1) {
-                        *sum = P::Word::add(*sum, power, e);
-                    }
-                }
-                for (sum, factor) in sums.plain.iter_mut().zip([t, e, one]) {
-                    *sum = P::Word::add(*sum, e, factor);
-                }
-            }
-            let centre = Self::block_centre(b);
-            chunk.join(&sums.wide(), |sums, local| add_moved(sums, local, centre, T::DEGREE));
+        if T::DEGREE < 2 {
+            pixels.residual_sums::<RUN>(T::DEGREE)
+        } else {
+            pixels.residual_sums::<BLOCK>(T::DEGREE)
         }
-        chunk
     }
 
     /// Both, weighted.
