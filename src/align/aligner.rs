@@ -111,11 +111,11 @@ pub struct Aligner<'a, P, T: Transform> {
 
 #[derive(Clone, Copy, Debug)]
 enum Phase {
-    /// Comparing shifts, from -range to range, the next one first in line.
+    /// Comparing shifts along x and y and turns, from -range to range, the next one first in line.
     Search {
-        next: [i32; 2],
-        range: [i32; 2],
-        best: [i32; 2],
+        next: [i32; 3],
+        range: [i32; 3],
+        best: [i32; 3],
         correlation: f64,
     },
     Refine,
@@ -123,8 +123,8 @@ enum Phase {
 }
 
 impl Phase {
-    fn searching(range: [i32; 2]) -> Self {
-        Phase::Search { next: range.map(|r| -r), range, best: [0; 2], correlation: -2.0 }
+    fn searching(range: [i32; 3]) -> Self {
+        Phase::Search { next: range.map(|r| -r), range, best: [0; 3], correlation: -2.0 }
     }
 }
 
@@ -204,8 +204,9 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             best: None,
             shared: None,
         };
-        let range = aligner.pair().map_or([0; 2], |p| search::range(&p, options.search));
-        if range != [0; 2] {
+        let turn = if T::DEGREE > 0 { options.rotation } else { 0.0 };
+        let range = aligner.pair().map_or([0; 3], |p| search::range(&p, options.search, turn));
+        if range != [0; 3] {
             aligner.phase = Phase::searching(range);
         } else {
             while aligner.level > aligner.top {
@@ -263,33 +264,47 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             return;
         };
         let beginning = correlation < -1.0 && next == range.map(|r| -r);
-        let mut compare = |shift: [i32; 2]| {
-            if let Some(c) = search::correlation(&pair, &self.candidate, shift)
+        let moved = |by: [i32; 3]| {
+            let [x, y, turn] = by.map(f64::from);
+            let turned = search::turned(&pair, &self.candidate.matrix(), turn);
+            T::from_matrix(multiply(&[1.0, 0.0, x, 0.0, 1.0, y, 0.0, 0.0, 1.0], &turned))
+        };
+        let mut compare = |by: [i32; 3]| {
+            if let Ok(transform) = moved(by)
+                && let Some(c) = search::correlation(&pair, &transform)
                 && c > correlation
             {
-                (best, correlation) = (shift, c);
+                (best, correlation) = (by, c);
             }
         };
         if beginning {
-            // No shift first, so that it is preferred among equals.
-            compare([0; 2]);
+            // The initial transform first, so that it is preferred among equals.
+            compare([0; 3]);
         }
         compare(next);
+        let found = moved(best);
         self.note(&pair, correlation.max(-1.0));
-        let [dx, dy] = next;
-        let next = if dx < range[0] { [dx + 1, dy] } else { [-range[0], dy + 1] };
-        if next[1] <= range[1] {
+        let [dx, dy, turn] = next;
+        let next = if dx < range[0] {
+            [dx + 1, dy, turn]
+        } else if dy < range[1] {
+            [-range[0], dy + 1, turn]
+        } else {
+            [-range[0], -range[1], turn + 1]
+        };
+        if next[2] <= range[2] {
             self.phase = Phase::Search { next, range, best, correlation };
             return;
         }
-        let shift = [1.0, 0.0, f64::from(best[0]), 0.0, 1.0, f64::from(best[1]), 0.0, 0.0, 1.0];
-        if let Ok(shifted) = T::from_matrix(multiply(&shift, &self.candidate.matrix())) {
-            self.candidate = shifted;
-        }
-        // At the larger levels there are only the neighbours to look at.
-        self.phase = if self.level > self.top { Phase::searching([1; 2]) } else { Phase::Refine };
-        if self.level > self.top && self.finer().is_err() {
-            self.phase = Phase::Done(Status::Stalled);
+        self.candidate = found.unwrap_or(self.candidate);
+        if self.level == self.top {
+            self.phase = Phase::Refine;
+        } else {
+            // At the larger levels there are only the neighbours to look at.
+            self.phase = Phase::searching(range.map(|r| r.min(1)));
+            if self.finer().is_err() {
+                self.phase = Phase::Done(Status::Stalled);
+            }
         }
     }
 

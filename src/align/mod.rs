@@ -28,7 +28,8 @@
 //!
 //! **Coarse search.** Where [`Options::search`] is not zero, the smallest level (of a side of at least
 //! 12 pixels) is first compared at whole-pixel shifts of the initial transform, by correlation; the levels
-//! up to the first to be refined follow, with the shifts by one pixel around the best.
+//! up to the first to be refined follow, with the shifts by one pixel around the best. With
+//! [`Options::rotation`] all that is done at turns, too, by which the corners move two pixels each.
 //!
 //! **Sums** are exact integers: the result is the same on every target. With
 //! central differences g of the fixed image in half grey levels (zero across its border), residuals e in Q4, and u, v the
@@ -145,6 +146,9 @@ pub struct Options {
     /// image's sides, 0 (no search) to 1. Where that is too much to compare (16 million pixels), the
     /// range is halved until it is not. Default 0.25.
     pub search: f64,
+    /// How far to search for a rotation about the centre of the fixed image to start from, to either side: 0
+    /// (none) to pi radians. Not for translations. Default 0.
+    pub rotation: f64,
     /// Whether the contrast and brightness of the two images may differ: gain and offset are estimated
     /// with the transform. Default true. Where they are known to be the same (1 and 0), false leaves more to
     /// the transform: what is minimised then are the mean squares, as in TurboReg.
@@ -166,6 +170,7 @@ impl Default for Options {
             epsilon: 1.0 / 1024.0,
             min_support: 0.1,
             search: 0.25,
+            rotation: 0.0,
             gain_and_offset: true,
             monotone: false,
             robust: Robust::None,
@@ -181,7 +186,8 @@ impl Options {
             && self.epsilon > 0.0
             && self.epsilon.is_finite()
             && part(self.min_support)
-            && part(self.search);
+            && part(self.search)
+            && (0.0..=core::f64::consts::PI).contains(&self.rotation);
         if valid { Ok(()) } else { Err(Error::InvalidOption) }
     }
 
@@ -204,7 +210,8 @@ impl Options {
             Some(_) => Err(Error::InvalidOption),
             None => {
                 let refined = down_to(LEAST_SIDE + 8 * T::DEGREE);
-                let levels = if self.search > 0.0 { down_to(LEAST_SIDE) } else { refined };
+                let levels =
+                    if self.search > 0.0 || self.rotation > 0.0 { down_to(LEAST_SIDE) } else { refined };
                 Ok((refined, levels))
             }
         }
