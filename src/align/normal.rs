@@ -556,6 +556,16 @@ fn powers<W: Word, const N: usize>(k: usize, g: W) -> [W; HALF_POWERS] {
     [g, first, u.times(first)]
 }
 
+/// Adds products to moments up to `degree`.
+#[inline(always)]
+fn add_products<W: Word, const N: usize>(sums: &mut [W::Sum; N], factors: [(W, W); N], degree: usize) {
+    for (k, (sum, (a, b))) in sums.iter_mut().zip(factors).enumerate() {
+        if k <= degree {
+            *sum = W::add(*sum, a, b);
+        }
+    }
+}
+
 impl<W: Word> Pixels<W> {
     /// The blocks of N pixels, and where their centres are from that of the chunk.
     #[inline(always)]
@@ -581,19 +591,13 @@ impl<W: Word> Pixels<W> {
             let mut sums = Fixed::<W::Sum, POWERS, HALF_POWERS>::zero();
             for k in 0..N {
                 let (x, y, t) = (powers::<W, N>(k, gx[k]), powers::<W, N>(k, gy[k]), fixed[k]);
-                let [xx, xy, yy] = &mut sums.gg;
-                for d in 0..=2 * degree.min(2) {
-                    let (i, j) = (d / 2, d - d / 2);
-                    xx[d] = W::add(xx[d], x[i], x[j]);
-                    xy[d] = W::add(xy[d], x[i], y[j]);
-                    yy[d] = W::add(yy[d], y[i], y[j]);
+                for (sums, (x, y)) in sums.gg.iter_mut().zip([(x, x), (x, y), (y, y)]) {
+                    let ([a, b, c], [d, e, f]) = (x, y);
+                    add_products(sums, [(a, d), (a, e), (b, e), (b, f), (c, f)], 2 * degree);
                 }
-                let ([xt, yt], [x1, y1]) = (&mut sums.gt, &mut sums.g);
-                for d in 0..=degree.min(2) {
-                    xt[d] = W::add(xt[d], x[d], t);
-                    yt[d] = W::add(yt[d], y[d], t);
-                    x1[d] = W::add(x1[d], x[d], one);
-                    y1[d] = W::add(y1[d], y[d], one);
+                for ((gt, g), powers) in sums.gt.iter_mut().zip(&mut sums.g).zip([x, y]) {
+                    add_products(gt, powers.map(|p| (p, t)), degree);
+                    add_products(g, powers.map(|p| (p, one)), degree);
                 }
                 let [tt, t1, _] = &mut sums.plain;
                 *tt = W::add(*tt, t, t);
@@ -620,10 +624,8 @@ impl<W: Word> Pixels<W> {
             for k in 0..N {
                 let (t, e) = (fixed[k], residual[k]);
                 let (x, y) = (powers::<W, N>(k, gx[k]), powers::<W, N>(k, gy[k]));
-                let [xe, ye] = &mut sums.ge;
-                for d in 0..=degree.min(2) {
-                    xe[d] = W::add(xe[d], x[d], e);
-                    ye[d] = W::add(ye[d], y[d], e);
+                for (sums, powers) in sums.ge.iter_mut().zip([x, y]) {
+                    add_products(sums, powers.map(|p| (p, e)), degree);
                 }
                 let [te, ee, e1] = &mut sums.plain;
                 *te = W::add(*te, t, e);
