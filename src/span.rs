@@ -38,6 +38,13 @@ impl Area {
         Self { min: [-last; 2], max: [width as i32 - 1 - first, height as i32 - 1 - first] }
     }
 
+    /// Whether it holds no cell of a box.
+    #[inline(always)]
+    pub(crate) fn misses_box(&self, (min, max): ([i32; 2], [i32; 2])) -> bool {
+        let axis = |a: i32, b: i32, min: i32, max: i32| max < a || b < min;
+        axis(self.min[0], self.max[0], min[0], max[0]) || axis(self.min[1], self.max[1], min[1], max[1])
+    }
+
     /// The least and the greatest cell.
     #[inline(always)]
     pub(crate) fn bounds(&self) -> ([i32; 2], [i32; 2]) {

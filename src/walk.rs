@@ -122,6 +122,9 @@ pub trait Walk: Clone {
     /// Whether both coordinates are monotone over the next `len` pixels.
     fn monotone(&self, len: usize) -> bool;
 
+    /// Whether [`crossing`](Self::crossing) costs less than looking at a few pixels.
+    const EASY_CROSSING: bool = false;
+
     /// Where a monotone coordinate (0 is x, 1 is y) crosses: the first pixel of the range whose cell
     /// is at least `limit`, or for a falling coordinate below it; the end if there is none.
     #[inline]
@@ -151,6 +154,7 @@ pub struct AffineWalk {
 }
 
 impl Walk for AffineWalk {
+    const EASY_CROSSING: bool = true;
     #[inline]
     fn crossing(&self, axis: usize, limit: i32, rising: bool, range: &Range<usize>, to: Rounding) -> usize {
         let (Some(&at), Some(&step)) = (self.at.get(axis), self.step.get(axis)) else { return range.end };
@@ -243,10 +247,10 @@ pub struct ProjectiveWalk {
 }
 
 impl Walk for ProjectiveWalk {
-    type Lanes<L: Lanes> = QuotientSteps;
+    type Lanes<L: Lanes> = QuotientSteps<L>;
     #[inline(always)]
-    fn lanes<L: Lanes>(&self, to: Rounding) -> QuotientSteps {
-        QuotientSteps { walk: *self, to }
+    fn lanes<L: Lanes>(&self, to: Rounding) -> QuotientSteps<L> {
+        QuotientSteps::new(*self, to)
     }
     #[inline(always)]
     fn position(&self, to: Rounding) -> [Position; 2] {

@@ -494,7 +494,7 @@ pub(super) struct LevelPair<'a, P> {
 struct Nothing;
 
 impl<W, O> Outside<W, O> for Nothing {
-    fn fill(&self, _: &W, _: &mut [O]) {}
+    fn fill(&self, _: &W, _: ([i32; 2], [i32; 2]), _: &mut [O]) {}
 }
 
 /// One pass over a level.

@@ -64,7 +64,7 @@ pub trait Interpolator: Copy {
         inside: bool,
     ) {
         let _ = inside;
-        Edge { rule: self, source }.fill(walk, <P::Sampled>::flatten_mut(out));
+        Edge { rule: self, source }.each(walk, <P::Sampled>::flatten_mut(out));
     }
 }
 
@@ -83,20 +83,46 @@ pub trait Linear: Interpolator {
     );
 }
 
-/// Fills pixels of which some taps may be outside, one by one.
+/// Fills pixels of which some taps may be outside.
 struct Edge<'a, I, P> {
     rule: &'a I,
     source: &'a Source<'a, P>,
 }
 
-impl<I: Interpolator, P: Tap, W: Walk, O: Output<P::Channel>> Outside<W, O> for Edge<'_, I, P> {
+impl<I: Interpolator, P: Tap> Edge<'_, I, P> {
+    /// One by one.
     #[inline(never)]
-    fn fill(&self, walk: &W, out: &mut [O]) {
+    fn each<W: Walk, O: Output<P::Channel>>(&self, walk: &W, out: &mut [O]) {
         let to = I::rounding::<P::Channel>();
         let mut walk = walk.clone();
         for pixel in out.chunks_exact_mut(P::CHANNELS.max(1)) {
             self.rule.value(self.source, walk.position(to), pixel);
             walk.step();
+        }
+    }
+
+    /// Where no tap is inside and that needs no look at the source: false if it does.
+    fn nothing<O: Output<P::Channel>>(&self, out: &mut [O]) -> bool {
+        match self.source.boundary {
+            Boundary::Constant(v) => {
+                let value = P::flatten(core::slice::from_ref(&v));
+                for (out, &v) in out.iter_mut().zip(value.iter().cycle()) {
+                    *out = O::from_channel(v);
+                }
+                true
+            }
+            Boundary::Transparent => true,
+            _ => false,
+        }
+    }
+}
+
+impl<K: Kernel, P: Tap, W: Walk, O: Output<P::Channel>> Outside<W, O> for Edge<'_, K, P> {
+    #[inline(never)]
+    fn fill(&self, walk: &W, cells: ([i32; 2], [i32; 2]), out: &mut [O]) {
+        let area = Area::touching::<K>(self.source.image.width(), self.source.image.height());
+        if !(area.misses_box(cells) && self.nothing(out)) {
+            self.each(walk, out);
         }
     }
 }
@@ -166,25 +192,20 @@ impl<K: Kernel> Interpolator for K {
         let (width, height) = (source.image.width(), source.image.height());
         let len = out.len();
         let edge = Edge { rule: self, source };
-        if inside || !walk.monotone(len) {
+        if inside || (L::LEN > 1 && !W::EASY_CROSSING) || !walk.monotone(len) {
             let out = <P::Sampled>::flatten_mut(out);
             return simd::blocks::<L, P, K, W, _>(self, source.image, walk, out, &edge);
         }
         let inner = span::interior(walk, 0, len, to, &Area::new::<K>(width, height));
         let (mut begin, mut end) = (0, len);
-        if inner != (0..len)
-            && let Some(value) = match source.boundary {
-                Boundary::Constant(v) => Some(Some(P::sampled(v))),
-                Boundary::Transparent => Some(None),
-                _ => None,
-            }
-        {
+        if inner != (0..len) {
             // Pixels none of whose taps are inside need no look at the source.
             let touching = span::interior(walk, 0, len, to, &Area::touching::<K>(width, height));
-            (begin, end) = (touching.start, touching.end);
-            if let Some(v) = value {
-                for rest in [0..begin, end..len] {
-                    out.get_mut(rest).unwrap_or_default().fill(v);
+            for rest in [0..touching.start, touching.end..len] {
+                let empty = rest.is_empty();
+                let out = out.get_mut(rest.clone()).unwrap_or_default();
+                if !empty && edge.nothing(<P::Sampled>::flatten_mut(out)) {
+                    if rest.start == 0 { begin = rest.end } else { end = rest.start }
                 }
             }
         }
@@ -193,7 +214,7 @@ impl<K: Kernel> Interpolator for K {
         for part in [begin..inner.start, inner.end..end] {
             let first = part.start;
             if let Some(out) = out.get_mut(part) {
-                edge.fill(&walk.at(first), <P::Sampled>::flatten_mut(out));
+                edge.each(&walk.at(first), <P::Sampled>::flatten_mut(out));
             }
         }
         let first = walk.at(inner.start);

@@ -37,7 +37,7 @@ pub use surrogate::{StraightThrough, Surrogate};
 use crate::fixed::{Q6, Q14, Q24, Rounding, Weight, round_shift, round_shift_i64};
 use crate::gradient::Product;
 use crate::simd::block::{self, Window};
-use crate::simd::{Lanes, Positions, Register};
+use crate::simd::{Lanes, Positions, Register, interleave};
 
 /// An array of a fixed length: the taps of a kernel along one axis. Implemented by `[T; N]`;
 /// sealed.
@@ -161,6 +161,12 @@ pub trait Output<C: Channel>: Copy + 'static {
         for (out, &v) in out.iter_mut().zip(C::Rounded::array::<L>(v).as_ref()) {
             *out = Self::from_rounded(v);
         }
+    }
+    /// Writes pixels from their channels.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn interleave<L: Lanes>(channels: &[L::Array<Self>], out: &mut [Self]) {
+        interleave(channels, out);
     }
 }
 
@@ -329,6 +335,10 @@ impl Output<u8> for u8 {
     fn store<L: Lanes>(v: L::I32, out: &mut [u8]) {
         L::store_u8(v, out);
     }
+    #[inline(always)]
+    fn interleave<L: Lanes>(channels: &[L::Array<u8>], out: &mut [u8]) {
+        L::interleave_u8(channels, out);
+    }
 }
 
 macro_rules! sixteen_bit {
@@ -397,7 +407,7 @@ macro_rules! sixteen_bit {
                 kernel: &K,
                 out: &mut [O],
             ) {
-                block::block_16(window, at, kernel, out);
+                block::block_16::<{ <$t>::MIN != 0 }, _, _, _, _>(window, at, kernel, out);
             }
         }
 

@@ -8,6 +8,7 @@ use core::arch::x86_64::*;
 use super::Lanes;
 use super::block::Window;
 use super::steps::Positions;
+use crate::kernel::Channel;
 use crate::walk::ProjectiveWalk;
 
 /// A register of 512 bits.
@@ -38,45 +39,146 @@ impl Table {
     }
 }
 
-/// `start + l step` for each lane l: whole numbers below 2^53, exact.
-#[inline(always)]
-fn ramp(start: i64, step: i64) -> [__m512d; 2] {
-    // SAFETY: see the module.
-    unsafe {
-        let lanes = _mm512_setr_pd(0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0);
-        let step = _mm512_set1_pd(step as f64);
-        let low = _mm512_fmadd_pd(step, lanes, _mm512_set1_pd(start as f64));
-        [low, _mm512_fmadd_pd(step, _mm512_set1_pd(8.0), low)]
+/// The rows of taps of a block, so short that registers hold them.
+struct Rows<C> {
+    /// The first element of the first row.
+    first: *const C,
+    /// How many rows.
+    count: i32,
+    /// Pixels from there to the first tap of each lane.
+    x: __m512i,
+    /// Rows from there to the first tap of each lane.
+    y: __m512i,
+    /// Pixels of a row that can be read.
+    width: i32,
+}
+
+impl<C: Channel> Rows<C> {
+    /// Rows of `WIDTH` pixels each, at most 8, all of them inside the image.
+    #[inline(always)]
+    fn new<const WIDTH: i32>(window: &Window<'_, C>, at: &Positions<Sixteen>, support: i32) -> Option<Self> {
+        let ([x0, y0], [x1, y1]) = (at.min, at.max);
+        let (columns, count) = (x1 - x0 + support, y1 - y0 + support);
+        let width = window.width as i32;
+        if columns > WIDTH || count > 8 || width < WIDTH {
+            return None;
+        }
+        // It may begin before the first tap, so as to end inside the image.
+        let (x, y) = ((x0 + window.first).min(width - WIDTH), y0 + window.first);
+        debug_assert!(x >= 0 && y >= 0);
+        let offset = y as usize * window.stride + x as usize * window.step;
+        // SAFETY: see the module. The least cell is in the kernel's area (the caller's promise), so
+        // that the pixel is in the image.
+        unsafe {
+            Some(Rows {
+                first: window.data.as_ptr().add(offset),
+                count,
+                x: _mm512_add_epi32(at.cell[0], _mm512_set1_epi32(window.first - x)),
+                y: _mm512_add_epi32(at.cell[1], _mm512_set1_epi32(window.first - y)),
+                width: WIDTH,
+            })
+        }
     }
 }
 
-/// Cells and fractions of `floor(n 2^bits / d + 1/2)`, exactly, for d > 0: the estimate in `f64` is at
-/// most one off, and what is left tells.
-#[inline(always)]
-fn quotient(n: [__m512d; 2], d: [__m512d; 2], bits: u32, anchor: i32) -> (__m512i, __m512i) {
-    let ([n0, n1], [d0, d1]) = (n, d);
-    let ((c0, f0), (c1, f1)) = (half_quotient(n0, d0, bits), half_quotient(n1, d1, bits));
-    // SAFETY: see the module.
-    unsafe {
-        let cell = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(c0), c1);
-        let fraction = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(f0), f1);
-        (_mm512_add_epi32(cell, _mm512_set1_epi32(anchor)), fraction)
+/// The two numerators and the denominator.
+type Forms = [Ramp; 3];
+
+/// Whole numbers below 2^53, linear from lane to lane.
+#[derive(Clone, Copy, Debug)]
+pub struct Ramp {
+    at: [__m512d; 2],
+    block: __m512d,
+}
+
+impl Ramp {
+    /// `start + l step` for each lane l.
+    #[inline(always)]
+    fn new(start: i64, step: i64) -> Self {
+        // SAFETY: see the module.
+        unsafe {
+            let lanes = _mm512_setr_pd(0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0);
+            let step = _mm512_set1_pd(step as f64);
+            let low = _mm512_fmadd_pd(step, lanes, _mm512_set1_pd(start as f64));
+            let high = _mm512_fmadd_pd(step, _mm512_set1_pd(8.0), low);
+            Self { at: [low, high], block: _mm512_mul_pd(step, _mm512_set1_pd(16.0)) }
+        }
+    }
+    /// These sixteen, and on to the next.
+    #[inline(always)]
+    fn next(&mut self) -> [__m512d; 2] {
+        let [low, high] = self.at;
+        // SAFETY: see the module.
+        unsafe {
+            self.at = [_mm512_add_pd(low, self.block), _mm512_add_pd(high, self.block)];
+        }
+        [low, high]
     }
 }
 
 #[inline(always)]
-fn half_quotient(n: __m512d, d: __m512d, bits: u32) -> (__m256i, __m256i) {
+fn join(low: __m256i, high: __m256i) -> __m512i {
+    // SAFETY: see the module.
+    unsafe { _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high) }
+}
+
+/// 28 bits of 1 / d, then all but the last few of 53.
+#[inline(always)]
+fn reciprocal(d: __m512d) -> __m512d {
+    // SAFETY: see the module.
+    unsafe {
+        let r = _mm512_rcp14_pd(d);
+        let r = _mm512_mul_pd(r, _mm512_fnmadd_pd(d, r, _mm512_set1_pd(2.0)));
+        _mm512_mul_pd(r, _mm512_fnmadd_pd(d, r, _mm512_set1_pd(2.0)))
+    }
+}
+
+/// Cells and fractions of `floor(n 2^bits / d + 1/2)`, exactly, for d > 0 and its reciprocal.
+#[inline(always)]
+fn quotient(n: [__m512d; 2], d: [__m512d; 2], r: [__m512d; 2], bits: u32, anchor: i32) -> (__m512i, __m512i) {
+    let ((q0, s0), (q1, s1)) = (estimate(n[0], r[0], bits), estimate(n[1], r[1], bits));
+    // SAFETY: see the module.
+    unsafe {
+        if bits <= 14 && (s0 | s1) == 0 {
+            let q = join(_mm512_cvttpd_epi32(q0), _mm512_cvttpd_epi32(q1));
+            let cell = _mm512_sra_epi32(q, _mm_cvtsi32_si128(bits as i32));
+            let fraction = _mm512_and_si512(q, _mm512_set1_epi32((1 << bits) - 1));
+            return (_mm512_add_epi32(cell, _mm512_set1_epi32(anchor)), fraction);
+        }
+        let ((c0, f0), (c1, f1)) = (correct(q0, n[0], d[0], bits), correct(q1, n[1], d[1], bits));
+        (_mm512_add_epi32(join(c0, c1), _mm512_set1_epi32(anchor)), join(f0, f1))
+    }
+}
+
+/// The quotient, at most one off, and which lanes may be: those so near to a whole number, or so
+/// large, that the estimate does not tell.
+#[inline(always)]
+fn estimate(n: __m512d, r: __m512d, bits: u32) -> (__m512d, __mmask8) {
+    const DOWN: i32 = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;
+    // SAFETY: see the module.
+    unsafe {
+        let scaled = _mm512_mul_pd(n, _mm512_set1_pd((1_u64 << bits) as f64));
+        let t = _mm512_fmadd_pd(scaled, r, _mm512_set1_pd(0.5));
+        let q = _mm512_roundscale_pd::<DOWN>(t);
+        // From the middle between two whole numbers. The estimate is within 2^-49 of itself, so below
+        // 2^30 within 2^-19.
+        let off = _mm512_abs_pd(_mm512_sub_pd(_mm512_sub_pd(t, q), _mm512_set1_pd(0.5)));
+        let limit = 0.5 - 1.0 / 262_144.0;
+        let near = _mm512_cmp_pd_mask::<_CMP_NLT_UQ>(off, _mm512_set1_pd(limit));
+        let large = _mm512_cmp_pd_mask::<_CMP_NLT_UQ>(_mm512_abs_pd(q), _mm512_set1_pd(1_073_741_824.0));
+        (q, near | large)
+    }
+}
+
+/// The exact quotient from one that is at most one off, as cell and fraction.
+#[inline(always)]
+fn correct(q: __m512d, n: __m512d, d: __m512d, bits: u32) -> (__m256i, __m256i) {
     const DOWN: i32 = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;
     let one = (1_u64 << bits) as f64;
     // SAFETY: see the module.
     unsafe {
-        // 28 bits of 1 / d.
-        let r = _mm512_rcp14_pd(d);
-        let r = _mm512_mul_pd(r, _mm512_fnmadd_pd(d, r, _mm512_set1_pd(2.0)));
-        let r = _mm512_mul_pd(r, _mm512_fnmadd_pd(d, r, _mm512_set1_pd(2.0)));
-        let scaled = _mm512_mul_pd(n, _mm512_set1_pd(one));
-        let q = _mm512_roundscale_pd::<DOWN>(_mm512_fmadd_pd(scaled, r, _mm512_set1_pd(0.5)));
         // n 2^bits + d / 2 - q d, in [0, d) for the right q; exact, since it is small.
+        let scaled = _mm512_mul_pd(n, _mm512_set1_pd(one));
         let half = _mm512_mul_pd(d, _mm512_set1_pd(0.5));
         let rest = _mm512_add_pd(_mm512_fnmadd_pd(q, d, scaled), half);
         let unit = _mm512_set1_pd(1.0);
@@ -172,6 +274,7 @@ impl Lanes for Sixteen {
     type Pair = __m512i;
     type F32 = __m512;
     type ByteTable = Table;
+    type Forms = Forms;
 
     #[inline(always)]
     fn i32(lanes: [i32; 16]) -> __m512i {
@@ -317,20 +420,29 @@ impl Lanes for Sixteen {
     }
 
     #[inline(always)]
-    fn quotients(walk: &ProjectiveWalk, bits: u32) -> Option<Positions<Self>> {
+    fn forms(walk: &ProjectiveWalk) -> Option<Forms> {
         let sign = if walk.denominator < 0 { -1 } else { 1 };
-        let d = ramp(sign * walk.denominator, sign * walk.denominator_step);
         let ([u, v], [du, dv]) = (walk.at, walk.step);
-        let (x, fx) = quotient(ramp(sign * u, sign * du), d, bits, walk.anchor[0]);
-        let (y, fy) = quotient(ramp(sign * v, sign * dv), d, bits, walk.anchor[1]);
+        Some([
+            Ramp::new(sign * u, sign * du),
+            Ramp::new(sign * v, sign * dv),
+            Ramp::new(sign * walk.denominator, sign * walk.denominator_step),
+        ])
+    }
+    #[inline(always)]
+    fn quotients([u, v, d]: &mut Forms, anchor: [i32; 2], bits: u32) -> Positions<Self> {
+        let d = d.next();
+        let r = [reciprocal(d[0]), reciprocal(d[1])];
+        let (x, fx) = quotient(u.next(), d, r, bits, anchor[0]);
+        let (y, fy) = quotient(v.next(), d, r, bits, anchor[1]);
         let (x0, x1, y0, y1) = (first(x), last(x), first(y), last(y));
         // Monotone, so the ends are at the ends.
-        Some(Positions {
+        Positions {
             cell: [x, y],
             fraction: [fx, fy],
             min: [x0.min(x1), y0.min(y1)],
             max: [x0.max(x1), y0.max(y1)],
-        })
+        }
     }
 
     #[inline(always)]
@@ -351,6 +463,31 @@ impl Lanes for Sixteen {
                 _mm_storeu_si128(out.as_mut_ptr().cast(), bytes);
             }
         }
+    }
+
+    #[inline(always)]
+    fn interleave_u8(channels: &[[u8; 16]], out: &mut [u8]) {
+        if let ([r, g, b], Ok(out)) = (channels, <&mut [u8; 48]>::try_from(&mut *out)) {
+            // Byte 3 p + c is byte 16 c + p of all.
+            const PICK: [u8; 64] = {
+                let (mut pick, mut k) = ([0; 64], 0);
+                while k < 48 {
+                    pick[k] = (16 * (k % 3) + k / 3) as u8;
+                    k += 1;
+                }
+                pick
+            };
+            // SAFETY: see the module; the arrays have 16, 64 and 48 bytes.
+            unsafe {
+                let rg =
+                    _mm256_set_m128i(_mm_loadu_si128(g.as_ptr().cast()), _mm_loadu_si128(r.as_ptr().cast()));
+                let b = _mm256_castsi128_si256(_mm_loadu_si128(b.as_ptr().cast()));
+                let all = _mm512_permutexvar_epi8(_mm512_loadu_si512(PICK.as_ptr().cast()), join(rg, b));
+                _mm512_mask_storeu_epi8(out.as_mut_ptr().cast(), 0xffff_ffff_ffff, all);
+            }
+            return;
+        }
+        super::lanes::interleave(channels, out);
     }
 
     #[inline(always)]
@@ -400,9 +537,105 @@ impl Lanes for Sixteen {
         unsafe {
             let both = _mm512_mask_mov_epi16(table.index, 0xaaaa_aaaa, _mm512_slli_epi32::<16>(table.index));
             let tap = (j << table.pitch) + i;
-            let step = _mm512_set1_epi32((tap | (tap + 1) << 16) as i32);
+            let step = _mm512_set1_epi32((tap | ((tap + 1) << 16)) as i32);
             table.pick(_mm512_add_epi16(both, step), 0x5555_5555_5555_5555)
         }
+    }
+    #[inline(always)]
+    fn fetch_f32<T: AsMut<[__m512]>>(window: &Window<'_, f32>, at: &Positions<Self>, taps: &mut [T]) -> bool {
+        let rows =
+            if window.step == 1 { Rows::<f32>::new::<32>(window, at, taps.len() as i32) } else { None };
+        let Some(rows) = rows else { return false };
+        // SAFETY: see the module; `Rows` can be read.
+        unsafe {
+            for r in 0..rows.count {
+                let row = rows.first.add(r as usize * window.stride);
+                let (a, b) = (_mm512_loadu_ps(row), _mm512_loadu_ps(row.add(16)));
+                for (j, taps) in taps.iter_mut().enumerate() {
+                    let here = _mm512_cmpeq_epi32_mask(rows.y, _mm512_set1_epi32(r - j as i32));
+                    for (i, tap) in taps.as_mut().iter_mut().enumerate() {
+                        let index = _mm512_add_epi32(rows.x, _mm512_set1_epi32(i as i32));
+                        *tap = _mm512_mask_mov_ps(*tap, here, _mm512_permutex2var_ps(a, index, b));
+                    }
+                }
+            }
+        }
+        true
+    }
+    #[inline(always)]
+    fn fetch_16<C: Channel, T: AsMut<[__m512i]>>(
+        window: &Window<'_, C>,
+        at: &Positions<Self>,
+        signed: bool,
+        taps: &mut [T],
+    ) -> bool {
+        let support = taps.len() as i32;
+        let rows = if window.step == 1 { Rows::<C>::new::<32>(window, at, support) } else { None };
+        let Some(rows) = rows else { return false };
+        // SAFETY: see the module; `Rows` can be read, and C has 16 bits.
+        unsafe {
+            // Word x in both halves.
+            let x = Self::pack(rows.x, rows.x);
+            for r in 0..rows.count {
+                let row = _mm512_loadu_si512(rows.first.add(r as usize * window.stride).cast());
+                for (j, taps) in taps.iter_mut().enumerate() {
+                    let here = _mm512_cmpeq_epi32_mask(rows.y, _mm512_set1_epi32(r - j as i32));
+                    for (i, tap) in taps.as_mut().iter_mut().enumerate() {
+                        // Into the high halves, from where shifts extend them.
+                        let index = _mm512_add_epi16(x, _mm512_set1_epi16(i as i16));
+                        *tap = _mm512_mask_mov_epi32(*tap, here, _mm512_permutexvar_epi16(index, row));
+                    }
+                }
+            }
+            for taps in taps {
+                for tap in taps.as_mut() {
+                    *tap = if signed { _mm512_srai_epi32::<16>(*tap) } else { _mm512_srli_epi32::<16>(*tap) };
+                }
+            }
+        }
+        true
+    }
+    #[inline(always)]
+    fn fetch_interleaved<T: AsMut<[__m512i]>>(
+        window: &Window<'_, u8>,
+        at: &Positions<Self>,
+        pairs: &mut [T],
+    ) -> bool {
+        let support = pairs.len() as i32;
+        let step = window.step as i32;
+        // Pixels in 64 bytes.
+        let Some(rows) = (match step {
+            2 => Rows::<u8>::new::<32>(window, at, support),
+            3 => Rows::<u8>::new::<21>(window, at, support),
+            4 => Rows::<u8>::new::<16>(window, at, support),
+            _ => None,
+        }) else {
+            return false;
+        };
+        // A row of 21 pixels of 3 bytes is one byte short of the register.
+        let (bytes, c) = (step * rows.width, window.channel as i32);
+        // SAFETY: see the module; `Rows` can be read, and the mask leaves what is beyond.
+        unsafe {
+            let inside = if bytes < 64 { !0 >> (64 - bytes) } else { !0 };
+            let x =
+                _mm512_add_epi32(_mm512_mullo_epi32(rows.x, _mm512_set1_epi32(step)), _mm512_set1_epi32(c));
+            let x = Self::pack(x, x);
+            for r in 0..rows.count {
+                let row = _mm512_maskz_loadu_epi8(inside, rows.first.add(r as usize * window.stride).cast());
+                for (j, pairs) in pairs.iter_mut().enumerate() {
+                    let here = _mm512_cmpeq_epi32_mask(rows.y, _mm512_set1_epi32(r - j as i32));
+                    for i in (0..support).step_by(2) {
+                        let offset = (step * i) | ((step * (i + 1)) << 16);
+                        let index = _mm512_add_epi16(x, _mm512_set1_epi32(offset));
+                        let taps = _mm512_maskz_permutexvar_epi8(0x5555_5555_5555_5555, index, row);
+                        if let Some(pair) = pairs.as_mut().get_mut(i as usize) {
+                            *pair = _mm512_mask_mov_epi32(*pair, here, taps);
+                        }
+                    }
+                }
+            }
+        }
+        true
     }
     #[inline(always)]
     fn table_byte(table: &Table) -> __m512i {

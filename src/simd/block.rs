@@ -135,7 +135,26 @@ pub(crate) fn block_u8<L: Lanes, K: Kernel, O: Output<u8>>(
     } else if let Some(table) = table {
         sum_u8::<L, K, O, _>(at, kernel, &FromTable(table), out);
     } else {
-        sum_u8::<L, K, O, _>(at, kernel, &Block::new(window, at), out);
+        let none = L::pack(L::splat(0), L::splat(0));
+        let mut pairs = K::Taps::filled(K::Taps::filled(none));
+        if L::fetch_interleaved(window, at, pairs.as_mut()) {
+            sum_u8::<L, K, O, _>(at, kernel, &Fetched::<K, L>(pairs), out);
+        } else {
+            sum_u8::<L, K, O, _>(at, kernel, &Block::new(window, at), out);
+        }
+    }
+}
+
+/// Pairs that are there, each at the place of its first tap.
+struct Fetched<K: Kernel, L: Lanes>(K::Taps<K::Taps<L::Pair>>);
+
+impl<K: Kernel, L: Lanes> Pairs<L> for Fetched<K, L> {
+    #[inline(always)]
+    fn pair(&self, i: usize, j: usize) -> L::Pair {
+        match self.0.as_ref().get(j).and_then(|row| row.as_ref().get(i)) {
+            Some(&pair) => pair,
+            None => L::pack(L::splat(0), L::splat(0)),
+        }
     }
 }
 
@@ -197,7 +216,13 @@ fn sum_u8<L: Lanes, K: Kernel, O: Output<u8>, T: Pairs<L>>(
 
 /// A block of a 16-bit channel, whose positions the caller has found in the kernel's area.
 #[inline(always)]
-pub(crate) fn block_16<L: Lanes, C: Channel<Rounded = i32> + Into<i32>, K: Kernel, O: Output<C>>(
+pub(crate) fn block_16<
+    const SIGNED: bool,
+    L: Lanes,
+    C: Channel<Rounded = i32> + Into<i32>,
+    K: Kernel,
+    O: Output<C>,
+>(
     window: &Window<'_, C>,
     at: &Positions<L>,
     kernel: &K,
@@ -207,13 +232,21 @@ pub(crate) fn block_16<L: Lanes, C: Channel<Rounded = i32> + Into<i32>, K: Kerne
     if !support::<K>().is_multiple_of(2) || L::LEN == 1 {
         return block.each(kernel, out);
     }
+    let mut taps = K::Taps::filled(K::Taps::filled(L::splat(0)));
+    if !L::fetch_16(window, at, SIGNED, taps.as_mut()) {
+        for (j, row) in taps.as_mut().iter_mut().enumerate() {
+            for (i, tap) in row.as_mut().iter_mut().enumerate() {
+                *tap = L::i32(block.taps(i, j, C::into));
+            }
+        }
+    }
     let [fx, fy] = at.fraction;
     let (wx, wy) = (kernel.weights(LanesQ24::<L>(fx)), kernel.weights(LanesQ24::<L>(fy)));
     let mut sum = L::i64_splat(1 << (31 - O::BITS));
-    for (j, wy) in wy.as_ref().iter().enumerate() {
+    for (taps, wy) in taps.as_ref().iter().zip(wy.as_ref()) {
         let mut row = L::i64_splat(1 << 15);
-        for (i, wx) in wx.as_ref().iter().enumerate() {
-            row = L::i64_add(row, L::mul_wide(L::i32(block.taps(i, j, C::into)), wx.0));
+        for (&tap, wx) in taps.as_ref().iter().zip(wx.as_ref()) {
+            row = L::i64_add(row, L::mul_wide(tap, wx.0));
         }
         sum = L::i64_add(sum, L::mul_wide(L::narrow(row, 16), wy.0));
     }
@@ -237,11 +270,15 @@ pub(crate) fn block_f32<L: Lanes, K: Kernel, O: Output<f32>>(
     let wx = kernel.weights(LanesF32::<L>(L::f32_mul(L::f32_from(fx), unit)));
     let wy = kernel.weights(LanesF32::<L>(L::f32_mul(L::f32_from(fy), unit)));
     let mut rows = K::Taps::filled(L::f32_splat(0.0));
-    for (j, row) in rows.as_mut().iter_mut().enumerate() {
-        let mut taps = K::Taps::filled(*row);
-        for (i, tap) in taps.as_mut().iter_mut().enumerate() {
-            *tap = L::f32(block.taps(i, j, |p| p));
+    let mut taps = K::Taps::filled(rows);
+    if !L::fetch_f32(window, at, taps.as_mut()) {
+        for (j, row) in taps.as_mut().iter_mut().enumerate() {
+            for (i, tap) in row.as_mut().iter_mut().enumerate() {
+                *tap = L::f32(block.taps(i, j, |p| p));
+            }
         }
+    }
+    for (row, taps) in rows.as_mut().iter_mut().zip(taps.as_ref()) {
         *row = sum_f32::<L>(taps.as_ref(), wx.as_ref());
     }
     O::store::<L>(sum_f32::<L>(rows.as_ref(), wy.as_ref()), out);
@@ -275,8 +312,8 @@ pub(crate) fn block_any<L: Lanes, C: Channel, K: Kernel, O: Output<C>>(
 
 /// What fills the pixels of a block that is not inside.
 pub(crate) trait Outside<W, O> {
-    /// The pixels along a walk.
-    fn fill(&self, walk: &W, out: &mut [O]);
+    /// The pixels along a walk, no cell of which is outside of a box.
+    fn fill(&self, walk: &W, cells: ([i32; 2], [i32; 2]), out: &mut [O]);
 }
 
 /// Fills `out` (channels of whole pixels) with the values along the walk, block by block; `outside`
@@ -303,8 +340,9 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
         return;
     }
     for (k, block) in out.chunks_exact_mut(n * channels).enumerate() {
-        if !fill::<L, P, K, O>(kernel, &window, &area, &steps.next(), false, block) {
-            outside.fill(&walk.at(k * n), block);
+        let at = steps.next();
+        if !fill::<L, P, K, O>(kernel, &window, &area, &at, false, block) {
+            outside.fill(&walk.at(k * n), (at.min, at.max), block);
         }
     }
     let done = len - len % n;
@@ -312,19 +350,19 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
         return;
     }
     // The last pixels: as a whole block again where there are as many.
-    if let Some(begin) = len.checked_sub(n) {
-        if let Some(block) = out.get_mut(begin * channels..)
-            && fill::<L, P, K, O>(kernel, &window, &area, &walk.at(begin).lanes::<L>(to).next(), false, block)
-        {
-            return;
-        }
+    if let Some(begin) = len.checked_sub(n)
+        && let Some(block) = out.get_mut(begin * channels..)
+        && fill::<L, P, K, O>(kernel, &window, &area, &walk.at(begin).lanes::<L>(to).next(), false, block)
+    {
+        return;
     }
     let rest = walk.at(done);
     let mut steps = rest.lanes::<One>(to);
     let pixels = out.get_mut(done * channels..).unwrap_or_default().chunks_exact_mut(channels);
     for (k, pixel) in pixels.enumerate() {
-        if !fill::<One, P, K, O>(kernel, &window, &area, &steps.next(), false, pixel) {
-            outside.fill(&rest.at(k), pixel);
+        let at = steps.next();
+        if !fill::<One, P, K, O>(kernel, &window, &area, &at, false, pixel) {
+            outside.fill(&rest.at(k), (at.min, at.max), pixel);
         }
     }
 }
@@ -350,15 +388,24 @@ fn fill<L: Lanes, P: Tap, K: Kernel, O: Output<P::Channel>>(
         P::Channel::block(window, at, kernel, out);
         return true;
     }
-    for c in 0..channels {
-        let mut channel: L::Array<O> = L::Array::filled(O::from_channel(P::Channel::default()));
-        P::Channel::block(&Window { channel: c, ..*window }, at, kernel, channel.as_mut());
-        for (pixel, &v) in out.chunks_exact_mut(channels).zip(channel.as_ref()) {
-            if let Some(out) = pixel.get_mut(c) {
-                *out = v;
+    // Up to four channels side by side, more one after the other.
+    let mut columns = [L::Array::filled(O::from_channel(P::Channel::default())); 4];
+    let Some(columns) = columns.get_mut(..channels) else {
+        for c in 0..channels {
+            let mut column = L::Array::filled(O::from_channel(P::Channel::default()));
+            P::Channel::block(&Window { channel: c, ..*window }, at, kernel, column.as_mut());
+            for (pixel, &v) in out.chunks_exact_mut(channels).zip(column.as_ref()) {
+                if let Some(out) = pixel.get_mut(c) {
+                    *out = v;
+                }
             }
         }
+        return true;
+    };
+    for (c, column) in columns.iter_mut().enumerate() {
+        P::Channel::block(&Window { channel: c, ..*window }, at, kernel, column.as_mut());
     }
+    O::interleave::<L>(columns, out);
     true
 }
 

@@ -5,7 +5,7 @@ use core::ops::{Add, Mul, Sub};
 use super::block::Window;
 use super::steps::Positions;
 use crate::fixed::{Q14, Q24, Weight};
-use crate::kernel::Array;
+use crate::kernel::{Array, Channel};
 use crate::walk::ProjectiveWalk;
 
 /// N lanes of 32 bits.
@@ -25,6 +25,8 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     /// The bytes around the taps of a block in registers. A backend that has no such thing says
     /// `()`.
     type ByteTable: Copy;
+    /// Linear forms along a row, for exact quotients. A backend that has none says `()`.
+    type Forms: Copy + core::fmt::Debug;
 
     /// From memory.
     fn i32(lanes: Self::Array<i32>) -> Self::I32;
@@ -80,11 +82,22 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     /// `then` where `v` is not zero, else `otherwise`.
     fn f32_select_nonzero(v: Self::F32, then: Self::F32, otherwise: Self::F32) -> Self::F32;
 
-    /// The positions of the next N pixels of a homography, whose denominators have one sign, rounded
-    /// half up to `bits`; if this backend divides exactly.
+    /// The numerators and the denominator of a homography for N pixels, if this backend divides
+    /// exactly, with the sign that makes the denominator positive.
     #[inline(always)]
-    fn quotients(_: &ProjectiveWalk, _bits: u32) -> Option<Positions<Self>> {
+    fn forms(_: &ProjectiveWalk) -> Option<Self::Forms> {
         None
+    }
+    /// The positions of N pixels all of whose denominators are positive, rounded half up to `bits`;
+    /// and on to the next N.
+    #[inline(always)]
+    fn quotients(_: &mut Self::Forms, _anchor: [i32; 2], _bits: u32) -> Positions<Self> {
+        Positions {
+            cell: [Self::splat(0); 2],
+            fraction: [Self::splat(0); 2],
+            min: [i32::MIN; 2],
+            max: [i32::MAX; 2],
+        }
     }
     /// The positions that N coordinates in `f32` are, rounded half up to `bits`; if this backend has
     /// its own way.
@@ -101,6 +114,12 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
         }
     }
 
+    /// Writes N pixels from their channels.
+    #[inline(always)]
+    fn interleave_u8(channels: &[Self::Array<u8>], out: &mut [u8]) {
+        interleave(channels, out);
+    }
+
     /// The bytes from which all taps of a block can be picked, if they are near enough to each other
     /// for this backend.
     #[inline(always)]
@@ -112,10 +131,47 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     fn table_pair(_: &Self::ByteTable, _i: usize, _j: usize) -> Self::Pair {
         Self::pack(Self::splat(0), Self::splat(0))
     }
+    /// The taps of every lane, row by row, if they are near enough to each other for this backend to
+    /// have its own way.
+    #[inline(always)]
+    fn fetch_f32<T: AsMut<[Self::F32]>>(_: &Window<'_, f32>, _: &Positions<Self>, _taps: &mut [T]) -> bool {
+        false
+    }
+    /// The same for channels of 16 bits, with their sign or zero.
+    #[inline(always)]
+    fn fetch_16<C: Channel, T: AsMut<[Self::I32]>>(
+        _: &Window<'_, C>,
+        _: &Positions<Self>,
+        _signed: bool,
+        _taps: &mut [T],
+    ) -> bool {
+        false
+    }
+    /// The same for one of several interleaved channels of 8 bits, in pairs.
+    #[inline(always)]
+    fn fetch_interleaved<T: AsMut<[Self::Pair]>>(
+        _: &Window<'_, u8>,
+        _: &Positions<Self>,
+        _pairs: &mut [T],
+    ) -> bool {
+        false
+    }
     /// Tap (0, 0) of every lane.
     #[inline(always)]
     fn table_byte(_: &Self::ByteTable) -> Self::I32 {
         Self::splat(0)
+    }
+}
+
+/// Writes pixels from arrays of their channels.
+#[inline(always)]
+pub(crate) fn interleave<T: Copy, A: Array<T>>(channels: &[A], out: &mut [T]) {
+    for (c, channel) in channels.iter().enumerate() {
+        for (pixel, &v) in out.chunks_exact_mut(channels.len().max(1)).zip(channel.as_ref()) {
+            if let Some(out) = pixel.get_mut(c) {
+                *out = v;
+            }
+        }
     }
 }
 

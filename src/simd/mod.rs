@@ -29,7 +29,7 @@ mod steps;
 mod wide;
 
 pub(crate) use block::{blocks, partials};
-pub(crate) use lanes::{Lanes, Register};
+pub(crate) use lanes::{Lanes, Register, interleave};
 pub(crate) use scalar::One;
 pub(crate) use steps::{LinearSteps, MapSteps, Positions, QuotientSteps, Steps};
 

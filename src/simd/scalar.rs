@@ -13,6 +13,7 @@ impl Lanes for One {
     type Pair = [i32; 2];
     type F32 = f32;
     type ByteTable = ();
+    type Forms = ();
 
     #[inline(always)]
     fn i32([v]: [i32; 1]) -> i32 {

@@ -58,22 +58,53 @@ fn one_by_one<L: Lanes, W: Walk>(walk: &mut W, to: Rounding) -> Positions<L> {
 
 /// A homography's: quotients of linear forms, by the backend where it has exact ones.
 #[derive(Clone, Copy, Debug)]
-pub struct QuotientSteps {
-    pub(crate) walk: ProjectiveWalk,
-    pub(crate) to: Rounding,
+pub struct QuotientSteps<L: Lanes> {
+    walk: ProjectiveWalk,
+    to: Rounding,
+    forms: Option<L::Forms>,
+    /// The denominator of the next pixel, positive where `forms` hold.
+    denominator: i64,
+    step: i64,
+    done: usize,
 }
 
-impl<L: Lanes> Steps<L> for QuotientSteps {
+impl<L: Lanes> QuotientSteps<L> {
+    #[inline(always)]
+    pub(crate) fn new(walk: ProjectiveWalk, to: Rounding) -> Self {
+        let sign = if walk.denominator < 0 { -1 } else { 1 };
+        Self {
+            walk,
+            to,
+            forms: if to.ties_to_even { None } else { L::forms(&walk) },
+            denominator: sign * walk.denominator,
+            step: sign * walk.denominator_step,
+            done: 0,
+        }
+    }
+}
+
+impl<L: Lanes> Steps<L> for QuotientSteps<L> {
     #[inline(always)]
     fn next(&mut self) -> Positions<L> {
-        if !self.to.ties_to_even
-            && self.walk.monotone(L::LEN)
-            && let Some(at) = L::quotients(&self.walk, self.to.bits)
-        {
-            self.walk = self.walk.at(L::LEN);
-            return at;
+        let (first, n) = (self.denominator, L::LEN as i64);
+        let done = self.done;
+        self.denominator += n * self.step;
+        self.done += L::LEN;
+        match &mut self.forms {
+            Some(forms) => {
+                let at = L::quotients(forms, self.walk.anchor, self.to.bits);
+                if first > 0 && first + (n - 1) * self.step > 0 {
+                    return at;
+                }
+            }
+            None if L::LEN == 1 => {
+                let at = Positions::gather(|| self.walk.position(self.to));
+                self.walk.step();
+                return at;
+            }
+            None => {}
         }
-        one_by_one(&mut self.walk, self.to)
+        one_by_one(&mut self.walk.at(done), self.to)
     }
 }
 

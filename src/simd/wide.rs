@@ -15,6 +15,7 @@ impl Lanes for Four {
     type Pair = i16x8;
     type F32 = f32x4;
     type ByteTable = ();
+    type Forms = ();
 
     #[inline(always)]
     fn i32(lanes: [i32; 4]) -> i32x4 {
