@@ -5,6 +5,7 @@
 //! together with the change.
 #![forbid(unsafe_code)]
 
+use nonius::align::{Aligner, Grey, Options, Pair, Robust};
 use nonius::{
     Affine, Bilinear, Boundary, Euclidean, Homography, Image, ImageMut, Kernel, Level, Map, Nearest, Pixel,
     Sampler, Similarity, Transform, Translation, Warp,
@@ -170,6 +171,57 @@ fn parameters<P: Element + Pixel<Cotangent: Element>>(
     list.extend(all.map(|(model, hash)| (format!("{name} {model} parameters"), hash)));
 }
 
+const SIZE: (usize, usize) = (90, 70);
+
+/// Everything that an aligner reports, over models, losses and masks.
+fn alignment<P: Element + Grey>(name: &str, level: Level, list: &mut Vec<(String, u64)>) {
+    fn hash<P: Element + Grey, T: Transform>(level: Level, truth: &T) -> u64 {
+        let pixel = |i: usize| {
+            let (x, y) = ((i % SIZE.0) as u32, (i / SIZE.0) as u32);
+            let blob = (x * x + 2 * y * y + x * y) % 5000;
+            let rough = x.wrapping_mul(0x9e37_79b9) ^ y.wrapping_mul(0x85eb_ca6b);
+            P::new((blob << 19) + (x << 21) + (rough >> 5))
+        };
+        let moving: Vec<P> = (0..SIZE.0 * SIZE.1).map(pixel).collect();
+        let (mut fixed, mask) = (vec![P::new(0); SIZE.0 * SIZE.1], pattern::<u8>(SIZE.0, SIZE.1));
+        let sampler = Sampler::new(Bilinear, Boundary::Replicate).with_level(level);
+        let moving = Image::new(&moving, SIZE.0, SIZE.1).unwrap();
+        sampler.warp(moving, &mut ImageMut::new(&mut fixed, SIZE.0, SIZE.1).unwrap(), truth).unwrap();
+        let pair = Pair::new(Image::new(&fixed, SIZE.0, SIZE.1).unwrap(), moving);
+        let mask: Vec<u8> = mask.into_iter().map(|v| u8::from(v > 3)).collect();
+        let masked = pair.with_moving_mask(Image::new(&mask, SIZE.0, SIZE.1).unwrap()).unwrap();
+        let mut hash = Fnv::new();
+        for (pair, robust) in
+            [(pair, Robust::None), (pair, Robust::Huber), (pair, Robust::Tukey), (masked, Robust::None)]
+        {
+            let options = Options { robust, level, max_iterations: 20, ..Options::default() };
+            let size = Aligner::<P, T>::workspace(&pair, &options).unwrap();
+            let (mut pixels, mut masks) = (vec![P::new(0); size.pixels], vec![0; size.masks]);
+            let report = Aligner::new(pair, T::IDENTITY, options, &mut pixels, &mut masks).unwrap().run();
+            hash.add(report.status.name().as_bytes());
+            report.iterations.iter().for_each(|n| hash.add(&n.to_le_bytes()));
+            let rest = [report.rms_residual, report.correlation, report.gain, report.offset, report.support];
+            let covariance = report.covariance.as_ref().iter().flat_map(|row| row.as_ref());
+            for v in report.transform.matrix().iter().chain(&rest).chain(covariance) {
+                hash.add(&v.to_bits().to_le_bytes());
+            }
+        }
+        hash.0
+    }
+    let homography = [1.02, 0.01, -2.0, 0.02, 1.01, 1.0, 2e-4, -1e-4];
+    let all = [
+        ("translation", hash::<P, _>(level, &Translation::new(-2.7, 1.4).unwrap())),
+        ("euclidean", hash::<P, _>(level, &Euclidean::new(0.05, 3.3, -2.2).unwrap())),
+        ("similarity", hash::<P, _>(level, &Similarity::new(1.02, -0.03, 1.1, 2.0).unwrap())),
+        (
+            "affine",
+            hash::<P, _>(level, &Affine::from_parameters([1.03, 0.02, -2.7, -0.01, 0.97, 1.1]).unwrap()),
+        ),
+        ("homography", hash::<P, _>(level, &Homography::from_parameters(homography).unwrap())),
+    ];
+    list.extend(all.map(|(model, hash)| (format!("{name} {model} alignment"), hash)));
+}
+
 fn all(level: Level) -> Vec<(String, u64)> {
     let mut list = Vec::new();
     macro_rules! pixels {
@@ -180,6 +232,9 @@ fn all(level: Level) -> Vec<(String, u64)> {
         )*};
     }
     pixels!(u8, u16, i16, f32, [u8; 3], [f32; 2]);
+    alignment::<u8>("u8", level, &mut list);
+    alignment::<u16>("u16", level, &mut list);
+    alignment::<i16>("i16", level, &mut list);
     list
 }
 
@@ -337,4 +392,19 @@ const GOLDEN: &[(&str, u64)] = &[
     ("bilinear [f32; 2] similarity parameters", 0xca6e3f401e40db3f),
     ("bilinear [f32; 2] affine parameters", 0xfb67e44f81103945),
     ("bilinear [f32; 2] homography parameters", 0xe476a5635104b3ae),
+    ("u8 translation alignment", 0x978896a894ea3861),
+    ("u8 euclidean alignment", 0x2f0474d1a4689cbc),
+    ("u8 similarity alignment", 0xfc1e6fe63533dc8a),
+    ("u8 affine alignment", 0x961f8d9c0b388ecd),
+    ("u8 homography alignment", 0xfb9427b19426e5c5),
+    ("u16 translation alignment", 0xcab0b543dc3e33da),
+    ("u16 euclidean alignment", 0xf9112ebb822b964d),
+    ("u16 similarity alignment", 0xe051d69df2ee9813),
+    ("u16 affine alignment", 0x03185ac62b45a67a),
+    ("u16 homography alignment", 0x5312976d5d226925),
+    ("i16 translation alignment", 0xa5310f6d8fc45bd7),
+    ("i16 euclidean alignment", 0xc136eb44a849963e),
+    ("i16 similarity alignment", 0x52f7560ffca657f2),
+    ("i16 affine alignment", 0xcde9096a6ca03372),
+    ("i16 homography alignment", 0xcff9ff90ff1cd269),
 ];

@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
-use nonius::align::{Aligner, Grey, Options, Pair, Report};
+use nonius::align::{Aligner, Grey, Options, Pair, Report, Robust};
 use nonius::{Affine, Euclidean, Homography, Image, Similarity, Transform, Translation};
 use serde_json::Value;
 
@@ -96,13 +96,21 @@ fn run<P: Grey + Default, T: Transform>(
     Aligner::new(pair, T::from_matrix(start).unwrap(), options, &mut pixels, &mut masks).unwrap().run()
 }
 
-fn align<T: Transform>(fixed: &Picture, moving: &Picture, start: Option<[f64; 9]>) -> Report<T> {
+/// Where to start, and how to go on.
+#[derive(Clone, Copy)]
+struct Setup {
+    start: [f64; 9],
+    options: Options,
+}
+
+/// From nowhere, by the options that everybody has.
+fn usual() -> Setup {
+    Setup { start: nonius::transform::IDENTITY, options: Options::default() }
+}
+
+fn align<T: Transform>(fixed: &Picture, moving: &Picture, setup: Setup) -> Report<T> {
     let sizes = [fixed.width, fixed.height, moving.width, moving.height];
-    let mut options = Options::default();
-    if start.is_some() {
-        options.search = 0.0;
-    }
-    let start = start.unwrap_or(nonius::transform::IDENTITY);
+    let Setup { start, options } = setup;
     if fixed.deep {
         run(&fixed.pixels, &moving.pixels, sizes, start, options)
     } else {
@@ -126,9 +134,8 @@ fn corners(a: &[f64; 9], b: &[f64; 9], fixed: &Picture) -> (f64, f64) {
     (distances.iter().sum::<f64>() / 4.0, distances.iter().copied().fold(0.0, f64::max))
 }
 
-/// Correlation over the overlap, moving read by exact bilinear interpolation.
-fn ncc(m: &[f64; 9], fixed: &Picture, moving: &Picture) -> f64 {
-    let mut sums = [0.0; 6];
+/// Fixed and moving over the overlap, moving read by exact bilinear interpolation.
+fn overlap(m: &[f64; 9], fixed: &Picture, moving: &Picture, mut each: impl FnMut(f64, f64)) {
     for y in 0..fixed.height {
         for x in 0..fixed.width {
             let (u, v) = project(m, x as f64, y as f64);
@@ -140,27 +147,34 @@ fn ncc(m: &[f64; 9], fixed: &Picture, moving: &Picture) -> f64 {
             let p = |i: usize, j: usize| f64::from(moving.pixels[j * moving.width + i]);
             let upper = p(i, j) * (1.0 - f) + p(i + 1, j) * f;
             let lower = p(i, j + 1) * (1.0 - f) + p(i + 1, j + 1) * f;
-            let (a, b) = (f64::from(fixed.pixels[y * fixed.width + x]), upper * (1.0 - g) + lower * g);
-            for (sum, v) in sums.iter_mut().zip([1.0, a, b, a * a, a * b, b * b]) {
-                *sum += v;
-            }
+            each(f64::from(fixed.pixels[y * fixed.width + x]), upper * (1.0 - g) + lower * g);
         }
     }
+}
+
+/// Correlation over the overlap.
+fn ncc(m: &[f64; 9], fixed: &Picture, moving: &Picture) -> f64 {
+    let mut sums = [0.0; 6];
+    overlap(m, fixed, moving, |a, b| {
+        for (sum, v) in sums.iter_mut().zip([1.0, a, b, a * a, a * b, b * b]) {
+            *sum += v;
+        }
+    });
     let [n, a, b, aa, ab, bb] = sums;
     (n * ab - a * b) / ((n * aa - a * a) * (n * bb - b * b)).sqrt()
 }
 
 /// Aligns by the model of a name and gives the matrix, with a printed line.
-fn by_name(model: &str, name: &str, fixed: &Picture, moving: &Picture, start: Option<[f64; 9]>) -> [f64; 9] {
+fn by_name(model: &str, name: &str, fixed: &Picture, moving: &Picture, setup: Setup) -> [f64; 9] {
     fn one<T: Transform>(
         model: &str,
         name: &str,
         fixed: &Picture,
         moving: &Picture,
-        start: Option<[f64; 9]>,
+        setup: Setup,
     ) -> [f64; 9] {
         let begin = std::time::Instant::now();
-        let report = align::<T>(fixed, moving, start);
+        let report = align::<T>(fixed, moving, setup);
         let ms = begin.elapsed().as_secs_f64() * 1e3;
         let m = report.transform.matrix();
         let iterations = report.iterations.iter().map(|n| usize::from(*n)).sum::<usize>();
@@ -174,11 +188,11 @@ fn by_name(model: &str, name: &str, fixed: &Picture, moving: &Picture, start: Op
         m
     }
     match model {
-        "translation" => one::<Translation>(model, name, fixed, moving, start),
-        "rigid" => one::<Euclidean>(model, name, fixed, moving, start),
-        "similarity" => one::<Similarity>(model, name, fixed, moving, start),
-        "affine" => one::<Affine>(model, name, fixed, moving, start),
-        "homography" => one::<Homography>(model, name, fixed, moving, start),
+        "translation" => one::<Translation>(model, name, fixed, moving, setup),
+        "rigid" => one::<Euclidean>(model, name, fixed, moving, setup),
+        "similarity" => one::<Similarity>(model, name, fixed, moving, setup),
+        "affine" => one::<Affine>(model, name, fixed, moving, setup),
+        "homography" => one::<Homography>(model, name, fixed, moving, setup),
         other => panic!("{other}"),
     }
 }
@@ -190,7 +204,7 @@ fn itk_brain_slices() {
         let (fixed, moving) = load(&folder, &pair);
         let model = pair["model"].as_str().unwrap();
         let name = pair["name"].as_str().unwrap();
-        let found = by_name(model, name, &fixed, &moving, None);
+        let found = by_name(model, name, &fixed, &moving, usual());
         let (_, worst) = corners(&found, &matrix(&pair["fixed_to_moving"]), &fixed);
         println!("{name:28} {model:12} corner error {worst:.4} px");
         assert!(worst < if model == "translation" { 0.05 } else { 0.1 }, "{name}: {worst} px");
@@ -202,23 +216,49 @@ fn imreg_dft_logo_shift() {
     let Some(folder) = folder("imreg_dft_logo") else { return };
     for pair in pairs(&folder).iter().filter(|p| p["model"] == "translation") {
         let (fixed, moving) = load(&folder, pair);
-        let found = by_name("translation", "logo_shift", &fixed, &moving, None);
+        let found = by_name("translation", "logo_shift", &fixed, &moving, usual());
         let (_, worst) = corners(&found, &matrix(&pair["fixed_to_moving"]), &fixed);
         println!("logo_shift: corner error {worst:.4} px");
         assert!(worst < 0.05, "{worst} px");
     }
 }
 
+/// 30 degrees and a scale of 0.8, without a guess: within what is known of the truth, 0.1 degrees, 0.2 % and
+/// 0.2 px. (The logo fills a third of the picture's height: there is no fifth level at which it is still one.)
+#[test]
+fn imreg_dft_logo_similarity() {
+    let Some(folder) = folder("imreg_dft_logo") else { return };
+    for pair in pairs(&folder).iter().filter(|p| p["model"] == "similarity") {
+        let (fixed, moving) = load(&folder, pair);
+        let options =
+            Options { levels: Some(4), rotation: std::f64::consts::FRAC_PI_4, ..Options::default() };
+        let found = by_name("similarity", "logo_similarity", &fixed, &moving, Setup { options, ..usual() });
+        let (_, worst) = corners(&found, &matrix(&pair["fixed_to_moving"]), &fixed);
+        let bound = (fixed.width as f64).hypot(fixed.height as f64) * (0.1_f64.to_radians() + 0.002) + 0.2;
+        println!("logo_similarity: corner error {worst:.4} px, uncertainty {bound:.4} px");
+        assert!(worst < bound, "{worst} px");
+    }
+}
+
+/// Two people's brains, 26 px apart, without a guess: the reference's correlation, which it reaches by
+/// another criterion (mean squares), to three digits.
+#[test]
+fn ants_brain_slices() {
+    against_reference("ants_brain_slices", &["rigid", "similarity", "affine"], 1e-3);
+}
+
 /// At least the reference's correlation, less `slack`, in every pair and model that is listed.
 fn against_reference(name: &str, models: &[&str], slack: f64) {
     let Some(folder) = folder(name) else { return };
+    // What is compared is the correlation, so it is what has to grow.
+    let options = Options { monotone: true, ..Options::default() };
     let mut failures = Vec::new();
     for pair in pairs(&folder) {
         let (fixed, moving) = load(&folder, &pair);
         for &model in models {
             let reference = matrix(&pair["reference"][model]["fixed_to_moving"]);
             let label = format!("{} {}", fixed.width, pair["name"].as_str().unwrap());
-            let found = by_name(model, &label, &fixed, &moving, None);
+            let found = by_name(model, &label, &fixed, &moving, Setup { options, ..usual() });
             let (ours, theirs) = (ncc(&found, &fixed, &moving), ncc(&reference, &fixed, &moving));
             println!("{label:28} {model:12} NCC {ours:.5}, reference {theirs:.5}");
             if ours < theirs - slack {
@@ -248,24 +288,37 @@ fn small_frames_64x64() {
     against_reference("small_frames_64x64", &["translation", "affine"], SMALL);
 }
 
+/// Mean squares over the overlap, moving read by exact bilinear interpolation: TurboReg's criterion.
+fn mean_squares(m: &[f64; 9], fixed: &Picture, moving: &Picture) -> f64 {
+    let (mut sum, mut n) = (0.0, 0.0);
+    overlap(m, fixed, moving, |a, b| {
+        sum += (a - b) * (a - b);
+        n += 1.0;
+    });
+    sum / n
+}
+
+/// TurboReg minimises mean squares, without gain and offset. Ours is near its result, or (cells move, so
+/// that the more parameters, the flatter the minimum) better by its own criterion. In the first pair
+/// TurboReg's similarity and affine have more than its rigid, which is one of them: they are no minimum.
 #[test]
 fn pc12_microscopy() {
     let Some(folder) = folder("pc12_microscopy") else { return };
+    let options = Options { gain_and_offset: false, ..Options::default() };
     let mut failures = Vec::new();
     for pair in pairs(&folder) {
         let (fixed, moving) = load(&folder, &pair);
         let name = pair["name"].as_str().unwrap();
         for model in ["translation", "rigid", "similarity", "affine"] {
-            let found = by_name(model, name, &fixed, &moving, None);
+            let found = by_name(model, name, &fixed, &moving, Setup { options, ..usual() });
             let turboreg = matrix(&pair["turboreg"][model]["fixed_to_moving"]);
             let (_, worst) = corners(&found, &turboreg, &fixed);
-            let (ours, theirs) = (ncc(&found, &fixed, &moving), ncc(&turboreg, &fixed, &moving));
-            println!("{name:28} {model:12} {worst:.3} px from TurboReg, NCC {ours:.5}, TurboReg {theirs:.5}");
-            // With more freedom TurboReg's own result is not the best there is (cells move, too): ours
-            // is near it, or correlates as well to four digits.
-            let as_good = !matches!(model, "translation" | "rigid") && ours > theirs - 1e-4;
-            if worst > 0.3 && !as_good {
-                failures.push(format!("{name} {model}: {worst:.3} px, NCC {ours:.5} against {theirs:.5}"));
+            let [ours, theirs] = [&found, &turboreg].map(|m| mean_squares(m, &fixed, &moving));
+            println!(
+                "{name:28} {model:12} {worst:.3} px from TurboReg, mean squares {ours:.0}, TurboReg {theirs:.0}"
+            );
+            if worst > 0.3 && ours > theirs {
+                failures.push(format!("{name} {model}: {worst:.3} px, {ours:.0} > {theirs:.0}"));
             }
         }
     }
@@ -275,6 +328,8 @@ fn pc12_microscopy() {
 /// From starts of a sigma: how many, and how many end within 1.5 px of the truth.
 fn dogman(sigma: i64, names: &[&str]) -> Option<(usize, usize)> {
     let folder = folder("hpatches_v_dogman")?;
+    // The street, the sky and the houses behind are not in the plane of the mural.
+    let options = Options { search: 0.0, robust: Robust::Tukey, ..Options::default() };
     let (mut good, mut all) = (0, 0);
     for pair in pairs(&folder).iter().filter(|p| names.contains(&p["name"].as_str().unwrap())) {
         let (fixed, moving) = load(&folder, pair);
@@ -282,7 +337,7 @@ fn dogman(sigma: i64, names: &[&str]) -> Option<(usize, usize)> {
         for start in pair["starts"].as_array().unwrap().iter().filter(|s| s["sigma_px"] == sigma) {
             let start = matrix(&start["fixed_to_moving_start"]);
             let name = format!("dogman {} sigma {sigma}", pair["name"].as_str().unwrap());
-            let found = by_name("homography", &name, &fixed, &moving, Some(start));
+            let found = by_name("homography", &name, &fixed, &moving, Setup { start, options });
             let (mean, _) = corners(&found, &truth, &fixed);
             let (before, _) = corners(&start, &truth, &fixed);
             println!("{name:28} corner error {before:.2} -> {mean:.3} px");
@@ -304,10 +359,13 @@ fn hpatches_v_dogman_moderate() {
     }
 }
 
-/// All pairs. In 1_4 and 1_6 the scale changes by up to 3 and 8 across the image, and the transform
-/// of best correlation is 7 and 30 px from the truth at corners that lie outside the overlap.
+/// All pairs. The boards of the mural are not in one plane: measured block by block, what is left at the
+/// published homographies of 1_4 and 1_6 are displacements of up to 3 px that vary from board to board (1.2
+/// to 1.6 px RMS, and no less than 1.0 for any homography). The corners lie outside the overlap,
+/// magnified 3 to 8 times, and homographies that are fitted to those displacements directly end 3 to 11
+/// px (1_4) and 6 to 43 px (1_6) from the published ones there, whatever the weights.
 #[test]
-#[ignore = "not reached: 15 of 25, since correlation prefers another transform in pairs 1_4 and 1_6"]
+#[ignore = "not reached: 15 of 25, since the scene is not plane and 1_4 and 1_6 extrapolate that"]
 fn hpatches_v_dogman() {
     for sigma in [2, 4] {
         if let Some((good, all)) = dogman(sigma, &["1_2", "1_3", "1_4", "1_5", "1_6"]) {

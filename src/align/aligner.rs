@@ -1,7 +1,8 @@
 //! The aligner: a state machine that does one pass over one level at a step.
 #![forbid(unsafe_code)]
 
-use super::normal::{Accumulate, LevelPair, Photometry, Statistics};
+use super::normal::{Accumulate, FixedMoments, LevelPair, Photometry, Statistics};
+use super::robust::{Loss, Robust};
 use super::solve::{Column, Factor, SIZE, Square};
 use super::{Grey, Options, Pair, Report, Status, search};
 use crate::Error;
@@ -9,6 +10,9 @@ use crate::image::Image;
 use crate::kernel::Array;
 use crate::pyramid::{MAX_LEVELS, Pyramid, buffer_len, to_full, to_level};
 use crate::transform::{IDENTITY, Matrix, Term, Transform, at, inverse, multiply, project};
+
+/// Levels but the last are left when no corner moves by this many of their pixels any more.
+const COARSE_EPSILON: f64 = 1.0 / 32.0;
 
 /// The elements that an [`Aligner`] needs from its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +24,7 @@ pub struct WorkspaceSize {
 }
 
 /// Where an alignment is.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Progress {
     /// The level that the step worked on; 0 is the full size.
     pub level: usize,
@@ -34,7 +38,8 @@ pub struct Progress {
     pub iteration: u16,
     /// Correlation of the best transform so far at this level.
     pub correlation: f64,
-    /// The last increment: the most that a corner of the fixed image moved, in pixels of this level.
+    /// The increment that this step tried: the most that a corner of the fixed image moved, in pixels
+    /// of this level.
     pub step: f64,
 }
 
@@ -80,7 +85,10 @@ pub struct Aligner<'a, P, T: Transform> {
     fixed_mask: Option<Pyramid<'a, u8>>,
     moving_mask: Option<Pyramid<'a, u8>>,
     level: usize,
+    /// The level that refining begins with; the search may begin with a smaller one.
+    top: usize,
     phase: Phase,
+    progress: Progress,
     iterations: heapless::Vec<u16, MAX_LEVELS>,
     iteration: u16,
     /// What to report if no level had enough support.
@@ -89,31 +97,47 @@ pub struct Aligner<'a, P, T: Transform> {
     /// What the next pass tries, and how far it is from the best in pixels.
     candidate: T,
     step: f64,
-    /// How far the first proposal from the best would have gone.
-    undamped: f64,
+    /// What the next pass assumes, and whether that comes of a pass.
     photometry: Photometry,
+    known: bool,
+    loss: Loss,
+    /// The robust scale that the loss is for; none before the first pass of a level, nor in least squares.
+    sigma: Option<f64>,
     damping: f64,
     best: Option<Best<T>>,
+    /// The last pass of this level in least squares, for the next.
+    shared: Option<(T, FixedMoments)>,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Phase {
-    /// Comparing shifts, from -range to range, the next one first in line.
+    /// Comparing shifts along x and y and turns, from -range to range, the next one first in line.
     Search {
-        next: [i32; 2],
-        range: [i32; 2],
-        best: [i32; 2],
+        next: [i32; 3],
+        range: [i32; 3],
+        best: [i32; 3],
         correlation: f64,
     },
     Refine,
     Done(Status),
 }
 
+impl Phase {
+    fn searching(range: [i32; 3]) -> Self {
+        Phase::Search { next: range.map(|r| -r), range, best: [0; 3], correlation: -2.0 }
+    }
+}
+
 /// The best transform of a level, and the system about it.
 #[derive(Clone, Copy, Debug)]
 struct Best<T> {
     transform: T,
+    photometry: Photometry,
     statistics: Statistics,
+    /// What must not fall: the correlation, or less the mean square or the mean loss.
+    merit: f64,
+    /// Robust scale of its residuals.
+    sigma: f64,
     n: f64,
     matrix: Square,
     right: Column,
@@ -127,7 +151,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     pub fn workspace(pair: &Pair<'_, P>, options: &Options) -> Result<WorkspaceSize, Error> {
         let (fixed, moving) = (size(&pair.fixed), size(&pair.moving));
         options.check()?;
-        let levels = options.levels::<T>(fixed, moving)?;
+        let (_, levels) = options.levels::<T>(fixed, moving)?;
         let rest = |(width, height): (usize, usize)| buffer_len(width, height, levels);
         let mask = |mask: &Option<Image<'_, u8>>| mask.as_ref().map_or(0, |m| rest(size(m)));
         Ok(WorkspaceSize {
@@ -149,37 +173,45 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         masks: &'a mut [u8],
     ) -> Result<Self, Error> {
         let needed = Self::workspace(&pair, &options)?;
-        let levels = options.levels::<T>(size(&pair.fixed), size(&pair.moving))?;
+        let (refined, levels) = options.levels::<T>(size(&pair.fixed), size(&pair.moving))?;
         let (a, b) = split(pixels, rest(&pair.fixed, levels), needed.pixels)?;
         let (fixed, moving) = (Pyramid::new(pair.fixed, levels, a)?, Pyramid::new(pair.moving, levels, b)?);
         let first = pair.fixed_mask.as_ref().map_or(0, |m| rest(m, levels));
         let (a, b) = split(masks, first, needed.masks)?;
         let fixed_mask = pair.fixed_mask.map(|m| Pyramid::new_mask(m, levels, a)).transpose()?;
         let moving_mask = pair.moving_mask.map(|m| Pyramid::new_mask(m, levels, b)).transpose()?;
-        let top = levels - 1;
         let mut aligner = Self {
             options,
             fixed,
             moving,
             fixed_mask,
             moving_mask,
-            level: top,
+            level: levels - 1,
+            top: refined - 1,
             phase: Phase::Refine,
+            progress: Progress::default(),
             iterations: heapless::Vec::new(),
             iteration: 0,
             initial,
             found: false,
-            candidate: T::from_matrix(to_level(&initial.matrix(), top))?,
+            candidate: T::from_matrix(to_level(&initial.matrix(), levels - 1))?,
             step: 0.0,
-            undamped: 0.0,
-            photometry: Photometry::NEUTRAL,
+            photometry: Photometry::new::<P::Word>(1.0, 0.0),
+            known: false,
+            loss: Loss::Squares,
+            sigma: None,
             damping: 0.0,
             best: None,
+            shared: None,
         };
-        let range = aligner.pair().map_or([0; 2], |p| search::range(&p, options.search));
-        if range != [0; 2] {
-            aligner.phase =
-                Phase::Search { next: [-range[0], -range[1]], range, best: [0; 2], correlation: -2.0 };
+        let turn = if T::DEGREE > 0 { options.rotation } else { 0.0 };
+        let range = aligner.pair().map_or([0; 3], |p| search::range(&p, options.search, turn));
+        if range != [0; 3] {
+            aligner.phase = Phase::searching(range);
+        } else {
+            while aligner.level > aligner.top {
+                aligner.finer()?;
+            }
         }
         Ok(aligner)
     }
@@ -205,16 +237,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         if let Phase::Done(status) = self.phase {
             return Step::Done(self.report(status));
         }
-        let (width, height) = self.pair().map_or((0, 0), |p| size(&p.fixed));
-        Step::Running(Progress {
-            level: self.level,
-            levels: self.fixed.levels(),
-            width,
-            height,
-            iteration: self.iteration,
-            correlation: self.best.as_ref().map_or(0.0, |b| b.statistics.correlation),
-            step: self.step,
-        })
+        Step::Running(self.progress)
     }
 
     /// The best transform so far, fixed to moving pixels at full size.
@@ -241,78 +264,156 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             return;
         };
         let beginning = correlation < -1.0 && next == range.map(|r| -r);
-        let mut compare = |shift: [i32; 2]| {
-            if let Some(c) = search::correlation(&pair, &self.candidate, shift)
+        let moved = |by: [i32; 3]| {
+            let [x, y, turn] = by.map(f64::from);
+            let turned = search::turned(&pair, &self.candidate.matrix(), turn);
+            T::from_matrix(multiply(&[1.0, 0.0, x, 0.0, 1.0, y, 0.0, 0.0, 1.0], &turned))
+        };
+        let mut compare = |by: [i32; 3]| {
+            if let Ok(transform) = moved(by)
+                && let Some(c) = search::correlation(&pair, &transform)
                 && c > correlation
             {
-                (best, correlation) = (shift, c);
+                (best, correlation) = (by, c);
             }
         };
         if beginning {
-            // No shift first, so that it is preferred among equals.
-            compare([0; 2]);
+            // The initial transform first, so that it is preferred among equals.
+            compare([0; 3]);
         }
         compare(next);
-        let [dx, dy] = next;
-        let next = if dx < range[0] { [dx + 1, dy] } else { [-range[0], dy + 1] };
-        if next[1] <= range[1] {
+        let found = moved(best);
+        self.note(&pair, correlation.max(-1.0));
+        let [dx, dy, turn] = next;
+        let next = if dx < range[0] {
+            [dx + 1, dy, turn]
+        } else if dy < range[1] {
+            [-range[0], dy + 1, turn]
+        } else {
+            [-range[0], -range[1], turn + 1]
+        };
+        if next[2] <= range[2] {
             self.phase = Phase::Search { next, range, best, correlation };
             return;
         }
-        let shift = [1.0, 0.0, f64::from(best[0]), 0.0, 1.0, f64::from(best[1]), 0.0, 0.0, 1.0];
-        if let Ok(shifted) = T::from_matrix(multiply(&shift, &self.candidate.matrix())) {
-            self.candidate = shifted;
+        self.candidate = found.unwrap_or(self.candidate);
+        if self.level == self.top {
+            self.phase = Phase::Refine;
+        } else {
+            // At the larger levels there are only the neighbours to look at.
+            self.phase = Phase::searching(range.map(|r| r.min(1)));
+            if self.finer().is_err() {
+                self.phase = Phase::Done(Status::Stalled);
+            }
         }
-        self.phase = Phase::Refine;
+    }
+
+    /// Carries the candidate over to the next larger level.
+    fn finer(&mut self) -> Result<(), Error> {
+        let full = to_full(&self.candidate.matrix(), self.level);
+        self.level = self.level.saturating_sub(1);
+        self.candidate = T::from_matrix(to_level(&full, self.level))?;
+        Ok(())
+    }
+
+    /// What to say of the step that is under way.
+    fn note(&mut self, pair: &LevelPair<'_, P>, correlation: f64) {
+        let (width, height) = size(&pair.fixed);
+        let (levels, step) = (self.fixed.levels(), self.step);
+        self.progress = Progress {
+            level: self.level,
+            levels,
+            width,
+            height,
+            iteration: self.iteration,
+            correlation,
+            step,
+        };
     }
 
     fn refine(&mut self) {
         let Some(pair) = self.pair() else { return };
-        let pass = Accumulate { pair, transform: &self.candidate, photometry: self.photometry };
-        let moments = self.options.level.run(pass);
+        let robust = self.options.robust != Robust::None;
+        let pass = self.options.level.run(Accumulate {
+            pair,
+            transform: &self.candidate,
+            photometry: self.photometry,
+            loss: self.loss,
+            histogram: robust,
+            known: self.shared.as_ref().map(|(transform, moments)| (transform, moments)),
+        });
+        self.shared = (self.loss == Loss::Squares).then(|| (self.candidate, *pass.moments.fixed()));
         self.iteration += 1;
         let pixels = (pair.fixed.width() * pair.fixed.height()) as f64;
-        let n = moments.count();
-        let statistics = moments.statistics(&self.photometry);
+        let n = pass.pixels as f64;
+        let statistics = pass.moments.statistics(&self.photometry, self.options.gain_and_offset);
+        let merit = match self.loss {
+            Loss::Squares if self.options.gain_and_offset => statistics.correlation,
+            Loss::Squares => -statistics.residual,
+            _ => -(pass.loss as f64) / n.max(1.0),
+        };
         let enough = n >= (self.options.min_support * pixels).max(parameters::<T>() as f64 + 3.0);
         let better = match &self.best {
-            Some(best) => statistics.correlation >= best.statistics.correlation,
+            Some(best) => merit >= best.merit,
             // Nothing to compare with, but something must vary.
             None => statistics.contrast > 0.0,
         };
-        let epsilon = if self.level == 0 { self.options.epsilon } else { 1.0 / 32.0 };
-        let accepted = enough && better;
+        let epsilon = if self.level == 0 { self.options.epsilon } else { COARSE_EPSILON };
+        let first = self.best.is_none();
+        let small = !first && !self.options.monotone && self.step < 1.0;
+        let accepted = enough && (better || small);
         if accepted {
-            let first = self.best.is_none();
             self.found = true;
-            let (matrix, right) = moments.system::<T>();
-            self.best = Some(Best { transform: self.candidate, statistics, n, matrix, right });
-            self.photometry = Photometry::new(statistics.gain, statistics.offset);
+            let (matrix, right) = pass.moments.system::<T>(self.loss.unit());
+            self.best = Some(Best {
+                transform: self.candidate,
+                photometry: self.photometry,
+                statistics,
+                merit,
+                sigma: pass.histogram.sigma(),
+                n,
+                matrix,
+                right,
+            });
             self.damping = if self.damping > 1e-5 { self.damping / 10.0 } else { 0.0 };
-            if !first && self.step < epsilon {
-                return self.end_level(Status::Converged);
-            }
-        } else if self.best.is_none() {
+        } else if first {
             let flat = enough || pair.fixed.width() < 3 || pair.fixed.height() < 3;
             return self.end_level(if flat { Status::Singular } else { Status::LeftImage });
         } else {
-            if self.step < epsilon {
-                // Down to the tolerance there is nothing better. The computed step vanishes a little
-                // beside the maximum, by noise that interpolation smooths more at some phases than
-                // at others; more than that is no maximum.
-                let beside = self.undamped < 1.0;
-                return self.end_level(if beside { Status::Converged } else { Status::Stalled });
-            }
             self.damping = (self.damping * 10.0).max(1e-3);
         }
+        self.note(&pair, self.best.as_ref().map_or(0.0, |b| b.statistics.correlation));
         if self.iteration >= self.options.max_iterations {
             return self.end_level(Status::MaxIterations);
         }
-        match self.propose(&pair.fixed) {
-            Err(status) => self.end_level(status),
-            Ok(()) if accepted => self.undamped = self.step,
-            Ok(()) => {}
+        if robust && (first || self.step < COARSE_EPSILON) && self.anneal() {
+            return;
         }
+        if !first && self.step < epsilon {
+            return self.end_level(Status::Converged);
+        }
+        if let Err(status) = self.propose(&pair.fixed) {
+            self.end_level(status);
+        }
+    }
+
+    /// Lets the robust scale follow the residuals of the best transform, downwards. If it changed, the
+    /// next pass is at the same transform.
+    fn anneal(&mut self) -> bool {
+        let Some(best) = &self.best else { return false };
+        if self.sigma.is_some_and(|sigma| best.sigma > 0.95 * sigma) {
+            return false;
+        }
+        // Residuals mean something once gain and offset are known.
+        if self.known {
+            self.sigma = Some(best.sigma);
+            self.loss = Loss::new(self.options.robust, best.sigma);
+        }
+        self.known = true;
+        self.photometry = Photometry::new::<P::Word>(best.statistics.gain, best.statistics.offset);
+        self.candidate = best.transform;
+        self.best = None;
+        true
     }
 
     /// The next candidate, from the system about the best transform.
@@ -324,7 +425,8 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         let centre = centre(fixed);
         let half = [fixed.width() as f64 / 2.0, fixed.height() as f64 / 2.0];
         while self.damping < 1e9 {
-            let factor = Factor::new(&best.matrix, n + 2, n, self.damping).ok_or(Status::Singular)?;
+            let factor =
+                Factor::new(&best.matrix, self.unknowns(), n, self.damping).ok_or(Status::Singular)?;
             let solution = factor.solve(&best.right);
             let increment = T::Parameters::from_fn(|i| at(&solution, i) / gain);
             let candidate = T::near_identity(increment).and_then(|w| {
@@ -341,6 +443,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
                 });
                 if step.is_finite() {
                     self.candidate = candidate;
+                    self.photometry = best.photometry.plus::<P::Word>(at(&solution, n), at(&solution, n + 1));
                     self.step = step;
                     return Ok(());
                 }
@@ -350,29 +453,35 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         Err(Status::Stalled)
     }
 
+    /// The parameters, and gain and offset if they are estimated.
+    fn unknowns(&self) -> usize {
+        parameters::<T>() + if self.options.gain_and_offset { 2 } else { 0 }
+    }
+
     /// On to the next level, or the end.
     fn end_level(&mut self, status: Status) {
         // Capacity is the largest number of levels.
         let _ = self.iterations.push(self.iteration);
         let transform = self.best.as_ref().map_or(self.candidate, |b| b.transform);
+        self.candidate = transform;
         if self.level == 0 {
-            self.candidate = transform;
             self.phase = Phase::Done(status);
             return;
         }
-        let full = to_full(&transform.matrix(), self.level);
-        match T::from_matrix(to_level(&full, self.level - 1)) {
-            Ok(next) => self.candidate = next,
-            Err(_) => {
-                self.phase = Phase::Done(Status::Stalled);
-                return;
-            }
+        if self.finer().is_err() {
+            self.phase = Phase::Done(Status::Stalled);
+            return;
         }
-        self.level -= 1;
         self.iteration = 0;
         self.step = 0.0;
         self.damping = 0.0;
+        if let Some(best) = &self.best {
+            self.photometry = best.photometry;
+        }
+        self.loss = Loss::Squares;
+        self.sigma = None;
         self.best = None;
+        self.shared = None;
     }
 
     fn report(&self, status: Status) -> Report<T> {
@@ -401,8 +510,8 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         let best = self.best.as_ref()?;
         let pair = self.pair()?;
         let n = parameters::<T>();
-        let factor = Factor::new(&best.matrix, n + 2, n, 0.0)?;
-        let freedom = (best.n - n as f64 - 2.0).max(1.0);
+        let factor = Factor::new(&best.matrix, self.unknowns(), n, 0.0)?;
+        let freedom = (best.n - self.unknowns() as f64).max(1.0);
         let gain = best.statistics.gain;
         let variance = best.statistics.residual * best.n / freedom / (gain * gain);
         if !variance.is_finite() {

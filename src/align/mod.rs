@@ -9,16 +9,30 @@
 //! at `T x` (bilinear, Q6), and the model
 //! `moving(T x) = a fixed(x) + b + a grad fixed(x) J(x) d`
 //! is solved for the increment d together with gain a and offset b, over the fixed pixels whose taps
-//! in the moving image are all inside, and whose taps in both images the masks let pass; then `T := T o W(d)^-1`. Gain and offset drop out, as in the
-//! enhanced correlation coefficient (Evangelidis and Psarakis 2008), and a step is accepted if
-//! the correlation of the two images over their support does not fall. The Hessian is summed anew
-//! with the support.
+//! in the moving image are all inside, and whose taps in both images the masks let pass; then
+//! `T := T o W(d)^-1`. Gain and offset drop out, as in the enhanced correlation coefficient
+//! (Evangelidis and Psarakis 2008). The Hessian is summed anew with the support.
 //!
-//! **Coarse search.** Where [`Options::search`] is not zero, the smallest level is first compared
-//! at whole-pixel shifts of the initial transform, by correlation.
+//! **Steps.** A step that moves a corner by a pixel of the level or more is taken if the merit
+//! (the correlation of the two images over their support, or less the mean square, or less the mean loss) does not fall, and
+//! otherwise shortened by damping. A shorter one is taken as it is: between neighbouring pixels
+//! interpolation smooths the noise, so that the correlation of noisy images grows towards half-pixel
+//! positions, while the equations above, whose gradients are those of the fixed image, do not see that. With
+//! [`Options::monotone`] all steps are judged, and the end is a maximum of the correlation of the
+//! images as sampled: right for images that differ by more than noise, where the two ends differ.
+//!
+//! **Robust losses.** With [`Options::robust`] every sum is weighted by what the loss makes of the
+//! residual (Huber 1964, Tukey). A level begins with the residuals' scale at its first transform;
+//! when steps are shorter than 1/32 px and the scale of what is left is less by 5 % the scale follows,
+//! so that weights become strict only as the images come together.
+//!
+//! **Coarse search.** Where [`Options::search`] is not zero, the smallest level (of a side of at least
+//! 12 pixels) is first compared at whole-pixel shifts of the initial transform, by correlation; the levels
+//! up to the first to be refined follow, with the shifts by one pixel around the best. With
+//! [`Options::rotation`] all that is done at turns, too, by which the corners move two pixels each.
 //!
 //! **Sums** are exact integers: the result is the same on every target. With
-//! central differences g of the fixed image in half grey levels (zero across its border), residuals e in Q6, and u, v the
+//! central differences g of the fixed image in half grey levels (zero across its border), residuals e in Q4, and u, v the
 //! pixel's offset from the centre of the fixed image, they are the moments of `g g`, `g e`, `g t`
 //! and `g` with the monomials of u and v that the model's generators call for. Systems of at most
 //! 10 unknowns are solved in `f64`.
@@ -30,10 +44,12 @@
 
 mod aligner;
 mod normal;
+mod robust;
 mod search;
 mod solve;
 
 pub use aligner::{Aligner, Progress, Step, WorkspaceSize};
+pub use robust::Robust;
 
 use crate::Error;
 use crate::fixed::Q6;
@@ -42,21 +58,26 @@ use crate::kernel::{Channel, Output};
 use crate::pyramid::{MAX_LEVELS, level_size};
 use crate::simd::Level;
 use crate::transform::Transform;
+use normal::Word;
 
 /// A pixel that can be aligned: `u8`, `u16` or `i16`.
 pub trait Grey: Pixel<Channel = Self> + Channel + Into<i32> {
     /// A value before its last rounding.
     #[doc(hidden)]
     type Fine: Output<Self> + Into<i32>;
+    /// Holds differences of pixels times offsets in a block, and residuals.
+    #[doc(hidden)]
+    type Word: Word;
 }
 macro_rules! grey {
-    ($($t:ty),*) => {$(
+    ($($t:ty: $word:ty),*) => {$(
         impl Grey for $t {
             type Fine = Q6;
+            type Word = $word;
         }
     )*};
 }
-grey!(u8, u16, i16);
+grey!(u8: i16, u16: i32, i16: i32);
 
 impl From<Q6> for i32 {
     #[inline(always)]
@@ -111,8 +132,8 @@ fn same_size<P>(image: &Image<'_, P>, mask: &Image<'_, u8>) -> Result<(), Error>
 /// How to align.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Options {
-    /// Levels of the pyramid, 1 to 15. `None`: as many as leave the smallest side 16 pixels
-    /// (translation), 24 (Euclidean, similarity, affine) or 32 (homography).
+    /// Levels of the pyramid, 1 to 15. `None`: as many as leave the smallest side 12 pixels
+    /// (translation), 20 (Euclidean, similarity, affine) or 28 (homography); for the search 12.
     pub levels: Option<usize>,
     /// Iterations per level, at least 1. Default 50.
     pub max_iterations: u16,
@@ -125,6 +146,18 @@ pub struct Options {
     /// image's sides, 0 (no search) to 1. Where that is too much to compare (16 million pixels), the
     /// range is halved until it is not. Default 0.25.
     pub search: f64,
+    /// How far to search for a rotation about the centre of the fixed image to start from, to either side: 0
+    /// (none) to pi radians. Not for translations. Default 0.
+    pub rotation: f64,
+    /// Whether the contrast and brightness of the two images may differ: gain and offset are estimated
+    /// with the transform. Default true. Where they are known to be the same (1 and 0), false leaves more to
+    /// the transform: what is minimised then are the mean squares, as in TurboReg.
+    pub gain_and_offset: bool,
+    /// Whether every step has to raise the correlation (or lower the robust loss). Default false: steps
+    /// below a pixel are not judged by it, see the [module](self).
+    pub monotone: bool,
+    /// What parts of the images do that do not match. Default none: least squares.
+    pub robust: Robust,
     /// The instruction set. Default the best; the results are the same for all.
     pub level: Level,
 }
@@ -137,6 +170,10 @@ impl Default for Options {
             epsilon: 1.0 / 1024.0,
             min_support: 0.1,
             search: 0.25,
+            rotation: 0.0,
+            gain_and_offset: true,
+            monotone: false,
+            robust: Robust::None,
             level: Level::best(),
         }
     }
@@ -149,34 +186,47 @@ impl Options {
             && self.epsilon > 0.0
             && self.epsilon.is_finite()
             && part(self.min_support)
-            && part(self.search);
+            && part(self.search)
+            && (0.0..=core::f64::consts::PI).contains(&self.rotation);
         if valid { Ok(()) } else { Err(Error::InvalidOption) }
     }
 
-    /// The number of levels for two images of these sizes.
-    fn levels<T: Transform>(&self, fixed: (usize, usize), moving: (usize, usize)) -> Result<usize, Error> {
+    /// The levels to refine, and those of the pyramid: the search has smaller ones where it can.
+    fn levels<T: Transform>(
+        &self,
+        fixed: (usize, usize),
+        moving: (usize, usize),
+    ) -> Result<(usize, usize), Error> {
         let side = |level: usize| {
             let ((a, b), (c, d)) =
                 (level_size(fixed.0, fixed.1, level), level_size(moving.0, moving.1, level));
             a.min(b).min(c).min(d)
         };
+        let down_to = |least: usize| (1..MAX_LEVELS).take_while(|&level| side(level) >= least).count() + 1;
         match self.levels {
-            Some(levels) if (1..=MAX_LEVELS).contains(&levels) && side(levels - 1) > 0 => Ok(levels),
+            Some(levels) if (1..=MAX_LEVELS).contains(&levels) && side(levels - 1) > 0 => {
+                Ok((levels, levels))
+            }
             Some(_) => Err(Error::InvalidOption),
             None => {
-                let least = 16 + 8 * T::DEGREE;
-                Ok((1..MAX_LEVELS).take_while(|&level| side(level) >= least).count() + 1)
+                let refined = down_to(LEAST_SIDE + 8 * T::DEGREE);
+                let levels =
+                    if self.search > 0.0 || self.rotation > 0.0 { down_to(LEAST_SIDE) } else { refined };
+                Ok((refined, levels))
             }
         }
     }
 }
+
+/// The smallest side of an image that still says where it is.
+const LEAST_SIDE: usize = 12;
 
 /// How an alignment ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Status {
-    /// The last increment was below [`Options::epsilon`].
+    /// The last increment, taken or (beside a maximum) refused, was below [`Options::epsilon`].
     Converged,
     /// The iterations ran out at full size.
     MaxIterations,
@@ -185,8 +235,7 @@ pub enum Status {
     /// Less than [`Options::min_support`] of the fixed image falls inside the moving image and the
     /// masks.
     LeftImage,
-    /// No step along the computed direction improves the correlation, though it is longer than a
-    /// pixel.
+    /// No step leads to a transform that fixed-point coordinates can hold.
     Stalled,
 }
 
@@ -210,7 +259,7 @@ impl core::fmt::Display for Status {
             Status::MaxIterations => "the iterations ran out",
             Status::Singular => "the image does not determine the parameters",
             Status::LeftImage => "the images do not overlap enough",
-            Status::Stalled => "no step improves the correlation",
+            Status::Stalled => "the transform left the range of coordinates",
         })
     }
 }
@@ -230,9 +279,10 @@ pub struct Report<T: Transform> {
     pub rms_residual: f64,
     /// Correlation coefficient of the two images over the support, -1 to 1.
     pub correlation: f64,
-    /// Contrast of the moving image relative to the fixed one.
+    /// Contrast of the moving image relative to the fixed one; 1 without [`Options::gain_and_offset`].
     pub gain: f64,
-    /// Brightness of the moving image where the fixed one is zero, in grey levels.
+    /// Brightness of the moving image where the fixed one is zero, in grey levels; 0 without
+    /// [`Options::gain_and_offset`].
     pub offset: f64,
     /// The part of the fixed image's pixels that the result rests on, 0 to 1.
     pub support: f64,

@@ -1,20 +1,28 @@
 //! The normal equations: one pass over a level, in exact integers.
 //!
-//! In: the images of a level, the walk of the current transform. Out: [`Moments`], and from them the
-//! system of a model.
+//! In: the images of a level, the walk of the current transform, gain and offset, and a
+//! [`Loss`]. Out: [`Moments`], and from them the system of a model, the statistics and the loss.
 //!
-//! Along a chunk of at most 64 pixels, moments are taken about the chunk's centre, where they fit
-//! `i64` for 16-bit images; chunks are moved to the image's centre and rows multiplied by their
-//! height in `i128`. At the very worst (16-bit noise, 32,767 px square, degree 4) they stay below
-//! 2^121.
+//! Every sum is weighted as the loss has it, in whole numbers of [`Loss::unit`].
+//!
+//! Along a chunk of at most 64 pixels, moments are taken about the chunk's centre; chunks are moved to
+//! the image's centre and rows multiplied by their height in `i128`. At the very worst (16-bit noise,
+//! 32,767 px square, degree 4, weights of 2^7) they stay below 2^123.
+//!
+//! Where all pixels weigh the same, a chunk is summed in [`Word`]s, in blocks along which the products
+//! fit: for 8-bit images `i16` times `i16` into `i32`, the operation that vector units and DSPs have.
+//! And what the fixed image alone sums to is taken over from the last pass, but for the pixels that
+//! have come into the support or left it: sums being exact, that is the same to the last bit. So an
+//! affine iteration costs, beside sampling, seven multiplications a pixel.
 #![forbid(unsafe_code)]
 
-use core::ops::AddAssign;
+use core::ops::{Add, AddAssign, Mul, Range};
 
 use super::Grey;
+use super::robust::{Histogram, Loss};
 use super::solve::{Column, SIZE, Square};
 use crate::Bilinear;
-use crate::fixed::round_shift_i64;
+use crate::fixed::{round_shift, round_shift_i64};
 use crate::image::Image;
 use crate::kernel::{Output, rounding};
 use crate::simd::block::Outside;
@@ -37,69 +45,172 @@ const fn monomial(k: usize, l: usize) -> usize {
     degree * (degree + 1) / 2 + l
 }
 
+/// The integers in which blocks of pixels are multiplied: as narrow as the pixels allow, so that
+/// vector units have many lanes. What is formed of them stays in range by construction.
+pub trait Word: Copy + Default {
+    /// Of products, over a block.
+    type Sum: Copy + Default + Into<i64>;
+    /// Bits of the gain's fraction.
+    const GAIN_BITS: u32;
+    /// The largest gain.
+    const MAX_GAIN: f64;
+    /// The largest residual, Q4: 64 squares of it fit `Sum`.
+    const MAX_RESIDUAL: i32;
+    /// A value that is known to fit.
+    fn new(v: i32) -> Self;
+    /// The value.
+    fn get(self) -> i32;
+    /// A product that is known to fit.
+    fn times(self, other: Self) -> Self;
+    /// A sum and the product of two words.
+    fn add(sum: Self::Sum, a: Self, b: Self) -> Self::Sum;
+    /// Gain times a pixel, in Q6, rounded half up.
+    fn gained(gain: i32, pixel: i32) -> i32;
+}
+
+impl Word for i16 {
+    type Sum = i32;
+    const GAIN_BITS: u32 = 12;
+    const MAX_GAIN: f64 = 7.0;
+    const MAX_RESIDUAL: i32 = 5_792;
+    #[inline(always)]
+    fn new(v: i32) -> Self {
+        v as i16
+    }
+    #[inline(always)]
+    fn get(self) -> i32 {
+        self.into()
+    }
+    #[inline(always)]
+    fn times(self, other: Self) -> Self {
+        self.wrapping_mul(other)
+    }
+    #[inline(always)]
+    fn add(sum: i32, a: Self, b: Self) -> i32 {
+        sum.wrapping_add(i32::from(a) * i32::from(b))
+    }
+    #[inline(always)]
+    fn gained(gain: i32, pixel: i32) -> i32 {
+        // (Both fit 16 bits, and multiplying such is fast everywhere.)
+        round_shift(i32::from(gain as i16) * i32::from(pixel as i16), 6)
+    }
+}
+
+impl Word for i32 {
+    type Sum = i64;
+    const GAIN_BITS: u32 = 16;
+    const MAX_GAIN: f64 = 16_384.0;
+    const MAX_RESIDUAL: i32 = 1 << 22;
+    #[inline(always)]
+    fn new(v: i32) -> Self {
+        v
+    }
+    #[inline(always)]
+    fn get(self) -> i32 {
+        self
+    }
+    #[inline(always)]
+    fn times(self, other: Self) -> Self {
+        self.wrapping_mul(other)
+    }
+    #[inline(always)]
+    fn add(sum: i64, a: Self, b: Self) -> i64 {
+        sum.wrapping_add(i64::from(a) * i64::from(b))
+    }
+    #[inline(always)]
+    fn gained(gain: i32, pixel: i32) -> i32 {
+        // 2^30 grey levels at most, in Q6 saturated: beyond the largest residual in any case.
+        round_shift_i64(i64::from(gain) * i64::from(pixel), 10).clamp(-(1 << 30), 1 << 30) as i32
+    }
+}
+
 /// Gain and offset of the residual: `e = moving - gain fixed - offset`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Photometry {
-    /// Q16.
-    gain: i64,
+    /// Q12 for 8-bit images, else Q16.
+    gain: i32,
+    bits: u32,
     /// Q6 grey levels.
-    offset: i64,
+    offset: i32,
 }
 
 impl Photometry {
-    pub(super) const NEUTRAL: Self = Self { gain: 1 << 16, offset: 0 };
+    /// Rounded, and kept within [`Word::MAX_GAIN`] and offsets of 2^23 grey levels.
+    pub(super) fn new<W: Word>(gain: f64, offset: f64) -> Self {
+        let q = |v: f64, one: f64, limit: f64| libm::round(v.clamp(-limit, limit) * one) as i32;
+        let one = libm::ldexp(1.0, W::GAIN_BITS as i32);
+        Self { gain: q(gain, one, W::MAX_GAIN), bits: W::GAIN_BITS, offset: q(offset, 64.0, 8_388_608.0) }
+    }
 
-    /// Rounded, and kept within gains of 2^14 and offsets of 2^20 grey levels.
-    pub(super) fn new(gain: f64, offset: f64) -> Self {
-        let q = |v: f64, one: f64, limit: f64| libm::round((v * one).clamp(-limit, limit)) as i64;
-        Self { gain: q(gain, 65_536.0, 1.0e9), offset: q(offset, 64.0, 6.7e7) }
+    /// This, changed by an increment of gain and offset.
+    pub(super) fn plus<W: Word>(&self, gain: f64, offset: f64) -> Self {
+        Self::new::<W>(self.gain() + gain, self.offset() + offset)
     }
 
     pub(super) fn gain(&self) -> f64 {
-        self.gain as f64 / 65_536.0
+        libm::ldexp(f64::from(self.gain), -(self.bits as i32))
     }
 
     pub(super) fn offset(&self) -> f64 {
-        self.offset as f64 / 64.0
+        f64::from(self.offset) / 64.0
     }
 
-    /// In Q6, within 2^22 grey levels, so that products of residuals fit the sums of a chunk.
+    /// In Q4, from a pixel and a sample in Q6. Limited, so that products fit; what is so far off says
+    /// nothing.
     #[inline(always)]
-    fn residual(&self, fixed: i32, moving: i32) -> i64 {
-        let e = i64::from(moving) - round_shift_i64(self.gain * i64::from(fixed), 10) - self.offset;
-        e.clamp(-(1 << 28), 1 << 28)
+    fn residual<W: Word>(&self, fixed: i32, moving: i32) -> W {
+        let e = round_shift(moving - W::gained(self.gain, fixed) - self.offset, 2);
+        W::new(e.clamp(-W::MAX_RESIDUAL, W::MAX_RESIDUAL))
     }
 }
 
-/// Sums over some pixels, in `S`, with M moments of products of two gradients and H of one.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Sums<S, const M: usize, const H: usize> {
+/// What the fixed image alone sums to: M moments of products of two gradients, H of one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Fixed<S, const M: usize, const H: usize> {
     /// xx, xy, yy.
     gg: [[S; M]; 3],
-    /// With the residual e, the fixed image t, and one; x and y of each.
-    g: [[[S; H]; 2]; 3],
-    /// tt, te, ee, t, e, and the number of pixels.
-    plain: [S; 6],
+    /// x and y with the fixed image t.
+    gt: [[S; H]; 2],
+    /// x and y.
+    g: [[S; H]; 2],
+    /// tt, t, and one.
+    plain: [S; 3],
 }
 
-/// Of a chunk, about its centre: by powers of the horizontal offset.
-type Chunk = Sums<i64, POWERS, HALF_POWERS>;
-/// Of a row, about the image's centre.
-type Row = Sums<i128, POWERS, HALF_POWERS>;
-/// Of the support: by monomials.
-pub(super) type Moments = Sums<i128, MONOMIALS, HALF_MONOMIALS>;
+/// What residuals take part in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Residual<S, const H: usize> {
+    /// The gradient's x and y with the residual e.
+    ge: [[S; H]; 2],
+    /// te, ee, e.
+    plain: [S; 3],
+}
 
-impl<S: Copy + Default, const M: usize, const H: usize> Sums<S, M, H> {
+/// Sums over some pixels, in `S`: about the centre of a chunk, by powers of the horizontal offset; of
+/// a row, about the image's centre; of the support, by monomials.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Sums<S, const M: usize, const H: usize> {
+    fixed: Fixed<S, M, H>,
+    residual: Residual<S, H>,
+}
+
+type Chunk = Sums<i64, POWERS, HALF_POWERS>;
+type Row = Sums<i128, POWERS, HALF_POWERS>;
+pub(super) type Moments = Sums<i128, MONOMIALS, HALF_MONOMIALS>;
+/// What passes over the same level share where their supports are the same.
+pub(super) type FixedMoments = Fixed<i128, MONOMIALS, HALF_MONOMIALS>;
+
+impl<S: Copy + Default, const M: usize, const H: usize> Fixed<S, M, H> {
     fn zero() -> Self {
         let zero = S::default();
-        Self { gg: [[zero; M]; 3], g: [[[zero; H]; 2]; 3], plain: [zero; 6] }
+        Self { gg: [[zero; M]; 3], gt: [[zero; H]; 2], g: [[zero; H]; 2], plain: [zero; 3] }
     }
 
     /// Adds sums of another kind, whose moments are moved by `full` and `half`.
     #[inline(always)]
     fn join<R: Copy + Into<S>, const A: usize, const B: usize>(
         &mut self,
-        part: &Sums<R, A, B>,
+        part: &Fixed<R, A, B>,
         full: impl Fn(&mut [S; M], &[R; A]),
         half: impl Fn(&mut [S; H], &[R; B]),
     ) where
@@ -108,12 +219,74 @@ impl<S: Copy + Default, const M: usize, const H: usize> Sums<S, M, H> {
         for (sum, part) in self.gg.iter_mut().zip(&part.gg) {
             full(sum, part);
         }
-        for (sum, part) in self.g.iter_mut().flatten().zip(part.g.iter().flatten()) {
+        for (sum, part) in self.gt.iter_mut().zip(&part.gt).chain(self.g.iter_mut().zip(&part.g)) {
             half(sum, part);
         }
         for (sum, &part) in self.plain.iter_mut().zip(&part.plain) {
             *sum += part.into();
         }
+    }
+}
+
+impl<S: Copy + Into<i64>, const M: usize, const H: usize> Fixed<S, M, H> {
+    /// In wide numbers.
+    #[inline(always)]
+    fn wide(&self) -> Fixed<i64, M, H> {
+        let half = |axes: [[S; H]; 2]| axes.map(|sums| sums.map(Into::into));
+        Fixed {
+            gg: self.gg.map(|sums| sums.map(Into::into)),
+            gt: half(self.gt),
+            g: half(self.g),
+            plain: self.plain.map(Into::into),
+        }
+    }
+}
+
+impl<const M: usize, const H: usize> Fixed<i64, M, H> {
+    fn negated(&self) -> Self {
+        let half = |axes: [[i64; H]; 2]| axes.map(|sums| sums.map(|v| -v));
+        Self {
+            gg: self.gg.map(|sums| sums.map(|v| -v)),
+            gt: half(self.gt),
+            g: half(self.g),
+            plain: self.plain.map(|v| -v),
+        }
+    }
+}
+
+impl<S: Copy + Into<i64>, const H: usize> Residual<S, H> {
+    /// In wide numbers.
+    #[inline(always)]
+    fn wide(&self) -> Residual<i64, H> {
+        Residual { ge: self.ge.map(|sums| sums.map(Into::into)), plain: self.plain.map(Into::into) }
+    }
+}
+
+impl<S: Copy + Default, const H: usize> Residual<S, H> {
+    fn zero() -> Self {
+        Self { ge: [[S::default(); H]; 2], plain: [S::default(); 3] }
+    }
+
+    #[inline(always)]
+    fn join<R: Copy + Into<S>, const B: usize>(
+        &mut self,
+        part: &Residual<R, B>,
+        half: impl Fn(&mut [S; H], &[R; B]),
+    ) where
+        S: AddAssign,
+    {
+        for (sum, part) in self.ge.iter_mut().zip(&part.ge) {
+            half(sum, part);
+        }
+        for (sum, &part) in self.plain.iter_mut().zip(&part.plain) {
+            *sum += part.into();
+        }
+    }
+}
+
+impl<S: Copy + Default, const M: usize, const H: usize> Sums<S, M, H> {
+    fn zero() -> Self {
+        Self { fixed: Fixed::zero(), residual: Residual::zero() }
     }
 }
 
@@ -123,31 +296,42 @@ fn add_powers<const N: usize>(sums: &mut [i64; N], v: i64, u: i64, degree: usize
     let mut v = v;
     for sum in sums.iter_mut().take(degree + 1) {
         *sum += v;
-        v *= u;
+        // One more than is used, which may not fit.
+        v = v.wrapping_mul(u);
     }
 }
 
 /// Adds moments about `centre` to moments about zero: `(centre + u)^k` by the binomial theorem.
 #[inline(always)]
-fn add_moved<const N: usize>(sums: &mut [i128; N], local: &[i64; N], centre: i64, degree: usize) {
-    const BINOMIAL: [[i128; POWERS]; POWERS] =
+fn add_moved<S, const N: usize>(sums: &mut [S; N], local: &[i64; N], centre: i64, degree: usize)
+where
+    S: Copy + From<i64> + AddAssign + Add<Output = S> + Mul<Output = S>,
+{
+    const BINOMIAL: [[i64; POWERS]; POWERS] =
         [[1, 0, 0, 0, 0], [1, 1, 0, 0, 0], [1, 2, 1, 0, 0], [1, 3, 3, 1, 0], [1, 4, 6, 4, 1]];
-    let centre = i128::from(centre);
+    let centre = S::from(centre);
     for (k, (sum, row)) in sums.iter_mut().zip(BINOMIAL).enumerate().take(degree + 1) {
         // Horner's rule over j = 0..=k for sum_j C(k, j) centre^(k - j) local_j.
         let terms = local.iter().zip(row).take(k + 1);
-        *sum += terms.fold(0_i128, |v, (&m, c)| v * centre + c * i128::from(m));
+        *sum += terms.fold(S::from(0), |v, (&m, c)| v * centre + S::from(c) * S::from(m));
     }
 }
 
-impl Row {
+impl Fixed<i128, POWERS, HALF_POWERS> {
     #[inline(always)]
-    fn add(&mut self, chunk: &Chunk, centre: i64, degree: usize) {
+    fn add(&mut self, chunk: &Fixed<i64, POWERS, HALF_POWERS>, centre: i64, degree: usize) {
         self.join(
             chunk,
             |sums, local| add_moved(sums, local, centre, 2 * degree),
             |sums, local| add_moved(sums, local, centre, degree),
         );
+    }
+}
+
+impl Residual<i128, HALF_POWERS> {
+    #[inline(always)]
+    fn add(&mut self, chunk: &Residual<i64, HALF_POWERS>, centre: i64, degree: usize) {
+        self.join(chunk, |sums, local| add_moved(sums, local, centre, degree));
     }
 }
 
@@ -165,9 +349,9 @@ fn add_row<const N: usize, const M: usize>(sums: &mut [i128; M], row: &[i128; N]
     }
 }
 
-impl Moments {
+impl FixedMoments {
     #[inline(always)]
-    fn add(&mut self, row: &Row, v: i64, degree: usize) {
+    fn add(&mut self, row: &Fixed<i128, POWERS, HALF_POWERS>, v: i64, degree: usize) {
         let v = i128::from(v);
         self.join(
             row,
@@ -175,46 +359,64 @@ impl Moments {
             |sums, row| add_row(sums, row, v, degree),
         );
     }
+}
 
-    /// The number of pixels.
-    pub(super) fn count(&self) -> f64 {
-        let [.., n] = self.plain;
-        n as f64
+impl Residual<i128, HALF_MONOMIALS> {
+    #[inline(always)]
+    fn add(&mut self, row: &Residual<i128, HALF_POWERS>, v: i64, degree: usize) {
+        self.join(row, |sums, row| add_row(sums, row, v.into(), degree));
+    }
+}
+
+impl Moments {
+    /// The part that the moving image has no share in.
+    pub(super) const fn fixed(&self) -> &FixedMoments {
+        &self.fixed
     }
 
-    /// Mean, variance and covariance of fixed and moving, in grey levels.
-    pub(super) fn statistics(&self, photometry: &Photometry) -> Statistics {
-        let [tt, te, ee, t, e, count] = self.plain;
+    /// Weighted mean, variance and covariance of fixed and moving, in grey levels; `joint` if gain
+    /// and offset are unknown.
+    pub(super) fn statistics(&self, photometry: &Photometry, joint: bool) -> Statistics {
+        let ([tt, t, count], [te, ee, e]) = (self.fixed.plain, self.residual.plain);
         let n = count.max(1) as f64;
-        // n^2 times a covariance is an exact integer. (Sums are below 2^92, counts below 2^30.)
+        // n^2 times a covariance is an exact integer. (Sums are below 2^85, weights below 2^37.)
         let covariance = |ab: i128, a: i128, b: i128| (count * ab - a * b) as f64 / (n * n);
         let (a, b) = (photometry.gain(), photometry.offset());
+        let square = ee as f64 / n / 256.0;
         let tt = covariance(tt, t, t);
-        let te = covariance(te, t, e) / 64.0;
-        let ee = covariance(ee, e, e) / 4096.0;
+        let te = covariance(te, t, e) / 16.0;
+        let ee = covariance(ee, e, e) / 256.0;
         // moving = e + a fixed + b, up to the residual's rounding.
         let moving = ee + 2.0 * a * te + a * a * tt;
         let cross = te + a * tt;
         let t = t as f64 / n;
         let gain = if tt > 0.0 { cross / tt } else { 0.0 };
-        let mean = e as f64 / n / 64.0 + a * t + b;
+        let mean = e as f64 / n / 16.0 + a * t + b;
         let correlation = if tt > 0.0 && moving > 0.0 { cross / libm::sqrt(tt * moving) } else { 0.0 };
+        let (residual, gain, offset) = if joint {
+            // What gain and offset cannot explain: at least zero, but for rounding.
+            let residual = if tt > 0.0 { (ee - te * te / tt).max(0.0) } else { ee.max(0.0) };
+            (residual, gain, mean - gain * t)
+        } else {
+            (square, a, b)
+        };
         Statistics {
             correlation: correlation.clamp(-1.0, 1.0),
-            // What gain and offset cannot explain: at least zero, but for rounding.
-            residual: if tt > 0.0 { (ee - te * te / tt).max(0.0) } else { ee.max(0.0) },
+            residual,
             gain,
-            offset: mean - gain * t,
+            offset,
             contrast: if tt > 0.0 { libm::sqrt(moving.max(0.0) / tt) } else { 0.0 },
         }
     }
 
     /// The normal matrix and right-hand side for the increment (about the centre of the fixed image,
-    /// in pixels, times the gain), gain and offset, all in grey levels.
-    pub(super) fn system<T: Transform>(&self) -> (Square, Column) {
+    /// in pixels, times the gain), gain and offset, all in grey levels; weights in `unit`.
+    pub(super) fn system<T: Transform>(&self, unit: f64) -> (Square, Column) {
         let mut matrix = [[0.0; SIZE]; SIZE];
         let mut right = [0.0; SIZE];
-        let ([ge, gt, g], [tt, te, _, t, e, n]) = (&self.g, self.plain);
+        let (Fixed { gg, gt, g, plain: [tt, t, n] }, Residual { ge, plain: [te, _, e] }) =
+            (&self.fixed, &self.residual);
+        let (tt, t, n) = (*tt, *t, *n);
         let generators = T::GENERATORS;
         let parameters = generators.len().min(SIZE - 2);
         let axes = |generator: &[Term; 2]| {
@@ -222,7 +424,8 @@ impl Moments {
             [(0, x), (1, y)]
                 .map(|(axis, term)| term.map(|(s, k, l)| (axis, s, usize::from(k), usize::from(l))))
         };
-        // Gradients are in half levels, residuals in 1/64.
+        let one = 1.0 / unit;
+        // Gradients are in half levels, residuals in 1/16.
         let half = |table: &[[i128; HALF_MONOMIALS]; 2], generator: &[Term; 2], unit: f64| {
             let terms = axes(generator).into_iter().flatten();
             terms.fold(0.0, |v, (axis, s, k, l)| {
@@ -243,22 +446,22 @@ impl Moments {
                 let mut v = 0.0;
                 for (p, s, k, l) in axes(a).into_iter().flatten() {
                     for (q, r, m, n) in axes(b).into_iter().flatten() {
-                        let sum = self.gg.get(p + q).and_then(|t| t.get(monomial(k + m, l + n)));
-                        v += s * r * (sum.copied().unwrap_or(0) as f64 * 0.25);
+                        let sum = gg.get(p + q).and_then(|t| t.get(monomial(k + m, l + n)));
+                        v += s * r * (sum.copied().unwrap_or(0) as f64 * 0.25 * one);
                     }
                 }
                 set(i, j, v);
             }
-            set(i, gain, half(gt, a, 0.5));
-            set(i, offset, half(g, a, 0.5));
-            *right = half(ge, a, 0.5 / 64.0);
+            set(i, gain, half(gt, a, 0.5 * one));
+            set(i, offset, half(g, a, 0.5 * one));
+            *right = half(ge, a, 0.5 / 16.0 * one);
         }
-        set(gain, gain, tt as f64);
-        set(gain, offset, t as f64);
-        set(offset, offset, n as f64);
-        for (i, sum) in [(gain, te), (offset, e)] {
+        set(gain, gain, tt as f64 * one);
+        set(gain, offset, t as f64 * one);
+        set(offset, offset, n as f64 * one);
+        for (i, sum) in [(gain, *te), (offset, *e)] {
             if let Some(entry) = right.get_mut(i) {
-                *entry = sum as f64 / 64.0;
+                *entry = sum as f64 / 16.0 * one;
             }
         }
         (matrix, right)
@@ -269,9 +472,9 @@ impl Moments {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Statistics {
     pub(super) correlation: f64,
-    /// Variance of `moving - gain fixed - offset`.
+    /// Mean square of `moving - gain fixed - offset`.
     pub(super) residual: f64,
-    /// The gain that leaves the least residual.
+    /// Those that leave the least residual, or those assumed.
     pub(super) gain: f64,
     pub(super) offset: f64,
     /// Standard deviation of moving over that of fixed.
@@ -299,101 +502,369 @@ pub(super) struct Accumulate<'a, P, T> {
     pub(super) pair: LevelPair<'a, P>,
     pub(super) transform: &'a T,
     pub(super) photometry: Photometry,
+    pub(super) loss: Loss,
+    /// Whether to gather the residuals' histogram.
+    pub(super) histogram: bool,
+    /// Another pass over this level, without masks and in least squares: its transform, and what the
+    /// fixed image summed to. Where supports are the same, so are those sums.
+    pub(super) known: Option<(&'a T, &'a FixedMoments)>,
+}
+
+/// What a pass finds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pass {
+    pub(super) moments: Moments,
+    /// How many pixels count.
+    pub(super) pixels: u64,
+    /// The sum of [`Loss::loss`] over them.
+    pub(super) loss: i64,
+    /// Of their residuals, where asked for.
+    pub(super) histogram: Histogram,
+}
+
+/// What is needed of the pixels of a chunk; zero where a pixel does not count.
+struct Pixels<W> {
+    gx: [W; RUN],
+    gy: [W; RUN],
+    fixed: [W; RUN],
+    residual: [W; RUN],
+    weight: [i32; RUN],
+}
+
+impl<W: Word> Pixels<W> {
+    /// Lets a pixel not count.
+    fn clear(&mut self, k: usize) {
+        for words in [&mut self.gx, &mut self.gy, &mut self.fixed, &mut self.residual] {
+            if let Some(word) = words.get_mut(k) {
+                *word = W::default();
+            }
+        }
+        if let Some(weight) = self.weight.get_mut(k) {
+            *weight = 0;
+        }
+    }
+}
+
+/// The columns along which squares of offsets are small enough for products to fit.
+const BLOCK: usize = RUN / 4;
+
+/// A gradient times powers of the offset from the centre of N pixels.
+#[inline(always)]
+fn powers<W: Word, const N: usize>(k: usize, g: W) -> [W; HALF_POWERS] {
+    let u = W::new(k as i32 - N as i32 / 2);
+    let first = u.times(g);
+    [g, first, u.times(first)]
+}
+
+/// Adds products to moments up to `degree`.
+#[inline(always)]
+fn add_products<W: Word, const N: usize>(sums: &mut [W::Sum; N], factors: [(W, W); N], degree: usize) {
+    for (k, (sum, (a, b))) in sums.iter_mut().zip(factors).enumerate() {
+        if k <= degree {
+            *sum = W::add(*sum, a, b);
+        }
+    }
+}
+
+impl<W: Word> Pixels<W> {
+    /// The blocks of N pixels, and where their centres are from that of the chunk.
+    #[inline(always)]
+    fn blocks<const N: usize>(words: &[W; RUN]) -> impl Iterator<Item = &[W; N]> {
+        words.as_chunks::<N>().0.iter()
+    }
+
+    #[inline(always)]
+    fn centre<const N: usize>(block: usize) -> i64 {
+        (block * N + N / 2) as i64 - RUN as i64 / 2
+    }
+
+    // (Loops over indices below the length of an array compile to vectors; deep zips do not.)
+
+    /// All of [`Fixed`] but the number of pixels.
+    #[inline(always)]
+    fn fixed_sums<const N: usize>(&self, degree: usize) -> Fixed<i64, POWERS, HALF_POWERS> {
+        let mut chunk = Fixed::<i64, POWERS, HALF_POWERS>::zero();
+        let one = W::new(1);
+        let blocks =
+            Self::blocks::<N>(&self.gx).zip(Self::blocks::<N>(&self.gy)).zip(Self::blocks::<N>(&self.fixed));
+        for (block, ((gx, gy), fixed)) in blocks.enumerate() {
+            let mut sums = Fixed::<W::Sum, POWERS, HALF_POWERS>::zero();
+            for k in 0..N {
+                let (x, y, t) = (powers::<W, N>(k, gx[k]), powers::<W, N>(k, gy[k]), fixed[k]);
+                for (sums, (x, y)) in sums.gg.iter_mut().zip([(x, x), (x, y), (y, y)]) {
+                    let ([a, b, c], [d, e, f]) = (x, y);
+                    add_products(sums, [(a, d), (a, e), (b, e), (b, f), (c, f)], 2 * degree);
+                }
+                for ((gt, g), powers) in sums.gt.iter_mut().zip(&mut sums.g).zip([x, y]) {
+                    add_products(gt, powers.map(|p| (p, t)), degree);
+                    add_products(g, powers.map(|p| (p, one)), degree);
+                }
+                let [tt, t1, _] = &mut sums.plain;
+                *tt = W::add(*tt, t, t);
+                *t1 = W::add(*t1, t, one);
+            }
+            let centre = Self::centre::<N>(block);
+            chunk.join(
+                &sums.wide(),
+                |sums, local| add_moved(sums, local, centre, 2 * degree),
+                |sums, local| add_moved(sums, local, centre, degree),
+            );
+        }
+        chunk
+    }
+
+    #[inline(always)]
+    fn residual_sums<const N: usize>(&self, degree: usize) -> Residual<i64, HALF_POWERS> {
+        let mut chunk = Residual::<i64, HALF_POWERS>::zero();
+        let one = W::new(1);
+        let gradients = Self::blocks::<N>(&self.gx).zip(Self::blocks::<N>(&self.gy));
+        let levels = Self::blocks::<N>(&self.fixed).zip(Self::blocks::<N>(&self.residual));
+        for (block, ((gx, gy), (fixed, residual))) in gradients.zip(levels).enumerate() {
+            let mut sums = Residual::<W::Sum, HALF_POWERS>::zero();
+            for k in 0..N {
+                let (t, e) = (fixed[k], residual[k]);
+                let (x, y) = (powers::<W, N>(k, gx[k]), powers::<W, N>(k, gy[k]));
+                for (sums, powers) in sums.ge.iter_mut().zip([x, y]) {
+                    add_products(sums, powers.map(|p| (p, e)), degree);
+                }
+                let [te, ee, e1] = &mut sums.plain;
+                *te = W::add(*te, t, e);
+                *ee = W::add(*ee, e, e);
+                *e1 = W::add(*e1, e, one);
+            }
+            let centre = Self::centre::<N>(block);
+            chunk.join(&sums.wide(), |sums, local| add_moved(sums, local, centre, degree));
+        }
+        chunk
+    }
+}
+
+/// The aligned chunks of a stretch of a row, so that it is cut at the same places wherever it begins.
+#[inline(always)]
+fn chunks(range: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let mut begin = range.start;
+    core::iter::from_fn(move || {
+        let end = (begin - begin % RUN + RUN).min(range.end);
+        let chunk = begin..end;
+        begin = end;
+        (!chunk.is_empty()).then_some(chunk)
+    })
+}
+
+/// What to add to a range, and to take away (true), so that it becomes another.
+fn changes(from: &Range<usize>, to: &Range<usize>) -> [(Range<usize>, bool); 2] {
+    if from.end.min(to.end) <= from.start.max(to.start) {
+        return [(from.clone(), true), (to.clone(), false)];
+    }
+    let between = |a: usize, b: usize| a.min(b)..a.max(b);
+    [(between(from.start, to.start), from.start < to.start), (between(from.end, to.end), to.end < from.end)]
 }
 
 impl<P: Grey, T: Transform> Operation for Accumulate<'_, P, T> {
-    type Output = Moments;
+    type Output = Pass;
 
     #[inline(always)]
-    fn run<L: Lanes>(self) -> Moments {
+    fn run<L: Lanes>(self) -> Pass {
         let LevelPair { fixed, moving, .. } = self.pair;
         let plan = self.transform.plan();
         let to = rounding::<Bilinear, P>();
         let area = Area::new::<Bilinear>(moving.width(), moving.height());
         let (width, height) = (fixed.width(), fixed.height());
-        let mut moments = Moments::zero();
+        // Where nothing but the support changes what the fixed image sums to, only its changes are
+        // summed anew.
+        let shared = self.is_shared();
+        let known = self.known.filter(|_| shared).map(|(transform, moments)| (transform.plan(), moments));
+        let mut pass = Pass { moments: Moments::zero(), pixels: 0, loss: 0, histogram: Histogram::EMPTY };
+        if let Some((_, moments)) = known {
+            pass.moments.fixed = *moments;
+        }
         for y in 0..height {
             let mut line = Row::zero();
-            for (x, walk, len) in plan.row(y, width) {
-                // (A run across a homography's pole does not count: its images are far apart.)
+            let mut before = known.as_ref().map(|(plan, _)| plan.row(y, width));
+            // (A run across a homography's pole does not count: its images are far apart.)
+            let interior = |(x, walk, len): (usize, <T::Plan as Plan>::Walk, usize)| {
                 let inner =
                     if walk.monotone(len) { span::interior(&walk, 0, len, to, &area) } else { len..len };
-                let (from, to) = (x + inner.start, x + inner.end);
-                // Chunks are aligned, so that a run of any length is cut at the same places.
-                let mut begin = from;
-                while begin < to {
-                    let end = (begin - begin % RUN + RUN).min(to);
-                    let chunk = self.chunk::<L, _>(&walk.at(begin - x), y, begin, end);
-                    let centre = (begin - begin % RUN + RUN / 2) as i64 - (width / 2) as i64;
-                    line.add(&chunk, centre, T::DEGREE);
-                    begin = end;
+                x + inner.start..x + inner.end
+            };
+            let centre = |begin: usize| (begin - begin % RUN + RUN / 2) as i64 - (width / 2) as i64;
+            for (x, walk, len) in plan.row(y, width) {
+                let range = interior((x, walk.clone(), len));
+                if shared {
+                    let before = before.as_mut().and_then(|runs| runs.next()).map_or(x..x, interior);
+                    for (range, less) in changes(&before, &range) {
+                        for chunk in chunks(range) {
+                            let begin = chunk.start;
+                            let sums = Self::fixed_chunk(&self.gradients(y, chunk));
+                            let sums = if less { sums.negated() } else { sums };
+                            line.fixed.add(&sums, centre(begin), T::DEGREE);
+                        }
+                    }
+                }
+                for chunk in chunks(range) {
+                    let begin = chunk.start;
+                    let pixels = self.pixels::<L, _>(&walk.at(begin - x), y, chunk, &mut pass);
+                    if self.loss == Loss::Squares {
+                        if !shared {
+                            line.fixed.add(&Self::fixed_chunk(&pixels), centre(begin), T::DEGREE);
+                        }
+                        line.residual.add(&Self::residual_chunk(&pixels), centre(begin), T::DEGREE);
+                    } else {
+                        let Chunk { fixed, residual } = Self::weighted_chunk(&pixels);
+                        line.fixed.add(&fixed, centre(begin), T::DEGREE);
+                        line.residual.add(&residual, centre(begin), T::DEGREE);
+                    }
                 }
             }
-            moments.add(&line, y as i64 - (height / 2) as i64, T::DEGREE);
+            let v = y as i64 - (height / 2) as i64;
+            pass.moments.fixed.add(&line.fixed, v, T::DEGREE);
+            pass.moments.residual.add(&line.residual, v, T::DEGREE);
         }
-        moments
+        pass
     }
 }
 
 impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
-    /// Moments of pixels `begin..end` of row `y`, about the centre of their aligned chunk.
+    /// Whether what the fixed image sums to depends on the support alone.
+    fn is_shared(&self) -> bool {
+        self.loss == Loss::Squares && self.pair.fixed_mask.is_none() && self.pair.moving_mask.is_none()
+    }
+
+    /// Fixed pixels of a chunk of row `y`, each at its place in the aligned chunk.
     #[inline(always)]
-    fn chunk<L: Lanes, W: Walk>(&self, walk: &W, y: usize, begin: usize, end: usize) -> Chunk {
-        let LevelPair { fixed, moving, .. } = self.pair;
-        let mut sums = Chunk::zero();
-        let mut samples = [P::Fine::from_channel(P::default()); RUN];
-        let Some(samples) = samples.get_mut(..end - begin) else { return sums };
-        // (The span is exact: nothing is outside.)
-        simd::blocks::<L, P, Bilinear, W, P::Fine>(&Bilinear, moving, walk, samples, &Nothing);
+    fn gradients(&self, y: usize, chunk: Range<usize>) -> Pixels<P::Word> {
+        let fixed = self.pair.fixed;
+        let zero = [P::Word::default(); RUN];
+        let mut pixels = Pixels { gx: zero, gy: zero, fixed: zero, residual: zero, weight: [0; RUN] };
+        let first = chunk.start - chunk.start % RUN;
+        let row = |y: usize, x: usize| fixed.row(y).get(x..).unwrap_or_default();
+        let differences = |out: &mut [P::Word], a: &[P], b: &[P]| {
+            for (out, (&a, &b)) in out.iter_mut().zip(a.iter().zip(b)) {
+                *out = P::Word::new(Into::<i32>::into(b) - Into::<i32>::into(a));
+            }
+        };
         // The outermost pixels have no central difference along their normal: it counts as zero
         // there, which is no estimate that noise could bias.
-        let (last_x, last_y) = (fixed.width() - 1, fixed.height() - 1);
-        let row = |y: usize, x: usize| fixed.row(y).get(x..).unwrap_or(&[]);
-        let (up, down) = if y == 0 || y == last_y { (y, y) } else { (y - 1, y + 1) };
-        let mut add = |k: usize, t: P, [left, right]: [P; 2], [up, down]: [P; 2], v: P::Fine| {
-            if !self.counts(walk, k, begin + k, y) {
-                return;
+        let (from, to) = (chunk.start.max(1), chunk.end.min(fixed.width() - 1));
+        if from < to
+            && let Some(gx) = pixels.gx.get_mut(from - first..to - first)
+        {
+            differences(gx, row(y, from - 1), row(y, from + 1));
+        }
+        let place = chunk.start - first..chunk.end - first;
+        if y > 0
+            && y + 1 < fixed.height()
+            && let Some(gy) = pixels.gy.get_mut(place.clone())
+        {
+            differences(gy, row(y - 1, chunk.start), row(y + 1, chunk.start));
+        }
+        if let Some(out) = pixels.fixed.get_mut(place.clone()) {
+            for (out, &t) in out.iter_mut().zip(row(y, chunk.start)) {
+                *out = P::Word::new(t.into());
             }
-            let t: i32 = t.into();
-            let e = self.photometry.residual(t, v.into());
-            let difference = |a: P, b: P| i64::from(Into::<i32>::into(b) - Into::<i32>::into(a));
-            let (gx, gy, t) = (difference(left, right), difference(up, down), i64::from(t));
-            let u = ((begin + k) % RUN) as i64 - RUN as i64 / 2;
-            let products = [gx * gx, gx * gy, gy * gy];
-            for (sum, product) in sums.gg.iter_mut().zip(products) {
+        }
+        pixels.weight.get_mut(place).unwrap_or_default().fill(1);
+        pixels
+    }
+
+    /// All of a chunk of row `y`, and what is counted pixel by pixel.
+    #[inline(always)]
+    fn pixels<L: Lanes, W: Walk>(
+        &self,
+        walk: &W,
+        y: usize,
+        chunk: Range<usize>,
+        pass: &mut Pass,
+    ) -> Pixels<P::Word> {
+        let mut samples = [P::Fine::from_channel(P::default()); RUN];
+        let first = chunk.start % RUN;
+        let samples = samples.get_mut(..chunk.len()).unwrap_or_default();
+        // (The span is exact: nothing is outside.)
+        simd::blocks::<L, P, Bilinear, W, P::Fine>(&Bilinear, self.pair.moving, walk, samples, &Nothing);
+        let mut pixels = self.gradients(y, chunk.clone());
+        if let (Some(fixed), Some(out)) =
+            (pixels.fixed.get(first..), pixels.residual.get_mut(first..first + samples.len()))
+        {
+            let photometry = self.photometry;
+            for ((out, &t), &v) in out.iter_mut().zip(fixed).zip(&*samples) {
+                *out = photometry.residual(t.get(), v.into());
+            }
+        }
+        if self.pair.fixed_mask.is_some() || self.pair.moving_mask.is_some() {
+            for (k, x) in chunk.clone().enumerate() {
+                if !self.counts(walk, k, x, y) {
+                    pixels.clear(first + k);
+                }
+            }
+            pass.pixels += pixels.weight.iter().map(|&w| w as u64).sum::<u64>();
+        } else {
+            pass.pixels += chunk.len() as u64;
+        }
+        if self.loss != Loss::Squares || self.histogram {
+            for (weight, e) in pixels.weight.iter_mut().zip(&pixels.residual).filter(|(w, _)| **w != 0) {
+                let e = e.get();
+                let (w, loss) = self.loss.at(e);
+                *weight = w;
+                pass.loss += loss;
+                if self.histogram {
+                    pass.histogram.add(e);
+                }
+            }
+        }
+        pixels
+    }
+
+    /// What the fixed image sums to, about the centre of the chunk; pixels weigh one or nothing.
+    #[inline(always)]
+    fn fixed_chunk(pixels: &Pixels<P::Word>) -> Fixed<i64, POWERS, HALF_POWERS> {
+        let mut sum = if T::DEGREE < 2 {
+            pixels.fixed_sums::<RUN>(T::DEGREE)
+        } else {
+            pixels.fixed_sums::<BLOCK>(T::DEGREE)
+        };
+        let [.., n] = &mut sum.plain;
+        *n = pixels.weight.iter().sum::<i32>().into();
+        sum
+    }
+
+    /// What residuals take part in, about the centre of the chunk; pixels weigh one or nothing.
+    #[inline(always)]
+    fn residual_chunk(pixels: &Pixels<P::Word>) -> Residual<i64, HALF_POWERS> {
+        if T::DEGREE < 2 {
+            pixels.residual_sums::<RUN>(T::DEGREE)
+        } else {
+            pixels.residual_sums::<BLOCK>(T::DEGREE)
+        }
+    }
+
+    /// Both, weighted.
+    #[inline(always)]
+    fn weighted_chunk(pixels: &Pixels<P::Word>) -> Chunk {
+        let mut sums = Chunk::zero();
+        let gradients = pixels.gx.iter().zip(&pixels.gy).zip(&pixels.weight);
+        let levels = pixels.fixed.iter().zip(&pixels.residual);
+        for (k, (((gx, gy), &w), (t, e))) in gradients.zip(levels).enumerate() {
+            if w == 0 {
+                continue;
+            }
+            let u = k as i64 - RUN as i64 / 2;
+            let w = i64::from(w);
+            let [gx, gy, t, e] = [gx, gy, t, e].map(|v| i64::from(v.get()));
+            let [wx, wy, wt, we] = [w * gx, w * gy, w * t, w * e];
+            for (sum, product) in sums.fixed.gg.iter_mut().zip([wx * gx, wx * gy, wy * gy]) {
                 add_powers(sum, product, u, 2 * T::DEGREE);
             }
-            for (axes, factor) in sums.g.iter_mut().zip([e, t, 1]) {
-                for (sum, g) in axes.iter_mut().zip([gx, gy]) {
+            let Fixed { gt, g, .. } = &mut sums.fixed;
+            for (axes, factor) in [(gt, t), (g, 1), (&mut sums.residual.ge, e)] {
+                for (sum, g) in axes.iter_mut().zip([wx, wy]) {
                     add_powers(sum, g * factor, u, T::DEGREE);
                 }
             }
-            for (sum, product) in sums.plain.iter_mut().zip([t * t, t * e, e * e, t, e, 1]) {
+            for (sum, product) in sums.fixed.plain.iter_mut().zip([wt * t, wt, w]) {
                 *sum += product;
             }
-        };
-        // The columns that have both neighbours, and those that do not.
-        let (from, to) = (begin.max(1), end.min(last_x));
-        for x in [0, last_x] {
-            let k = x.wrapping_sub(begin);
-            if let (true, Some(&v)) = ((begin..end).contains(&x), samples.get(k))
-                && let (Some(&t), Some(&a), Some(&b)) =
-                    (row(y, x).first(), row(up, x).first(), row(down, x).first())
-            {
-                add(k, t, [t, t], [a, b], v);
-            }
-            if last_x == 0 {
-                break;
-            }
-        }
-        if from < to {
-            let columns = row(y, from - 1).iter().zip(row(y, from + 1));
-            let rows = row(up, from).iter().zip(row(down, from));
-            let inner = samples.iter().enumerate().skip(from - begin).take(to - from);
-            for (((&t, (&left, &right)), (&up, &down)), (k, &v)) in
-                row(y, from).iter().zip(columns).zip(rows).zip(inner)
-            {
-                add(k, t, [left, right], [up, down], v);
+            for (sum, product) in sums.residual.plain.iter_mut().zip([wt * e, we * e, we]) {
+                *sum += product;
             }
         }
         sums
@@ -419,5 +890,198 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
             }
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::align::Robust;
+    use crate::simd::Level;
+    use crate::{Affine, Homography, Translation};
+    use std::vec::Vec;
+
+    /// Noise between the extremes, and whole stretches of them, which is where sums are largest.
+    fn noise<P: Copy>(width: usize, height: usize, seed: u32, pixel: impl Fn(u32) -> P) -> Vec<P> {
+        let mut state = seed;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state >> 8
+        };
+        let mut out = Vec::new();
+        for i in 0..width * height {
+            let (x, y) = (i % width, i / width);
+            let extreme = if (x / 2) % 2 == 0 { 0 } else { 0xff_ffff };
+            out.push(pixel(if y % 7 < 3 { extreme } else { next() }));
+        }
+        out
+    }
+
+    fn images<P: Grey>(fixed: &[P], moving: &[P], size: (usize, usize), f: impl Fn(LevelPair<'_, P>)) {
+        let image = |pixels| Image::new(pixels, size.0, size.1).unwrap();
+        f(LevelPair { fixed: image(fixed), moving: image(moving), fixed_mask: None, moving_mask: None });
+    }
+
+    fn pass<P: Grey, T: Transform>(
+        pair: LevelPair<'_, P>,
+        transform: &T,
+        loss: Loss,
+        known: Option<(&T, &FixedMoments)>,
+    ) -> Pass {
+        let photometry = Photometry::new::<P::Word>(1.2, -3.0);
+        let pass = Accumulate { pair, transform, photometry, loss, histogram: false, known };
+        let first = Level::SCALAR.run(Accumulate { ..pass });
+        let again = Level::best().run(pass);
+        assert_eq!((first.moments, first.pixels, first.loss), (again.moments, again.pixels, again.loss));
+        first
+    }
+
+    /// The sums as the module's head has them, pixel by pixel, for a shift by whole pixels.
+    fn directly<P: Grey, T: Transform>(pair: &LevelPair<'_, P>, shift: (i64, i64), loss: Loss) -> Moments {
+        let mut sums = Moments::zero();
+        let photometry = Photometry::new::<P::Word>(1.2, -3.0);
+        let (width, height) = (pair.fixed.width() as i64, pair.fixed.height() as i64);
+        let pixel = |image: &Image<'_, P>, x: i64, y: i64| -> i64 {
+            let v: i32 = image.get(x as usize, y as usize).unwrap().into();
+            v.into()
+        };
+        let largest = i64::from(P::Word::MAX_RESIDUAL);
+        for y in 0..height {
+            for x in 0..width {
+                let (u, v) = (x + shift.0, y + shift.1);
+                // Bilinear taps reach one pixel further.
+                if u < 0 || v < 0 || u > width - 2 || v > height - 2 {
+                    continue;
+                }
+                let t = pixel(&pair.fixed, x, y);
+                let gx = if x == 0 || x == width - 1 {
+                    0
+                } else {
+                    pixel(&pair.fixed, x + 1, y) - pixel(&pair.fixed, x - 1, y)
+                };
+                let gy = if y == 0 || y == height - 1 {
+                    0
+                } else {
+                    pixel(&pair.fixed, x, y + 1) - pixel(&pair.fixed, x, y - 1)
+                };
+                let gained = (photometry.gain() * t as f64 * 64.0 + 0.5).floor();
+                let e = 64.0 * pixel(&pair.moving, u, v) as f64 - gained - photometry.offset() * 64.0;
+                let e = ((e / 4.0 + 0.5).floor() as i64).clamp(-largest, largest);
+                let w = i128::from(loss.at(e as i32).0);
+                let (p, q) = (i128::from(x - width / 2), i128::from(y - height / 2));
+                let [gx, gy, t, e] = [gx, gy, t, e].map(i128::from);
+                for degree in 0..=2 * T::DEGREE {
+                    for l in 0..=degree {
+                        let power = w * p.pow((degree - l) as u32) * q.pow(l as u32);
+                        let at = monomial(degree - l, l);
+                        for (sum, v) in sums.fixed.gg.iter_mut().zip([gx * gx, gx * gy, gy * gy]) {
+                            sum[at] += power * v;
+                        }
+                        if degree <= T::DEGREE {
+                            for (axis, g) in [gx, gy].into_iter().enumerate() {
+                                sums.fixed.gt[axis][at] += power * g * t;
+                                sums.fixed.g[axis][at] += power * g;
+                                sums.residual.ge[axis][at] += power * g * e;
+                            }
+                        }
+                    }
+                }
+                for (sum, v) in sums.fixed.plain.iter_mut().zip([t * t, t, 1]) {
+                    *sum += w * v;
+                }
+                for (sum, v) in sums.residual.plain.iter_mut().zip([t * e, e * e, e]) {
+                    *sum += w * v;
+                }
+            }
+        }
+        sums
+    }
+
+    fn sums_are_their_definition<P: Grey, T: Transform>(pixel: impl Fn(u32) -> P) {
+        for size in [(1, 1), (2, 3), (3, 1), (64, 3), (65, 5), (150, 70)] {
+            let (fixed, moving) = (noise(size.0, size.1, 1, &pixel), noise(size.0, size.1, 2, &pixel));
+            images(&fixed, &moving, size, |pair| {
+                for (dx, dy) in [(0, 0), (1, 0), (-2, 1), (17, -9)] {
+                    let shift = [1.0, 0.0, dx as f64, 0.0, 1.0, dy as f64, 0.0, 0.0, 1.0];
+                    let shift = T::from_matrix(shift).unwrap();
+                    for loss in [Loss::Squares, Loss::new(Robust::Huber, 9.0), Loss::new(Robust::Tukey, 60.0)]
+                    {
+                        let sums = directly::<P, T>(&pair, (dx, dy), loss);
+                        assert_eq!(
+                            pass(pair, &shift, loss, None).moments,
+                            sums,
+                            "{size:?} {dx} {dy} {loss:?}"
+                        );
+                    }
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn sums() {
+        sums_are_their_definition::<u8, Translation>(|v| (v >> 16) as u8);
+        sums_are_their_definition::<u8, Affine>(|v| (v >> 16) as u8);
+        sums_are_their_definition::<u8, Homography>(|v| (v >> 16) as u8);
+        sums_are_their_definition::<u16, Homography>(|v| (v >> 8) as u16);
+        sums_are_their_definition::<i16, Affine>(|v| (v >> 8) as u16 as i16);
+    }
+
+    /// What another pass has summed changes nothing.
+    fn shared_sums<T: Transform>(transforms: &[T]) {
+        let size = (150, 70);
+        let pixel = |v: u32| (v >> 16) as u8;
+        let (fixed, moving) = (noise(size.0, size.1, 1, pixel), noise(size.0, size.1, 2, pixel));
+        images(&fixed, &moving, size, |pair| {
+            for before in transforms {
+                let known = pass(pair, before, Loss::Squares, None);
+                for transform in transforms {
+                    let shared = Some((before, known.moments.fixed()));
+                    let (a, b) = (
+                        pass(pair, transform, Loss::Squares, None),
+                        pass(pair, transform, Loss::Squares, shared),
+                    );
+                    assert_eq!((a.moments, a.pixels), (b.moments, b.pixels));
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn sums_are_shared() {
+        let affine = |p| Affine::from_parameters(p).unwrap();
+        shared_sums(&[
+            Affine::IDENTITY,
+            affine([1.0, 0.0, 3.3, 0.0, 1.0, -2.7]),
+            affine([1.02, 0.1, -5.0, -0.1, 0.97, 4.0]),
+            affine([0.7, -0.7, 60.0, 0.7, 0.7, -30.0]),
+            affine([1.0, 0.0, 500.0, 0.0, 1.0, 0.0]),
+            affine([-1.0, 0.0, 150.5, 0.0, 1.0, 0.0]),
+        ]);
+        let homography = |p| Homography::from_parameters(p).unwrap();
+        shared_sums(&[
+            Homography::IDENTITY,
+            homography([0.9, 0.02, 3.0, -0.05, 1.1, 1.0, 1e-3, -5e-4]),
+            homography([1.2, 0.1, -9.0, 0.0, 1.0, 2.5, -2e-3, 1e-3]),
+            // Its pole crosses the image.
+            homography([1.0, 0.0, 0.0, 0.0, 1.0, 0.0, -0.01, 0.002]),
+        ]);
+    }
+
+    #[test]
+    fn changes_of_ranges() {
+        let ranges = || (0..6_usize).flat_map(|a| (a..6).map(move |b| a..b));
+        for from in ranges() {
+            for to in ranges() {
+                let mut counts = [0_i32; 6];
+                from.clone().for_each(|i| counts[i] += 1);
+                for (range, less) in changes(&from, &to) {
+                    range.for_each(|i| counts[i] += if less { -1 } else { 1 });
+                }
+                for (i, count) in counts.into_iter().enumerate() {
+                    assert_eq!(count, i32::from(to.contains(&i)), "{from:?} {to:?}");
+                }
+            }
+        }
     }
 }

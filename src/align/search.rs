@@ -1,37 +1,54 @@
-//! The coarse search: correlation of the smallest level at whole-pixel shifts.
+//! The coarse search: correlation of the smallest level at whole-pixel shifts and at turns.
 #![forbid(unsafe_code)]
 
 use super::Grey;
 use super::normal::LevelPair;
 use crate::fixed::Rounding;
-use crate::transform::Transform;
+use crate::transform::{Matrix, Transform, multiply};
 use crate::walk::{Plan, Walk};
 
 /// The most pixels that all comparisons together look at.
 const BUDGET: usize = 1 << 24;
 
-/// The largest shift to compare along each axis: `part` of the sides of the fixed image, less where
-/// that would take too many comparisons.
-pub(super) fn range<P>(pair: &LevelPair<'_, P>, part: f64) -> [i32; 2] {
+/// The largest shifts along each axis and the largest turn to compare: `part` of the sides of the fixed
+/// image, and `rotation` radians in units of [`turned`]; less where that would take too many comparisons.
+pub(super) fn range<P>(pair: &LevelPair<'_, P>, part: f64, rotation: f64) -> [i32; 3] {
     let (width, height) = (pair.fixed.width(), pair.fixed.height());
-    let mut range = [width, height].map(|side| libm::round(side as f64 * part) as usize);
+    let [mut x, mut y] = [width, height].map(|side| libm::round(side as f64 * part) as usize);
+    // At most 2^16 or so, as images go.
+    let mut turns = libm::ceil(rotation / unit(pair)) as usize;
     loop {
-        let [x, y] = range;
-        let shifts = (2 * x + 1).saturating_mul(2 * y + 1);
-        if shifts.saturating_mul(width * height) <= BUDGET || range == [0; 2] {
-            return range.map(|r| r as i32);
+        let comparisons = [x, y, turns].iter().fold(1_usize, |n, r| n.saturating_mul(2 * r + 1));
+        if comparisons.saturating_mul(width * height) <= BUDGET || comparisons == 1 {
+            return [x, y, turns].map(|r| r as i32);
         }
-        range = if x > y { [x / 2, y] } else { [x, y / 2] };
+        let largest = if x >= y && x >= turns {
+            &mut x
+        } else if y >= turns {
+            &mut y
+        } else {
+            &mut turns
+        };
+        *largest /= 2;
     }
 }
 
-/// The correlation of fixed and moving at the nearest pixels to `T x + shift`, or `None` if fewer
-/// than half of the fixed pixels that count meet a moving one, or nothing varies.
-pub(super) fn correlation<P: Grey, T: Transform>(
-    pair: &LevelPair<'_, P>,
-    transform: &T,
-    shift: [i32; 2],
-) -> Option<f64> {
+/// The angle by which the corners of the fixed image move two pixels.
+fn unit<P>(pair: &LevelPair<'_, P>) -> f64 {
+    4.0 / libm::hypot(pair.fixed.width() as f64, pair.fixed.height() as f64)
+}
+
+/// A transform after a turn about the centre of the fixed image, by so many units.
+pub(super) fn turned<P>(pair: &LevelPair<'_, P>, matrix: &Matrix, units: f64) -> Matrix {
+    let (sine, cosine) = libm::sincos(units * unit(pair));
+    let [x, y] = [pair.fixed.width(), pair.fixed.height()].map(|side| (side as f64 - 1.0) / 2.0);
+    let (dx, dy) = (x - cosine * x + sine * y, y - sine * x - cosine * y);
+    multiply(matrix, &[cosine, -sine, dx, sine, cosine, dy, 0.0, 0.0, 1.0])
+}
+
+/// The correlation of fixed and moving at the nearest pixels to `T x`, or `None` if fewer than half of
+/// the fixed pixels that count meet a moving one, or nothing varies.
+pub(super) fn correlation<P: Grey, T: Transform>(pair: &LevelPair<'_, P>, transform: &T) -> Option<f64> {
     let plan = transform.plan();
     let (width, height) = (pair.fixed.width(), pair.fixed.height());
     let (mut counted, mut n) = (0_i128, 0_i128);
@@ -51,8 +68,7 @@ pub(super) fn correlation<P: Grey, T: Transform>(
                     continue;
                 }
                 counted += 1;
-                let at = |v: i32, d: i32| usize::try_from(v.saturating_add(d)).ok();
-                let (Some(u), Some(v)) = (at(u, shift[0]), at(v, shift[1])) else { continue };
+                let (Ok(u), Ok(v)) = (usize::try_from(u), usize::try_from(v)) else { continue };
                 let Some(moving) = pair.moving.get(u, v) else { continue };
                 if !valid(&pair.moving_mask, u, v) {
                     continue;

@@ -1,0 +1,260 @@
+//! The aligner on scenes in closed form, of which both images are sampled: the truth is exact and no
+//! sampler takes part in it.
+
+use nonius::align::{Aligner, Grey, Options, Pair, Report, Robust, Status};
+use nonius::{Affine, Error, Euclidean, Homography, Image, Similarity, Transform, Translation};
+
+const WIDTH: usize = 160;
+const HEIGHT: usize = 120;
+
+/// Uniform numbers (xorshift), and normal ones (sums of twelve).
+struct Random(u64);
+
+impl Random {
+    fn uniform(&mut self) -> f64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
+    }
+    fn normal(&mut self) -> f64 {
+        (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
+    }
+}
+
+/// A sum of cosines of up to 0.22 cycles per pixel, more of the long ones, about 128.
+struct Scene(Vec<[f64; 4]>);
+
+impl Scene {
+    fn new(seed: u64) -> Self {
+        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let wave = |_| {
+            let frequency = 0.22 * random.uniform().powf(1.2);
+            let (angle, phase) = (random.uniform() * 6.3, random.uniform() * 6.3);
+            let (a, b) = (6.3 * frequency * angle.cos(), 6.3 * frequency * angle.sin());
+            [a, b, phase, 12.0 * (0.02 / (0.02 + frequency)).sqrt()]
+        };
+        Scene((0..60).map(wave).collect())
+    }
+
+    fn at(&self, x: f64, y: f64) -> f64 {
+        128.0 + self.0.iter().map(|[a, b, phase, height]| height * (a * x + b * y + phase).cos()).sum::<f64>()
+    }
+
+    /// The scene as seen through the inverse of `transform`, so that `image(T x) = scene(x)`.
+    fn image<T: Transform>(&self, transform: &T) -> Vec<f64> {
+        let back = transform.invert().unwrap();
+        (0..WIDTH * HEIGHT)
+            .map(|i| {
+                let (x, y) = back.apply((i % WIDTH) as f64, (i / WIDTH) as f64);
+                self.at(x, y)
+            })
+            .collect()
+    }
+}
+
+fn bytes(image: &[f64]) -> Vec<u8> {
+    image.iter().map(|v| v.round().clamp(0.0, 255.0) as u8).collect()
+}
+
+fn view<P>(pixels: &[P]) -> Image<'_, P> {
+    Image::new(pixels, WIDTH, HEIGHT).unwrap()
+}
+
+fn align<P: Grey, T: Transform>(pair: Pair<'_, P>, options: Options) -> Report<T> {
+    let size = Aligner::<P, T>::workspace(&pair, &options).unwrap();
+    let (mut pixels, mut masks) = (vec![P::default(); size.pixels], vec![0; size.masks]);
+    Aligner::new(pair, T::IDENTITY, options, &mut pixels, &mut masks).unwrap().run()
+}
+
+/// Root mean square distance at the corners.
+fn error<T: Transform>(found: &T, truth: &T) -> f64 {
+    let (w, h) = ((WIDTH - 1) as f64, (HEIGHT - 1) as f64);
+    let squares = [(0.0, 0.0), (w, 0.0), (0.0, h), (w, h)].map(|(x, y)| {
+        let ((a, b), (c, d)) = (found.apply(x, y), truth.apply(x, y));
+        (a - c) * (a - c) + (b - d) * (b - d)
+    });
+    (squares.iter().sum::<f64>() / 4.0).sqrt()
+}
+
+/// Over some scenes, with and without another contrast and brightness.
+fn finds<T: Transform>(truth: T, bound: f64) {
+    for seed in 1..6 {
+        let scene = Scene::new(seed);
+        let (fixed, moving) = (scene.image(&T::IDENTITY), scene.image(&truth));
+        for (gain, offset) in [(1.0, 0.0), (0.7, 40.0)] {
+            let changed: Vec<f64> = moving.iter().map(|v| gain * v + offset).collect();
+            let (f, m) = (bytes(&fixed), bytes(&changed));
+            let report = align::<u8, T>(Pair::new(view(&f), view(&m)), Options::default());
+            assert_eq!(report.status, Status::Converged);
+            // Interpolation takes a little of the contrast.
+            assert!((report.gain - gain).abs() < 0.05, "{}", report.gain);
+            assert!((report.offset - offset).abs() < 6.5, "{}", report.offset);
+            let e = error(&report.transform, &truth);
+            assert!(e < bound, "{truth:?}: {e} px");
+
+            let deep = |image: &[f64]| image.iter().map(|v| (v * 200.0) as u16).collect::<Vec<_>>();
+            let (f, m) = (deep(&fixed), deep(&changed));
+            let report = align::<u16, T>(Pair::new(view(&f), view(&m)), Options::default());
+            let e = error(&report.transform, &truth);
+            assert!(e < bound, "{truth:?} 16 bit: {e} px");
+        }
+    }
+}
+
+#[test]
+fn every_model() {
+    // What bilinear interpolation costs at these frequencies; the more parameters, the more at the corners.
+    finds(Translation::new(3.4, -2.3).unwrap(), 0.03);
+    finds(Euclidean::new(0.04, 2.5, -1.7).unwrap(), 0.03);
+    finds(Similarity::new(1.03, 0.02, -3.5, 2.2).unwrap(), 0.04);
+    finds(Affine::from_parameters([1.02, 0.03, -2.5, -0.01, 0.97, 3.3]).unwrap(), 0.05);
+    finds(Homography::from_parameters([1.02, 0.01, -2.0, 0.02, 1.01, 1.0, 1e-4, -5e-5]).unwrap(), 0.1);
+}
+
+#[test]
+fn large_shifts_without_a_guess() {
+    for (seed, shift) in [(1, (38.0, -27.0)), (2, (-35.3, 28.4)), (3, (39.0, 20.5)), (4, (-0.5, -29.0))] {
+        let scene = Scene::new(seed);
+        let truth = Affine::from_parameters([1.0, 0.01, shift.0, -0.01, 1.0, shift.1]).unwrap();
+        let (f, m) = (bytes(&scene.image(&Affine::IDENTITY)), bytes(&scene.image(&truth)));
+        let report = align::<u8, Affine>(Pair::new(view(&f), view(&m)), Options::default());
+        let e = error(&report.transform, &truth);
+        assert!(report.status == Status::Converged && e < 0.1, "{shift:?}: {} {e}", report.status);
+    }
+}
+
+/// A fifth of the moving image shows something else.
+#[test]
+fn robust_losses_and_masks_leave_out_what_does_not_match() {
+    let truth = Affine::from_parameters([1.01, 0.02, -1.5, -0.01, 0.98, 2.3]).unwrap();
+    let mut errors = [0.0_f64; 4];
+    for seed in 1..6 {
+        let (scene, other) = (Scene::new(seed), Scene::new(seed + 100));
+        let f = bytes(&scene.image(&Affine::IDENTITY));
+        let (mut moving, cover) = (scene.image(&truth), other.image(&Affine::IDENTITY));
+        let mut mask = vec![255_u8; WIDTH * HEIGHT];
+        for (i, (v, mask)) in moving.iter_mut().zip(&mut mask).enumerate() {
+            if (40..110).contains(&(i % WIDTH)) && (30..85).contains(&(i / WIDTH)) {
+                (*v, *mask) = (cover[i], 0);
+            }
+        }
+        let m = bytes(&moving);
+        let pair = Pair::new(view(&f), view(&m));
+        let masked = pair.with_moving_mask(view(&mask)).unwrap();
+        let robust = |robust| Options { robust, ..Options::default() };
+        let runs =
+            [(pair, Robust::None), (pair, Robust::Huber), (pair, Robust::Tukey), (masked, Robust::None)];
+        for (error_max, (pair, loss)) in errors.iter_mut().zip(runs) {
+            let report = align::<u8, Affine>(pair, robust(loss));
+            *error_max = error_max.max(error(&report.transform, &truth));
+            if loss == Robust::Tukey {
+                assert_eq!(report.status, Status::Converged);
+            }
+        }
+    }
+    let [squares, huber, tukey, masked] = errors;
+    println!(
+        "worst corner error: least squares {squares:.3}, Huber {huber:.3}, Tukey {tukey:.3}, mask {masked:.3}"
+    );
+    assert!(squares > 0.05 && huber < 0.5 * squares && tukey < 0.02 && masked < 0.02, "{errors:?}");
+}
+
+/// Noise of 15 grey levels on the moving image, the translation between pixels anywhere: near the
+/// Cramer-Rao bound, and not drawn to places where interpolation smooths the noise.
+#[test]
+fn noise() {
+    let (mut squares, mut bound, runs) = (0.0, 0.0, 40);
+    let sigma = 15.0;
+    let mut random = Random(99);
+    for seed in 0..runs {
+        let scene = Scene::new(seed + 1000);
+        let truth = Translation::new(4.0 * random.uniform() - 2.0, 4.0 * random.uniform() - 2.0).unwrap();
+        let mut moving = scene.image(&truth);
+        moving.iter_mut().for_each(|v| *v += sigma * random.normal());
+        let (f, m) = (bytes(&scene.image(&Translation::IDENTITY)), bytes(&moving));
+        let report = align::<u8, Translation>(Pair::new(view(&f), view(&m)), Options::default());
+        let e = error(&report.transform, &truth);
+        squares += e * e;
+        let mut information = [0.0; 3];
+        for i in 0..WIDTH * HEIGHT {
+            let (x, y) = ((i % WIDTH) as f64, (i / WIDTH) as f64);
+            let gx = (scene.at(x + 0.01, y) - scene.at(x - 0.01, y)) / 0.02;
+            let gy = (scene.at(x, y + 0.01) - scene.at(x, y - 0.01)) / 0.02;
+            for (sum, v) in information.iter_mut().zip([gx * gx, gx * gy, gy * gy]) {
+                *sum += v;
+            }
+        }
+        let [xx, xy, yy] = information;
+        bound += sigma * sigma * (xx + yy) / (xx * yy - xy * xy);
+    }
+    let (rms, bound) = ((squares / runs as f64).sqrt(), (bound / runs as f64).sqrt());
+    println!("translation under noise: {rms:.4} px, Cramer-Rao bound {bound:.4} px");
+    // Beside the noise there is what bilinear interpolation costs, 0.01 px along each axis.
+    assert!(rms < (1.2 * bound).hypot(0.014), "{rms} {bound}");
+}
+
+/// Where every step has to raise the correlation it ends higher, or as high.
+#[test]
+fn monotone_ends_at_the_higher_correlation() {
+    for seed in 1..6 {
+        let scene = Scene::new(seed);
+        // Not a translation.
+        let truth = Affine::from_parameters([1.03, 0.02, 1.3, -0.02, 0.97, 2.2]).unwrap();
+        let (f, m) = (bytes(&scene.image(&Affine::IDENTITY)), bytes(&scene.image(&truth)));
+        let run = |monotone| {
+            let options = Options { monotone, ..Options::default() };
+            align::<u8, Translation>(Pair::new(view(&f), view(&m)), options).correlation
+        };
+        assert!(run(true) >= run(false));
+    }
+}
+
+#[test]
+fn without_gain_and_offset() {
+    let scene = Scene::new(7);
+    let truth = Affine::from_parameters([1.01, 0.0, 1.3, 0.02, 0.99, -0.8]).unwrap();
+    let (f, m) = (bytes(&scene.image(&Affine::IDENTITY)), bytes(&scene.image(&truth)));
+    for robust in [Robust::None, Robust::Tukey] {
+        let options = Options { gain_and_offset: false, robust, ..Options::default() };
+        let report = align::<u8, Affine>(Pair::new(view(&f), view(&m)), options);
+        assert_eq!((report.status, report.gain, report.offset), (Status::Converged, 1.0, 0.0));
+        assert!(error(&report.transform, &truth) < 0.05);
+    }
+}
+
+#[test]
+fn every_way_to_end() {
+    let scene = Scene::new(1);
+    let f = bytes(&scene.image(&Translation::IDENTITY));
+    let flat = vec![77_u8; WIDTH * HEIGHT];
+    let edge: Vec<u8> = (0..WIDTH * HEIGHT).map(|i| if i % WIDTH < 80 { 20 } else { 200 }).collect();
+    let nothing = vec![0_u8; WIDTH * HEIGHT];
+    for robust in [Robust::None, Robust::Huber, Robust::Tukey] {
+        let options = Options { robust, ..Options::default() };
+        let status = |fixed: &[u8], moving: &[u8]| {
+            let report = align::<u8, Translation>(Pair::new(view(fixed), view(moving)), options);
+            let finite =
+                [report.rms_residual, report.correlation, report.gain, report.offset, report.support];
+            assert!(finite.iter().chain(report.covariance.iter().flatten()).all(|v| v.is_finite()));
+            report.status
+        };
+        assert_eq!(status(&f, &f), Status::Converged);
+        assert_eq!(status(&flat, &f), Status::Singular);
+        assert_eq!(status(&flat, &flat), Status::Singular);
+        assert_eq!(status(&edge, &edge), Status::Singular);
+        let masked = Pair::new(view(&f), view(&f)).with_fixed_mask(view(&nothing)).unwrap();
+        assert_eq!(align::<u8, Translation>(masked, options).status, Status::LeftImage);
+        let few = Options { max_iterations: 1, ..options };
+        assert_eq!(align::<u8, Affine>(Pair::new(view(&f), view(&f)), few).status, Status::MaxIterations);
+    }
+    let away = Translation::new(500.0, 0.0).unwrap();
+    let options = Options { search: 0.0, ..Options::default() };
+    let pair = Pair::new(view(&f), view(&f));
+    let size = Aligner::<u8, Translation>::workspace(&pair, &options).unwrap();
+    let mut pixels = vec![0; size.pixels];
+    let report = Aligner::new(pair, away, options, &mut pixels, &mut []).unwrap().run();
+    assert_eq!((report.status, report.transform), (Status::LeftImage, away));
+    let short = Aligner::new(pair, away, options, &mut pixels[1..], &mut []).unwrap_err();
+    assert_eq!(short, Error::TooShort { needed: size.pixels, found: size.pixels - 1 });
+}
