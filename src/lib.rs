@@ -29,7 +29,8 @@ pub use error::Error;
 pub use fixed::{Coord, Rounding, Weight};
 pub use image::{Image, ImageMut, MAX_SIDE, Pixel, Tap};
 pub use kernel::{
-    Array, Bilinear, Channel, Interpolator, Kernel, Linear, Nearest, NearestEven, StraightThrough, Surrogate,
+    Array, Bilinear, Channel, Cubic, Interpolator, Kernel, Linear, Nearest, NearestEven, Smooth,
+    StraightThrough, Surrogate,
 };
 pub use sample::Sampler;
 pub use simd::Level;

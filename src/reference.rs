@@ -11,8 +11,8 @@ use std::vec::Vec;
 
 use crate::transform::Matrix;
 use crate::{
-    Affine, Bilinear, Boundary, Channel, Euclidean, Homography, Image, ImageMut, Nearest, NearestEven, Pixel,
-    Similarity, StraightThrough, Transform, Translation,
+    Affine, Bilinear, Boundary, Channel, Cubic, Euclidean, Homography, Image, ImageMut, Nearest, NearestEven,
+    Pixel, Similarity, StraightThrough, Transform, Translation,
 };
 
 /// Coordinates end at 2^30 px on either side.
@@ -224,6 +224,10 @@ impl Number {
         };
         Self { value, ..self }
     }
+    /// A constant in this format: rounded half up to Q30 before.
+    pub fn constant(self, v: f64) -> Self {
+        self.real((v * power(30) + 0.5).floor() / power(30))
+    }
     /// This number in Q24, for a fraction.
     pub fn q24(self) -> i64 {
         (self.value * power(24)) as i64
@@ -261,6 +265,10 @@ pub trait Shape {
     fn weight(d: f64) -> f64;
     /// The slope.
     fn slope(d: f64) -> f64;
+    /// The second derivative of the weight by x, of smooth kernels.
+    fn curvature(_: f64) -> f64 {
+        0.0
+    }
     /// The weights of the taps at a fraction: exact, unless said otherwise.
     fn weights(f: Number) -> Vec<Number> {
         distances::<Self>(f).map(|d| f.real(Self::weight(d))).collect()
@@ -268,6 +276,10 @@ pub trait Shape {
     /// The slopes of the taps at a fraction: exact, unless said otherwise.
     fn slopes(f: Number) -> Vec<Number> {
         distances::<Self>(f).map(|d| f.real(Self::slope(d))).collect()
+    }
+    /// The second derivatives of the weights of the taps at a fraction: exact, unless said otherwise.
+    fn curvatures(f: Number) -> Vec<Number> {
+        distances::<Self>(f).map(|d| f.real(Self::curvature(d))).collect()
     }
 }
 
@@ -315,6 +327,62 @@ impl Shape for Bilinear {
     }
     fn slope(d: f64) -> f64 {
         if d < 0.0 { 1.0 } else { -1.0 }
+    }
+}
+
+/// Keys 1981, eq. 4.
+impl<const A: i32> Shape for Cubic<A> {
+    const SUPPORT: usize = 4;
+    fn weight(d: f64) -> f64 {
+        let (a, s) = (f64::from(A) / 100.0, d.abs());
+        match s {
+            ..1.0 => (a + 2.0) * s.powi(3) - (a + 3.0) * s.powi(2) + 1.0,
+            ..2.0 => a * s.powi(3) - 5.0 * a * s.powi(2) + 8.0 * a * s - 4.0 * a,
+            _ => 0.0,
+        }
+    }
+    fn slope(d: f64) -> f64 {
+        let (a, s) = (f64::from(A) / 100.0, d.abs());
+        let slope = match s {
+            ..1.0 => 3.0 * (a + 2.0) * s.powi(2) - 2.0 * (a + 3.0) * s,
+            ..2.0 => 3.0 * a * s.powi(2) - 10.0 * a * s + 8.0 * a,
+            _ => 0.0,
+        };
+        if d < 0.0 { -slope } else { slope }
+    }
+    fn curvature(d: f64) -> f64 {
+        let (a, s) = (f64::from(A) / 100.0, d.abs());
+        // From the right: at -1 and 2 that is the piece around it.
+        match d {
+            -1.0..1.0 => 6.0 * (a + 2.0) * s - 2.0 * (a + 3.0),
+            -2.0..2.0 => 6.0 * a * s - 10.0 * a,
+            _ => 0.0,
+        }
+    }
+    fn weights(f: Number) -> Vec<Number> {
+        let (a, whole) = (f64::from(A) / 100.0, |v: f64| Number { value: v, ..f });
+        let g = whole(1.0) - f;
+        let p = whole(4.0 * f.value) * whole(4.0 * g.value);
+        let u = p * f;
+        let v = p - u;
+        let (h, outer) = (f.constant(1.0 / 16.0) * (u - v), f.constant(a / 16.0));
+        [outer * v, g - h - outer * u, f + h - outer * v, outer * u].into()
+    }
+    fn slopes(f: Number) -> Vec<Number> {
+        let (a, whole) = (f64::from(A) / 100.0, |v: f64| Number { value: v, ..f });
+        let (f2, f8, one) = (whole(2.0 * f.value), whole(8.0 * f.value), whole(1.0));
+        let ff = f2 * f2;
+        let du = f8 - whole(2.0 * ff.value) - ff;
+        let dv = whole(4.0) - f8 - du;
+        let (dh, outer) = (f.constant(0.25) * (du - dv), f.constant(a / 4.0));
+        [outer * dv, whole(-1.0) - dh - outer * du, one + dh - outer * dv, outer * du].into()
+    }
+    fn curvatures(f: Number) -> Vec<Number> {
+        let (a, whole) = (f64::from(A) / 100.0, |v: f64| Number { value: v, ..f });
+        let f6 = whole(2.0) * (whole(2.0 * f.value) + f);
+        let (ddu, ddv) = (whole(2.0) - f6, f6 - whole(4.0));
+        let (ddh, outer) = (ddu - ddv, f.constant(a));
+        [outer * ddv, whole(0.0) - ddh - outer * ddu, ddh - outer * ddv, outer * ddu].into()
     }
 }
 

@@ -25,11 +25,13 @@
 #![forbid(unsafe_code)]
 
 mod bilinear;
+mod cubic;
 mod interpolator;
 mod nearest;
 mod surrogate;
 
 pub use bilinear::Bilinear;
+pub use cubic::Cubic;
 pub use interpolator::{Interpolator, Linear};
 pub use nearest::{Nearest, NearestEven};
 pub use surrogate::{StraightThrough, Surrogate};
@@ -121,6 +123,15 @@ pub trait Kernel: Copy {
     fn weights<W: Weight>(&self, f: W) -> Self::Taps<W>;
     /// The derivatives of the weights with respect to the coordinate, per pixel.
     fn slopes<W: Weight>(&self, f: W) -> Self::Taps<W>;
+}
+
+/// A kernel whose weights have second derivatives, so that a sampler has a
+/// [`hessian`](crate::Sampler::hessian).
+pub trait Smooth: Kernel {
+    /// The second derivatives of the weights with respect to the coordinate, per pixel squared
+    /// (where they jump, the right one). They must sum to exactly zero, and their absolute values to
+    /// at most 16.
+    fn curvatures<W: Weight>(&self, f: W) -> Self::Taps<W>;
 }
 
 /// The support S of a kernel.
