@@ -5,9 +5,10 @@
 //! together with the change.
 #![forbid(unsafe_code)]
 
+use nonius::spline::{Coefficient, Spline};
 use nonius::{
-    Affine, Bilinear, Boundary, Euclidean, Homography, Image, ImageMut, Kernel, Level, Map, Nearest, Pixel,
-    Sampler, Similarity, Transform, Translation, Warp,
+    Affine, BSpline, Bilinear, Boundary, Cubic, Euclidean, Homography, Image, ImageMut, Kernel, Lanczos,
+    Level, Map, Nearest, Pixel, Sampler, Similarity, Smooth, Tap, Transform, Translation, Warp,
 };
 
 /// FNV-1a, 64 bits.
@@ -49,6 +50,15 @@ elements! {
     i32: i => (i as i32) >> 12;
     i64: i => i64::from(i);
     f32: i => (i >> 8) as f32 / 65_536.0;
+}
+
+impl<T: Element + Into<i32>> Element for Coefficient<T> {
+    fn new(i: u32) -> Self {
+        T::new(i).into()
+    }
+    fn hash(&self, hash: &mut Fnv) {
+        hash.add(&self.to_bits().to_le_bytes());
+    }
 }
 
 impl<T: Element, const C: usize> Element for [T; C] {
@@ -139,6 +149,67 @@ where
     }
 }
 
+/// A smooth kernel through an affine transform.
+fn smooth<K, P>(kernel: K, name: &str, level: Level, list: &mut Vec<(String, u64)>)
+where
+    K: Smooth,
+    P: Element + Pixel<Derivative: Element, Adjoint: Element, Cotangent: Element>,
+{
+    let affine = Affine::from_parameters([0.43, 0.21, -2.7, -0.17, 1.3, 6.1]).unwrap();
+    for (sink, hash) in
+        ["warp", "partials", "adjoint"].into_iter().zip(sinks::<K, P, _>(kernel, level, &affine))
+    {
+        list.push((format!("{name} affine {sink}"), hash));
+    }
+    let (width, height) = DESTINATION;
+    let pixels: Vec<P> = pattern(SOURCE.0, SOURCE.1);
+    let source = Image::new(&pixels, SOURCE.0, SOURCE.1).unwrap();
+    let mut hash = Fnv::new();
+    for boundary in boundaries() {
+        let mut planes = [(); 3].map(|()| vec![P::zero_derivative(); width * height]);
+        let [xx, xy, yy] = &mut planes;
+        let mut images = [xx, xy, yy].map(|plane| ImageMut::new(plane, width, height).unwrap());
+        let [xx, xy, yy] = &mut images;
+        let sampler = Sampler::new(kernel, boundary).with_level(level);
+        sampler.warp_hessian(source, [xx, xy, yy], &affine).unwrap();
+        planes.iter().flatten().for_each(|v| v.hash(&mut hash));
+    }
+    list.push((format!("{name} affine hessian"), hash.0));
+}
+
+/// The coefficients of an image, back to pixels, and the adjoint of both.
+fn splines<C>(name: &str, level: Level, list: &mut Vec<(String, u64)>)
+where
+    C: Tap<Channel: Spline, Sampled: Element, Adjoint: Element, Cotangent: Element> + Element,
+{
+    let (width, height) = DESTINATION;
+    let affine = Affine::from_parameters([0.43, 0.21, -2.7, -0.17, 1.3, 6.1]).unwrap();
+    let pixels: Vec<C::Sampled> = pattern(SOURCE.0, SOURCE.1);
+    let cotangent: Vec<C::Cotangent> = pattern(width, height);
+    let mut hashes = [Fnv::new(), Fnv::new(), Fnv::new()];
+    for boundary in boundaries() {
+        let sampler = Sampler::new(BSpline, boundary).with_level(level);
+        let mut coefficients = vec![C::zero(); pixels.len()];
+        let mut to = ImageMut::new(&mut coefficients, SOURCE.0, SOURCE.1).unwrap();
+        sampler.prefilter(Image::new(&pixels, SOURCE.0, SOURCE.1).unwrap(), &mut to).unwrap();
+        coefficients.iter().for_each(|v| v.hash(&mut hashes[0]));
+
+        let mut out: Vec<C::Sampled> = pattern(width, height);
+        let source = Image::new(&coefficients, SOURCE.0, SOURCE.1).unwrap();
+        sampler.warp(source, &mut ImageMut::new(&mut out, width, height).unwrap(), &affine).unwrap();
+        out.iter().for_each(|v| v.hash(&mut hashes[1]));
+
+        let mut gradient: Vec<C::Adjoint> = pattern(SOURCE.0, SOURCE.1);
+        let mut to = ImageMut::new(&mut gradient, SOURCE.0, SOURCE.1).unwrap();
+        sampler.adjoint(Image::new(&cotangent, width, height).unwrap(), &affine, &mut to).unwrap();
+        sampler.prefilter_adjoint(&mut to);
+        gradient.iter().for_each(|v| v.hash(&mut hashes[2]));
+    }
+    for (what, hash) in ["coefficients", "affine warp", "affine adjoint"].into_iter().zip(hashes) {
+        list.push((format!("{name} {what}"), hash.0));
+    }
+}
+
 fn parameters<P: Element + Pixel<Cotangent: Element>>(
     name: &str,
     level: Level,
@@ -180,6 +251,21 @@ fn all(level: Level) -> Vec<(String, u64)> {
         )*};
     }
     pixels!(u8, u16, i16, f32, [u8; 3], [f32; 2]);
+    macro_rules! smooth {
+        ($($t:ty),*) => {$(
+            smooth::<_, $t>(Cubic::<-50>, concat!("cubic -50 ", stringify!($t)), level, &mut list);
+            smooth::<_, $t>(Cubic::<-75>, concat!("cubic -75 ", stringify!($t)), level, &mut list);
+            smooth::<_, $t>(Lanczos::<2>, concat!("lanczos 2 ", stringify!($t)), level, &mut list);
+            smooth::<_, $t>(Lanczos::<3>, concat!("lanczos 3 ", stringify!($t)), level, &mut list);
+            smooth::<_, $t>(Lanczos::<4>, concat!("lanczos 4 ", stringify!($t)), level, &mut list);
+            smooth::<_, $t>(BSpline, concat!("b-spline ", stringify!($t)), level, &mut list);
+        )*};
+    }
+    smooth!(u8, u16, i16, f32);
+    splines::<Coefficient<u8>>("spline u8", level, &mut list);
+    splines::<Coefficient<u16>>("spline u16", level, &mut list);
+    splines::<Coefficient<i16>>("spline i16", level, &mut list);
+    splines::<f32>("spline f32", level, &mut list);
     list
 }
 

@@ -6,8 +6,8 @@ use nonius::fixed::{Q14, Q24};
 use nonius::reference::{Arithmetic, Coordinates, Exact, Reference, Shape, extend, real_coordinates};
 use nonius::transform::Matrix;
 use nonius::{
-    Affine, Bilinear, Boundary, Euclidean, Homography, Image, ImageMut, Kernel, Level, Map, Nearest, Pixel,
-    Sampler, Similarity, Transform, Translation, Warp,
+    Affine, BSpline, Bilinear, Boundary, Cubic, Euclidean, Homography, Image, ImageMut, Kernel, Lanczos,
+    Level, Map, Nearest, Pixel, Sampler, Similarity, Smooth, Transform, Translation, Warp, Weight,
 };
 use quickcheck::{Arbitrary, Gen, quickcheck};
 
@@ -245,6 +245,65 @@ fn unity<K: Kernel + Shape>(kernel: K) {
 fn weights_sum_to_one() {
     unity(Nearest);
     unity(Bilinear);
+}
+
+/// What a kernel must keep, at all fractions of 8-bit channels and many of 16-bit ones: sums, absolute
+/// sums, one weight of one on the lattice; and weights, slopes and curvatures no further from the
+/// textbook than this many units of Q14 and of Q24 (and of 2^-24 for f32).
+fn contract<K: Smooth + Shape>(kernel: K, units: [[f64; 3]; 3]) {
+    fn check<K: Smooth + Shape, W: Weight>(
+        kernel: K,
+        f: W,
+        real: impl Fn(W) -> f64,
+        one: f64,
+        units: [f64; 3],
+        exact_sums: bool,
+    ) {
+        let fraction = real(f);
+        let distances = |i: usize| fraction - (i as f64 + 1.0 - K::SUPPORT as f64 / 2.0);
+        let (weights, slopes, curvatures) = (kernel.weights(f), kernel.slopes(f), kernel.curvatures(f));
+        let rows: [(&[W], fn(f64) -> f64, f64, f64); 3] = [
+            (weights.as_ref(), K::weight, 1.0, 2.0),
+            (slopes.as_ref(), K::slope, 0.0, 4.0),
+            (curvatures.as_ref(), K::curvature, 0.0, 16.0),
+        ];
+        for ((row, exact, sum, most), units) in rows.into_iter().zip(units) {
+            let values: Vec<f64> = row.iter().map(|&w| real(w)).collect();
+            if exact_sums {
+                assert_eq!(values.iter().sum::<f64>(), sum, "sum at {fraction}");
+            }
+            assert!(values.iter().map(|v| v.abs()).sum::<f64>() <= most, "absolute sum at {fraction}");
+            for (i, v) in values.iter().enumerate() {
+                let off = (v - exact(distances(i))).abs() * one;
+                assert!(off <= units, "tap {i} at {fraction}: {v}, not {}: {off}", exact(distances(i)));
+            }
+        }
+    }
+    for bits in 0..1 << 14 {
+        check(kernel, Q14::from_bits(bits), |q| f64::from(q.to_bits()) / 16_384.0, 16_384.0, units[0], true);
+    }
+    let one = 16_777_216.0;
+    for bits in (0..1 << 24).step_by(997).chain([1, 262_143, 262_144, (1 << 24) - 1]) {
+        check(kernel, Q24::from_bits(bits), |q| f64::from(q.to_bits()) / one, one, units[1], true);
+        check(kernel, bits as f32 / one as f32, f64::from, one, units[2], false);
+    }
+}
+
+/// Units are derived: half a unit for each rounding of a product, times what follows it; the tap that
+/// is left has those of all others. (Q30 constants and tables are exact beside that, but for Lanczos:
+/// see there.)
+#[test]
+fn kernels_keep_their_contract() {
+    // Weights: u and v are 16 times too large and 1 and 1.5 units off: a/16 of that, and a rounding;
+    // h 1/16 of 2.5 units, and a rounding. Slopes: q is half a unit off, du and dv 1.5, of which
+    // a/4 and 1/4 (of 3). Curvatures are exact for a = -1/2 and -3/4 up to one rounding.
+    contract(Cubic::<-50>, [[1.3, 1.9, 1.0]; 3].map(|u| u));
+    contract(Cubic::<-75>, [[1.3, 2.0, 1.0]; 3].map(|u| u));
+    contract(BSpline, [[3.0, 2.5, 1.0]; 3]);
+    // Curvatures are those of the table's cubics, which are linear between its rows.
+    contract(Lanczos::<2>, [[3.0; 3]; 3]);
+    contract(Lanczos::<3>, [[3.0; 3]; 3]);
+    contract(Lanczos::<4>, [[3.0; 3]; 3]);
 }
 
 /// A whole shift moves pixels and changes none of their bits.

@@ -25,7 +25,7 @@ use crate::fixed::Weight;
 /// | 1 | `f + h - (a/16 v)` | `1 + dh - (a/4 dv)` | `ddh - (a ddv)` |
 /// | 2 | `a/16 u` | `a/4 du` | `a ddu` |
 ///
-/// with `du = 8f - 3 (2f)(2f)`, `dv = 4 - 8f - du` (4 times the derivatives of ffg and fgg), `dh =
+/// with `q = (2f)(2f)`, `du = 8f - 2q - q`, `dv = 4 - 8f - du` (4 times the derivatives of ffg and fgg), `dh =
 /// 1/4 (du - dv)`, `ddu = 2 - 6f`, `ddv = 6f - 4`, `ddh = 6 - 12f`. Weights in Q14 are within 1.1
 /// units of the real ones, the outer two within 0.54.
 ///
