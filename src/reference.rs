@@ -464,10 +464,10 @@ macro_rules! lanczos_shape {
                 let tap = $a as f64 - 1.0 - cell;
                 if d.abs() < $a as f64 { lanczos_row(d - cell, $a)[1][tap as usize] } else { 0.0 }
             }
-            /// By differences.
+            /// By differences to the right, to some 1e-6.
             fn curvature(d: f64) -> f64 {
-                let h = 1.0 / 65_536.0;
-                (Self::slope(d + h) - Self::slope(d - h)) / (2.0 * h)
+                let h = 1.0 / 4096.0;
+                (4.0 * Self::slope(d + h) - 3.0 * Self::slope(d) - Self::slope(d + 2.0 * h)) / (2.0 * h)
             }
             fn weights(f: Number) -> Vec<Number> {
                 lanczos_taps(f, $a, |[w0, m0, c2, c3], t| {

@@ -337,8 +337,9 @@ impl<P: Tap<Channel: Spline>> Sampler<BSpline, P> {
     ///
     /// The prefilter is symmetric, so this is the same recursion (columns first, a constant of zero),
     /// but under `Reflect101` with the pixels at the ends of each line doubled before and halved
-    /// after it. Integers stay in Q28 times the cotangent's unit, rounded at each step: the
-    /// result is within 16 units, plus 2^-28 of the largest, of the exact transpose of the exact prefilter.
+    /// after it. Integers stay in Q28 times the cotangent's unit, rounded at each
+    /// step: the result is within 16 units, and 2^-24 of the largest sum given, of the exact transpose of
+    /// the exact prefilter.
     pub fn prefilter_adjoint(&self, gradient: &mut ImageMut<'_, P::Adjoint>) {
         for column in [true, false] {
             lines(gradient, P::flatten_adjoints, P::CHANNELS, column, |line| {
