@@ -9,7 +9,7 @@ use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterio
 use nonius::align::{Aligner, Options, Pair, Status};
 use nonius::pyramid::reduce;
 use nonius::reference::Shape;
-use nonius::{Affine, Bilinear, Boundary, Image, ImageMut, Kernel, Level, Sampler, Transform};
+use nonius::{Affine, Bilinear, Boundary, Image, ImageMut, Kernel, Level, Pixel, Sampler, Transform};
 
 // For its list of what is tested, so that nothing is timed that is not.
 #[allow(dead_code, unused_imports)]
@@ -28,7 +28,7 @@ fn affine() -> Affine {
     Affine::from_parameters([a, -b, x - a * x + b * y + 3.3, b, a, y - b * x - a * y - 2.7]).unwrap()
 }
 
-fn noise<P: Tested>(len: usize) -> Vec<P> {
+fn noise<P: Tested + Pixel>(len: usize) -> Vec<P> {
     let mut random = Random(1);
     (0..len).map(|i| P::new(Pattern::Random, i, &mut random)).collect()
 }
@@ -38,7 +38,7 @@ struct Warps<'a> {
 }
 
 impl Visitor for Warps<'_> {
-    fn visit<K: Kernel + Shape + Default, P: Tested>(&mut self, kernel: &str, pixel: &str) {
+    fn visit<K: Kernel + Shape + Default, P: Tested + Pixel>(&mut self, kernel: &str, pixel: &str) {
         let (source, mut out) = (noise::<P>(WIDTH * HEIGHT), vec![P::zero(); WIDTH * HEIGHT]);
         let source = Image::new(&source, WIDTH, HEIGHT).unwrap();
         let transform = affine();
@@ -58,7 +58,7 @@ struct Reductions<'a> {
 }
 
 impl Visitor for Reductions<'_> {
-    fn visit<K: Kernel + Shape + Default, P: Tested>(&mut self, _: &str, pixel: &str) {
+    fn visit<K: Kernel + Shape + Default, P: Tested + Pixel>(&mut self, _: &str, pixel: &str) {
         let (width, height) = (WIDTH / 2, HEIGHT / 2);
         let (source, mut out) = (noise::<P>(WIDTH * HEIGHT), vec![P::zero(); width * height]);
         let source = Image::new(&source, WIDTH, HEIGHT).unwrap();

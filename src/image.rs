@@ -8,6 +8,7 @@
 
 use crate::Error;
 use crate::kernel::{Channel, Output};
+use crate::spline::Coefficient;
 
 /// The largest width or height of an image, in pixels.
 pub const MAX_SIDE: usize = 32_767;
@@ -327,6 +328,7 @@ mod sealed {
     impl Sealed for u16 {}
     impl Sealed for i16 {}
     impl Sealed for f32 {}
+    impl<T> Sealed for crate::spline::Coefficient<T> {}
     impl<T: Sealed, const C: usize> Sealed for [T; C] {}
 }
 
@@ -415,4 +417,4 @@ macro_rules! single_channel {
         }
     )*};
 }
-single_channel!(u8, u16, i16, f32);
+single_channel!(u8, u16, i16, f32, Coefficient<u8>, Coefficient<u16>, Coefficient<i16>);

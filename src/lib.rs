@@ -20,6 +20,7 @@ mod sample;
 #[allow(unsafe_code)]
 mod simd;
 mod span;
+pub mod spline;
 pub mod transform;
 pub mod walk;
 mod warp;
@@ -29,7 +30,8 @@ pub use error::Error;
 pub use fixed::{Coord, Rounding, Weight};
 pub use image::{Image, ImageMut, MAX_SIDE, Pixel, Tap};
 pub use kernel::{
-    Array, Bilinear, Channel, Interpolator, Kernel, Linear, Nearest, NearestEven, StraightThrough, Surrogate,
+    Array, BSpline, Bilinear, Channel, Cubic, Interpolator, Kernel, Lanczos, Linear, Nearest, NearestEven,
+    Smooth, StraightThrough, Surrogate,
 };
 pub use sample::Sampler;
 pub use simd::Level;

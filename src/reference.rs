@@ -5,14 +5,16 @@
 //! shares nothing with the fast code but the rounding rule, floor(v + 1/2). Not part of the API.
 #![forbid(unsafe_code)]
 
+use std::f64::consts::PI;
 use std::marker::PhantomData;
 use std::slice::{from_mut, from_ref};
 use std::vec::Vec;
 
+use crate::spline::Coefficient;
 use crate::transform::Matrix;
 use crate::{
-    Affine, Bilinear, Boundary, Channel, Euclidean, Homography, Image, ImageMut, Nearest, NearestEven, Pixel,
-    Similarity, StraightThrough, Transform, Translation,
+    Affine, BSpline, Bilinear, Boundary, Channel, Cubic, Euclidean, Homography, Image, ImageMut, Lanczos,
+    Nearest, NearestEven, Similarity, StraightThrough, Tap as Tapped, Transform, Translation,
 };
 
 /// Coordinates end at 2^30 px on either side.
@@ -224,6 +226,23 @@ impl Number {
         };
         Self { value, ..self }
     }
+    /// A constant in this format: rounded half up to Q30 before.
+    pub fn constant(self, v: f64) -> Self {
+        self.real((v * power(30) + 0.5).floor() / power(30))
+    }
+    /// Numbers in Q30 as ones of this format: each rounded half up, the middle one what the others
+    /// leave of the rounded sum (`f32`: each to nearest).
+    pub fn tabulate(self, q30: &[i128]) -> Vec<Self> {
+        let round = |v: i128| self.real(v as f64 / power(30));
+        let mut numbers: Vec<Self> = q30.iter().map(|&v| round(v)).collect();
+        if self.bits.is_some() {
+            let middle = (numbers.len() - 1) / 2;
+            let others = numbers.iter().enumerate().filter(|(i, _)| *i != middle);
+            let rest = others.fold(round(q30.iter().sum()), |rest, (_, &v)| rest - v);
+            numbers[middle] = rest;
+        }
+        numbers
+    }
     /// This number in Q24, for a fraction.
     pub fn q24(self) -> i64 {
         (self.value * power(24)) as i64
@@ -261,6 +280,10 @@ pub trait Shape {
     fn weight(d: f64) -> f64;
     /// The slope.
     fn slope(d: f64) -> f64;
+    /// The second derivative of the weight by x, of smooth kernels.
+    fn curvature(_: f64) -> f64 {
+        0.0
+    }
     /// The weights of the taps at a fraction: exact, unless said otherwise.
     fn weights(f: Number) -> Vec<Number> {
         distances::<Self>(f).map(|d| f.real(Self::weight(d))).collect()
@@ -268,6 +291,10 @@ pub trait Shape {
     /// The slopes of the taps at a fraction: exact, unless said otherwise.
     fn slopes(f: Number) -> Vec<Number> {
         distances::<Self>(f).map(|d| f.real(Self::slope(d))).collect()
+    }
+    /// The second derivatives of the weights of the taps at a fraction: exact, unless said otherwise.
+    fn curvatures(f: Number) -> Vec<Number> {
+        distances::<Self>(f).map(|d| f.real(Self::curvature(d))).collect()
     }
 }
 
@@ -318,6 +345,249 @@ impl Shape for Bilinear {
     }
 }
 
+/// Keys 1981, eq. 4.
+impl<const A: i32> Shape for Cubic<A> {
+    const SUPPORT: usize = 4;
+    fn weight(d: f64) -> f64 {
+        let (a, s) = (f64::from(A) / 100.0, d.abs());
+        match s {
+            ..1.0 => (a + 2.0) * s.powi(3) - (a + 3.0) * s.powi(2) + 1.0,
+            ..2.0 => a * s.powi(3) - 5.0 * a * s.powi(2) + 8.0 * a * s - 4.0 * a,
+            _ => 0.0,
+        }
+    }
+    fn slope(d: f64) -> f64 {
+        let (a, s) = (f64::from(A) / 100.0, d.abs());
+        let slope = match s {
+            ..1.0 => 3.0 * (a + 2.0) * s.powi(2) - 2.0 * (a + 3.0) * s,
+            ..2.0 => 3.0 * a * s.powi(2) - 10.0 * a * s + 8.0 * a,
+            _ => 0.0,
+        };
+        if d < 0.0 { -slope } else { slope }
+    }
+    fn curvature(d: f64) -> f64 {
+        let (a, s) = (f64::from(A) / 100.0, d.abs());
+        // From the right: at -1 and 2 that is the piece around it.
+        match d {
+            -1.0..1.0 => 6.0 * (a + 2.0) * s - 2.0 * (a + 3.0),
+            -2.0..2.0 => 6.0 * a * s - 10.0 * a,
+            _ => 0.0,
+        }
+    }
+    fn weights(f: Number) -> Vec<Number> {
+        let (a, whole) = (f64::from(A) / 100.0, |v: f64| Number { value: v, ..f });
+        let g = whole(1.0) - f;
+        let p = whole(4.0 * f.value) * whole(4.0 * g.value);
+        let u = p * f;
+        let v = p - u;
+        let (h, outer) = (f.constant(1.0 / 16.0) * (u - v), f.constant(a / 16.0));
+        [outer * v, g - h - outer * u, f + h - outer * v, outer * u].into()
+    }
+    fn slopes(f: Number) -> Vec<Number> {
+        let (a, whole) = (f64::from(A) / 100.0, |v: f64| Number { value: v, ..f });
+        let (f2, f8, one) = (whole(2.0 * f.value), whole(8.0 * f.value), whole(1.0));
+        let ff = f2 * f2;
+        let du = f8 - whole(2.0 * ff.value) - ff;
+        let dv = whole(4.0) - f8 - du;
+        let (dh, outer) = (f.constant(0.25) * (du - dv), f.constant(a / 4.0));
+        [outer * dv, whole(-1.0) - dh - outer * du, one + dh - outer * dv, outer * du].into()
+    }
+    fn curvatures(f: Number) -> Vec<Number> {
+        let (a, whole) = (f64::from(A) / 100.0, |v: f64| Number { value: v, ..f });
+        let f6 = whole(2.0) * (whole(2.0 * f.value) + f);
+        let (ddu, ddv) = (whole(2.0) - f6, f6 - whole(4.0));
+        let (ddh, outer) = (ddu - ddv, f.constant(a));
+        [outer * ddv, whole(0.0) - ddh - outer * ddu, ddh - outer * ddv, outer * ddu].into()
+    }
+}
+
+/// Duchon 1979: sinc(d) sinc(d / A), divided by the sum over all taps.
+fn lanczos(d: f64, a: f64) -> f64 {
+    let sinc = |x: f64| if x == 0.0 { 1.0 } else { (PI * x).sin() / (PI * x) };
+    if d.abs() < a { sinc(d) * sinc(d / a) } else { 0.0 }
+}
+
+/// Its derivative.
+fn lanczos_slope(d: f64, a: f64) -> f64 {
+    if d == 0.0 || d.abs() >= a {
+        return 0.0;
+    }
+    let (x, y) = (PI * d, PI * d / a);
+    // sin x sin y a / (pi d)^2
+    (x.cos() * y.sin() * a * PI + x.sin() * y.cos() * PI) / (x * x) - 2.0 * lanczos(d, a) / d
+}
+
+/// The weights of the 2A taps of a fraction, which may be one, and their slopes.
+fn lanczos_row(f: f64, a: usize) -> [Vec<f64>; 2] {
+    let distances: Vec<f64> = (0..2 * a).map(|i| f - (i as f64 + 1.0 - a as f64)).collect();
+    let values = |v: fn(f64, f64) -> f64| distances.iter().map(|&d| v(d, a as f64)).collect::<Vec<f64>>();
+    let (weights, slopes) = (values(lanczos), values(lanczos_slope));
+    let (sum, slope): (f64, f64) = (weights.iter().sum(), slopes.iter().sum());
+    let slopes = weights.iter().zip(slopes).map(|(w, s)| (s - w / sum * slope) / sum).collect();
+    [weights.iter().map(|w| w / sum).collect(), slopes]
+}
+
+/// A row of the table: rounded to Q30, the middle one what the others leave.
+fn lanczos_table(phase: i64, a: usize) -> [Vec<i128>; 2] {
+    let [weights, slopes] = lanczos_row(phase as f64 / 64.0, a);
+    let rounded = |v: Vec<f64>, sum: i128| {
+        let mut v: Vec<i128> = v.iter().map(|v| (v * power(30) + 0.5).floor() as i128).collect();
+        v[a - 1] += sum - v.iter().sum::<i128>();
+        v
+    };
+    [rounded(weights, 1 << 30), rounded(slopes, 0)]
+}
+
+/// For each tap, of a number of f32 or fixed point, something made of its Hermite coefficients
+/// (w0, m0, c2, c3) and t in Q18.
+fn lanczos_taps(f: Number, a: usize, piece: fn([i128; 4], i128) -> i128) -> Vec<Number> {
+    let (phase, t) = (f.q24() >> 18, i128::from(f.q24() & 0x3_ffff));
+    let ([w0, m0], [w1, m1]) = (lanczos_table(phase, a), lanczos_table(phase + 1, a));
+    let taps = (0..2 * a).map(|i| {
+        let d = 64 * (w1[i] - w0[i]);
+        piece([w0[i], m0[i], 3 * d - 2 * m0[i] - m1[i], m0[i] + m1[i] - 2 * d], t)
+    });
+    f.tabulate(&taps.collect::<Vec<i128>>())
+}
+
+macro_rules! lanczos_shape {
+    ($($a:literal),*) => {$(
+        impl Shape for Lanczos<$a> {
+            const SUPPORT: usize = 2 * $a;
+            fn weight(d: f64) -> f64 {
+                let cell = d.floor();
+                let tap = $a as f64 - 1.0 - cell;
+                if d.abs() < $a as f64 { lanczos_row(d - cell, $a)[0][tap as usize] } else { 0.0 }
+            }
+            fn slope(d: f64) -> f64 {
+                let cell = d.floor();
+                let tap = $a as f64 - 1.0 - cell;
+                if d.abs() < $a as f64 { lanczos_row(d - cell, $a)[1][tap as usize] } else { 0.0 }
+            }
+            /// By differences to the right, to some 1e-6.
+            fn curvature(d: f64) -> f64 {
+                let h = 1.0 / 4096.0;
+                (4.0 * Self::slope(d + h) - 3.0 * Self::slope(d) - Self::slope(d + 2.0 * h)) / (2.0 * h)
+            }
+            fn weights(f: Number) -> Vec<Number> {
+                lanczos_taps(f, $a, |[w0, m0, c2, c3], t| {
+                    w0 + half_up(t * (m0 + half_up(t * (c2 + half_up(t * c3, 18)), 18)), 24)
+                })
+            }
+            fn slopes(f: Number) -> Vec<Number> {
+                lanczos_taps(f, $a, |[_, m0, c2, c3], t| m0 + half_up(t * (2 * c2 + half_up(3 * t * c3, 18)), 18))
+            }
+            fn curvatures(f: Number) -> Vec<Number> {
+                let quarters = lanczos_taps(f, $a, |[_, _, c2, c3], t| 32 * c2 + half_up(96 * t * c3, 18));
+                quarters.into_iter().map(|q| q.real(4.0 * q.value)).collect()
+            }
+        }
+    )*};
+}
+lanczos_shape!(2, 3, 4);
+
+/// Unser et al. 1993, part I, eq. 2.2.
+impl Shape for BSpline {
+    const SUPPORT: usize = 4;
+    fn weight(d: f64) -> f64 {
+        match d.abs() {
+            s @ ..1.0 => 2.0 / 3.0 - s.powi(2) + s.powi(3) / 2.0,
+            s @ ..2.0 => (2.0 - s).powi(3) / 6.0,
+            _ => 0.0,
+        }
+    }
+    fn slope(d: f64) -> f64 {
+        let slope = match d.abs() {
+            s @ ..1.0 => 1.5 * s.powi(2) - 2.0 * s,
+            s @ ..2.0 => -(2.0 - s).powi(2) / 2.0,
+            _ => 0.0,
+        };
+        if d < 0.0 { -slope } else { slope }
+    }
+    fn curvature(d: f64) -> f64 {
+        match d.abs() {
+            s @ ..1.0 => 3.0 * s - 2.0,
+            s @ ..2.0 => 2.0 - s,
+            _ => 0.0,
+        }
+    }
+    fn weights(f: Number) -> Vec<Number> {
+        let whole = |v: f64| Number { value: v, ..f };
+        let g = whole(1.0) - f;
+        let (ff, gg) =
+            (whole(2.0 * f.value) * whole(2.0 * f.value), whole(2.0 * g.value) * whole(2.0 * g.value));
+        let (u, v) = (f.constant(1.0 / 24.0) * (ff * f), gg * g);
+        let right = f.constant(2.0 / 3.0) + f.constant(0.125) * (v - gg - gg);
+        let left = f.constant(1.0 / 24.0) * v;
+        [left, whole(1.0) - left - right - u, right, u].into()
+    }
+    fn slopes(f: Number) -> Vec<Number> {
+        let whole = |v: f64| Number { value: v, ..f };
+        let g = whole(1.0) - f;
+        let (ff, gg) =
+            (whole(2.0 * f.value) * whole(2.0 * f.value), whole(2.0 * g.value) * whole(2.0 * g.value));
+        let left = whole(0.0) - f.constant(0.125) * gg;
+        let right = whole(2.0 * g.value) - f.constant(0.375) * gg;
+        let last = f.constant(0.125) * ff;
+        [left, whole(0.0) - left - right - last, right, last].into()
+    }
+    fn curvatures(f: Number) -> Vec<Number> {
+        let whole = |v: f64| Number { value: v, ..f };
+        let g = whole(1.0) - f;
+        let right = whole(1.0) - f - f - f;
+        [g, whole(0.0) - g - right - f, right, f].into()
+    }
+}
+
+/// The coefficients of a row for interpolation by the cubic B-spline: the solution of the linear
+/// system that says so, by elimination. With a constant, the coefficients outside are that.
+pub fn spline_coefficients(row: &[f64], boundary: &Boundary<f64>) -> Vec<f64> {
+    let n = row.len();
+    let mut system: Vec<Vec<f64>> = (0..n).map(|_| std::vec![0.0; n]).collect();
+    let mut right = row.to_vec();
+    for k in 0..n {
+        for (tap, weight) in [(-1, 1.0 / 6.0), (0, 2.0 / 3.0), (1, 1.0 / 6.0)] {
+            match (extend(boundary, k as i64 + tap, n as i64), boundary) {
+                (Some(i), _) => system[k][i as usize] += weight,
+                (None, Boundary::Constant(v)) => right[k] -= weight * v,
+                // A tap of weight zero outside is not looked at: whatever solves it there will do.
+                (None, _) => system[k][if tap < 0 { 0 } else { n - 1 }] += weight,
+            }
+        }
+    }
+    // Diagonally dominant: no pivots.
+    for i in 0..n {
+        for k in i + 1..n {
+            let factor = system[k][i] / system[i][i];
+            if factor != 0.0 {
+                for j in i..n {
+                    system[k][j] -= factor * system[i][j];
+                }
+                right[k] -= factor * right[i];
+            }
+        }
+    }
+    for i in (0..n).rev() {
+        let known: f64 = (i + 1..n).map(|j| system[i][j] * right[j]).sum();
+        right[i] = (right[i] - known) / system[i][i];
+    }
+    right
+}
+
+/// The interpolant of a function on the lattice at a real coordinate, without any rounding.
+pub fn interpolate<K: Shape>(at: impl Fn(i64, i64) -> f64, x: f64, y: f64) -> f64 {
+    let axis = |v: f64| {
+        let nearest = (v + 0.5).floor();
+        let (cell, v) =
+            if K::SUPPORT.is_multiple_of(2) { (v.floor() as i64, v) } else { (nearest as i64, nearest) };
+        let first = cell + 1 - (K::SUPPORT as i64 + 1) / 2;
+        (first..).take(K::SUPPORT).map(move |tap| (tap, K::weight(v - tap as f64))).collect::<Vec<_>>()
+    };
+    let columns = axis(x);
+    let row = |y: i64| columns.iter().map(|&(x, weight)| weight * at(x, y)).sum::<f64>();
+    axis(y).into_iter().map(|(y, weight)| weight * row(y)).sum()
+}
+
 /// Weights or slopes along x or along y.
 #[derive(Clone, Copy)]
 enum By<'a> {
@@ -332,11 +602,13 @@ pub trait Arithmetic: Channel {
     /// Whether weights are in fixed point.
     const FIXED: bool = true;
     /// The value.
-    fn value(taps: &[Vec<Self>], x: &[f64], y: &[f64]) -> Self;
+    fn value(taps: &[Vec<Self>], x: &[f64], y: &[f64]) -> Self::Sampled;
     /// The derivative by x, from the slopes along x and the weights along y.
     fn dx(taps: &[Vec<Self>], x: &[f64], y: &[f64]) -> Self::Derivative;
     /// The derivative by y, from the weights along x and the slopes along y.
     fn dy(taps: &[Vec<Self>], x: &[f64], y: &[f64]) -> Self::Derivative;
+    /// The derivative by x and y, from slopes along both.
+    fn dxy(taps: &[Vec<Self>], x: &[f64], y: &[f64]) -> Self::Derivative;
     /// `to += cotangent x y`.
     fn push(to: &mut Self::Adjoint, cotangent: Self::Cotangent, x: f64, y: f64);
     /// In grey levels.
@@ -348,18 +620,21 @@ pub trait Arithmetic: Channel {
 }
 
 macro_rules! integer_arithmetic {
-    ($($t:ty: weights $bits:literal, intermediate $mid:literal;)*) => {$(
+    ($($t:ty as $sampled:ty: weights $bits:literal, intermediate $mid:literal, $fraction:literal of $raw:expr;)*) => {$(
         impl Arithmetic for $t {
             const BITS: u32 = $bits;
-            fn value(taps: &[Vec<Self>], x: &[f64], y: &[f64]) -> Self {
-                let sum = half_up(integer_sum(taps, x, y, $bits, $mid), $bits + $mid);
-                sum.clamp(<$t>::MIN.into(), <$t>::MAX.into()) as $t
+            fn value(taps: &[Vec<Self>], x: &[f64], y: &[f64]) -> $sampled {
+                let sum = integer_sum(taps, $raw, [x, y], $bits, $bits + $fraction - $mid);
+                half_up(sum, $bits + $mid).clamp(<$sampled>::MIN.into(), <$sampled>::MAX.into()) as $sampled
             }
             fn dx(taps: &[Vec<Self>], x: &[f64], y: &[f64]) -> i32 {
-                let sum = half_up(integer_sum(taps, x, y, $bits, $mid), $bits + $mid - 14);
-                sum.clamp(i32::MIN.into(), i32::MAX.into()) as i32
+                let sum = integer_sum(taps, $raw, [x, y], $bits, $bits + $fraction - $mid);
+                half_up(sum, $bits + $mid - 14).clamp(i32::MIN.into(), i32::MAX.into()) as i32
             }
             fn dy(taps: &[Vec<Self>], x: &[f64], y: &[f64]) -> i32 {
+                Self::dx(taps, x, y)
+            }
+            fn dxy(taps: &[Vec<Self>], x: &[f64], y: &[f64]) -> i32 {
                 Self::dx(taps, x, y)
             }
             fn push(to: &mut i64, cotangent: i32, x: f64, y: f64) {
@@ -367,7 +642,7 @@ macro_rules! integer_arithmetic {
                 *to = to.wrapping_add((i128::from(cotangent) * w) as i64);
             }
             fn real(self) -> f64 {
-                self.into()
+                i128::from(($raw)(self)) as f64 / power($fraction)
             }
             fn real_derivative(v: i32) -> f64 {
                 f64::from(v) / 16_384.0
@@ -379,15 +654,25 @@ macro_rules! integer_arithmetic {
     )*};
 }
 integer_arithmetic! {
-    u8: weights 14, intermediate 7;
-    u16: weights 24, intermediate 8;
-    i16: weights 24, intermediate 8;
+    u8 as u8: weights 14, intermediate 7, 0 of i32::from;
+    u16 as u16: weights 24, intermediate 8, 0 of i32::from;
+    i16 as i16: weights 24, intermediate 8, 0 of i32::from;
+    Coefficient<u8> as u8: weights 24, intermediate 8, 11 of Coefficient::<u8>::to_bits;
+    Coefficient<u16> as u16: weights 24, intermediate 8, 11 of Coefficient::<u16>::to_bits;
+    Coefficient<i16> as i16: weights 24, intermediate 8, 11 of Coefficient::<i16>::to_bits;
 }
 
-fn integer_sum<T: Copy + Into<i128>>(taps: &[Vec<T>], x: &[f64], y: &[f64], bits: u32, mid: u32) -> i128 {
+fn integer_sum<T: Copy>(
+    taps: &[Vec<T>],
+    raw: impl Fn(T) -> i32,
+    [x, y]: [&[f64]; 2],
+    bits: u32,
+    shift: u32,
+) -> i128 {
     let weight = |w: f64| (w * power(bits) + 0.5).floor() as i128;
-    let row =
-        |taps: &Vec<T>| half_up(taps.iter().zip(x).map(|(&p, &w)| p.into() * weight(w)).sum(), bits - mid);
+    let row = |taps: &Vec<T>| {
+        half_up(taps.iter().zip(x).map(|(&p, &w)| i128::from(raw(p)) * weight(w)).sum(), shift)
+    };
     taps.iter().zip(y).map(|(taps, &w)| row(taps) * weight(w)).sum()
 }
 
@@ -424,6 +709,9 @@ impl Arithmetic for f32 {
     fn dy(taps: &[Vec<f32>], x: &[f64], y: &[f64]) -> f32 {
         f32_sums(taps, By::Weights(x), By::Slopes(y))
     }
+    fn dxy(taps: &[Vec<f32>], x: &[f64], y: &[f64]) -> f32 {
+        f32_sums(taps, By::Slopes(x), By::Slopes(y))
+    }
     fn push(to: &mut f32, cotangent: f32, x: f64, y: f64) {
         *to += cotangent * (x as f32 * y as f32);
     }
@@ -453,6 +741,7 @@ struct Footprint<P> {
     pixels: Vec<Vec<P>>,
     weights: [Vec<f64>; 2],
     slopes: [Vec<f64>; 2],
+    curvatures: [Vec<f64>; 2],
     left: bool,
 }
 
@@ -463,7 +752,7 @@ pub struct Reference<K, P> {
     boundary: Boundary<P>,
 }
 
-impl<K: Shape, P: Pixel<Channel: Arithmetic>> Reference<K, P> {
+impl<K: Shape, P: Tapped<Channel: Arithmetic>> Reference<K, P> {
     /// As [`Sampler::new`](crate::Sampler::new).
     pub fn new(_: K, boundary: Boundary<P>) -> Self {
         Self { kernel: PhantomData, boundary }
@@ -494,6 +783,7 @@ impl<K: Shape, P: Pixel<Channel: Arithmetic>> Reference<K, P> {
             };
             let values = |numbers: Vec<Number>| numbers.iter().map(|n| n.value).collect::<Vec<f64>>();
             let (weights, slopes) = (values(K::weights(fraction)), values(K::slopes(fraction)));
+            let curvatures = values(K::curvatures(fraction));
             let index: Vec<Option<i64>> =
                 taps.iter().map(|&tap| extend(&self.boundary, tap, side as i64)).collect();
             let left = index.iter().zip(&weights).any(|(i, &w)| i.is_none() && w != 0.0);
@@ -505,10 +795,10 @@ impl<K: Shape, P: Pixel<Channel: Arithmetic>> Reference<K, P> {
                 }
                 _ => index,
             };
-            (index, weights, slopes, left)
+            (index, weights, slopes, curvatures, left)
         };
-        let (columns, wx, sx, left_x) = axis(at[0], image.width());
-        let (rows, wy, sy, left_y) = axis(at[1], image.height());
+        let (columns, wx, sx, cx, left_x) = axis(at[0], image.width());
+        let (rows, wy, sy, cy, left_y) = axis(at[1], image.height());
         let constant = if let Boundary::Constant(v) = self.boundary { v } else { P::zero() };
         let mut taps = Vec::new();
         let mut pixels = Vec::new();
@@ -525,7 +815,7 @@ impl<K: Shape, P: Pixel<Channel: Arithmetic>> Reference<K, P> {
             pixels.push(line);
         }
         let left = (left_x || left_y) && matches!(self.boundary, Boundary::Transparent);
-        Footprint { taps, pixels, weights: [wx, wy], slopes: [sx, sy], left }
+        Footprint { taps, pixels, weights: [wx, wy], slopes: [sx, sy], curvatures: [cx, cy], left }
     }
 
     /// The taps of a position that is given times 2^[`Self::bits`], or `None` where the
@@ -536,15 +826,15 @@ impl<K: Shape, P: Pixel<Channel: Arithmetic>> Reference<K, P> {
     }
 
     /// The value at a position that is given times 2^[`Self::bits`].
-    pub fn value(&self, image: Image<'_, P>, at: [i64; 2]) -> Option<P> {
+    pub fn value(&self, image: Image<'_, P>, at: [i64; 2]) -> Option<P::Sampled> {
         let f = self.footprint(image, at);
         if let Boundary::Constant(v) = self.boundary
             && f.taps.iter().all(|tap| tap.pixel.is_none())
         {
-            return Some(v);
+            return Some(v.sampled());
         }
-        let mut out = P::zero();
-        for (c, out) in P::flatten_mut(from_mut(&mut out)).iter_mut().enumerate() {
+        let mut out = <P::Sampled>::zero();
+        for (c, out) in <P::Sampled>::flatten_mut(from_mut(&mut out)).iter_mut().enumerate() {
             *out = P::Channel::value(&channel(&f.pixels, c), &f.weights[0], &f.weights[1]);
         }
         (!f.left).then_some(out)
@@ -567,8 +857,28 @@ impl<K: Shape, P: Pixel<Channel: Arithmetic>> Reference<K, P> {
         (dx, dy)
     }
 
+    /// As [`Sampler::hessian`](crate::Sampler::hessian), by its planes, at a position that is given times
+    /// 2^[`Self::bits`].
+    pub fn curvatures(&self, image: Image<'_, P>, at: [i64; 2]) -> [P::Derivative; 3] {
+        let f = self.footprint(image, at);
+        let mut out = [P::zero_derivative(); 3];
+        let ([wx, wy], [sx, sy], [cx, cy]) = (&f.weights, &f.slopes, &f.curvatures);
+        for c in (0..P::CHANNELS).filter(|_| !f.left) {
+            let taps = channel(&f.pixels, c);
+            let values = [
+                P::Channel::dx(&taps, cx, wy),
+                P::Channel::dxy(&taps, sx, sy),
+                P::Channel::dy(&taps, wx, cy),
+            ];
+            for (out, value) in out.iter_mut().zip(values) {
+                P::flatten_derivatives(from_mut(out))[c] = value;
+            }
+        }
+        out
+    }
+
     /// As [`Sampler::sample`](crate::Sampler::sample).
-    pub fn sample(&self, image: Image<'_, P>, x: f64, y: f64) -> Option<P> {
+    pub fn sample(&self, image: Image<'_, P>, x: f64, y: f64) -> Option<P::Sampled> {
         self.value(image, [position(x, Self::to()), position(y, Self::to())])
     }
 
@@ -579,33 +889,23 @@ impl<K: Shape, P: Pixel<Channel: Arithmetic>> Reference<K, P> {
 
     /// The interpolant at a real coordinate without any rounding, channel by channel.
     pub fn real(&self, image: Image<'_, P>, x: f64, y: f64) -> Vec<f64> {
-        let axis = |v: f64| {
-            let nearest = (v + 0.5).floor();
-            let (cell, v) =
-                if K::SUPPORT.is_multiple_of(2) { (v.floor() as i64, v) } else { (nearest as i64, nearest) };
-            let first = cell + 1 - (K::SUPPORT as i64 + 1) / 2;
-            (first..).take(K::SUPPORT).map(move |tap| (tap, K::weight(v - tap as f64)))
-        };
         let constant = if let Boundary::Constant(v) = self.boundary { v } else { P::zero() };
-        let mut sum: Vec<f64> = (0..P::CHANNELS).map(|_| 0.0).collect();
-        for (row, wy) in axis(y) {
-            for (column, wx) in axis(x) {
-                let column = extend(&self.boundary, column, image.width() as i64);
-                let row = extend(&self.boundary, row, image.height() as i64);
+        let channel = |c: usize| {
+            move |x: i64, y: i64| {
+                let column = extend(&self.boundary, x, image.width() as i64);
+                let row = extend(&self.boundary, y, image.height() as i64);
                 let pixel = column.zip(row).and_then(|(x, y)| image.get(x as usize, y as usize));
-                for (sum, p) in sum.iter_mut().zip(P::flatten(from_ref(&pixel.unwrap_or(constant)))) {
-                    *sum += wx * wy * p.real();
-                }
+                P::flatten(from_ref(&pixel.unwrap_or(constant)))[c].real()
             }
-        }
-        sum
+        };
+        (0..P::CHANNELS).map(|c| interpolate::<K>(channel(c), x, y)).collect()
     }
 
     /// As [`Sampler::warp`](crate::Sampler::warp).
     pub fn warp(
         &self,
         source: Image<'_, P>,
-        destination: &mut ImageMut<'_, P>,
+        destination: &mut ImageMut<'_, P::Sampled>,
         coordinates: &Coordinates<'_>,
     ) {
         for (y, row) in destination.rows_mut().enumerate() {
@@ -692,6 +992,6 @@ impl<K: Shape, P: Pixel<Channel: Arithmetic>> Reference<K, P> {
 }
 
 /// One channel of the taps.
-fn channel<P: Pixel>(pixels: &[Vec<P>], c: usize) -> Vec<Vec<P::Channel>> {
+fn channel<P: Tapped>(pixels: &[Vec<P>], c: usize) -> Vec<Vec<P::Channel>> {
     pixels.iter().map(|row| row.iter().map(|p| P::flatten(from_ref(p))[c]).collect()).collect()
 }

@@ -6,9 +6,10 @@
 #![forbid(unsafe_code)]
 
 use nonius::align::{Aligner, Grey, Options, Pair, Robust};
+use nonius::spline::{Coefficient, Spline};
 use nonius::{
-    Affine, Bilinear, Boundary, Euclidean, Homography, Image, ImageMut, Kernel, Level, Map, Nearest, Pixel,
-    Sampler, Similarity, Transform, Translation, Warp,
+    Affine, BSpline, Bilinear, Boundary, Cubic, Euclidean, Homography, Image, ImageMut, Kernel, Lanczos,
+    Level, Map, Nearest, Pixel, Sampler, Similarity, Smooth, Tap, Transform, Translation, Warp,
 };
 
 /// FNV-1a, 64 bits.
@@ -50,6 +51,15 @@ elements! {
     i32: i => (i as i32) >> 12;
     i64: i => i64::from(i);
     f32: i => (i >> 8) as f32 / 65_536.0;
+}
+
+impl<T: Element + Into<i32>> Element for Coefficient<T> {
+    fn new(i: u32) -> Self {
+        Self::from(T::new(i))
+    }
+    fn hash(&self, hash: &mut Fnv) {
+        hash.add(&self.to_bits().to_le_bytes());
+    }
 }
 
 impl<T: Element, const C: usize> Element for [T; C] {
@@ -137,6 +147,67 @@ where
         for (sink, hash) in ["warp", "partials", "adjoint"].into_iter().zip(hashes) {
             list.push((format!("{name} {walk} {sink}"), hash));
         }
+    }
+}
+
+/// A smooth kernel through an affine transform.
+fn smooth<K, P>(kernel: K, name: &str, level: Level, list: &mut Vec<(String, u64)>)
+where
+    K: Smooth,
+    P: Element + Pixel<Derivative: Element, Adjoint: Element, Cotangent: Element>,
+{
+    let affine = Affine::from_parameters([0.43, 0.21, -2.7, -0.17, 1.3, 6.1]).unwrap();
+    for (sink, hash) in
+        ["warp", "partials", "adjoint"].into_iter().zip(sinks::<K, P, _>(kernel, level, &affine))
+    {
+        list.push((format!("{name} affine {sink}"), hash));
+    }
+    let (width, height) = DESTINATION;
+    let pixels: Vec<P> = pattern(SOURCE.0, SOURCE.1);
+    let source = Image::new(&pixels, SOURCE.0, SOURCE.1).unwrap();
+    let mut hash = Fnv::new();
+    for boundary in boundaries() {
+        let mut planes = [(); 3].map(|()| vec![P::zero_derivative(); width * height]);
+        let [xx, xy, yy] = &mut planes;
+        let mut images = [xx, xy, yy].map(|plane| ImageMut::new(plane, width, height).unwrap());
+        let [xx, xy, yy] = &mut images;
+        let sampler = Sampler::new(kernel, boundary).with_level(level);
+        sampler.warp_hessian(source, [xx, xy, yy], &affine).unwrap();
+        planes.iter().flatten().for_each(|v| v.hash(&mut hash));
+    }
+    list.push((format!("{name} affine hessian"), hash.0));
+}
+
+/// The coefficients of an image, back to pixels, and the adjoint of both.
+fn splines<C>(name: &str, level: Level, list: &mut Vec<(String, u64)>)
+where
+    C: Tap<Channel: Spline, Sampled: Element, Adjoint: Element, Cotangent: Element> + Element,
+{
+    let (width, height) = DESTINATION;
+    let affine = Affine::from_parameters([0.43, 0.21, -2.7, -0.17, 1.3, 6.1]).unwrap();
+    let pixels: Vec<C::Sampled> = pattern(SOURCE.0, SOURCE.1);
+    let cotangent: Vec<C::Cotangent> = pattern(width, height);
+    let mut hashes = [Fnv::new(), Fnv::new(), Fnv::new()];
+    for boundary in boundaries() {
+        let sampler = Sampler::new(BSpline, boundary).with_level(level);
+        let mut coefficients = vec![C::zero(); pixels.len()];
+        let mut to = ImageMut::new(&mut coefficients, SOURCE.0, SOURCE.1).unwrap();
+        sampler.prefilter(Image::new(&pixels, SOURCE.0, SOURCE.1).unwrap(), &mut to).unwrap();
+        coefficients.iter().for_each(|v| v.hash(&mut hashes[0]));
+
+        let mut out: Vec<C::Sampled> = pattern(width, height);
+        let source = Image::new(&coefficients, SOURCE.0, SOURCE.1).unwrap();
+        sampler.warp(source, &mut ImageMut::new(&mut out, width, height).unwrap(), &affine).unwrap();
+        out.iter().for_each(|v| v.hash(&mut hashes[1]));
+
+        let mut gradient: Vec<C::Adjoint> = pattern(SOURCE.0, SOURCE.1);
+        let mut to = ImageMut::new(&mut gradient, SOURCE.0, SOURCE.1).unwrap();
+        sampler.adjoint(Image::new(&cotangent, width, height).unwrap(), &affine, &mut to).unwrap();
+        sampler.prefilter_adjoint(&mut to);
+        gradient.iter().for_each(|v| v.hash(&mut hashes[2]));
+    }
+    for (what, hash) in ["coefficients", "affine warp", "affine adjoint"].into_iter().zip(hashes) {
+        list.push((format!("{name} {what}"), hash.0));
     }
 }
 
@@ -235,6 +306,21 @@ fn all(level: Level) -> Vec<(String, u64)> {
     alignment::<u8>("u8", level, &mut list);
     alignment::<u16>("u16", level, &mut list);
     alignment::<i16>("i16", level, &mut list);
+    macro_rules! smooth {
+        ($($t:ty),*) => {$(
+            smooth::<_, $t>(Cubic::<-50>, concat!("cubic -50 ", stringify!($t)), level, &mut list);
+            smooth::<_, $t>(Cubic::<-75>, concat!("cubic -75 ", stringify!($t)), level, &mut list);
+            smooth::<_, $t>(Lanczos::<2>, concat!("lanczos 2 ", stringify!($t)), level, &mut list);
+            smooth::<_, $t>(Lanczos::<3>, concat!("lanczos 3 ", stringify!($t)), level, &mut list);
+            smooth::<_, $t>(Lanczos::<4>, concat!("lanczos 4 ", stringify!($t)), level, &mut list);
+            smooth::<_, $t>(BSpline, concat!("b-spline ", stringify!($t)), level, &mut list);
+        )*};
+    }
+    smooth!(u8, u16, i16, f32);
+    splines::<Coefficient<u8>>("spline u8", level, &mut list);
+    splines::<Coefficient<u16>>("spline u16", level, &mut list);
+    splines::<Coefficient<i16>>("spline i16", level, &mut list);
+    splines::<f32>("spline f32", level, &mut list);
     list
 }
 
@@ -407,4 +493,112 @@ const GOLDEN: &[(&str, u64)] = &[
     ("i16 similarity alignment", 0x52f7560ffca657f2),
     ("i16 affine alignment", 0xcde9096a6ca03372),
     ("i16 homography alignment", 0xcff9ff90ff1cd269),
+    ("cubic -50 u8 affine warp", 0x7a75e9b66379c127),
+    ("cubic -50 u8 affine partials", 0x6e5b3655bfc41ab7),
+    ("cubic -50 u8 affine adjoint", 0x150b06ec1b779afd),
+    ("cubic -50 u8 affine hessian", 0x441c13cd13a4bee9),
+    ("cubic -75 u8 affine warp", 0xfbd09589b40face4),
+    ("cubic -75 u8 affine partials", 0xbbc8717f7724fc4b),
+    ("cubic -75 u8 affine adjoint", 0x4f159e02a4a3e0db),
+    ("cubic -75 u8 affine hessian", 0x082b210b08a7d09c),
+    ("lanczos 2 u8 affine warp", 0x07b1fc01ea346cd9),
+    ("lanczos 2 u8 affine partials", 0xdb6bfde99af19e2a),
+    ("lanczos 2 u8 affine adjoint", 0x0051156c2881c5ff),
+    ("lanczos 2 u8 affine hessian", 0xdf96c58f579fe1e9),
+    ("lanczos 3 u8 affine warp", 0xfba211ca64f14095),
+    ("lanczos 3 u8 affine partials", 0x3bb1d5735e23d73c),
+    ("lanczos 3 u8 affine adjoint", 0xa3b05014727e3d86),
+    ("lanczos 3 u8 affine hessian", 0x834f6eb997f1f4ab),
+    ("lanczos 4 u8 affine warp", 0xfd4e8b4cb4968668),
+    ("lanczos 4 u8 affine partials", 0x73cc6afad140489e),
+    ("lanczos 4 u8 affine adjoint", 0x62e80f9dc44a858c),
+    ("lanczos 4 u8 affine hessian", 0x7e6383fa19e44f77),
+    ("b-spline u8 affine warp", 0x1892f095344a4f0b),
+    ("b-spline u8 affine partials", 0x8bdd718528d2c6a7),
+    ("b-spline u8 affine adjoint", 0x52528450c08ab2a4),
+    ("b-spline u8 affine hessian", 0xdfde63b80623112e),
+    ("cubic -50 u16 affine warp", 0x36b52fa1dd818b68),
+    ("cubic -50 u16 affine partials", 0xb8cd6d1915796823),
+    ("cubic -50 u16 affine adjoint", 0x165a211469e2cade),
+    ("cubic -50 u16 affine hessian", 0xa1af1bc73f09abc8),
+    ("cubic -75 u16 affine warp", 0x6dba7a4b4698a616),
+    ("cubic -75 u16 affine partials", 0xdc044ce186a3ea55),
+    ("cubic -75 u16 affine adjoint", 0x9cbec2ada1ea4d0a),
+    ("cubic -75 u16 affine hessian", 0x062ff8f1ac01757a),
+    ("lanczos 2 u16 affine warp", 0xcb5e11babea63e2b),
+    ("lanczos 2 u16 affine partials", 0xce0ff0c4ee6dece2),
+    ("lanczos 2 u16 affine adjoint", 0x74f8966c64156976),
+    ("lanczos 2 u16 affine hessian", 0x29faab235db0428d),
+    ("lanczos 3 u16 affine warp", 0xc815b98a2d2e9055),
+    ("lanczos 3 u16 affine partials", 0x0dd8b3932d3c8ddc),
+    ("lanczos 3 u16 affine adjoint", 0x5c04094e8045c058),
+    ("lanczos 3 u16 affine hessian", 0x2cde13350454cc47),
+    ("lanczos 4 u16 affine warp", 0x650e7c273f02c9fc),
+    ("lanczos 4 u16 affine partials", 0x8cead5bb48193a47),
+    ("lanczos 4 u16 affine adjoint", 0x8051a62839bc9153),
+    ("lanczos 4 u16 affine hessian", 0xf617705f0c114cbd),
+    ("b-spline u16 affine warp", 0x534d062565dc61f7),
+    ("b-spline u16 affine partials", 0x5aceedd568701e3a),
+    ("b-spline u16 affine adjoint", 0xe00b61604e8924db),
+    ("b-spline u16 affine hessian", 0x33080968c4440459),
+    ("cubic -50 i16 affine warp", 0xe7b13366fc3ba9a3),
+    ("cubic -50 i16 affine partials", 0xaec808036bbfe0f4),
+    ("cubic -50 i16 affine adjoint", 0x165a211469e2cade),
+    ("cubic -50 i16 affine hessian", 0xed72db25fb65d94c),
+    ("cubic -75 i16 affine warp", 0xb9d72a27390ee96f),
+    ("cubic -75 i16 affine partials", 0x96659b32f3e48aaf),
+    ("cubic -75 i16 affine adjoint", 0x9cbec2ada1ea4d0a),
+    ("cubic -75 i16 affine hessian", 0x789d37581db74b80),
+    ("lanczos 2 i16 affine warp", 0x52033ca639c31fda),
+    ("lanczos 2 i16 affine partials", 0x2d1791b7777d4e37),
+    ("lanczos 2 i16 affine adjoint", 0x74f8966c64156976),
+    ("lanczos 2 i16 affine hessian", 0x7b2a2e8620958270),
+    ("lanczos 3 i16 affine warp", 0x00646c581f4cfd11),
+    ("lanczos 3 i16 affine partials", 0xab181586adb23158),
+    ("lanczos 3 i16 affine adjoint", 0x5c04094e8045c058),
+    ("lanczos 3 i16 affine hessian", 0xac8d7eab9021de13),
+    ("lanczos 4 i16 affine warp", 0x4c859c560c834571),
+    ("lanczos 4 i16 affine partials", 0xdec00f2a1a784400),
+    ("lanczos 4 i16 affine adjoint", 0x8051a62839bc9153),
+    ("lanczos 4 i16 affine hessian", 0x839cd3e6f4c10156),
+    ("b-spline i16 affine warp", 0x9b745f1a4a5731c9),
+    ("b-spline i16 affine partials", 0x557a14e8157633a7),
+    ("b-spline i16 affine adjoint", 0xe00b61604e8924db),
+    ("b-spline i16 affine hessian", 0x50d3ced3bca49e04),
+    ("cubic -50 f32 affine warp", 0x63c1bed28dfee515),
+    ("cubic -50 f32 affine partials", 0x87651da5852b1ea2),
+    ("cubic -50 f32 affine adjoint", 0xcb50f7562afce0a4),
+    ("cubic -50 f32 affine hessian", 0x0499ecb5a81ff974),
+    ("cubic -75 f32 affine warp", 0x78585836552c6687),
+    ("cubic -75 f32 affine partials", 0x78860dbaf54d89ed),
+    ("cubic -75 f32 affine adjoint", 0x0f7d70e1885af04a),
+    ("cubic -75 f32 affine hessian", 0x5a3165b732a1011b),
+    ("lanczos 2 f32 affine warp", 0xc3a4285cb250c565),
+    ("lanczos 2 f32 affine partials", 0xedd8d86ab9f16a4a),
+    ("lanczos 2 f32 affine adjoint", 0xb54b0087e31d6e1d),
+    ("lanczos 2 f32 affine hessian", 0x00bb3053ac3039af),
+    ("lanczos 3 f32 affine warp", 0xe0ecf2c64bf4fb20),
+    ("lanczos 3 f32 affine partials", 0x6e9247fdc044bda8),
+    ("lanczos 3 f32 affine adjoint", 0xa5263507d3e1ffc3),
+    ("lanczos 3 f32 affine hessian", 0x6677b425d9ea21e1),
+    ("lanczos 4 f32 affine warp", 0xd0771210f957fc64),
+    ("lanczos 4 f32 affine partials", 0x3cdc8476f4f04854),
+    ("lanczos 4 f32 affine adjoint", 0xe58d163a61b857ef),
+    ("lanczos 4 f32 affine hessian", 0x60f534e7a2a39cf9),
+    ("b-spline f32 affine warp", 0xd4cfbdfe3c5055ad),
+    ("b-spline f32 affine partials", 0xdca83eb6823c7c56),
+    ("b-spline f32 affine adjoint", 0x656b1495f053e90f),
+    ("b-spline f32 affine hessian", 0x99868223054119f2),
+    ("spline u8 coefficients", 0x27b65990556c9b93),
+    ("spline u8 affine warp", 0x068a4e375ec413bb),
+    ("spline u8 affine adjoint", 0xed01494ffedeab64),
+    ("spline u16 coefficients", 0x418b58b00f44c809),
+    ("spline u16 affine warp", 0x563b315a764184f2),
+    ("spline u16 affine adjoint", 0xed01494ffedeab64),
+    ("spline i16 coefficients", 0xdc6ac30e048b7cd3),
+    ("spline i16 affine warp", 0xf6882f21da5ef18b),
+    ("spline i16 affine adjoint", 0xed01494ffedeab64),
+    ("spline f32 coefficients", 0x117fd6b490830cd5),
+    ("spline f32 affine warp", 0x48343ef49303df9d),
+    ("spline f32 affine adjoint", 0x85dbad88c28ce577),
 ];

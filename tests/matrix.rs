@@ -5,10 +5,11 @@
 use std::io::Write;
 
 use nonius::reference::{Arithmetic, Coordinates, Exact, Reference, Shape};
+use nonius::spline::Coefficient;
 use nonius::transform::Matrix;
 use nonius::{
-    Affine, Boundary, Error, Euclidean, Homography, Image, ImageMut, Kernel, Level, Map, Pixel, Sampler,
-    Similarity, Transform, Translation, Warp,
+    Affine, BSpline, Boundary, Error, Euclidean, Homography, Image, ImageMut, Kernel, Level, Map, Pixel,
+    Sampler, Similarity, Smooth, Tap, Transform, Translation, Warp,
 };
 use registry::{Plan, Tested, Value, Visitor};
 
@@ -16,6 +17,7 @@ use registry::{Plan, Tested, Value, Visitor};
 /// too.
 pub mod registry {
     use super::*;
+    use nonius::{BSpline, Bilinear, Cubic, Lanczos, Nearest, NearestEven, StraightThrough};
 
     /// A small generator of pseudo-random numbers (xorshift64*).
     #[derive(Clone, Debug)]
@@ -114,6 +116,15 @@ pub mod registry {
         }
     }
 
+    impl<T: Copy + std::fmt::Debug> Value for Coefficient<T> {
+        fn new(pattern: Pattern, i: usize, random: &mut Random) -> Self {
+            Self::from_bits(Value::new(pattern, i, random))
+        }
+        fn same(&self, other: &Self) -> bool {
+            self.to_bits() == other.to_bits()
+        }
+    }
+
     impl<T: Value, const C: usize> Value for [T; C] {
         fn new(pattern: Pattern, i: usize, random: &mut Random) -> Self {
             std::array::from_fn(|c| T::new(pattern, C * i + c, random))
@@ -123,46 +134,61 @@ pub mod registry {
         }
     }
 
-    /// A pixel whose values, derivatives, sums and cotangents can be filled and compared.
+    /// What can be tapped, and whose values, derivatives, sums and cotangents can be filled and
+    /// compared.
     pub trait Tested:
-        Value + Pixel<Channel: Arithmetic, Derivative: Value, Adjoint: Value, Cotangent: Value>
+        Value + Tap<Channel: Arithmetic, Sampled: Value, Derivative: Value, Adjoint: Value, Cotangent: Value>
     {
     }
     impl<P> Tested for P where
-        P: Value + Pixel<Channel: Arithmetic, Derivative: Value, Adjoint: Value, Cotangent: Value>
+        P: Value
+            + Tap<Channel: Arithmetic, Sampled: Value, Derivative: Value, Adjoint: Value, Cotangent: Value>
     {
     }
 
     /// What is done with every kernel and pixel.
     pub trait Visitor {
         /// With one of them.
-        fn visit<K: Kernel + Shape + Default, P: Tested>(&mut self, kernel: &str, pixel: &str);
+        fn visit<K: Kernel + Shape + Default, P: Tested + Pixel>(&mut self, kernel: &str, pixel: &str);
     }
 
     macro_rules! pixels {
-        ($visitor:ident, $kernel:ident: $($pixel:ty),*) => {
-            $($visitor.visit::<nonius::$kernel, $pixel>(stringify!($kernel), stringify!($pixel));)*
+        ($visitor:ident, $kernel:ty: $($pixel:ty),*) => {
+            $($visitor.visit::<$kernel, $pixel>(stringify!($kernel), stringify!($pixel));)*
         };
     }
     macro_rules! kernels {
-        ($($name:ident: $kernel:ident),*) => {
+        ($($name:ident: $kernel:ty, $pixels:tt;)*) => {
             $(
-                /// One kernel with every pixel.
+                /// One kernel with its pixels.
                 pub fn $name(visitor: &mut impl Visitor) {
-                    pixels!(visitor, $kernel: u8, u16, i16, f32, [u8; 3], [u8; 4], [u16; 2], [f32; 2]);
+                    kernels!(@ $pixels, visitor, $kernel);
                 }
             )*
-            /// Every kernel with every pixel.
+            /// Every kernel with its pixels.
             pub fn every(visitor: &mut impl Visitor) {
                 $($name(visitor);)*
             }
         };
+        (@ all, $visitor:ident, $kernel:ty) => {
+            pixels!($visitor, $kernel: u8, u16, i16, f32, [u8; 3], [u8; 4], [u16; 2], [f32; 2]);
+        };
+        // Where another kernel of the same number of taps has all: one of each arithmetic.
+        (@ some, $visitor:ident, $kernel:ty) => {
+            pixels!($visitor, $kernel: u8, u16, f32);
+        };
     }
     kernels!(
-        nearest: Nearest,
-        nearest_even: NearestEven,
-        straight_through: StraightThrough,
-        bilinear: Bilinear
+        nearest: Nearest, all;
+        nearest_even: NearestEven, all;
+        straight_through: StraightThrough, all;
+        bilinear: Bilinear, all;
+        catmull_rom: Cubic<-50>, all;
+        cubic_75: Cubic<-75>, some;
+        lanczos_2: Lanczos<2>, some;
+        lanczos_3: Lanczos<3>, some;
+        lanczos_4: Lanczos<4>, all;
+        b_spline: BSpline, some;
     );
 
     /// Every boundary.
@@ -333,14 +359,34 @@ const SOURCES: &[(usize, usize)] =
 struct Cells {
     random: Random,
     cells: usize,
+    combinations: usize,
 }
 
 impl Visitor for Cells {
-    fn visit<K: Kernel + Shape + Default, P: Tested>(&mut self, kernel: &str, pixel: &str) {
+    fn visit<K: Kernel + Shape + Default, P: Tested + Pixel>(&mut self, kernel: &str, pixel: &str) {
+        self.all::<K, P>(kernel, pixel);
+    }
+}
+
+/// Widths, warps and boundaries of one kernel and pixel.
+const COMBINATIONS: usize = 20 * WARPS.len() * 6;
+
+/// Kernels of more than 3 taps are tested with every 11th combination: they take the way of the others,
+/// but the reference takes long. (Coprime to all counts, so in time everything meets everything.)
+fn stride<K: Shape>() -> usize {
+    if K::SUPPORT > 3 { 11 } else { 1 }
+}
+
+impl Cells {
+    fn all<K: Kernel + Shape + Default, P: Tested>(&mut self, kernel: &str, pixel: &str) {
         let widths = (1..=17).chain([64, 65, 130]);
         for (w, width) in widths.enumerate() {
             for (n, &(name, plan)) in WARPS.iter().enumerate() {
                 for b in 0..6 {
+                    self.combinations += 1;
+                    if !self.combinations.is_multiple_of(stride::<K>()) {
+                        continue;
+                    }
                     let i = self.cells + w + n + b;
                     let setup = Setup {
                         // Numbers without a common factor: in time everything meets everything.
@@ -412,7 +458,7 @@ impl Cells {
         let reference = Reference::new(K::default(), boundary);
         let sampler = Sampler::new(K::default(), boundary);
 
-        let before = Guarded::<P>::new(destination, gap, Pattern::Random, random);
+        let before = Guarded::<P::Sampled>::new(destination, gap, Pattern::Random, random);
         let mut expected = before.clone();
         reference.warp(source, &mut expected.image_mut(), coordinates);
         for level in Level::available() {
@@ -449,6 +495,14 @@ impl Cells {
     }
 }
 
+impl Cells {
+    /// That no combination has been left out, for so many pixels.
+    fn check<K: Shape>(&self, pixels: usize) {
+        let combinations = pixels * COMBINATIONS / stride::<K>();
+        assert_eq!(self.cells, combinations * 3 * Level::available().count());
+    }
+}
+
 fn report(name: &str, cells: usize) {
     // Not through println, which the test harness keeps to itself.
     let levels: Vec<&str> = Level::available().map(|level| level.name()).collect();
@@ -460,25 +514,97 @@ fn report(name: &str, cells: usize) {
 }
 
 macro_rules! kernel_tests {
-    ($($kernel:ident),*) => {$(
+    ($($kernel:ident: $type:ty, $pixels:literal;)*) => {$(
         #[test]
         fn $kernel() {
-            let mut matrix = Cells { random: Random(0x9e37_79b9_7f4a_7c15), cells: 0 };
+            let mut matrix = Cells { random: Random(0x9e37_79b9_7f4a_7c15), cells: 0, combinations: 0 };
             registry::$kernel(&mut matrix);
-            assert_eq!(matrix.cells, 8 * 20 * 6 * WARPS.len() * 3 * Level::available().count());
+            matrix.check::<$type>($pixels);
             report(stringify!($kernel), matrix.cells);
         }
     )*};
 }
 // Those of the registry, each a test of its own.
-kernel_tests!(nearest, nearest_even, straight_through, bilinear);
+kernel_tests!(
+    nearest: nonius::Nearest, 8;
+    nearest_even: nonius::NearestEven, 8;
+    straight_through: nonius::StraightThrough, 8;
+    bilinear: nonius::Bilinear, 8;
+    catmull_rom: nonius::Cubic<-50>, 8;
+    cubic_75: nonius::Cubic<-75>, 3;
+    lanczos_2: nonius::Lanczos<2>, 3;
+    lanczos_3: nonius::Lanczos<3>, 3;
+    lanczos_4: nonius::Lanczos<4>, 8;
+    b_spline: BSpline, 3;
+);
+
+/// Splines on what they are made for.
+#[test]
+fn coefficients() {
+    let mut matrix = Cells { random: Random(0x9e37_79b9_7f4a_7c15), cells: 0, combinations: 0 };
+    matrix.all::<BSpline, Coefficient<u8>>("BSpline", "Coefficient<u8>");
+    matrix.all::<BSpline, Coefficient<u16>>("BSpline", "Coefficient<u16>");
+    matrix.all::<BSpline, Coefficient<i16>>("BSpline", "Coefficient<i16>");
+    matrix.all::<BSpline, [Coefficient<u8>; 3]>("BSpline", "[Coefficient<u8>; 3]");
+    matrix.check::<BSpline>(4);
+    report("coefficients", matrix.cells);
+}
+
+/// Second derivatives of the smooth kernels at single coordinates and over warps.
+#[test]
+fn hessians() {
+    fn check<K: Smooth + Shape + Default, P: Tested>(random: &mut Random) {
+        for (n, &(width, height)) in SOURCES.iter().enumerate() {
+            for pattern in PATTERNS {
+                let pixels: Vec<P> = (0..width * height).map(|i| P::new(pattern, i, random)).collect();
+                let image = Image::new(&pixels, width, height).unwrap();
+                for boundary in boundaries(P::new(pattern, n, random)) {
+                    let (sampler, reference) =
+                        (Sampler::new(K::default(), boundary), Reference::new(K::default(), boundary));
+                    let plan = if n % 2 == 0 { Plan::RandomMap } else { Plan::SpecialMap };
+                    let [xs, ys] = planes(plan, (7, 5), (width, height), random);
+                    let (x, y) = (Image::new(&xs, 7, 5).unwrap(), Image::new(&ys, 7, 5).unwrap());
+                    let coordinates = Coordinates::Map(x, y);
+                    let mut out = [(); 3].map(|()| vec![P::zero_derivative(); 35]);
+                    let [xx, xy, yy] = &mut out;
+                    let mut planes = [xx, xy, yy].map(|plane| ImageMut::new(plane, 7, 5).unwrap());
+                    let [xx, xy, yy] = &mut planes;
+                    sampler.warp_hessian(image, [xx, xy, yy], &Map::new(x, y).unwrap()).unwrap();
+                    for (i, (&x, &y)) in xs.iter().zip(&ys).enumerate() {
+                        let expected = reference
+                            .curvatures(image, coordinates.at(i % 7, i / 7, Reference::<K, P>::to()));
+                        let (xx, xy, yy) = sampler.hessian(image, x, y);
+                        for ((a, b), e) in
+                            [xx, xy, yy].iter().zip([out[0][i], out[1][i], out[2][i]]).zip(expected)
+                        {
+                            assert!(
+                                a.same(&e) && b.same(&e),
+                                "{boundary:?} {pattern:?} ({x}, {y}): {a:?} {b:?} not {e:?}"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+    let mut random = Random(0x2545_f491_4f6c_dd1d);
+    check::<nonius::Cubic<-50>, u8>(&mut random);
+    check::<nonius::Cubic<-75>, u16>(&mut random);
+    check::<nonius::Cubic<-75>, f32>(&mut random);
+    check::<nonius::Lanczos<2>, [u8; 3]>(&mut random);
+    check::<nonius::Lanczos<4>, u8>(&mut random);
+    check::<nonius::Lanczos<4>, f32>(&mut random);
+    check::<BSpline, i16>(&mut random);
+    check::<BSpline, Coefficient<u8>>(&mut random);
+    check::<BSpline, Coefficient<i16>>(&mut random);
+}
 
 /// Single coordinates, as `f64` and as `f32`.
 #[test]
 fn single_samples() {
     struct Points(Random);
     impl Visitor for Points {
-        fn visit<K: Kernel + Shape + Default, P: Tested>(&mut self, kernel: &str, pixel: &str) {
+        fn visit<K: Kernel + Shape + Default, P: Tested + Pixel>(&mut self, kernel: &str, pixel: &str) {
             let random = &mut self.0;
             for &(width, height) in SOURCES {
                 let pixels: Vec<P> =

@@ -7,6 +7,7 @@
 //! | with respect to | method | result |
 //! |---|---|---|
 //! | coordinates | [`Sampler::warp_partials`](crate::Sampler::warp_partials) | dV/dx, dV/dy per destination pixel |
+//! | coordinates, twice | [`Sampler::hessian`](crate::Sampler::hessian), [`Sampler::warp_hessian`](crate::Sampler::warp_hessian) | second derivatives of V, of smooth kernels |
 //! | image | [`Sampler::adjoint`](crate::Sampler::adjoint) | dL/dimage per source pixel |
 //! | parameters | [`Sampler::parameter_gradient`](crate::Sampler::parameter_gradient) | dL/dp, without a grid |
 //!
@@ -14,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 mod coordinates;
+mod hessian;
 mod image;
 mod parameters;
 

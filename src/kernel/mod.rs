@@ -15,6 +15,7 @@
 //! |---|---|---|---|---|
 //! | `u8` | Q14 | Q7 | Q21, `i32` | 0.5 + 2^-8 + 2^-15 per level of slope and axis: below 0.52 |
 //! | `u16`, `i16` | Q24 | Q8 | Q32, `i64` | 0.5 + 2^-9 + 2^-25 per level of slope and axis: below 0.51 |
+//! | [`Coefficient`] | Q24 | Q8 | Q32, `i64` | as 16 bits, for coefficients that are exact |
 //! | `f32` | `f32` of Q24 | `f32` | `f32` | a few roundings of the largest tap |
 //!
 //! `f32` sums are `((p_c + w_0 (p_0 - p_c)) + w_1 (p_1 - p_c)) + ...` over the taps i in
@@ -25,12 +26,18 @@
 #![forbid(unsafe_code)]
 
 mod bilinear;
+mod bspline;
+mod cubic;
 mod interpolator;
+mod lanczos;
 mod nearest;
 mod surrogate;
 
 pub use bilinear::Bilinear;
+pub use bspline::BSpline;
+pub use cubic::Cubic;
 pub use interpolator::{Interpolator, Linear};
+pub use lanczos::Lanczos;
 pub use nearest::{Nearest, NearestEven};
 pub use surrogate::{StraightThrough, Surrogate};
 
@@ -38,6 +45,7 @@ use crate::fixed::{Q6, Q14, Q24, Rounding, Weight, round_shift, round_shift_i64}
 use crate::gradient::Product;
 use crate::simd::block::{self, Window};
 use crate::simd::{Lanes, Positions, Register, interleave};
+use crate::spline::Coefficient;
 
 /// An array of a fixed length: the taps of a kernel along one axis. Implemented by `[T; N]`;
 /// sealed.
@@ -69,6 +77,7 @@ mod sealed {
     impl Sealed for u16 {}
     impl Sealed for i16 {}
     impl Sealed for f32 {}
+    impl<T> Sealed for crate::spline::Coefficient<T> {}
 }
 
 /// An interpolation kernel along one axis.
@@ -121,6 +130,15 @@ pub trait Kernel: Copy {
     fn weights<W: Weight>(&self, f: W) -> Self::Taps<W>;
     /// The derivatives of the weights with respect to the coordinate, per pixel.
     fn slopes<W: Weight>(&self, f: W) -> Self::Taps<W>;
+}
+
+/// A kernel whose weights have second derivatives, so that a sampler has a
+/// [`hessian`](crate::Sampler::hessian).
+pub trait Smooth: Kernel {
+    /// The second derivatives of the weights with respect to the coordinate, per pixel squared
+    /// (where they jump, the right one). They must sum to exactly zero, and their absolute values to
+    /// at most 16 (7 on the coefficients of a spline).
+    fn curvatures<W: Weight>(&self, f: W) -> Self::Taps<W>;
 }
 
 /// The support S of a kernel.
@@ -212,6 +230,15 @@ pub trait Channel:
     fn finish<O: Output<Self>>(sum: Self::Sum) -> O;
     /// The last rounding of a derivative.
     fn finish_derivative(sum: Self::Sum) -> Self::Derivative;
+    /// The second derivative by x (twice), from rows that [`horizontal_slope`](Self::horizontal_slope)
+    /// made with curvatures.
+    fn curvature_x<T: Array<Self::Mid>, W: Array<Self::Weight>>(rows: &T, weights: &W) -> Self::Derivative {
+        Self::finish_derivative(Self::vertical(rows, weights))
+    }
+    /// The second derivative by y (once or twice), from curvatures along y, or slopes along both.
+    fn curvature_y<T: Array<Self::Mid>, W: Array<Self::Weight>>(rows: &T, slopes: &W) -> Self::Derivative {
+        Self::finish_derivative(Self::vertical_slope(rows, slopes))
+    }
     /// Adds `cotangent` times the product of the weights to an accumulator.
     fn scatter(to: &mut Self::Adjoint, cotangent: Self::Cotangent, wx: Self::Weight, wy: Self::Weight);
     /// Derivative times cotangent: what parameter gradients sum up. Exact for integers.
@@ -237,12 +264,12 @@ pub trait Channel:
 
 /// `sum w_i p_i` over the taps.
 macro_rules! dot {
-    ($acc:ty, $taps:expr, $weights:expr) => {
+    ($acc:ty, $taps:expr, $weights:expr, $number:expr) => {
         $taps
             .as_ref()
             .iter()
             .zip($weights.as_ref())
-            .fold(0, |sum: $acc, (&p, &w)| sum.wrapping_add(<$acc>::from(p) * <$acc>::from(w.to_bits())))
+            .fold(0, |sum: $acc, (&p, &w)| sum.wrapping_add($number(p) * <$acc>::from(w.to_bits())))
     };
 }
 
@@ -270,7 +297,7 @@ impl Channel for u8 {
     }
     #[inline(always)]
     fn horizontal<T: Array<Self>, W: Array<Q14>>(taps: &T, weights: &W) -> i32 {
-        round_shift(dot!(i32, taps, weights), 7)
+        round_shift(dot!(i32, taps, weights, i32::from), 7)
     }
     #[inline(always)]
     fn horizontal_slope<T: Array<Self>, W: Array<Q14>>(taps: &T, slopes: &W) -> i32 {
@@ -278,11 +305,11 @@ impl Channel for u8 {
     }
     #[inline(always)]
     fn vertical<T: Array<i32>, W: Array<Q14>>(rows: &T, weights: &W) -> i32 {
-        dot!(i32, rows, weights)
+        dot!(i32, rows, weights, i32::from)
     }
     #[inline(always)]
     fn vertical_slope<T: Array<i32>, W: Array<Q14>>(rows: &T, slopes: &W) -> i32 {
-        dot!(i32, rows, slopes)
+        dot!(i32, rows, slopes, i32::from)
     }
     #[inline(always)]
     fn finish<O: Output<Self>>(sum: i32) -> O {
@@ -291,6 +318,15 @@ impl Channel for u8 {
     #[inline(always)]
     fn finish_derivative(sum: i32) -> i32 {
         round_shift(sum, 7)
+    }
+    // Sums of 32 bits hold first derivatives, but not these.
+    #[inline(always)]
+    fn curvature_x<T: Array<i32>, W: Array<Q14>>(rows: &T, weights: &W) -> i32 {
+        round_shift_i64(dot!(i64, rows, weights, i64::from), 7).clamp(i32::MIN.into(), i32::MAX.into()) as i32
+    }
+    #[inline(always)]
+    fn curvature_y<T: Array<i32>, W: Array<Q14>>(rows: &T, slopes: &W) -> i32 {
+        Self::curvature_x(rows, slopes)
     }
     #[inline(always)]
     fn scatter(to: &mut i64, cotangent: i32, wx: Q14, wy: Q14) {
@@ -341,57 +377,65 @@ impl Output<u8> for u8 {
     }
 }
 
+/// The arithmetic of 16-bit channels: numbers in an `i32` with some fraction bits.
+macro_rules! sixteen_bit_arithmetic {
+    ($number:expr, $fraction_bits:expr) => {
+        type Weight = Q24;
+        type Mid = i32;
+        type Sum = i64;
+        type Rounded = i32;
+        type Derivative = i32;
+        type Adjoint = i64;
+        type Cotangent = i32;
+        type Product = i64;
+        const FRACTION_BITS: u32 = 24;
+
+        #[inline(always)]
+        fn fraction(f: u32) -> Q24 {
+            Q24::from_bits(f as i32)
+        }
+        #[inline(always)]
+        fn horizontal<T: Array<Self>, W: Array<Q24>>(taps: &T, weights: &W) -> i32 {
+            round_shift_i64(dot!(i64, taps, weights, $number), 16 + $fraction_bits) as i32
+        }
+        #[inline(always)]
+        fn horizontal_slope<T: Array<Self>, W: Array<Q24>>(taps: &T, slopes: &W) -> i32 {
+            Self::horizontal(taps, slopes)
+        }
+        #[inline(always)]
+        fn vertical<T: Array<i32>, W: Array<Q24>>(rows: &T, weights: &W) -> i64 {
+            dot!(i64, rows, weights, i64::from)
+        }
+        #[inline(always)]
+        fn vertical_slope<T: Array<i32>, W: Array<Q24>>(rows: &T, slopes: &W) -> i64 {
+            Self::vertical(rows, slopes)
+        }
+        #[inline(always)]
+        fn finish<O: Output<Self>>(sum: i64) -> O {
+            O::from_rounded(round_shift_i64(sum, 32 - O::BITS) as i32)
+        }
+        #[inline(always)]
+        fn finish_derivative(sum: i64) -> i32 {
+            round_shift_i64(sum, 18).clamp(i32::MIN.into(), i32::MAX.into()) as i32
+        }
+        #[inline(always)]
+        fn scatter(to: &mut i64, cotangent: i32, wx: Q24, wy: Q24) {
+            let w = round_shift_i64(i64::from(wx.to_bits()) * i64::from(wy.to_bits()), 20);
+            *to = to.wrapping_add(i64::from(cotangent).wrapping_mul(w));
+        }
+        #[inline(always)]
+        fn chain(derivative: i32, cotangent: i32) -> i64 {
+            i64::from(derivative) * i64::from(cotangent)
+        }
+    };
+}
+
 macro_rules! sixteen_bit {
     ($($t:ty),*) => {$(
         impl Channel for $t {
-            type Weight = Q24;
-            type Mid = i32;
-            type Sum = i64;
-            type Rounded = i32;
-            type Derivative = i32;
-            type Adjoint = i64;
-            type Cotangent = i32;
-            type Product = i64;
             type Sampled = Self;
-            const FRACTION_BITS: u32 = 24;
+            sixteen_bit_arithmetic!(i64::from, 0);
 
-            #[inline(always)]
-            fn fraction(f: u32) -> Q24 {
-                Q24::from_bits(f as i32)
-            }
-            #[inline(always)]
-            fn horizontal<T: Array<Self>, W: Array<Q24>>(taps: &T, weights: &W) -> i32 {
-                round_shift_i64(dot!(i64, taps, weights), 16) as i32
-            }
-            #[inline(always)]
-            fn horizontal_slope<T: Array<Self>, W: Array<Q24>>(taps: &T, slopes: &W) -> i32 {
-                Self::horizontal(taps, slopes)
-            }
-            #[inline(always)]
-            fn vertical<T: Array<i32>, W: Array<Q24>>(rows: &T, weights: &W) -> i64 {
-                dot!(i64, rows, weights)
-            }
-            #[inline(always)]
-            fn vertical_slope<T: Array<i32>, W: Array<Q24>>(rows: &T, slopes: &W) -> i64 {
-                dot!(i64, rows, slopes)
-            }
-            #[inline(always)]
-            fn finish<O: Output<Self>>(sum: i64) -> O {
-                O::from_rounded(round_shift_i64(sum, 32 - O::BITS) as i32)
-            }
-            #[inline(always)]
-            fn finish_derivative(sum: i64) -> i32 {
-                round_shift_i64(sum, 18).clamp(i32::MIN.into(), i32::MAX.into()) as i32
-            }
-            #[inline(always)]
-            fn scatter(to: &mut i64, cotangent: i32, wx: Q24, wy: Q24) {
-                let w = round_shift_i64(i64::from(wx.to_bits()) * i64::from(wy.to_bits()), 20);
-                *to = to.wrapping_add(i64::from(cotangent).wrapping_mul(w));
-            }
-            #[inline(always)]
-            fn chain(derivative: i32, cotangent: i32) -> i64 {
-                i64::from(derivative) * i64::from(cotangent)
-            }
             #[inline(always)]
             fn reduce_column(column: [Self; 4]) -> i32 {
                 binomial(column.map(i32::from))
@@ -425,6 +469,50 @@ macro_rules! sixteen_bit {
     )*};
 }
 sixteen_bit!(u16, i16);
+
+macro_rules! coefficient {
+    ($($t:ty),*) => {$(
+        impl Channel for Coefficient<$t> {
+            type Sampled = $t;
+            sixteen_bit_arithmetic!(|c: Self| i64::from(c.to_bits()), Self::BITS);
+
+            #[inline(always)]
+            fn reduce_column([a, b, c, d]: [Self; 4]) -> i32 {
+                let [a, b, c, d] = [a, b, c, d].map(|c| i64::from(c.to_bits()));
+                round_shift_i64(a + d + 3 * (b + c), 3) as i32
+            }
+            #[inline(always)]
+            fn reduce_row(columns: [i32; 4]) -> Self {
+                Self::from_bits(Self::reduce_column(columns.map(Self::from_bits)))
+            }
+        }
+
+        impl Output<Coefficient<$t>> for $t {
+            const BITS: u32 = 0;
+            #[inline(always)]
+            fn from_rounded(v: i32) -> $t {
+                v.clamp(<$t>::MIN.into(), <$t>::MAX.into()) as $t
+            }
+            #[inline(always)]
+            fn from_channel(v: Coefficient<$t>) -> $t {
+                Output::<Coefficient<$t>>::from_rounded(round_shift(v.to_bits(), <Coefficient<$t>>::BITS))
+            }
+        }
+
+        impl Output<Self> for Coefficient<$t> {
+            const BITS: u32 = Self::BITS;
+            #[inline(always)]
+            fn from_rounded(v: i32) -> Self {
+                Self::from_bits(v)
+            }
+            #[inline(always)]
+            fn from_channel(v: Self) -> Self {
+                v
+            }
+        }
+    )*};
+}
+coefficient!(u8, u16, i16);
 
 macro_rules! q6_output {
     ($($t:ty),*) => {$(
