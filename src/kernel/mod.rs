@@ -28,11 +28,13 @@ mod bilinear;
 mod interpolator;
 mod nearest;
 mod surrogate;
+mod weighted;
 
 pub use bilinear::Bilinear;
 pub use interpolator::{Interpolator, Linear};
 pub use nearest::{Nearest, NearestEven};
 pub use surrogate::{StraightThrough, Surrogate};
+pub use weighted::{Share, Smoothstep, Table, Tent, WeightedNearest};
 
 use crate::fixed::{Q6, Q14, Q24, Rounding, Weight, round_shift, round_shift_i64};
 use crate::gradient::Product;
