@@ -33,7 +33,7 @@ pub enum Error {
     /// An option outside its documented range.
     InvalidOption,
     /// A function of the distance that rises, or whose weights cannot be normalised, or are too
-    /// steep: see [`Table`](crate::kernel::Table).
+    /// steep: see [`Table`](crate::kernel::weighted::Table).
     WeightFunction,
 }
 

@@ -29,8 +29,8 @@ pub use error::Error;
 pub use fixed::{Coord, Rounding, Weight};
 pub use image::{Image, ImageMut, MAX_SIDE, Pixel, Tap};
 pub use kernel::{
-    Array, Bilinear, Channel, Interpolator, Kernel, Linear, Nearest, NearestEven, StraightThrough, Surrogate,
-    WeightedNearest,
+    Adaptive, Array, Bilinear, Channel, Interpolator, Kernel, Linear, Linearized, Nearest, NearestEven,
+    StraightThrough, Surrogate, WeightedNearest,
 };
 pub use sample::Sampler;
 pub use simd::Level;

@@ -43,7 +43,7 @@ pub trait Share: Copy {
 ///
 /// ```
 /// use nonius::{Boundary, Image, Sampler, WeightedNearest};
-/// use nonius::kernel::{Smoothstep, Table};
+/// use nonius::kernel::weighted::{Smoothstep, Table};
 /// let image = Image::new(&[0u8, 100], 2, 1)?;
 ///
 /// let sampler = Sampler::new(WeightedNearest::new(Smoothstep), Boundary::Replicate);
