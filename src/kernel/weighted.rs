@@ -10,7 +10,7 @@
 //! | share | w(d) | S(f) |
 //! |---|---|---|
 //! | [`Tent`] | 1 - d | f: the bits of [`Bilinear`](super::Bilinear) |
-//! | [`Smoothstep`] | 1 - d^2 (3 - 2d) | f^2 (3 - 2f), by products of [`Weight`] |
+//! | [`Smoothstep`] | 1 - d^2 (3 - 2d) | f^2 (3 - 2f), by two products of [`Weight`] |
 //! | [`Table`] | any | interpolated in a table of the caller's: raised cosine, sigmoid, Gaussian, one's own |
 //!
 //! The steeper S is at 1/2, the nearer this is to [`Nearest`](super::Nearest), but with a derivative
@@ -96,16 +96,18 @@ impl Share for Tent {
     }
 }
 
-/// S(f) = f^2 (3 - 2f), with slope zero at both ends: `(f * f) * (3 - 2f)` and twice
-/// `3f * (1 - f)`.
+/// S(f) = f^2 (3 - 2f), with slope zero at both ends.
+///
+/// **Definition.** `f - (f * (1 - f)) * (1 - 2f)`, within one unit of the format of S, and twice
+/// `3f * (1 - f)`, within one unit of S'.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Smoothstep;
 
 impl Share for Smoothstep {
     #[inline(always)]
     fn share<W: Weight>(&self, f: W) -> W {
-        let one = W::one();
-        (f * f) * (one + one + one - (f + f))
+        let rest = W::one() - f;
+        f - (f * rest) * (rest - f)
     }
     #[inline(always)]
     fn slope<W: Weight>(&self, f: W) -> W {
@@ -207,7 +209,8 @@ impl<'a> Table<'a> {
     }
 
     /// A Gaussian, less its value at 1: `w(d) = g(d) - g(1)` with `g(d) = exp(-d^2 / (2 sigma^2))`,
-    /// sigma in pixels. The narrower the steeper: 0.4 is near the limit.
+    /// sigma in pixels. A narrow one is steep at 1/2, where 0.4 is near the limit; a wide one becomes the
+    /// parabola 1 - d^2, which is as steep as 2 at 0, and 30 is near that.
     ///
     /// # Errors
     /// As [`Self::new`]; [`Error::InvalidOption`] for a sigma that is not between 0 and 1000.
