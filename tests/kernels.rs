@@ -14,7 +14,7 @@ use nonius::reference::{
 use nonius::{
     Adaptive, Affine, Bilinear, Boundary, Error, Homography, Image, ImageMut, Interpolator, Kernel, Level,
     Linearized, Map, Nearest, NearestEven, Pixel, Sampler, StraightThrough, Surrogate, Transform,
-    WeightedNearest,
+    Translation, WeightedNearest,
 };
 
 /// A small generator of pseudo-random numbers (xorshift64*).
@@ -500,6 +500,7 @@ trait Made: Copy {
     const CELLS: usize;
     fn w(d: f64) -> f64;
     fn memory() -> &'static LazyLock<Table<'static>>;
+    fn entries() -> &'static [(i64, i64)];
 }
 
 #[derive(Clone, Copy, Default)]
@@ -514,10 +515,6 @@ impl<M: Made> Share for Tabled<M> {
     }
 }
 
-fn made_table<M: Made>() -> Vec<(i64, i64)> {
-    table(M::CELLS, M::w)
-}
-
 /// Weights by the documented polynomial.
 impl<M: Made + Default> Shape for AsKernel<M> {
     const SUPPORT: usize = 2;
@@ -529,12 +526,12 @@ impl<M: Made + Default> Shape for AsKernel<M> {
         unreachable!("slopes are those of the table");
     }
     fn weights(f: Number) -> Vec<Number> {
-        let (share, _) = table_at(&made_table::<M>(), f);
+        let (share, _) = table_at(M::entries(), f);
         let share = f.real(share as f64 / f64::from(1 << 30));
         vec![f.real(1.0) - share, share]
     }
     fn slopes(f: Number) -> Vec<Number> {
-        let (_, slope) = table_at(&made_table::<M>(), f);
+        let (_, slope) = table_at(M::entries(), f);
         let slope = f.real(slope as f64 / f64::from(1 << 30));
         vec![f.real(0.0) - slope, slope]
     }
@@ -571,6 +568,10 @@ macro_rules! made {
                     make(memory).unwrap()
                 });
                 &TABLE
+            }
+            fn entries() -> &'static [(i64, i64)] {
+                static ENTRIES: LazyLock<Vec<(i64, i64)>> = LazyLock::new(|| table($cells, $name::w));
+                &ENTRIES
             }
         }
     )*};
@@ -716,7 +717,7 @@ fn tables_hold_their_function() {
 #[test]
 fn slopes_of_tables_are_the_derivatives_of_their_shares() {
     fn check<M: Made + Default>(name: &str) {
-        let entries = made_table::<M>();
+        let entries = M::entries();
         let n = M::CELLS as f64;
         let step = 1 << 12;
         let h = f64::from(step) / f64::from(1 << 24);
@@ -807,4 +808,345 @@ fn a_tent_is_bilinear() {
         let tent = WeightedNearest::new(Tent);
         with_adjoint_of(tent, Bilinear, source, boundary, random, &reference, "tent");
     });
+}
+
+// What the gradient is where it is not obvious.
+
+/// Calls a function with every kernel and surrogate, by its name and the widest reach of its
+/// partials in pixels.
+trait Visitor {
+    fn visit<I: Interpolator>(&mut self, rule: I, name: &str, reach: i32);
+}
+
+fn every_rule(visitor: &mut impl Visitor) {
+    let smooth = WeightedNearest::new(Smoothstep);
+    visitor.visit(Nearest, "nearest", 1);
+    visitor.visit(NearestEven, "nearest even", 1);
+    visitor.visit(Bilinear, "bilinear", 1);
+    visitor.visit(smooth, "smoothstep", 1);
+    visitor.visit(WeightedNearest::new(Tent), "tent", 1);
+    visitor.visit(AsKernel::<RaisedCosine>::default(), "raised cosine", 1);
+    visitor.visit(AsKernel::<Cold>::default(), "sigmoid", 1);
+    visitor.visit(AsKernel::<Gaussian>::default(), "Gaussian", 1);
+    visitor.visit(Surrogate::new(Nearest, StraightThrough), "straight through", 2);
+    visitor.visit(Surrogate::new(NearestEven, StraightThrough), "straight through, even", 2);
+    visitor.visit(Surrogate::new(Nearest, Bilinear), "nearest, bilinear", 1);
+    visitor.visit(Surrogate::new(smooth, Bilinear), "smoothstep, bilinear", 1);
+    let linearized = Linearized::new(1.5, 1.5).unwrap();
+    visitor.visit(linearized, "linearized", 3);
+    visitor.visit(Surrogate::new(Nearest, linearized), "nearest, linearized", 3);
+    let soft = Soft::new(25.0).unwrap();
+    visitor.visit(Adaptive::new(Bilinear, Nearest, soft), "adaptive", 1);
+    visitor.visit(Adaptive::new(Bilinear, smooth, soft), "adaptive, smoothstep", 1);
+    visitor.visit(Adaptive::new(smooth, Nearest, Frozen(soft)), "adaptive, frozen", 1);
+    visitor.visit(Adaptive::new(Bilinear, Nearest, Hard::new(25.0).unwrap()), "adaptive, hard", 1);
+}
+
+/// Outside of an image that is replicated nothing changes along the way out; along the border the
+/// gradient is that of the border.
+#[test]
+fn gradient_at_a_replicate_border() {
+    struct Border(Random);
+    impl Visitor for Border {
+        fn visit<I: Interpolator>(&mut self, rule: I, name: &str, reach: i32) {
+            let source = Picture::<u8>::noise((8, 7), &mut self.0);
+            let sampler = Sampler::new(rule, Boundary::Replicate);
+            for _ in 0..500 {
+                let along = self.0.real(-4.0, 12.0);
+                let out = f64::from(reach) + self.0.real(0.0, 9.0);
+                for x in [-out, 7.0 + out] {
+                    let (dx, dy) = sampler.partials(source.image(), x, along);
+                    assert_eq!(dx, 0, "{name} ({x}, {along})");
+                    // (An exact partial along the border may come from a value there.)
+                    let border = if x < 0.0 { 0 } else { 7 };
+                    let column = Picture::new((8, 7), |_, y| source.image().get(border, y).unwrap());
+                    assert_eq!(dy, sampler.partials(column.image(), 3, along).1, "{name} ({x}, {along})");
+                }
+                for y in [-out, 6.0 + out] {
+                    let (_, dy) = sampler.partials(source.image(), along, y);
+                    assert_eq!(dy, 0, "{name} ({along}, {y})");
+                }
+                let outside = (-out, 6.0 + out);
+                assert_eq!(sampler.partials(source.image(), outside.0, outside.1), (0, 0), "{name}");
+            }
+        }
+    }
+    every_rule(&mut Border(Random(0xabcd_ef01_2345_6789)));
+
+    // At the last pixels: the slope to the right of x = 0 is inside, that of the last column
+    // outside; a central difference is half inside.
+    let image = Image::new(&[10_u8, 30, 60, 100], 4, 1).unwrap();
+    let at = |x: i32| Sampler::new(Bilinear, Boundary::Replicate).partials(image, x, 0).0 / 16_384;
+    assert_eq!([at(-1), at(0), at(2), at(3)], [0, 20, 40, 0]);
+    let straight = Sampler::new(Surrogate::new(Nearest, StraightThrough), Boundary::Replicate);
+    let at = |x: i32| straight.partials(image, x, 0).0 / 16_384;
+    assert_eq!([at(-1), at(0), at(1), at(3), at(4)], [0, 10, 25, 20, 0]);
+}
+
+/// Where every alignment starts: on the lattice.
+#[test]
+fn gradient_at_a_lattice_start() {
+    // A paraboloid: x^2 + 3y.
+    let source = Picture::new((8, 8), |x, y| (x * x + 3 * y) as u8);
+    fn start<I: Interpolator>(rule: I, source: &Picture<u8>) -> [f64; 2] {
+        let sampler = Sampler::new(rule, Boundary::Replicate);
+        let zero = Picture::new((8, 8), |_, _| 0);
+        let (mut dx, mut dy) = (zero.clone(), zero);
+        let identity = Translation::IDENTITY;
+        sampler.warp_partials(source.image(), &mut dx.image_mut(), &mut dy.image_mut(), &identity).unwrap();
+        let [dx, dy] = [dx, dy].map(|d| f64::from(d.image().get(3, 4).unwrap()) / 16_384.0);
+        [dx, dy]
+    }
+    let (nearest, smooth) = (Nearest, WeightedNearest::new(Smoothstep));
+    // The right derivative, 16 - 9.
+    assert_eq!(start(Bilinear, &source), [7.0, 3.0]);
+    assert_eq!(start(WeightedNearest::new(Tent), &source), [7.0, 3.0]);
+    // Central differences, (16 - 4) / 2.
+    assert_eq!(start(Surrogate::new(nearest, StraightThrough), &source), [6.0, 3.0]);
+    assert_eq!(start(Surrogate::new(nearest, Bilinear), &source), [7.0, 3.0]);
+    // Prewitt.
+    let prewitt = start(Linearized::new(1.0, 1.0).unwrap(), &source);
+    within(prewitt[0], 6.0, 1.0 / 8192.0, "Prewitt along x");
+    within(prewitt[1], 3.0, 1.0 / 8192.0, "Prewitt along y");
+    // No gradient: nearest, and every share that is flat at 0.
+    assert_eq!(start(nearest, &source), [0.0; 2]);
+    assert_eq!(start(NearestEven, &source), [0.0; 2]);
+    assert_eq!(start(smooth, &source), [0.0; 2]);
+    assert_eq!(start(AsKernel::<RaisedCosine>::default(), &source), [0.0; 2]);
+    assert_eq!(start(Surrogate::new(smooth, Bilinear), &source), [7.0, 3.0], "a surrogate has one");
+    // A Gaussian has S'(0) = -w'(1) / w(0), here (sigma 1/2) 4 exp(-2) / (1 - exp(-2)).
+    let slope = 4.0 * (-2.0_f64).exp() / (1.0 - (-2.0_f64).exp());
+    let gaussian = start(AsKernel::<Gaussian>::default(), &source);
+    within(gaussian[0], 7.0 * slope, 7.0 / 16_384.0, "a Gaussian along x");
+    within(gaussian[1], 3.0 * slope, 3.0 / 16_384.0, "a Gaussian along y");
+    // Both values are the pixel, so the gate's own derivative adds nothing: (1 - a) of the
+    // right derivative, a = |g|^2 / (|g|^2 + tau^2) with |g|^2 = 58.
+    let soft = Soft::new(10.0).unwrap();
+    for [dx, dy] in [
+        start(Adaptive::new(Bilinear, nearest, soft), &source),
+        start(Adaptive::new(Bilinear, nearest, Frozen(soft)), &source),
+    ] {
+        within(dx, 7.0 * 100.0 / 158.0, 1.0 / 16_384.0, "adaptive along x");
+        within(dy, 3.0 * 100.0 / 158.0, 1.0 / 16_384.0, "adaptive along y");
+    }
+    let hard = |tau: f64| Adaptive::new(Bilinear, nearest, Hard::new(tau).unwrap());
+    assert_eq!(start(hard(7.7), &source), [7.0, 3.0]);
+    assert_eq!(start(hard(7.6), &source), [0.0, 0.0]);
+}
+
+/// (Read literally, eq. 7 of Jaderberg et al. has a gradient here, at whole coordinates.)
+#[test]
+fn gradient_of_a_constant_image() {
+    struct Constant(Random);
+    impl Visitor for Constant {
+        fn visit<I: Interpolator>(&mut self, rule: I, name: &str, _: i32) {
+            fn one<I: Interpolator, P: Tested>(rule: I, v: P, name: &str, random: &mut Random) {
+                let source = Picture::new((5, 4), |_, _| v);
+                for boundary in boundaries(v) {
+                    let sampler = Sampler::new(rule, boundary);
+                    for i in 0..300 {
+                        let mut c = || match i % 3 {
+                            0 => random.below(12) as f64 - 3.0,
+                            1 => random.below(12) as f64 - 3.5,
+                            _ => random.real(-5.0, 9.0),
+                        };
+                        let (x, y) = (c(), c());
+                        let zero = P::zero_derivative();
+                        let partials = sampler.partials(source.image(), x, y);
+                        assert_eq!(partials, (zero, zero), "{name} {boundary:?} ({x}, {y})");
+                        let value = sampler.sample(source.image(), x, y);
+                        assert!(value.is_none_or(|p| p == v), "{name} {boundary:?} ({x}, {y}): {value:?}");
+                    }
+                }
+            }
+            one(rule, 255_u8, name, &mut self.0);
+            one(rule, 7_u8, name, &mut self.0);
+            one(rule, [65_535_u16, 3], name, &mut self.0);
+            one(rule, i16::MIN, name, &mut self.0);
+            one(rule, -0.1_f32, name, &mut self.0);
+        }
+    }
+    every_rule(&mut Constant(Random(0x1357_9bdf_0246_8ace)));
+}
+
+/// Halfway between two pixels nearest goes up, or to the even one, and central differences with it.
+#[test]
+fn gradient_of_a_tie() {
+    let image = Image::new(&[10_u8, 30, 60, 100, 150], 5, 1).unwrap();
+    fn at<I: Interpolator>(image: Image<'_, u8>, rule: I, x: f64) -> (u8, i32) {
+        let sampler = Sampler::new(rule, Boundary::Replicate);
+        (sampler.sample(image, x, 0).unwrap(), sampler.partials(image, x, 0).0)
+    }
+    let unit = 1 << 14;
+    for (x, up, even) in [(0.5, 1, 0), (1.5, 2, 2), (2.5, 3, 2), (3.5, 4, 4)] {
+        let pixel = |i: usize| image.get(i, 0).unwrap();
+        assert_eq!(at(image, Nearest, x), (pixel(up), 0), "{x}");
+        assert_eq!(at(image, NearestEven, x), (pixel(even), 0), "{x}");
+        let central = |i: usize| {
+            let p = |i: usize| i32::from(pixel(i.min(4)));
+            (p(i + 1) - p(i.saturating_sub(1))) * unit / 2
+        };
+        // The difference is at the pixel that is copied, where both round alike ...
+        assert_eq!(at(image, Surrogate::new(Nearest, StraightThrough), x), (pixel(up), central(up)), "{x}");
+        // ... and at the one that is nearest with ties up, where only the value rounds to even.
+        let mixed = at(image, Surrogate::new(NearestEven, StraightThrough), x);
+        assert_eq!(mixed, (pixel(even), central(up)), "{x}");
+        // Bilinear has no tie.
+        let cell = i32::from(pixel(x as usize + 1)) - i32::from(pixel(x as usize));
+        let bilinear = (pixel(even), cell * unit);
+        assert_eq!(at(image, Surrogate::new(NearestEven, Bilinear), x), bilinear, "{x}");
+        // Beside the tie both are the same.
+        for off in [-1e-6, 1e-6] {
+            assert_eq!(at(image, Nearest, x + off), at(image, NearestEven, x + off), "{x}");
+        }
+        // Weights by distance are equal there, and as steep as they get.
+        let smooth = at(image, WeightedNearest::new(Smoothstep), x);
+        assert_eq!(smooth.1, cell * unit * 3 / 2, "{x}");
+        assert_eq!(smooth.0, at(image, Bilinear, x).0, "{x}");
+    }
+}
+
+/// What is copied is a label of the map, whatever the surrogate.
+#[test]
+fn label_maps_keep_their_labels() {
+    struct Labels(Random);
+    impl Labels {
+        fn check<I: Interpolator>(&mut self, rule: I) {
+            const LABELS: [u8; 4] = [0, 7, 19, 255];
+            let source = Picture::new((23, 17), |_, _| LABELS[self.0.below(3)]);
+            let warps = [
+                [1.1, 0.2, -3.0, -0.13, 0.8, 2.0],
+                [0.3, 0.01, 2.5, -0.02, 0.25, 4.5],
+                [4.7, 0.4, -7.0, 0.3, 3.2, -2.0],
+                [1.0, 0.0, 0.5, 0.0, 1.0, -0.5],
+            ];
+            for boundary in boundaries(255) {
+                for p in warps {
+                    let t = Affine::from_parameters(p).unwrap();
+                    for &level in Level::AVAILABLE {
+                        let mut out = Picture::new((37, 29), |_, _| 19);
+                        let sampler = Sampler::new(rule, boundary).with_level(level);
+                        sampler.warp(source.image(), &mut out.image_mut(), &t).unwrap();
+                        assert!(out.pixels.iter().all(|v| LABELS.contains(v)), "{boundary:?}");
+                        // The constant is a label too, but of no pixel of the map.
+                        let constant = matches!(boundary, Boundary::Constant(_));
+                        assert!(constant || !out.pixels.contains(&255), "{boundary:?}");
+                    }
+                }
+            }
+        }
+    }
+    let mut labels = Labels(Random(99));
+    labels.check(Nearest);
+    labels.check(NearestEven);
+    labels.check(Surrogate::new(Nearest, StraightThrough));
+    labels.check(Surrogate::new(Nearest, Bilinear));
+    labels.check(Surrogate::new(NearestEven, Linearized::new(2.0, 2.0).unwrap()));
+}
+
+// Surrogates are what they are said to be.
+
+/// The bilinear partials are the exact gradient of the expected value of nearest sampling under uniform
+/// dither of +-1/2 px: with 8x8 offsets the mean is exact wherever coordinates are eighths.
+#[test]
+fn the_bilinear_surrogate_is_the_gradient_of_dithered_nearest() {
+    let random = &mut Random(0x00ff_1234_5678_00ff);
+    let source = Picture::<u8>::noise((9, 8), random);
+    const STEPS: i32 = 8;
+    for boundary in [Boundary::Replicate, Boundary::Reflect, Boundary::Wrap, Boundary::Constant(17)] {
+        let sampler = Sampler::new(Surrogate::new(Nearest, Bilinear), boundary);
+        // 64 times the expected value at (x, y) eighths.
+        let expected = |x: i32, y: i32| -> i32 {
+            let offset = |k: i32| f64::from(2 * k + 1 - STEPS) / f64::from(2 * STEPS);
+            let at = |v: i32, k: i32| f64::from(v) / f64::from(STEPS) + offset(k);
+            let row = |j| (0..STEPS).map(move |i| (at(x, i), at(y, j)));
+            let all = (0..STEPS).flat_map(row);
+            all.map(|(x, y)| i32::from(sampler.sample(source.image(), x, y).unwrap())).sum()
+        };
+        for _ in 0..300 {
+            let (x, y) = (random.below(110) as i32 - 20, random.below(100) as i32 - 20);
+            let slope = |more: [i32; 2]| (expected(x + more[0], y + more[1]) - expected(x, y)) * STEPS;
+            let partials = sampler.partials(source.image(), f64::from(x) / 8.0, f64::from(y) / 8.0);
+            // Sums of 64, to Q14.
+            assert_eq!(partials, (slope([1, 0]) << 8, slope([0, 1]) << 8), "{boundary:?} ({x}, {y})");
+        }
+    }
+}
+
+/// The least-squares plane through nine values, by its normal equations in `f64`.
+fn plane(points: &[[f64; 2]], values: &[f64]) -> [f64; 2] {
+    let n = points.len() as f64;
+    let mean = |f: &dyn Fn(usize) -> f64| (0..points.len()).map(f).sum::<f64>() / n;
+    let (mx, my, mv) = (mean(&|i| points[i][0]), mean(&|i| points[i][1]), mean(&|i| values[i]));
+    let sum = |f: &dyn Fn(f64, f64, f64) -> f64| -> f64 {
+        (0..points.len()).map(|i| f(points[i][0] - mx, points[i][1] - my, values[i] - mv)).sum()
+    };
+    let (xx, xy, yy) = (sum(&|x, _, _| x * x), sum(&|x, y, _| x * y), sum(&|_, y, _| y * y));
+    let (xv, yv) = (sum(&|x, _, v| x * v), sum(&|_, y, v| y * v));
+    let det = xx * yy - xy * xy;
+    [(yy * xv - xy * yv) / det, (xx * yv - xy * xv) / det]
+}
+
+#[test]
+fn linearized_is_the_slope_of_a_least_squares_plane() {
+    fn check<P: Tested>(random: &mut Random, source: &Picture<P>, range: f64, bits: u32, value_error: f64) {
+        let reference = Reference::new(Bilinear, Boundary::Reflect);
+        let read = |v: P::Derivative| {
+            let mut v = v;
+            P::Channel::real_derivative(P::flatten_derivatives(std::slice::from_mut(&mut v))[0])
+        };
+        use nonius::reference::Arithmetic;
+        for _ in 0..2000 {
+            let mut c = |v: f64| random.real(-v, v);
+            let m = [c(3.0), c(3.0), c(9.0), c(3.0), c(3.0), c(9.0)];
+            let det = m[0] * m[4] - m[1] * m[3];
+            if det.abs() < 0.3 {
+                continue;
+            }
+            let t = Affine::from_parameters(m).unwrap();
+            let rule = Linearized::footprint(&t, 0.0, 0.0).unwrap();
+            let (x, y) = (random.real(-4.0, 20.0), random.real(-4.0, 20.0));
+            let mut points = Vec::new();
+            for j in [-1.0, 0.0, 1.0] {
+                points.extend([-1.0, 0.0, 1.0].map(|i| [x + i * m[0] + j * m[1], y + i * m[3] + j * m[4]]));
+            }
+            let values: Vec<f64> =
+                points.iter().map(|p| reference.real(source.image(), p[0], p[1])[0]).collect();
+            let expected = plane(&points, &values);
+            let sampler = Sampler::new(Surrogate::new(Nearest, rule), Boundary::Reflect);
+            let (dx, dy) = sampler.partials(source.image(), x, y);
+            // Each value is of a position that was rounded twice, by half a unit of its fraction
+            // (and Q32 before), and rounded itself; six of them count along each axis.
+            let position = (1.0 + 1e-3) / f64::from(1 << bits);
+            let error = 6.0 * (value_error + 2.0 * range * position);
+            let solve = |a: f64, b: f64| (a.abs() + b.abs()) / (6.0 * det.abs());
+            let rest = |solve: f64| solve * error + 1.0 / 16_384.0 + 12.0 * range / 4_294_967_296.0;
+            within(read(dx), expected[0], rest(solve(m[4], m[3])), "dx");
+            within(read(dy), expected[1], rest(solve(m[1], m[0])), "dy");
+        }
+    }
+    let random = &mut Random(0x7777_1111_3333_9999);
+    // Two roundings: to Q7 and to Q14.
+    let source = Picture::<u8>::noise((14, 12), random);
+    check(random, &source, 255.0, 14, 1.0 / 256.0 + 1.0 / 32_768.0);
+    // To Q8 and to Q14.
+    let source = Picture::<u16>::noise((14, 12), random);
+    check(random, &source, 65_535.0, 24, 1.0 / 512.0 + 1.0 / 32_768.0);
+    // Six roundings for a value, and ten more for the sums, of numbers up to 6 times 256.
+    let source = Picture::new((14, 12), |_, _| random.real(-128.0, 128.0) as f32);
+    check(random, &source, 256.0, 24, 16.0 * 6.0 * 256.0 / 16_777_216.0);
+
+    // A ramp has its own slope, whatever the footprint.
+    let ramp = Picture::new((40, 40), |x, y| (3 * x + 2 * y) as u8);
+    for _ in 0..500 {
+        let mut c = |around: f64| random.real(around - 0.8, around + 0.8);
+        let t = Affine::from_parameters([c(2.0), c(0.0), 0.0, c(0.0), c(2.0), 0.0]).unwrap();
+        let rule = Linearized::footprint(&t, 5.0, 5.0).unwrap();
+        let sampler = Sampler::new(rule, Boundary::Replicate);
+        let (dx, dy) = sampler.partials(ramp.image(), random.real(8.0, 30.0), random.real(8.0, 30.0));
+        // As above, with 5 grey levels per pixel; |b| + |a| over the determinant is at most 3.6 / (1.2^2 - 0.8^2).
+        let bound = (1.0 / 256.0 + 5.0 / 16_384.0 + 2.0 / 16_384.0) * 3.6 / 0.8 + 1.0 / 16_384.0;
+        within(f64::from(dx) / 16_384.0, 3.0, bound, "ramp dx");
+        within(f64::from(dy) / 16_384.0, 2.0, bound, "ramp dy");
+    }
 }

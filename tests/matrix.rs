@@ -16,6 +16,8 @@ use registry::{Plan, Tested, Value, Visitor};
 /// too.
 pub mod registry {
     use super::*;
+    use nonius::kernel::weighted::Smoothstep;
+    use nonius::{Bilinear, Nearest, NearestEven, StraightThrough, WeightedNearest};
 
     /// A small generator of pseudo-random numbers (xorshift64*).
     #[derive(Clone, Debug)]
@@ -140,12 +142,12 @@ pub mod registry {
     }
 
     macro_rules! pixels {
-        ($visitor:ident, $kernel:ident: $($pixel:ty),*) => {
-            $($visitor.visit::<nonius::$kernel, $pixel>(stringify!($kernel), stringify!($pixel));)*
+        ($visitor:ident, $kernel:ty: $($pixel:ty),*) => {
+            $($visitor.visit::<$kernel, $pixel>(stringify!($kernel), stringify!($pixel));)*
         };
     }
     macro_rules! kernels {
-        ($($name:ident: $kernel:ident),*) => {
+        ($($name:ident: $kernel:ty),*) => {
             $(
                 /// One kernel with every pixel.
                 pub fn $name(visitor: &mut impl Visitor) {
@@ -162,7 +164,8 @@ pub mod registry {
         nearest: Nearest,
         nearest_even: NearestEven,
         straight_through: StraightThrough,
-        bilinear: Bilinear
+        bilinear: Bilinear,
+        smoothstep: WeightedNearest<Smoothstep>
     );
 
     /// Every boundary.
@@ -471,7 +474,7 @@ macro_rules! kernel_tests {
     )*};
 }
 // Those of the registry, each a test of its own.
-kernel_tests!(nearest, nearest_even, straight_through, bilinear);
+kernel_tests!(nearest, nearest_even, straight_through, bilinear, smoothstep);
 
 /// Single coordinates, as `f64` and as `f32`.
 #[test]
