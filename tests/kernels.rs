@@ -8,8 +8,8 @@ use nonius::fixed::{Q14, Q24};
 use nonius::kernel::adaptive::{Frozen, GateImage, Hard, Soft};
 use nonius::kernel::weighted::{Share, Smoothstep, Table, Tent};
 use nonius::reference::{
-    AdaptiveRule, Coordinates, Exact, FineArithmetic, GateRule, LinearizedRule, Number, Reference, Rule,
-    Shape, SurrogateRule, table, table_at,
+    AdaptiveRule, Arithmetic, Coordinates, Exact, FineArithmetic, GateRule, LinearizedRule, Number,
+    Reference, Rule, Shape, SurrogateRule, table, table_at,
 };
 use nonius::{
     Adaptive, Affine, Bilinear, Boundary, Error, Homography, Image, ImageMut, Interpolator, Kernel, Level,
@@ -1095,7 +1095,6 @@ fn linearized_is_the_slope_of_a_least_squares_plane() {
             let mut v = v;
             P::Channel::real_derivative(P::flatten_derivatives(std::slice::from_mut(&mut v))[0])
         };
-        use nonius::reference::Arithmetic;
         for _ in 0..2000 {
             let mut c = |v: f64| random.real(-v, v);
             let m = [c(3.0), c(3.0), c(9.0), c(3.0), c(3.0), c(9.0)];
@@ -1149,4 +1148,184 @@ fn linearized_is_the_slope_of_a_least_squares_plane() {
         within(f64::from(dx) / 16_384.0, 3.0, bound, "ramp dx");
         within(f64::from(dy) / 16_384.0, 2.0, bound, "ramp dy");
     }
+}
+
+// Finite differences.
+
+/// Adaptive interpolation between bilinear and nearest in `f64`, as documented, and what bounds its
+/// derivatives: within one cell, between its ties.
+struct Real {
+    value: f64,
+    gate: f64,
+    gradient: [f64; 2],
+    mixed: f64,
+    /// Nearest minus bilinear.
+    difference: f64,
+}
+
+fn real_adaptive(taps: [[f64; 2]; 2], tau: f64, fx: f64, fy: f64) -> Real {
+    let [[a, b], [c, d]] = taps;
+    let gradient = [(1.0 - fy) * (b - a) + fy * (d - c), (1.0 - fx) * (c - a) + fx * (d - b)];
+    let norm = gradient[0] * gradient[0] + gradient[1] * gradient[1];
+    let gate = norm / (norm + tau * tau);
+    let smooth = (1.0 - fy) * ((1.0 - fx) * a + fx * b) + fy * ((1.0 - fx) * c + fx * d);
+    let sharp = taps[usize::from(fy >= 0.5)][usize::from(fx >= 0.5)];
+    Real {
+        value: (1.0 - gate) * smooth + gate * sharp,
+        gate,
+        gradient,
+        mixed: a - b - c + d,
+        difference: sharp - smooth,
+    }
+}
+
+/// Partials of the soft gate against differences of the value, and those of the frozen one against
+/// the same with the gate held.
+#[test]
+fn adaptive_partials_are_derivatives() {
+    /// `slope` bounds the error of the partials of bilinear interpolation, and `level` of its values.
+    fn check<P: Tested>(random: &mut Random, source: &Picture<P>, slope: f64, level: f64) {
+        let real = |p: P| P::flatten(&[p])[0].real();
+        let read = |mut v: P::Derivative| {
+            P::Channel::real_derivative(P::flatten_derivatives(std::slice::from_mut(&mut v))[0])
+        };
+        for i in 0..4000 {
+            let tau = [3.0, 20.0, 150.0][i % 3];
+            // At least h away from the ties and the ends, and of 14 bits.
+            let mut c = |side: usize| {
+                let f = [random.real(0.01, 0.49), random.real(0.51, 0.99)][random.below(2)];
+                (random.below(side - 1), (f * 16_384.0).floor() / 16_384.0)
+            };
+            let ((x, fx), (y, fy)) = (c(source.size.0), c(source.size.1));
+            let tap = |i: usize, j: usize| real(source.image().get(x + i, y + j).unwrap());
+            let taps = [[tap(0, 0), tap(1, 0)], [tap(0, 1), tap(1, 1)]];
+            let at = |dx: f64, dy: f64| real_adaptive(taps, tau, fx + dx, fy + dy);
+            let here = at(0.0, 0.0);
+            let (px, py) = (x as f64 + fx, y as f64 + fy);
+            let soft = Soft::new(tau).unwrap();
+            let exact = Sampler::new(Adaptive::new(Bilinear, Nearest, soft), Boundary::Replicate);
+            let exact = exact.partials(source.image(), px, py);
+            let frozen = Sampler::new(Adaptive::new(Bilinear, Nearest, Frozen(soft)), Boundary::Replicate);
+            let frozen = frozen.partials(source.image(), px, py);
+
+            let h = 1e-4;
+            for (axis, (exact, frozen)) in [(exact.0, frozen.0), (exact.1, frozen.1)].into_iter().enumerate()
+            {
+                let step = |h: f64| if axis == 0 { at(h, 0.0) } else { at(0.0, h) };
+                let difference = (step(h).value - step(-h).value) / (2.0 * h);
+                let (k, d) = (here.mixed.abs() / tau, here.difference.abs());
+                let g = here.gradient[axis].abs();
+                // The gate is 1 - c / (1 + z^2) with z linear in x, |dz/dx| <= k and c <= 1; the second and third
+                // derivatives of 1 / (1 + z^2) are below 2 and 4.67, and the difference of the values is linear.
+                let third = 4.67 * k.powi(3) * d + 3.0 * 2.0 * k.powi(2) * g;
+                // What errors of the gradient and of the values do to the gate, whose derivative is below 0.65 / tau,
+                // to p g / tau, below 1 / tau, and to p mixed / tau; second order: one per cent.
+                let e = 2.0_f64.sqrt() * slope / tau;
+                let u = (1.0 - here.gate) * here.gradient[1 - axis].abs() / tau;
+                let v = (1.0 - here.gate) * k;
+                let gate = slope + g * 0.65 * e;
+                let term = 2.0 * (level * u * v + d * e * v + d * u * (0.65 * e * k + e));
+                // (The last are two roundings to Q14.)
+                let rest = 1e-4;
+                let bound = 1.01 * (gate + term) + third * h * h / 6.0 + rest;
+                within(read(exact), difference, bound, "exact");
+                let held = (1.0 - here.gate) * here.gradient[axis];
+                within(read(frozen), held, 1.01 * gate + rest, "frozen");
+            }
+        }
+    }
+    let random = &mut Random(0x4242_4242_1717_1717);
+    let source = Picture::<u8>::noise((30, 20), random);
+    check(random, &source, 1.0 / 128.0, 1.0 / 256.0 + 1.0 / 8192.0);
+    let source = Picture::<i16>::new((30, 20), |_, _| random.below(600) as i16 - 300);
+    check(random, &source, 1.0 / 256.0, 1.0 / 512.0 + 1.0 / 8192.0);
+    let source = Picture::new((30, 20), |_, _| random.real(-128.0, 128.0) as f32);
+    // Some ten roundings of numbers up to 512, here and in the terms after.
+    check(random, &source, 20.0 * 512.0 / 16_777_216.0, 20.0 * 128.0 / 16_777_216.0);
+}
+
+/// Partials of a weighted kernel against differences of the real interpolant.
+#[test]
+fn weighted_partials_are_derivatives() {
+    fn check<P: Tested>(random: &mut Random, range: f64, slope: f64, unit: f64) {
+        let kernel = WeightedNearest::new(Smoothstep);
+        let source = Picture::<P>::noise((12, 10), random);
+        for boundary in [Boundary::Replicate, Boundary::Reflect101, Boundary::Wrap] {
+            let (sampler, real) = (Sampler::new(kernel, boundary), Reference::new(kernel, boundary));
+            for _ in 0..3000 {
+                let mut c = || (random.real(-6.0, 16.0) * 16_384.0).floor() / 16_384.0;
+                let (x, y) = (c(), c());
+                let h = 1.0 / 65_536.0;
+                if [x, y].iter().any(|v| v.fract() == 0.0) {
+                    continue;
+                }
+                let at = |x: f64, y: f64| real.real(source.image(), x, y)[0];
+                let exact =
+                    [(at(x + h, y) - at(x - h, y)) / (2.0 * h), (at(x, y + h) - at(x, y - h)) / (2.0 * h)];
+                let (dx, dy) = sampler.partials(source.image(), x, y);
+                let read = |mut v: P::Derivative| {
+                    P::Channel::real_derivative(P::flatten_derivatives(std::slice::from_mut(&mut v))[0])
+                };
+                // S''' is 12. A unit in S', and one in S across, where S' is 1.5 and values differ by
+                // twice the range.
+                let bound =
+                    12.0 * range * h * h / 6.0 + slope + range * unit * (1.0 + 2.0 * 1.5) + 1e-6 * range;
+                within(read(dx), exact[0], bound, "dx");
+                within(read(dy), exact[1], bound, "dy");
+            }
+        }
+    }
+    let random = &mut Random(0x1212_3434_5656_7878);
+    check::<u8>(random, 255.0, 1.0 / 128.0, 1.0 / 16_384.0);
+    check::<u16>(random, 65_535.0, 1.0 / 256.0, 1.0 / 16_777_216.0);
+}
+
+/// The adjoint of one pixel is its weights: with a gate that is given they make the value.
+#[test]
+fn the_weights_of_a_given_gate_make_the_value() {
+    let random = &mut Random(0x9999_8888_7777_6666);
+    let source = Picture::<u8>::noise((9, 8), random);
+    let mut memory = Picture::new((9, 8), |_, _| 0_u16);
+    let mut gates = memory.image_mut();
+    let gate = GateImage::of(&Soft::new(60.0).unwrap(), source.image(), &mut gates).unwrap();
+    let sampler = Sampler::new(Adaptive::new(Bilinear, Nearest, gate), Boundary::Reflect);
+    for _ in 0..2000 {
+        let shift = Translation::new(random.real(-3.0, 11.0), random.real(-3.0, 10.0)).unwrap();
+        let mut value = [0];
+        sampler.warp(source.image(), &mut ImageMut::new(&mut value, 1, 1).unwrap(), &shift).unwrap();
+        let mut weights = Picture::new((9, 8), |_, _| 0_i64);
+        sampler.adjoint(Image::new(&[1], 1, 1).unwrap(), &shift, &mut weights.image_mut()).unwrap();
+        let sum: i64 = weights.pixels.iter().sum();
+        let dot: i64 = weights.pixels.iter().zip(&source.pixels).map(|(w, &p)| w * i64::from(p)).sum();
+        // Rows times the gate are rounded to Q14, three of them; the value as usual.
+        let unit = 1.0 / 16_384.0;
+        within(sum as f64 / f64::from(1 << 28), 1.0, 1.5 * unit, "sum");
+        let bound = 0.5 + 1.0 / 256.0 + 255.0 * 1.5 * unit + 2.0 * unit;
+        within(dot as f64 / f64::from(1 << 28), f64::from(value[0]), bound, "value");
+    }
+}
+
+/// The gates of a guide are those of its central differences, the largest of all channels.
+#[test]
+fn gates_of_a_guide() {
+    let random = &mut Random(0x3141_5926_5358_9793);
+    let guide = Picture::<[u8; 2]>::noise((7, 5), random);
+    let mut memory = Picture::new((7, 5), |_, _| 0_u16);
+    GateImage::of(&Soft::new(40.0).unwrap(), guide.image(), &mut memory.image_mut()).unwrap();
+    for (i, &gate) in memory.pixels.iter().enumerate() {
+        let at = |x: usize, y: usize, c: usize| f64::from(guide.image().get(x.min(6), y.min(4)).unwrap()[c]);
+        let (x, y) = (i % 7, i / 7);
+        let exact = (0..2)
+            .map(|c| {
+                let gx = (at(x + 1, y, c) - at(x.saturating_sub(1), y, c)) / 2.0;
+                let gy = (at(x, y + 1, c) - at(x, y.saturating_sub(1), c)) / 2.0;
+                (gx * gx + gy * gy) / (gx * gx + gy * gy + 1600.0)
+            })
+            .fold(0.0, f64::max);
+        within(f64::from(gate) / 16_384.0, exact, 0.51 / 16_384.0, "gate");
+    }
+    let small = Picture::<u8>::noise((7, 4), random);
+    let mut gates = memory.image_mut();
+    let refused = GateImage::of(&Hard::new(1.0).unwrap(), small.image(), &mut gates);
+    assert_eq!(refused.unwrap_err(), Error::SizeMismatch);
 }
