@@ -686,8 +686,8 @@ fn tables_hold_their_function() {
             let exact = M::w(1.0 - f) / (M::w(f) + M::w(1.0 - f));
             worst = worst.max((f64::from(share) / f64::from(1 << 24) - exact).abs());
         }
-        // Half a unit of Q14 in S; slopes that are half a unit off move S by a quarter of that per cell and end; and the
-        // remainder of Hermite's formula, h^4 / 384 times the fourth derivative.
+        // Half a unit of Q14 in S; slopes that are half a unit off move S by a quarter of that per cell
+        // and end; and the remainder of Hermite's formula, h^4 / 384 times the fourth derivative.
         let n = M::CELLS as f64;
         let fourth = (1..1000)
             .map(|i| {
@@ -1143,7 +1143,8 @@ fn linearized_is_the_slope_of_a_least_squares_plane() {
         let rule = Linearized::footprint(&t, 5.0, 5.0).unwrap();
         let sampler = Sampler::new(rule, Boundary::Replicate);
         let (dx, dy) = sampler.partials(ramp.image(), random.real(8.0, 30.0), random.real(8.0, 30.0));
-        // As above, with 5 grey levels per pixel; |b| + |a| over the determinant is at most 3.6 / (1.2^2 - 0.8^2).
+        // As above, with 5 grey levels per pixel; |b| + |a| over the determinant is at most 3.6 /
+        // (1.2^2 - 0.8^2).
         let bound = (1.0 / 256.0 + 5.0 / 16_384.0 + 2.0 / 16_384.0) * 3.6 / 0.8 + 1.0 / 16_384.0;
         within(f64::from(dx) / 16_384.0, 3.0, bound, "ramp dx");
         within(f64::from(dy) / 16_384.0, 2.0, bound, "ramp dy");
@@ -1215,11 +1216,13 @@ fn adaptive_partials_are_derivatives() {
                 let difference = (step(h).value - step(-h).value) / (2.0 * h);
                 let (k, d) = (here.mixed.abs() / tau, here.difference.abs());
                 let g = here.gradient[axis].abs();
-                // The gate is 1 - c / (1 + z^2) with z linear in x, |dz/dx| <= k and c <= 1; the second and third
-                // derivatives of 1 / (1 + z^2) are below 2 and 4.67, and the difference of the values is linear.
+                // The gate is 1 - c / (1 + z^2) with z linear in x, |dz/dx| <= k and c <= 1; the second
+                // and third derivatives of 1 / (1 + z^2) are below 2 and 4.67, and the difference of
+                // the values is linear.
                 let third = 4.67 * k.powi(3) * d + 3.0 * 2.0 * k.powi(2) * g;
-                // What errors of the gradient and of the values do to the gate, whose derivative is below 0.65 / tau,
-                // to p g / tau, below 1 / tau, and to p mixed / tau; second order: one per cent.
+                // What errors of the gradient and of the values do to the gate, whose derivative is
+                // below 0.65 / tau, to p g / tau, below 1 / tau, and to p mixed / tau; second order:
+                // one per cent.
                 let e = 2.0_f64.sqrt() * slope / tau;
                 let u = (1.0 - here.gate) * here.gradient[1 - axis].abs() / tau;
                 let v = (1.0 - here.gate) * k;

@@ -12,21 +12,26 @@
 //! | [`Hard`] | 1 where `\|g\| >= tau`, else 0 |
 //! | [`GateImage`] | read from an image of the caller's at the nearest pixel of the source, for all channels |
 //!
-//! tau is in grey levels per pixel. Gates are in Q24, values of both rules in Q14 (`f32`: `f32`), and
-//! V is rounded once more, half up. (16-bit values are beyond Q14 for kernels whose absolute
-//! weights sum to more than 1.7 along an axis.) For `f32` V is `V_smooth + a (V_sharp - V_smooth)`, and one of the two itself where a is
-//! 0 or 1 or they are equal. The arithmetic of gates is in [`Fine`]. Coordinates are rounded to the
-//! fraction of the channel, and then to whole pixels for a rule that wants those. Where the boundary
-//! has either rule leave the destination, so does this.
+//! tau is in grey levels per pixel. Gates are in Q24, values of both rules in Q14 (`f32`: `f32`), and V
+//! is rounded once more, half up. (16-bit values are beyond Q14 for kernels whose absolute weights sum
+//! to more than 1.7 along an axis.) For `f32` V is `V_smooth + a (V_sharp - V_smooth)`, and one of the
+//! two itself where a is 0 or 1 or they are equal. The arithmetic of gates is in [`Fine`]. Coordinates
+//! are rounded to the fraction of the channel, and then to whole pixels for a rule that wants those.
+//! Where the boundary has either rule leave the destination, so does this.
 //!
 //! **Partials** are of two kinds, named by the gate.
 //!
 //! - Exact, for `Soft` with [`Bilinear`] as the smooth rule:
-//!   `dV = (1 - a) dV_smooth + a dV_sharp + (V_sharp - V_smooth) da`, where `da/dx = 2 p^2 gy gxy / tau^2`, `da/dy = 2 p^2 gx gxy / tau^2`,
-//!   p = 1 - a, since the only second derivative of bilinear interpolation is the mixed one. As
-//!   `2 (p gy / tau) (p gxy / tau)`, both factors in Q24, rounded half up; likewise the product.
-//! - [`Frozen`]: the gate declared constant, the last term left out, for any smooth rule. `Hard` and `GateImage` are
-//!   constant almost everywhere, so for them that is exact too.
+//!
+//!   ```text
+//!   dV = (1 - a) dV_smooth + a dV_sharp + (V_sharp - V_smooth) da
+//!   da/dx = 2 (p gy / tau) (p gxy / tau),  da/dy = 2 (p gx / tau) (p gxy / tau),  p = 1 - a
+//!   ```
+//!
+//!   since the only second derivative of bilinear interpolation is the mixed one. (Both factors in
+//!   Q24, rounded half up; likewise the product.)
+//! - [`Frozen`]: the gate declared constant, the last term left out, for any smooth rule. `Hard` and
+//!   `GateImage` are constant almost everywhere, so for them that is exact too.
 //!
 //! `dV_sharp` is what the sharp rule calls its partials: for [`Nearest`](super::Nearest) zero.
 //!
@@ -35,8 +40,8 @@
 //! Its weights are those of both kernels, along y times the gate (1 - a for the smooth one), rounded as
 //! products of weights.
 //!
-//! A sharp rule does not preserve detail because the gradient is high: its error there is the gradient times its offset. It preserves *steps*.
-//! Where nothing but steps should stay, gate hard.
+//! A sharp rule does not preserve detail because the gradient is high: its error there is the gradient
+//! times its offset. It preserves *steps*. Where nothing but steps should stay, gate hard.
 #![forbid(unsafe_code)]
 
 use super::fine::Tau;
@@ -92,8 +97,8 @@ pub trait Gate: Copy + super::sealed::Sealed {
 /// A gate whose derivative along the coordinates is known, with this smooth rule, or is declared to
 /// be zero.
 pub trait Sloped<S: Interpolator>: Gate {
-    /// Adds to the partials what the derivative of the gate makes of the difference between the sharp and
-    /// the smooth value; `gates` are the gates.
+    /// Adds to the partials what the derivative of the gate makes of the difference between the sharp
+    /// and the smooth value; `gates` are the gates.
     #[doc(hidden)]
     #[inline(always)]
     fn add_slopes<P: Tap>(

@@ -11,8 +11,9 @@ use crate::fixed::{round_shift_i64, round_shift_i128};
 ///
 /// **Definition.** `|g|^2 = gx^2 + gy^2` is exact in integers (Q28). The gate of
 /// [`Soft`](super::adaptive::Soft) is `|g|^2 / (|g|^2 + tau^2)` in Q24: both of them divided by the
-/// smallest power of two (rounded down) that leaves the second below 2^38, and the quotient rounded half up. For
-/// `f32` it is `1 - tau^2 / ((gx gx + gy gy) + tau^2)`. tau is rounded to Q14, or to `f32`.
+/// smallest power of two (rounded down) that leaves the second below 2^38, and the quotient rounded
+/// half up. For `f32` it is `1 - tau^2 / ((gx gx + gy gy) + tau^2)`. tau is rounded to Q14, or to
+/// `f32`.
 pub trait Fine: Copy + super::sealed::Sealed {
     /// `smooth + a (sharp - smooth)`, integers rounded to this many fraction bits, at most 14.
     #[doc(hidden)]

@@ -6,9 +6,9 @@
 //! transformation', ICCV 2019. Theirs are drawn at random for each pixel; with a fixed symmetric set
 //! the solution is a difference stencil, the same for every pixel.
 //!
-//! **Definition.** Let a and b be the half axes, and `V(i, j)` the bilinear value at
-//! `x + i a + j b` for i and j of -1, 0, 1, in the format of derivatives (Q14, or `f32`). The slope g of
-//! the plane through these nine, equally weighted, solves
+//! **Definition.** Let a and b be the half axes, and `V(i, j)` the bilinear value at `x + i a + j b`
+//! for i and j of -1, 0, 1, in the format of derivatives (Q14, or `f32`). The slope g of the plane
+//! through these nine, equally weighted, solves
 //!
 //! ```text
 //! g . a = A / 6,  A = sum over j of V(1, j) - V(-1, j)
@@ -76,9 +76,9 @@ impl Linearized {
     /// transform any pixel will do; for a homography take, say, the centre of the destination.
     ///
     /// # Errors
-    /// [`Error::NotFinite`] where a homography sends the point to infinity, [`Error::OutOfRange`] for half
-    /// axes beyond 4096 px, and [`Error::Singular`] for a footprint that is (almost) a line or below
-    /// 1/64 px.
+    /// [`Error::NotFinite`] where a homography sends the point to infinity, [`Error::OutOfRange`] for
+    /// half axes beyond 4096 px, and [`Error::Singular`] for a footprint that is (almost) a line or
+    /// below 1/64 px.
     pub fn footprint<T: Transform>(transform: &T, x: f64, y: f64) -> Result<Self, Error> {
         let m = transform.matrix();
         let (u, v) = transform.apply(x, y);

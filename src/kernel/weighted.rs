@@ -16,9 +16,9 @@
 //! The steeper S is at 1/2, the nearer this is to [`Nearest`](super::Nearest), but with a derivative
 //! almost everywhere.
 //!
-//! **Gradients at lattice points.** Where S'(0) = 0, as that of the smoothstep and of the raised cosine, the
-//! partials vanish at every lattice point: an alignment that starts from the identity, or from
-//! any whole shift, sees no gradient there and stays. A sigmoid and a Gaussian have a small one.
+//! **Gradients at lattice points.** Where S'(0) = 0, as that of the smoothstep and of the raised
+//! cosine, the partials vanish at every lattice point: an alignment that starts from the identity, or
+//! from any whole shift, sees no gradient there and stays. A sigmoid and a Gaussian have a small one.
 //! Start beside the lattice, or take the partials of another rule:
 //! [`Surrogate`](super::Surrogate)`::new(WeightedNearest::new(Smoothstep), Bilinear)`.
 #![forbid(unsafe_code)]
@@ -148,8 +148,9 @@ impl<'a> Table<'a> {
     ///
     /// # Errors
     /// [`Error::InvalidOption`] if there are not 2^n + 1 entries, n from 1 to 8.
-    /// [`Error::WeightFunction`] if at the entries `w` is not finite, or negative, or rises; if it cannot be normalised (w(f) and w(1 - f) both
-    /// zero), or w(1) is not zero beside w(0); or if S is as steep as 2 per pixel.
+    /// [`Error::WeightFunction`] if at the entries `w` is not finite, or negative, or rises; if it
+    /// cannot be normalised (w(f) and w(1 - f) both zero), or w(1) is not zero beside w(0); or if S is
+    /// as steep as 2 per pixel.
     pub fn new(entries: &'a mut [[u16; 2]], w: impl Fn(f64) -> f64) -> Result<Self, Error> {
         let cells = entries.len().saturating_sub(1);
         if !cells.is_power_of_two() || !(2..=MAX_CELLS).contains(&cells) {
@@ -209,8 +210,8 @@ impl<'a> Table<'a> {
     }
 
     /// A Gaussian, less its value at 1: `w(d) = g(d) - g(1)` with `g(d) = exp(-d^2 / (2 sigma^2))`,
-    /// sigma in pixels. A narrow one is steep at 1/2, where 0.4 is near the limit; a wide one becomes the
-    /// parabola 1 - d^2, which is as steep as 2 at 0, and 30 is near that.
+    /// sigma in pixels. A narrow one is steep at 1/2, where 0.4 is near the limit; a wide one becomes
+    /// the parabola 1 - d^2, which is as steep as 2 at 0, and 30 is near that.
     ///
     /// # Errors
     /// As [`Self::new`]; [`Error::InvalidOption`] for a sigma that is not between 0 and 1000.
