@@ -131,8 +131,8 @@ fn within(v: f64, expected: f64, bound: f64, what: &str) {
 
 // Against the references.
 
-/// The size of warped images: a block of lanes and a tail.
-const DESTINATION: (usize, usize) = (11, 7);
+/// The size of warped images: blocks of lanes and a tail.
+const DESTINATION: (usize, usize) = (37, 4);
 
 /// What a rule is compared with: value and partials by the rule of reference, and the adjoint, if it
 /// has one.
@@ -228,7 +228,7 @@ impl<I: Interpolator, P: Tested> Case<'_, I, P> {
         let zero = Picture::new(DESTINATION, |_, _| P::zero_derivative());
         let (mut ex, mut ey) = (zero.clone(), zero.clone());
         slopes(&mut |i, (x, y)| (ex.pixels[i], ey.pixels[i]) = (x, y));
-        for &level in Level::AVAILABLE {
+        for level in Level::available() {
             let sampler = Sampler::new(self.rule, self.boundary).with_level(level);
             let (mut out, mut dx, mut dy) = (before.clone(), zero.clone(), zero.clone());
             with_warp!(mapping, w => {
@@ -301,7 +301,7 @@ macro_rules! every_pixel {
 
 /// Sources of every size, and every boundary.
 fn everywhere<P: Tested>(random: &mut Random, mut f: impl FnMut(&Picture<P>, Boundary<P>, &mut Random)) {
-    for size in [(1, 1), (9, 6), (2, 1), (1, 3), (16, 13)] {
+    for size in [(1, 1), (2, 3), (46, 9)] {
         let source = Picture::noise(size, random);
         for boundary in boundaries(P::noise(random.bits())) {
             f(&source, boundary, random);
@@ -466,7 +466,7 @@ fn adaptive_equals_the_reference() {
     fn check<P: Tested>(random: &mut Random) -> usize {
         let mut cells = 0;
         everywhere::<P>(random, |source, boundary, random| {
-            for tau in [1.0 / 16_384.0, 0.37, 20.0, 40_000.0] {
+            for tau in [1.0 / 16_384.0, 20.0, 40_000.0] {
                 let what =
                     || format!("soft, {tau} {} {boundary:?} {:?}", std::any::type_name::<P>(), source.size);
                 let soft = Case {
@@ -1023,7 +1023,7 @@ fn label_maps_keep_their_labels() {
             for boundary in boundaries(255) {
                 for p in warps {
                     let t = Affine::from_parameters(p).unwrap();
-                    for &level in Level::AVAILABLE {
+                    for level in Level::available() {
                         let mut out = Picture::new((37, 29), |_, _| 19);
                         let sampler = Sampler::new(rule, boundary).with_level(level);
                         sampler.warp(source.image(), &mut out.image_mut(), &t).unwrap();

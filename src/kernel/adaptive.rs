@@ -52,6 +52,7 @@ use crate::boundary::Boundary;
 use crate::fixed::{Position, Rounding, Weight};
 use crate::image::{Image, ImageMut, Tap};
 use crate::sample::{Source, footprint};
+use crate::span::Area;
 
 type Derivative<P> = <<P as Tap>::Channel as Channel>::Derivative;
 
@@ -346,6 +347,11 @@ impl<S: Interpolator, H: Interpolator, G: Sloped<S>> Interpolator for Adaptive<S
     #[inline(always)]
     fn rounding<C: Channel>() -> Rounding {
         Rounding::half_up(C::FRACTION_BITS)
+    }
+    /// Not of interest: there is no faster way far from the border.
+    #[inline(always)]
+    fn area(_: usize, _: usize) -> Area {
+        Area::NOWHERE
     }
 
     #[inline]

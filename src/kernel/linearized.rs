@@ -32,6 +32,7 @@ use crate::fixed::{Position, Rounding};
 use crate::image::{ImageMut, Tap};
 use crate::sample::Source;
 use crate::simd::Lanes;
+use crate::span::Area;
 use crate::transform::Transform;
 use crate::walk::Walk;
 
@@ -116,6 +117,10 @@ impl Interpolator for Linearized {
         Bilinear::rounding::<C>()
     }
     #[inline(always)]
+    fn area(width: usize, height: usize) -> Area {
+        Bilinear::area(width, height)
+    }
+    #[inline(always)]
     fn value<P: Tap, O: Output<P::Channel>>(
         &self,
         source: &Source<'_, P>,
@@ -161,8 +166,14 @@ impl Interpolator for Linearized {
         }
     }
     #[inline(always)]
-    fn fill_run<L: Lanes, P: Tap, W: Walk>(&self, source: &Source<'_, P>, walk: &W, out: &mut [P::Sampled]) {
-        Bilinear.fill_run::<L, P, W>(source, walk, out);
+    fn fill_run<L: Lanes, P: Tap, W: Walk>(
+        &self,
+        source: &Source<'_, P>,
+        walk: &W,
+        out: &mut [P::Sampled],
+        inside: bool,
+    ) {
+        Bilinear.fill_run::<L, P, W>(source, walk, out, inside);
     }
 }
 
