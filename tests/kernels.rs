@@ -150,11 +150,10 @@ trait AdjointOf<I, P: Pixel> {
     fn check(&self, sampler: &Sampler<I, P>, warp: Mapping<'_>, cell: &mut Adjoint<'_, P>);
 }
 
-/// A warp as a value.
+/// A warp as a value. (Homographies are in the matrix: they differ by their coordinates only.)
 #[derive(Clone, Copy)]
 enum Mapping<'a> {
     Affine(Affine),
-    Homography(Homography),
     Map(Image<'a, f32>, Image<'a, f32>),
 }
 
@@ -162,7 +161,6 @@ impl Mapping<'_> {
     fn coordinates(&self) -> Coordinates<'_> {
         match self {
             Mapping::Affine(t) => t.coordinates(),
-            Mapping::Homography(t) => t.coordinates(),
             Mapping::Map(x, y) => Coordinates::Map(*x, *y),
         }
     }
@@ -172,10 +170,6 @@ macro_rules! with_warp {
     ($mapping:expr, $warp:ident => $body:expr) => {
         match $mapping {
             Mapping::Affine(t) => {
-                let $warp = &t;
-                $body
-            }
-            Mapping::Homography(t) => {
                 let $warp = &t;
                 $body
             }
@@ -270,8 +264,6 @@ impl<I: Interpolator, P: Tested> Case<'_, I, P> {
         for p in affine {
             cells += self.warp(Mapping::Affine(Affine::from_parameters(p).unwrap()), random);
         }
-        let p = [1.02, 0.03, -1.4, -0.02, 0.97, 2.6, 1e-2, -2e-2];
-        cells += self.warp(Mapping::Homography(Homography::from_parameters(p).unwrap()), random);
         let mut plane = |side: usize| {
             Picture::new(DESTINATION, |_, _| match random.below(12) {
                 0 => f32::NAN,
@@ -286,16 +278,14 @@ impl<I: Interpolator, P: Tested> Case<'_, I, P> {
     }
 }
 
-/// Calls a generic function for every pixel type.
+/// Calls a generic function for every type of channel, and for some interleaved ones.
 macro_rules! every_pixel {
     ($f:ident($($argument:expr),*)) => {
         $f::<u8>($($argument),*)
-            + $f::<u16>($($argument),*)
             + $f::<i16>($($argument),*)
             + $f::<f32>($($argument),*)
             + $f::<[u8; 3]>($($argument),*)
             + $f::<[u16; 2]>($($argument),*)
-            + $f::<[f32; 2]>($($argument),*)
     };
 }
 
@@ -484,7 +474,6 @@ fn adaptive_equals_the_reference() {
                 cells += soft.warps(random);
             }
             cells += pair((Bilinear, Nearest), source, boundary, random, 37.5);
-            cells += pair((Bilinear, WeightedNearest::new(Smoothstep)), source, boundary, random, 900.0);
             cells += pair((WeightedNearest::new(Smoothstep), NearestEven), source, boundary, random, 5.0);
         });
         cells
@@ -624,7 +613,6 @@ fn tables_equal_the_reference() {
         }
         let mut cells = 0;
         everywhere::<P>(random, |source, boundary, random| {
-            cells += one::<P, RaisedCosine>(source, boundary, random);
             cells += one::<P, Cold>(source, boundary, random);
             cells += one::<P, Kinked>(source, boundary, random);
         });
