@@ -32,6 +32,9 @@ pub enum Error {
     Singular,
     /// An option outside its documented range.
     InvalidOption,
+    /// A function of the distance that rises, or whose weights cannot be normalised, or are too
+    /// steep: see [`Table`](crate::kernel::weighted::Table).
+    WeightFunction,
 }
 
 impl core::fmt::Display for Error {
@@ -49,6 +52,7 @@ impl core::fmt::Display for Error {
             Error::OutOfRange => f.write_str("the transform is out of range"),
             Error::Singular => f.write_str("the transform is singular"),
             Error::InvalidOption => f.write_str("an option is out of range"),
+            Error::WeightFunction => f.write_str("the weight function rises, is not normal, or is too steep"),
         }
     }
 }

@@ -173,6 +173,16 @@ pub struct Position {
     pub fraction: u32,
 }
 
+impl Position {
+    /// This position, of so many fraction bits (at most 31), plus a Q32 number of pixels within
+    /// 2^30, rounded.
+    #[inline(always)]
+    pub(crate) const fn offset(self, bits: u32, by: i64, to: Rounding) -> Position {
+        let here = ((self.cell as i64) << 32).wrapping_add((self.fraction as i64) << (32 - bits));
+        round_coordinate(here.wrapping_add(by), to)
+    }
+}
+
 /// A number in which kernels compute their weights: [`Q14`], [`Q24`], `f32`, or a vector of them.
 ///
 /// Products round half up (`f32`: to nearest even). Write a kernel once with these operations and

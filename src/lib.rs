@@ -30,8 +30,8 @@ pub use error::Error;
 pub use fixed::{Coord, Rounding, Weight};
 pub use image::{Image, ImageMut, MAX_SIDE, Pixel, Tap};
 pub use kernel::{
-    Array, BSpline, Bilinear, Channel, Cubic, Interpolator, Kernel, Lanczos, Linear, Nearest, NearestEven,
-    Smooth, StraightThrough, Surrogate,
+    Adaptive, Array, BSpline, Bilinear, Channel, Cubic, Interpolator, Kernel, Lanczos, Linear, Linearized,
+    Nearest, NearestEven, Smooth, StraightThrough, Surrogate, WeightedNearest,
 };
 pub use sample::Sampler;
 pub use simd::Level;

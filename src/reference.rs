@@ -10,11 +10,13 @@ use std::marker::PhantomData;
 use std::slice::{from_mut, from_ref};
 use std::vec::Vec;
 
+use crate::kernel::weighted::{Smoothstep, Tent};
 use crate::spline::Coefficient;
 use crate::transform::Matrix;
 use crate::{
     Affine, BSpline, Bilinear, Boundary, Channel, Cubic, Euclidean, Homography, Image, ImageMut, Lanczos,
-    Nearest, NearestEven, Similarity, StraightThrough, Tap as Tapped, Transform, Translation,
+    Nearest, NearestEven, Pixel, Similarity, StraightThrough, Tap as Tapped, Transform, Translation,
+    WeightedNearest,
 };
 
 /// Coordinates end at 2^30 px on either side.
@@ -588,6 +590,75 @@ pub fn interpolate<K: Shape>(at: impl Fn(i64, i64) -> f64, x: f64, y: f64) -> f6
     axis(y).into_iter().map(|(y, weight)| weight * row(y)).sum()
 }
 
+impl Shape for WeightedNearest<Tent> {
+    const SUPPORT: usize = 2;
+    fn weight(d: f64) -> f64 {
+        Bilinear::weight(d)
+    }
+    fn slope(d: f64) -> f64 {
+        Bilinear::slope(d)
+    }
+}
+
+/// By products of rounded numbers.
+impl Shape for WeightedNearest<Smoothstep> {
+    const SUPPORT: usize = 2;
+    fn weight(d: f64) -> f64 {
+        let d = d.abs().min(1.0);
+        1.0 - d * d * (3.0 - 2.0 * d)
+    }
+    fn slope(d: f64) -> f64 {
+        let distance = d.abs().min(1.0);
+        -6.0 * d * (1.0 - distance)
+    }
+    fn weights(f: Number) -> Vec<Number> {
+        let share = f - (f * (f.real(1.0) - f)) * (f.real(1.0) - (f + f));
+        Vec::from([f.real(1.0) - share, share])
+    }
+    fn slopes(f: Number) -> Vec<Number> {
+        let half = (f + f + f) * (f.real(1.0) - f);
+        Vec::from([f.real(0.0) - (half + half), half + half])
+    }
+}
+
+/// The table of [`Table`](crate::kernel::weighted::Table): S and S' in Q14 at `cells + 1` fractions.
+pub fn table(cells: usize, w: impl Fn(f64) -> f64) -> Vec<(i64, i64)> {
+    let n = cells as i64;
+    let share = |f: f64| w(1.0 - f) / (w(f) + w(1.0 - f));
+    let rounded = |v: f64| (v * 16_384.0 + 0.5).floor() as i64;
+    let at = |k: i64| rounded(share(k as f64 / n as f64));
+    let s: Vec<i64> = (0..=n).map(|k| if k <= n / 2 { at(k) } else { 16_384 - at(n - k) }).collect();
+    let h = 1.0 / 4096.0;
+    let entry = |k: usize| {
+        let slope = match k.min(cells - k) {
+            0 => (4.0 * share(h) - share(2.0 * h) - 3.0 * share(0.0)) / (2.0 * h),
+            k => (share(k as f64 / n as f64 + h) - share(k as f64 / n as f64 - h)) / (2.0 * h),
+        };
+        let chords = [k.checked_sub(1).map(|j| s[k] - s[j]), s.get(k + 1).map(|next| next - s[k])];
+        let limit = chords.into_iter().flatten().map(|d| 3 * n * d).min();
+        (s[k], rounded(slope).min(limit.expect("a cell")))
+    };
+    (0..=cells).map(entry).collect()
+}
+
+/// S and S' of a table at a fraction, in Q30.
+pub fn table_at(table: &[(i64, i64)], f: Number) -> (i64, i64) {
+    let cells = table.len() as i64 - 1;
+    let (k, t) = ((f.q24() * cells) >> 24, i128::from((f.q24() * cells) & 0xff_ffff));
+    let ((s0, m0), (s1, m1)) = (table[k as usize], table[k as usize + 1]);
+    let d = cells * (s1 - s0);
+    // Horner, from Q14 to Q30.
+    let horner = |c: [i64; 3]| {
+        let c = c.map(|c| i128::from(c) << 16);
+        c[0] + half_up((c[1] + half_up(c[2] * t, 24)) * t, 24)
+    };
+    let cubic = [m0, 3 * d - 2 * m0 - m1, m0 + m1 - 2 * d];
+    let rise = half_up(horner(cubic) * t, 24 + cells.ilog2());
+    let share = ((i128::from(s0) << 16) + rise).clamp(0, 1 << 30);
+    let slope = horner([cubic[0], 2 * cubic[1], 3 * cubic[2]]).clamp(0, i32::MAX.into());
+    (share as i64, slope as i64)
+}
+
 /// Weights or slopes along x or along y.
 #[derive(Clone, Copy)]
 enum By<'a> {
@@ -988,6 +1059,397 @@ impl<K: Shape, P: Tapped<Channel: Arithmetic>> Reference<K, P> {
             }
         }
         sum
+    }
+}
+
+/// Values in the format of derivatives, and what is done with them: see
+/// [`Fine`](crate::kernel::Fine).
+pub trait FineArithmetic: Arithmetic {
+    /// The value, before its last rounding.
+    fn fine(taps: &[Vec<Self>], x: &[f64], y: &[f64]) -> Self::Derivative;
+    /// A grey level.
+    fn exact(self) -> Self::Derivative;
+    /// `|g|^2 / (|g|^2 + tau^2)`.
+    fn soft(gx: Self::Derivative, gy: Self::Derivative, tau: f64) -> Self::Derivative;
+    /// Zero or one.
+    fn hard(gx: Self::Derivative, gy: Self::Derivative, tau: f64) -> Self::Derivative;
+    /// A gate from Q14.
+    fn gate(q14: u16) -> Self::Derivative;
+    /// Between two values.
+    fn blend(smooth: Self::Derivative, sharp: Self::Derivative, a: Self::Derivative) -> Self;
+    /// Between two derivatives.
+    fn blend_slopes(
+        smooth: Self::Derivative,
+        sharp: Self::Derivative,
+        a: Self::Derivative,
+    ) -> Self::Derivative;
+    /// A derivative plus `(sharp - smooth) da`, da = 2 (p g / tau) (p mixed / tau).
+    fn with_gate_slope(
+        derivative: Self::Derivative,
+        values: [Self::Derivative; 2],
+        a: Self::Derivative,
+        g: Self::Derivative,
+        mixed: Self::Derivative,
+        tau: f64,
+    ) -> Self::Derivative;
+    /// The mixed derivative of bilinear interpolation between 2x2 pixels, rows first.
+    fn mixed(taps: &[Vec<Self>]) -> Self::Derivative;
+    /// The slope of the plane through 3x3 values, rows first.
+    fn plane(v: [[Self::Derivative; 3]; 3], solve: [[f64; 2]; 2]) -> [Self::Derivative; 2];
+}
+
+fn narrow(v: i128) -> i32 {
+    v.clamp(i32::MIN.into(), i32::MAX.into()) as i32
+}
+
+macro_rules! integer_fine {
+    ($($t:ty: weights $bits:literal, intermediate $mid:literal;)*) => {$(
+        impl FineArithmetic for $t {
+            fn fine(taps: &[Vec<Self>], x: &[f64], y: &[f64]) -> i32 {
+                half_up(integer_sum(taps, i32::from, [x, y], $bits, $bits - $mid), $bits + $mid - 14) as i32
+            }
+            fn exact(self) -> i32 {
+                i32::from(self) * 16_384
+            }
+            fn soft(gx: i32, gy: i32, tau: f64) -> i32 {
+                let [gx, gy, tau] = [gx.into(), gy.into(), half_up((tau * power(46)) as i128, 32)];
+                let (mut n, mut sum) = (gx * gx + gy * gy, gx * gx + gy * gy + tau * tau);
+                while sum >= 1 << 38 {
+                    // One bit after the other is the floor of all.
+                    (n, sum) = (n >> 1, sum >> 1);
+                }
+                ((2 * n * (1 << 24) + sum) / (2 * sum)) as i32
+            }
+            fn hard(gx: i32, gy: i32, tau: f64) -> i32 {
+                let [gx, gy, tau]: [i128; 3] = [gx.into(), gy.into(), half_up((tau * power(46)) as i128, 32)];
+                if gx * gx + gy * gy >= tau * tau { 1 << 24 } else { 0 }
+            }
+            fn gate(q14: u16) -> i32 {
+                i32::from(q14.min(16_384)) * 1024
+            }
+            fn blend(smooth: i32, sharp: i32, a: i32) -> $t {
+                let [smooth, sharp, a]: [i128; 3] = [smooth.into(), sharp.into(), a.into()];
+                let v = half_up(((1 << 24) - a) * smooth + a * sharp, 38);
+                v.clamp(<$t>::MIN.into(), <$t>::MAX.into()) as $t
+            }
+            fn blend_slopes(smooth: i32, sharp: i32, a: i32) -> i32 {
+                let [smooth, sharp, a]: [i128; 3] = [smooth.into(), sharp.into(), a.into()];
+                narrow(half_up(((1 << 24) - a) * smooth + a * sharp, 24))
+            }
+            fn with_gate_slope(
+                derivative: i32, [smooth, sharp]: [i32; 2], a: i32, g: i32, mixed: i32, tau: f64,
+            ) -> i32 {
+                let tau = half_up((tau * power(46)) as i128, 32);
+                // 1 / tau in Q46.
+                let reciprocal = (1_i128 << 60) / tau;
+                let u = half_up(i128::from((1 << 24) - a) * i128::from(g) * reciprocal, 60);
+                let v = half_up(i128::from((1 << 24) - a) * i128::from(mixed) * reciprocal, 60);
+                let difference = i128::from(sharp) - i128::from(smooth);
+                narrow(i128::from(derivative) + half_up(2 * difference * u * v, 48))
+            }
+            fn mixed(taps: &[Vec<Self>]) -> i32 {
+                let row = |j: usize| i128::from(taps[j][1]) - i128::from(taps[j][0]);
+                narrow((row(1) - row(0)) * 16_384)
+            }
+            fn plane(v: [[i32; 3]; 3], solve: [[f64; 2]; 2]) -> [i32; 2] {
+                let v = v.map(|row| row.map(i128::from));
+                let along: i128 = v.iter().map(|row| row[2] - row[0]).sum();
+                let across: i128 = (0..3).map(|i| v[2][i] - v[0][i]).sum();
+                solve.map(|row| {
+                    let [s, t] = row.map(|v| (v * power(32) + 0.5).floor() as i128);
+                    narrow(half_up(s * along + t * across, 32))
+                })
+            }
+        }
+    )*};
+}
+integer_fine! {
+    u8: weights 14, intermediate 7;
+    u16: weights 24, intermediate 8;
+    i16: weights 24, intermediate 8;
+}
+
+impl FineArithmetic for f32 {
+    fn fine(taps: &[Vec<f32>], x: &[f64], y: &[f64]) -> f32 {
+        Self::value(taps, x, y)
+    }
+    fn exact(self) -> f32 {
+        self
+    }
+    fn soft(gx: f32, gy: f32, tau: f64) -> f32 {
+        let square = tau as f32 * tau as f32;
+        1.0 - square / ((gx * gx + gy * gy) + square)
+    }
+    fn hard(gx: f32, gy: f32, tau: f64) -> f32 {
+        f32::from(u8::from(gx * gx + gy * gy >= tau as f32 * tau as f32))
+    }
+    fn gate(q14: u16) -> f32 {
+        f32::from(q14.min(16_384)) / 16_384.0
+    }
+    fn blend(smooth: f32, sharp: f32, a: f32) -> f32 {
+        match a {
+            0.0 => smooth,
+            _ if smooth == sharp => smooth,
+            1.0 => sharp,
+            _ => smooth + a * (sharp - smooth),
+        }
+    }
+    fn blend_slopes(smooth: f32, sharp: f32, a: f32) -> f32 {
+        Self::blend(smooth, sharp, a)
+    }
+    fn with_gate_slope(
+        derivative: f32,
+        [smooth, sharp]: [f32; 2],
+        a: f32,
+        g: f32,
+        mixed: f32,
+        tau: f64,
+    ) -> f32 {
+        let (p, reciprocal) = (1.0 - a, 1.0 / tau as f32);
+        let u = (p * g) * reciprocal;
+        derivative + ((sharp - smooth) * (u + u)) * ((p * mixed) * reciprocal)
+    }
+    fn mixed(taps: &[Vec<f32>]) -> f32 {
+        (taps[1][1] - taps[1][0]) - (taps[0][1] - taps[0][0])
+    }
+    fn plane([a, b, c]: [[f32; 3]; 3], solve: [[f64; 2]; 2]) -> [f32; 2] {
+        let along = ((a[2] - a[0]) + (b[2] - b[0])) + (c[2] - c[0]);
+        let across = ((c[0] - a[0]) + (c[1] - a[1])) + (c[2] - a[2]);
+        solve.map(|row| {
+            let [s, t] = row.map(|v| (v * power(32) + 0.5).floor() as f32 / 4_294_967_296.0);
+            s * along + t * across
+        })
+    }
+}
+
+/// The reference of a sampler with any [`Interpolator`](crate::Interpolator).
+pub trait Rule<P: Pixel> {
+    /// How positions of values are rounded.
+    fn rounding(&self) -> To;
+    /// How positions of partials are rounded.
+    fn partials_rounding(&self) -> To {
+        self.rounding()
+    }
+    /// The value at a rounded position.
+    fn value_at(&self, image: Image<'_, P>, at: [i64; 2]) -> Option<P>;
+    /// The partials at a rounded position.
+    fn slopes_at(&self, image: Image<'_, P>, at: [i64; 2]) -> (P::Derivative, P::Derivative);
+}
+
+impl<K: Shape, P: Pixel<Channel: Arithmetic>> Rule<P> for Reference<K, P> {
+    fn rounding(&self) -> To {
+        Self::to()
+    }
+    fn value_at(&self, image: Image<'_, P>, at: [i64; 2]) -> Option<P> {
+        self.value(image, at)
+    }
+    fn slopes_at(&self, image: Image<'_, P>, at: [i64; 2]) -> (P::Derivative, P::Derivative) {
+        self.slopes(image, at)
+    }
+}
+
+/// The reference of [`Surrogate`](crate::Surrogate): of its value and of its gradient.
+#[derive(Clone, Copy, Debug)]
+pub struct SurrogateRule<V, G>(pub V, pub G);
+
+impl<P: Pixel, V: Rule<P>, G: Rule<P>> Rule<P> for SurrogateRule<V, G> {
+    fn rounding(&self) -> To {
+        self.0.rounding()
+    }
+    fn partials_rounding(&self) -> To {
+        self.1.partials_rounding()
+    }
+    fn value_at(&self, image: Image<'_, P>, at: [i64; 2]) -> Option<P> {
+        self.0.value_at(image, at)
+    }
+    fn slopes_at(&self, image: Image<'_, P>, at: [i64; 2]) -> (P::Derivative, P::Derivative) {
+        self.1.slopes_at(image, at)
+    }
+}
+
+/// A position of `bits` fraction bits, rounded once more.
+fn again(at: [i64; 2], bits: u32, to: To) -> [i64; 2] {
+    at.map(|v| to.round(i128::from(v) << (32 - bits)))
+}
+
+impl<K: Shape, P: Pixel<Channel: FineArithmetic>> Reference<K, P> {
+    /// The value before its last rounding, by channels, at a position with the channel's fraction.
+    fn fine(&self, image: Image<'_, P>, at: [i64; 2]) -> Option<Vec<<P::Channel as Channel>::Derivative>> {
+        let f = self.footprint(image, again(at, P::Channel::BITS, Self::to()));
+        let constant = match self.boundary {
+            Boundary::Constant(v) if f.taps.iter().all(|tap| tap.pixel.is_none()) => Some(v),
+            _ => None,
+        };
+        let value = |c: usize| match constant {
+            Some(v) => P::flatten(from_ref(&v))[c].exact(),
+            None => P::Channel::fine(&channel(&f.pixels, c), &f.weights[0], &f.weights[1]),
+        };
+        (!f.left).then(|| (0..P::CHANNELS).map(value).collect())
+    }
+    /// The partials by channels, at a position with the channel's fraction.
+    fn fine_slopes(
+        &self,
+        image: Image<'_, P>,
+        at: [i64; 2],
+    ) -> [Vec<<P::Channel as Channel>::Derivative>; 2] {
+        let (dx, dy) = self.slopes(image, again(at, P::Channel::BITS, Self::to()));
+        [dx, dy].map(|mut v| P::flatten_derivatives(from_mut(&mut v)).to_vec())
+    }
+}
+
+/// The reference of [`Linearized`](crate::Linearized) with these half axes.
+#[derive(Clone, Copy, Debug)]
+pub struct LinearizedRule<P> {
+    bilinear: Reference<Bilinear, P>,
+    around: Reference<Bilinear, P>,
+    axes: [[f64; 2]; 2],
+}
+
+impl<P: Pixel<Channel: FineArithmetic>> LinearizedRule<P> {
+    /// With the half axes a and b, in source pixels.
+    pub fn new(axes: [[f64; 2]; 2], boundary: Boundary<P>) -> Self {
+        let around = if boundary == Boundary::Transparent { Boundary::Replicate } else { boundary };
+        Self { bilinear: Reference::new(Bilinear, boundary), around: Reference::new(Bilinear, around), axes }
+    }
+}
+
+impl<P: Pixel<Channel: FineArithmetic>> Rule<P> for LinearizedRule<P> {
+    fn rounding(&self) -> To {
+        To::HalfUp(P::Channel::BITS)
+    }
+    fn value_at(&self, image: Image<'_, P>, at: [i64; 2]) -> Option<P> {
+        self.bilinear.value(image, at)
+    }
+    fn slopes_at(&self, image: Image<'_, P>, at: [i64; 2]) -> (P::Derivative, P::Derivative) {
+        let (mut dx, mut dy) = (P::zero_derivative(), P::zero_derivative());
+        if self.bilinear.value(image, at).is_none() {
+            return (dx, dy);
+        }
+        let [a, b] = self.axes;
+        let sample = |i: i64, j: i64| {
+            let offset = |axis: usize| {
+                let q32 = |v: f64| (v * power(32) + 0.5).floor() as i64;
+                i * q32(a[axis]) + j * q32(b[axis])
+            };
+            let position = |axis: usize| (at[axis] << (32 - P::Channel::BITS)) + offset(axis);
+            let at = [0, 1].map(|axis| self.rounding().round(position(axis).into()));
+            self.around.fine(image, at).expect("no transparent boundary")
+        };
+        let values = [-1, 0, 1].map(|j| [-1, 0, 1].map(|i| sample(i, j)));
+        let det = a[0] * b[1] - a[1] * b[0];
+        let solve = [[b[1], -a[1]], [-b[0], a[0]]].map(|row| row.map(|v| v / (6.0 * det)));
+        let channels = P::flatten_derivatives(from_mut(&mut dx)).iter_mut();
+        for (c, (dx, dy)) in channels.zip(P::flatten_derivatives(from_mut(&mut dy))).enumerate() {
+            [*dx, *dy] =
+                P::Channel::plane([0, 1, 2].map(|j| [0, 1, 2].map(|i: usize| values[j][i][c])), solve);
+        }
+        (dx, dy)
+    }
+}
+
+/// A gate of [`Adaptive`](crate::Adaptive).
+#[derive(Clone, Copy, Debug)]
+pub enum GateRule<'a> {
+    /// With the exact partials if the flag is set, else frozen.
+    Soft(f64, bool),
+    /// By a threshold.
+    Hard(f64),
+    /// By an image.
+    Image(Image<'a, u16>),
+}
+
+/// The reference of [`Adaptive`](crate::Adaptive): smooth rule, sharp rule, gate.
+#[derive(Clone, Copy, Debug)]
+pub struct AdaptiveRule<'a, S, H, P>(pub Reference<S, P>, pub Reference<H, P>, pub GateRule<'a>);
+
+impl<S: Shape, H: Shape, P: Pixel<Channel: FineArithmetic>> AdaptiveRule<'_, S, H, P> {
+    /// The gate at a position, in Q14.
+    fn given(gates: Image<'_, u16>, at: [i64; 2]) -> u16 {
+        let [x, y] = again(at, P::Channel::BITS, To::HalfUp(0));
+        let x = x.clamp(0, gates.width() as i64 - 1);
+        let y = y.clamp(0, gates.height() as i64 - 1);
+        gates.get(x as usize, y as usize).expect("a pixel of the gates").min(16_384)
+    }
+    fn gates(&self, image: Image<'_, P>, at: [i64; 2]) -> Vec<<P::Channel as Channel>::Derivative> {
+        let [gx, gy] = self.0.fine_slopes(image, at);
+        let gate = |(&gx, &gy): (&_, &_)| match self.2 {
+            GateRule::Soft(tau, _) => P::Channel::soft(gx, gy, tau),
+            GateRule::Hard(tau) => P::Channel::hard(gx, gy, tau),
+            GateRule::Image(gates) => P::Channel::gate(Self::given(gates, at)),
+        };
+        gx.iter().zip(&gy).map(gate).collect()
+    }
+
+    /// As [`Sampler::adjoint`](crate::Sampler::adjoint), with a gate that is given.
+    pub fn adjoint(
+        &self,
+        cotangent: Image<'_, P::Cotangent>,
+        coordinates: &Coordinates<'_>,
+        gradient: &mut ImageMut<'_, P::Adjoint>,
+    ) {
+        let GateRule::Image(gates) = self.2 else { panic!("no other gate has an adjoint") };
+        let (width, height) = (gradient.width(), gradient.height());
+        let blank: Vec<P> = (0..width * height).map(|_| P::zero()).collect();
+        let blank = Image::new(&blank, width, height).expect("the size of an image");
+        for (y, row) in cotangent.rows().enumerate() {
+            for (x, cotangent) in row.iter().enumerate() {
+                let bits = P::Channel::BITS;
+                let at = coordinates.at(x, y, bits);
+                let smooth = self.0.taps(blank, again(at, bits, Reference::<S, P>::to()));
+                let sharp = self.1.taps(blank, again(at, bits, Reference::<H, P>::to()));
+                let Some((smooth, sharp)) = smooth.zip(sharp) else { continue };
+                let format = P::Channel::FIXED.then_some(bits);
+                let number = |value: f64| Number { value, bits: format };
+                let a = number(f64::from(Self::given(gates, at)) / 16_384.0);
+                let taps = smooth.into_iter().map(|tap| (tap, number(1.0) - a));
+                for (tap, gain) in taps.chain(sharp.into_iter().map(|tap| (tap, a))) {
+                    let (wx, wy) = (tap.weights.0, (number(tap.weights.1) * gain).value);
+                    let to = tap.pixel.and_then(|(x, y)| gradient.get_mut(x, y));
+                    let Some(to) = to.filter(|_| wx != 0.0 && wy != 0.0) else { continue };
+                    let from = P::flatten_cotangents(from_ref(cotangent));
+                    for (to, &from) in P::flatten_adjoints(from_mut(to)).iter_mut().zip(from) {
+                        P::Channel::push(to, from, wx, wy);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<S: Shape, H: Shape, P: Pixel<Channel: FineArithmetic>> Rule<P> for AdaptiveRule<'_, S, H, P> {
+    fn rounding(&self) -> To {
+        To::HalfUp(P::Channel::BITS)
+    }
+    fn value_at(&self, image: Image<'_, P>, at: [i64; 2]) -> Option<P> {
+        let (smooth, sharp) = self.0.fine(image, at).zip(self.1.fine(image, at))?;
+        let gates = self.gates(image, at);
+        let mut out = P::zero();
+        for (c, out) in P::flatten_mut(from_mut(&mut out)).iter_mut().enumerate() {
+            *out = P::Channel::blend(smooth[c], sharp[c], gates[c]);
+        }
+        Some(out)
+    }
+    fn slopes_at(&self, image: Image<'_, P>, at: [i64; 2]) -> (P::Derivative, P::Derivative) {
+        let (mut dx, mut dy) = (P::zero_derivative(), P::zero_derivative());
+        let Some((smooth, sharp)) = self.0.fine(image, at).zip(self.1.fine(image, at)) else {
+            return (dx, dy);
+        };
+        let gates = self.gates(image, at);
+        let [sx, sy] = self.0.fine_slopes(image, at);
+        let [hx, hy] = self.1.fine_slopes(image, at);
+        let channels = P::flatten_derivatives(from_mut(&mut dx)).iter_mut();
+        for (c, (dx, dy)) in channels.zip(P::flatten_derivatives(from_mut(&mut dy))).enumerate() {
+            *dx = P::Channel::blend_slopes(sx[c], hx[c], gates[c]);
+            *dy = P::Channel::blend_slopes(sy[c], hy[c], gates[c]);
+            if let GateRule::Soft(tau, true) = self.2 {
+                let f = Reference::new(Bilinear, self.0.boundary).footprint(image, at);
+                let mixed = P::Channel::mixed(&channel(&f.pixels, c));
+                let values = [smooth[c], sharp[c]];
+                *dx = P::Channel::with_gate_slope(*dx, values, gates[c], sy[c], mixed, tau);
+                *dy = P::Channel::with_gate_slope(*dy, values, gates[c], sx[c], mixed, tau);
+            }
+        }
+        (dx, dy)
     }
 }
 

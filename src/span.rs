@@ -22,6 +22,9 @@ pub struct Area {
 }
 
 impl Area {
+    /// No cell.
+    pub(crate) const NOWHERE: Self = Self { min: [0; 2], max: [-1; 2] };
+
     /// The area for kernel `K` in an image of this size.
     #[inline(always)]
     pub(crate) fn new<K: Kernel>(width: usize, height: usize) -> Self {

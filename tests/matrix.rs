@@ -17,7 +17,8 @@ use registry::{Plan, Tested, Value, Visitor};
 /// too.
 pub mod registry {
     use super::*;
-    use nonius::{BSpline, Bilinear, Cubic, Lanczos, Nearest, NearestEven, StraightThrough};
+    use nonius::kernel::weighted::Smoothstep;
+    use nonius::{BSpline, Bilinear, Cubic, Lanczos, Nearest, NearestEven, StraightThrough, WeightedNearest};
 
     /// A small generator of pseudo-random numbers (xorshift64*).
     #[derive(Clone, Debug)]
@@ -189,6 +190,7 @@ pub mod registry {
         lanczos_3: Lanczos<3>, some;
         lanczos_4: Lanczos<4>, all;
         b_spline: BSpline, some;
+        smoothstep: WeightedNearest<Smoothstep>, some;
     );
 
     /// Every boundary.
@@ -536,6 +538,7 @@ kernel_tests!(
     lanczos_3: nonius::Lanczos<3>, 3;
     lanczos_4: nonius::Lanczos<4>, 8;
     b_spline: BSpline, 3;
+    smoothstep: nonius::WeightedNearest<nonius::kernel::weighted::Smoothstep>, 3;
 );
 
 /// Splines on what they are made for.

@@ -10,7 +10,7 @@ use super::{Array, Channel, Kernel, Output, rounding};
 use crate::boundary::Boundary;
 use crate::fixed::{Position, Rounding, Weight};
 use crate::image::{ImageMut, Tap};
-use crate::sample::{Source, footprint};
+use crate::sample::{Footprint, Source, footprint};
 use crate::simd::block::Outside;
 use crate::simd::{self, Lanes};
 use crate::span::{self, Area};
@@ -269,22 +269,33 @@ impl<K: Kernel> Linear for K {
         gradient: &mut ImageMut<'_, P::Adjoint>,
     ) {
         let taps = footprint::<_, _, P::Channel>(self, boundary, gradient.width(), gradient.height(), at);
-        if taps.left {
-            return;
+        if !taps.left {
+            scatter_taps::<K, P>(&taps, Weight::one(), cotangent, gradient);
         }
-        let ([columns, rows], [wx, wy]) = (&taps.index, &taps.weights);
-        for (row, &wy) in rows.as_ref().iter().zip(wy.as_ref()) {
-            for (column, &wx) in columns.as_ref().iter().zip(wx.as_ref()) {
-                let zero = Weight::zero();
-                let (Some(row), Some(column)) = (*row, *column) else { continue };
-                if wx == zero || wy == zero {
-                    continue;
-                }
-                let Some(pixel) = gradient.get_mut(column, row) else { continue };
-                let sums = P::flatten_adjoints(core::slice::from_mut(pixel));
-                for (sum, &value) in sums.iter_mut().zip(cotangent) {
-                    P::Channel::scatter(sum, value, wx, wy);
-                }
+    }
+}
+
+/// Adds a cotangent to the sums of taps, whose weights along y are multiplied by a gain.
+#[inline]
+pub(crate) fn scatter_taps<K: Kernel, P: Tap>(
+    taps: &Footprint<K, P::Channel>,
+    gain: <P::Channel as Channel>::Weight,
+    cotangent: &[<P::Channel as Channel>::Cotangent],
+    gradient: &mut ImageMut<'_, P::Adjoint>,
+) {
+    let ([columns, rows], [wx, wy]) = (&taps.index, &taps.weights);
+    for (row, &wy) in rows.as_ref().iter().zip(wy.as_ref()) {
+        let wy = wy * gain;
+        for (column, &wx) in columns.as_ref().iter().zip(wx.as_ref()) {
+            let zero = Weight::zero();
+            let (Some(row), Some(column)) = (*row, *column) else { continue };
+            if wx == zero || wy == zero {
+                continue;
+            }
+            let Some(pixel) = gradient.get_mut(column, row) else { continue };
+            let sums = P::flatten_adjoints(core::slice::from_mut(pixel));
+            for (sum, &value) in sums.iter_mut().zip(cotangent) {
+                P::Channel::scatter(sum, value, wx, wy);
             }
         }
     }

@@ -25,21 +25,29 @@
 //! where the boundary is one. (Sign and payload of a NaN that is computed are not defined.)
 #![forbid(unsafe_code)]
 
+pub mod adaptive;
 mod bilinear;
 mod bspline;
 mod cubic;
+mod fine;
 mod interpolator;
 mod lanczos;
+pub mod linearized;
 mod nearest;
 mod surrogate;
+pub mod weighted;
 
+pub use adaptive::Adaptive;
 pub use bilinear::Bilinear;
 pub use bspline::BSpline;
 pub use cubic::Cubic;
+pub use fine::Fine;
 pub use interpolator::{Interpolator, Linear};
 pub use lanczos::Lanczos;
+pub use linearized::Linearized;
 pub use nearest::{Nearest, NearestEven};
 pub use surrogate::{StraightThrough, Surrogate};
+pub use weighted::WeightedNearest;
 
 use crate::fixed::{Q6, Q14, Q24, Rounding, Weight, round_shift, round_shift_i64};
 use crate::gradient::Product;
@@ -164,7 +172,8 @@ pub(crate) const fn first_tap<K: Kernel>() -> i32 {
     1 - (support::<K>() as i32 + 1) / 2
 }
 
-/// What a finished sum becomes: the channel itself, or [`Q6`] for alignment.
+/// What a finished sum becomes: the channel itself, [`Q6`] for alignment, or a number in the format of
+/// derivatives for rules that go on computing ([`Fine`]).
 pub trait Output<C: Channel>: Copy + 'static {
     /// Fraction bits that are kept (integer channels).
     const BITS: u32;
@@ -204,7 +213,14 @@ pub trait Channel:
     /// The sum without its fraction.
     type Rounded: Register;
     /// A partial derivative.
-    type Derivative: Copy + PartialEq + core::fmt::Debug + Default + 'static;
+    type Derivative: Copy
+        + PartialEq
+        + core::fmt::Debug
+        + Default
+        + 'static
+        + Fine
+        + Output<Self>
+        + Into<Self::Rounded>;
     /// A sum of weighted cotangents.
     type Adjoint: Copy + PartialEq + core::fmt::Debug + Default + 'static;
     /// A cotangent.
@@ -499,6 +515,19 @@ macro_rules! coefficient {
             }
         }
 
+        // A value in the format of derivatives.
+        impl Output<Coefficient<$t>> for i32 {
+            const BITS: u32 = 14;
+            #[inline(always)]
+            fn from_rounded(v: i32) -> i32 {
+                v
+            }
+            #[inline(always)]
+            fn from_channel(v: Coefficient<$t>) -> i32 {
+                v.to_bits() << (14 - <Coefficient<$t>>::BITS)
+            }
+        }
+
         impl Output<Self> for Coefficient<$t> {
             const BITS: u32 = Self::BITS;
             #[inline(always)]
@@ -514,8 +543,20 @@ macro_rules! coefficient {
 }
 coefficient!(u8, u16, i16);
 
-macro_rules! q6_output {
+macro_rules! fraction_outputs {
     ($($t:ty),*) => {$(
+        // A value in the format of derivatives.
+        impl Output<$t> for i32 {
+            const BITS: u32 = 14;
+            #[inline(always)]
+            fn from_rounded(v: i32) -> i32 {
+                v
+            }
+            #[inline(always)]
+            fn from_channel(v: $t) -> i32 {
+                i32::from(v) << 14
+            }
+        }
         impl Output<$t> for Q6 {
             const BITS: u32 = 6;
             #[inline(always)]
@@ -529,7 +570,7 @@ macro_rules! q6_output {
         }
     )*};
 }
-q6_output!(u8, u16, i16);
+fraction_outputs!(u8, u16, i16);
 
 /// `start + sum w_i (p_i - p_c)`, without the terms of weight zero.
 #[inline(always)]

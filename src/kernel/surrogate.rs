@@ -1,4 +1,7 @@
 //! Surrogate gradients: values by one rule, partials by another.
+//!
+//! In: two rules. Out: a rule with the values and the adjoint of the first one and the partials of
+//! the second one, and so its parameter gradients.
 #![forbid(unsafe_code)]
 
 use super::{Channel, Interpolator, Kernel, Linear, Output};
@@ -21,6 +24,10 @@ use crate::walk::Walk;
 /// | `Zero` | `Nearest` itself | zero |
 /// | `StraightThrough` | `Surrogate::new(Nearest, StraightThrough)` | central difference at the rounded pixel |
 /// | `Bilinear` | `Surrogate::new(Nearest, Bilinear)` | of bilinear interpolation: the exact gradient of the *expected* value of nearest sampling under uniform dither of +-1/2 px |
+/// | `Linearized` | `Surrogate::new(Nearest, Linearized::footprint(&warp, x, y)?)` | slope of the least-squares plane through the [footprint of the warp](super::Linearized) |
+///
+/// They serve other rules just as well: [`WeightedNearest`](super::WeightedNearest) with a share
+/// that is flat at lattice points sees no gradient there either.
 ///
 /// ```
 /// use nonius::{Bilinear, Boundary, Image, Nearest, Sampler, Surrogate};
