@@ -20,6 +20,7 @@ mod sample;
 #[allow(unsafe_code)]
 mod simd;
 mod span;
+pub mod stn;
 pub mod transform;
 pub mod walk;
 mod warp;
