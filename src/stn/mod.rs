@@ -255,7 +255,7 @@ impl<K: Interpolator, P: Tap, G: Points> Operation for Forward<'_, '_, K, P, G> 
                         let Some(image) = input.plane(n, c) else { continue };
                         let source = Source { image, boundary };
                         if let Some(out) = output.row_mut(n, c, y).get_mut(x..x + len) {
-                            sampler.kernel.fill_run::<L, P, _>(&source, &chunk.walk(len), out);
+                            sampler.kernel.fill_run::<L, P, _>(&source, &chunk.walk(len), out, false);
                         }
                     }
                 }

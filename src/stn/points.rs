@@ -5,7 +5,7 @@
 use super::{Padding, Tensor, Theta};
 use crate::Error;
 use crate::fixed::{Coord, Position, Rounding, round_coordinate};
-use crate::simd::{Lanes, OneByOne};
+use crate::simd::{KnownSteps, Lanes};
 use crate::transform::Grid;
 use crate::walk::{AffinePlan, Walk};
 
@@ -220,12 +220,12 @@ pub(super) struct ChunkWalk<'a> {
     monotone: bool,
 }
 
-impl Walk for ChunkWalk<'_> {
-    type Lanes<L: Lanes> = OneByOne<Self>;
+impl<'a> Walk for ChunkWalk<'a> {
+    type Lanes<L: Lanes> = KnownSteps<'a>;
 
     #[inline(always)]
-    fn lanes<L: Lanes>(&self, to: Rounding) -> OneByOne<Self> {
-        OneByOne { walk: *self, to }
+    fn lanes<L: Lanes>(&self, _: Rounding) -> KnownSteps<'a> {
+        KnownSteps { at: self.at }
     }
     #[inline(always)]
     fn position(&self, _: Rounding) -> [Position; 2] {
