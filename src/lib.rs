@@ -21,6 +21,7 @@ mod sample;
 mod simd;
 mod span;
 pub mod spline;
+pub mod stn;
 pub mod transform;
 pub mod walk;
 mod warp;

@@ -1,6 +1,7 @@
 //! What the examples share: image files, pictures of an alignment, and letters for them.
 #![allow(dead_code)] // no example uses all of it
 
+pub mod chart;
 pub mod file;
 pub mod letters;
 pub mod picture;

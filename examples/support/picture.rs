@@ -8,8 +8,8 @@ use super::letters;
 /// The largest side of a picture. Larger images are shown by every n-th pixel.
 pub const LARGEST: usize = 2048;
 
-const BACKGROUND: Colour = [22, 23, 27];
-const TEXT: Colour = [214, 216, 222];
+pub const BACKGROUND: Colour = [22, 23, 27];
+pub const TEXT: Colour = [214, 216, 222];
 const LINE: Colour = [255, 176, 32];
 /// Where there is no value to subtract.
 const NOTHING: Colour = [196, 196, 200];
@@ -46,7 +46,7 @@ impl Canvas {
         self.pixels.get(y * self.width + x).copied().unwrap_or(BACKGROUND)
     }
 
-    fn put(&mut self, x: usize, y: usize, colour: Colour) {
+    pub fn put(&mut self, x: usize, y: usize, colour: Colour) {
         if x < self.width
             && let Some(pixel) = self.pixels.get_mut(y * self.width + x)
         {
@@ -54,7 +54,7 @@ impl Canvas {
         }
     }
 
-    fn paste(&mut self, left: usize, top: usize, picture: &Canvas) {
+    pub fn paste(&mut self, left: usize, top: usize, picture: &Canvas) {
         for y in 0..picture.height {
             for x in 0..picture.width {
                 self.put(left + x, top + y, picture.get(x, y));
@@ -62,7 +62,7 @@ impl Canvas {
         }
     }
 
-    fn write(&mut self, left: usize, top: usize, scale: usize, colour: Colour, text: &str) {
+    pub fn write(&mut self, left: usize, top: usize, scale: usize, colour: Colour, text: &str) {
         for (x, y) in letters::dots(text) {
             for i in 0..scale * scale {
                 self.put(left + x * scale + i % scale, top + y * scale + i / scale, colour);

@@ -30,6 +30,8 @@ pub trait Product: Copy + Default {
     fn add_to(self, sum: &mut Self::Sum, factor: i32);
     /// Adds one sum to another.
     fn join(sum: &mut Self::Sum, part: Self::Sum);
+    /// A sum times a whole number.
+    fn scale(sum: Self::Sum, factor: i32) -> Self::Sum;
     /// In the unit of cotangent times grey level per pixel.
     fn real(sum: Self::Sum) -> f64;
 }
@@ -61,6 +63,10 @@ impl Product for i64 {
         *sum = sum.wrapping_add(part);
     }
     #[inline(always)]
+    fn scale(sum: i128, factor: i32) -> i128 {
+        sum.wrapping_mul(i128::from(factor))
+    }
+    #[inline(always)]
     fn real(sum: i128) -> f64 {
         sum as f64 / 16_384.0
     }
@@ -87,6 +93,10 @@ impl Product for f64 {
     #[inline(always)]
     fn join(sum: &mut f64, part: f64) {
         *sum += part;
+    }
+    #[inline(always)]
+    fn scale(sum: f64, factor: i32) -> f64 {
+        sum * f64::from(factor)
     }
     #[inline(always)]
     fn real(sum: f64) -> f64 {

@@ -6,7 +6,7 @@
 //! implements these traits itself.
 #![forbid(unsafe_code)]
 
-use super::{Array, Channel, Kernel, Output, rounding};
+use super::{Array, Channel, Kernel, Output, rounding, support};
 use crate::boundary::Boundary;
 use crate::fixed::{Position, Rounding, Weight};
 use crate::image::{ImageMut, Tap};
@@ -19,6 +19,11 @@ use crate::walk::Walk;
 /// A rule that gives value and partials at a position. Implemented for every [`Kernel`], and for
 /// [`Surrogate`](super::Surrogate) and its like; its methods are not for direct use.
 pub trait Interpolator: Copy {
+    /// Whether a value is made of no more than the two pixels around the coordinate, along each
+    /// axis.
+    #[doc(hidden)]
+    const NARROW: bool = false;
+
     /// How coordinates of values are rounded.
     #[doc(hidden)]
     fn rounding<C: Channel>() -> Rounding;
@@ -128,6 +133,8 @@ impl<K: Kernel, P: Tap, W: Walk, O: Output<P::Channel>> Outside<W, O> for Edge<'
 }
 
 impl<K: Kernel> Interpolator for K {
+    const NARROW: bool = support::<K>() <= 2;
+
     #[inline(always)]
     fn rounding<C: Channel>() -> Rounding {
         rounding::<K, C>()

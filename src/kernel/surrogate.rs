@@ -51,6 +51,8 @@ impl<V: Interpolator, G: Interpolator> Surrogate<V, G> {
 }
 
 impl<V: Interpolator, G: Interpolator> Interpolator for Surrogate<V, G> {
+    const NARROW: bool = V::NARROW;
+
     #[inline(always)]
     fn rounding<C: Channel>() -> Rounding {
         V::rounding::<C>()

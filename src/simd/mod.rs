@@ -33,7 +33,7 @@ mod wide;
 pub(crate) use block::{blocks, partials};
 pub(crate) use lanes::{Lanes, Register, interleave};
 pub(crate) use scalar::One;
-pub(crate) use steps::{LinearSteps, MapSteps, Positions, QuotientSteps, Steps};
+pub(crate) use steps::{KnownSteps, LinearSteps, MapSteps, Positions, QuotientSteps, Steps};
 
 /// The instruction set of a call: only levels that this build and machine have can be named.
 ///

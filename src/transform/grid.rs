@@ -40,7 +40,7 @@ pub enum Grid {
 
 impl Grid {
     /// `centre = scale v + offset` for a coordinate v of this convention along `side` pixels.
-    fn scale_and_offset(self, side: usize) -> (f64, f64) {
+    pub(crate) fn scale_and_offset(self, side: usize) -> (f64, f64) {
         let n = side as f64;
         match self {
             Grid::Centres => (1.0, 0.0),

@@ -10,9 +10,13 @@ use core::hint::black_box as any;
 
 use nonius::align::{Aligner, Grey, Options, Pair, Status, Step};
 use nonius::pyramid::{Pyramid, buffer_len, level_size, reduce, reduce_mask};
+use nonius::stn::{
+    GridChannel, GridSample, Padding, Tensor, TensorMut, Theta, affine_grid, affine_grid_gradient,
+};
 use nonius::{
-    Affine, Bilinear, Boundary, Coord, Error, Euclidean, Grid, Homography, Image, ImageMut, Kernel, Level,
-    Map, Nearest, Pixel, Sampler, Similarity, Transform, Translation, Warp, fixed,
+    Affine, Bilinear, Boundary, Channel, Coord, Error, Euclidean, Grid, Homography, Image, ImageMut, Kernel,
+    Level, Linear, Map, Nearest, NearestEven, Pixel, Sampler, Similarity, StraightThrough, Surrogate,
+    Transform, Translation, Warp, fixed,
 };
 
 #[panic_handler]
@@ -99,10 +103,11 @@ fn models() -> Result<(), Error> {
 
 /// Everything there is for one type of pixel but alignment.
 #[inline(never)]
-fn pixels<P: Pixel<Adjoint: Default, Cotangent: Default>>() -> Result<(), Error> {
+fn pixels<P: Pixel<Adjoint: Default, Cotangent: Default, Channel: GridChannel>>() -> Result<(), Error> {
     views::<P>()?;
     sampling::<Nearest, P>(Nearest)?;
     sampling::<Bilinear, P>(Bilinear)?;
+    transformer::<P>()?;
     pyramids::<P>()
 }
 
@@ -191,6 +196,49 @@ fn parameter_gradient<K: Kernel, P: Pixel<Cotangent: Default>, T: Transform>(
     let cotangent = Image::new(any(&cotangent[..]), any(8), any(8))?;
     let transform = T::from_parameters(any(T::IDENTITY.parameters()))?;
     any(sampler.parameter_gradient(source, cotangent, &transform));
+    Ok(())
+}
+
+#[inline(never)]
+fn transformer<P: Pixel<Adjoint: Default, Cotangent: Default, Channel: GridChannel>>() -> Result<(), Error> {
+    let theta = any([[[1.0_f32; 3]; 2]; 2]);
+    let mut grid = [[0.0_f32; 2]; 32];
+    affine_grid(any(&theta[..]), any(true), &mut TensorMut::new(any(&mut grid[..]), any([2, 1, 4, 4]))?)?;
+    let mut gradient = [[[0.0; 3]; 2]; 2];
+    let points = Tensor::with_strides(any(&grid[..]), any([2, 1, 4, 4]), any([16, 16, 4]))?;
+    affine_grid_gradient(points, any(true), any(&mut gradient[..]))?;
+    any(&gradient);
+    transform::<Bilinear, P>(Bilinear, points, &theta)?;
+    transform::<Surrogate<NearestEven, StraightThrough>, P>(Surrogate::default(), points, &theta)
+}
+
+#[inline(never)]
+fn transform<K: Linear, P: Pixel<Adjoint: Default, Cotangent: Default, Channel: GridChannel>>(
+    kernel: K,
+    points: Tensor<'_, [f32; 2]>,
+    theta: &[Theta],
+) -> Result<(), Error> {
+    let sampler = any(GridSample::new(kernel, any(Padding::Reflection), any(true)).with_level(Level::best()));
+    let (data, mut out) = ([P::zero(); 32], [P::zero(); 32]);
+    let (cotangent, mut adjoint) = ([P::Cotangent::default(); 32], [P::Adjoint::default(); 32]);
+    let (mut by_grid, mut by_theta) =
+        ([[<P::Channel as Channel>::Adjoint::default(); 2]; 32], [[[0.0; 3]; 2]; 2]);
+    let input = Tensor::new(any(&data[..]), any([2, 1, 4, 4]))?;
+    let cotangent = Tensor::new(any(&cotangent[..]), any([2, 1, 4, 4]))?;
+    any((input.shape(), input.row(any(1), any(0), any(1)), input.plane(any(1), any(0))));
+    let mut out = TensorMut::with_strides(any(&mut out[..]), any([2, 1, 4, 4]), any([16, 16, 4]))?;
+    sampler.sample(input, points, &mut out)?;
+    sampler.sample(input, any(theta), &mut out)?;
+    any((out.as_tensor().shape(), out.row_mut(any(1), any(0), any(1))));
+    let mut adjoint = TensorMut::new(any(&mut adjoint[..]), any([2, 1, 4, 4]))?;
+    sampler.adjoint::<P, _>(cotangent, points, &mut adjoint)?;
+    sampler.adjoint::<P, _>(cotangent, any(theta), &mut adjoint)?;
+    any(adjoint.plane_mut(any(1), any(0)));
+    let mut by_grid = TensorMut::new(any(&mut by_grid[..]), any([2, 1, 4, 4]))?;
+    sampler.grid_gradient(input, cotangent, points, &mut by_grid)?;
+    sampler.grid_gradient(input, cotangent, any(theta), &mut by_grid.reborrow())?;
+    sampler.theta_gradient(input, cotangent, any(theta), any(&mut by_theta[..]))?;
+    any(&by_theta);
     Ok(())
 }
 
