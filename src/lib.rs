@@ -6,6 +6,7 @@
 extern crate std;
 
 pub mod align;
+pub mod antialias;
 pub mod boundary;
 mod error;
 pub mod fixed;
@@ -26,10 +27,12 @@ pub mod transform;
 pub mod walk;
 mod warp;
 
+pub use antialias::Samples;
 pub use boundary::Boundary;
 pub use error::Error;
 pub use fixed::{Coord, Rounding, Weight};
-pub use image::{Image, ImageMut, MAX_SIDE, Pixel, Tap};
+pub use gradient::Residual;
+pub use image::{Image, ImageMut, MAX_SIDE, Pixel, Planes, PlanesMut, Tap};
 pub use kernel::{
     Adaptive, Array, BSpline, Bilinear, Channel, Cubic, Interpolator, Kernel, Lanczos, Linear, Linearized,
     Nearest, NearestEven, Smooth, StraightThrough, Surrogate, WeightedNearest,

@@ -20,7 +20,9 @@
 //! their quotient, rounded *once* to the fraction in use, within 2^30. So it is monotone along a run, takes no FPU,
 //! and is within 2^-12 px of the real one in a 4096 px wide image (wherever the denominator does
 //! not change its sign within the run). Where the denominator is zero, the coordinate is the lower
-//! end, far outside.
+//! end, far outside. The reciprocal of a denominator D, which is 2^e times the real one, is
+//! `floor(2^62 / |D|)` in Q32: times 2^(e - 30), rounded half up (0 from e = -33 on down), at most 2^46,
+//! with the sign of D; zero where D is.
 #![forbid(unsafe_code)]
 
 use core::ops::Range;
@@ -71,6 +73,38 @@ pub trait Plan: Copy {
     #[inline(always)]
     fn row(&self, y: usize, width: usize) -> Runs<'_, Self> {
         Runs { plan: self, x: 0, y, width }
+    }
+}
+
+/// A plan whose pixels have places between them too.
+#[doc(hidden)]
+pub trait Subpixel: Plan {
+    /// The plan of this one's transform after a shift of the destination by `numerators /
+    /// denominator` of a pixel, at most one half, with numerators below 2^8: the constant terms, each
+    /// rounded half up.
+    fn shifted(&self, numerators: [i64; 2], denominator: i64) -> Self;
+}
+
+/// The constant term of a form at a place between pixels.
+#[inline]
+fn shifted([a, b, c]: [i64; 3], [x, y]: [i64; 2], denominator: i64) -> [i64; 3] {
+    // Linear coefficients are below 2^47, numerators below 2^8.
+    let v = a.wrapping_mul(x).wrapping_add(b.wrapping_mul(y));
+    [a, b, c.wrapping_add(floor_div(2 * v + denominator, 2 * denominator))]
+}
+
+impl Subpixel for AffinePlan {
+    #[inline]
+    fn shifted(&self, numerators: [i64; 2], denominator: i64) -> Self {
+        Self { rows: self.rows.map(|row| shifted(row, numerators, denominator)) }
+    }
+}
+
+impl Subpixel for ProjectivePlan {
+    #[inline]
+    fn shifted(&self, numerators: [i64; 2], denominator: i64) -> Self {
+        // No form leaves its range: that was for places up to 2^15.
+        Self { rows: self.rows.map(|row| shifted(row, numerators, denominator)), ..*self }
     }
 }
 

@@ -49,7 +49,7 @@ pub use nearest::{Nearest, NearestEven};
 pub use surrogate::{StraightThrough, Surrogate};
 pub use weighted::WeightedNearest;
 
-use crate::fixed::{Q6, Q14, Q24, Rounding, Weight, round_shift, round_shift_i64};
+use crate::fixed::{Q6, Q14, Q24, Rounding, Weight, floor_div, round_shift, round_shift_i64};
 use crate::gradient::Product;
 use crate::simd::block::{self, Window};
 use crate::simd::{Lanes, Positions, Register, interleave};
@@ -228,7 +228,9 @@ pub trait Channel:
     /// A derivative times a cotangent.
     type Product: Product;
     /// What a sampled value is: the type itself, but for the coefficients of a spline.
-    type Sampled: Channel + Output<Self>;
+    type Sampled: Channel<Cotangent = Self::Cotangent> + Output<Self>;
+    /// A sampled value before its last rounding, of which means are made: [`Q6`] or `f32`.
+    type Unrounded: Unrounded<Self::Sampled> + Output<Self>;
     /// Bits of the fraction of a position.
     const FRACTION_BITS: u32;
 
@@ -255,8 +257,14 @@ pub trait Channel:
     fn curvature_y<T: Array<Self::Mid>, W: Array<Self::Weight>>(rows: &T, slopes: &W) -> Self::Derivative {
         Self::finish_derivative(Self::vertical_slope(rows, slopes))
     }
-    /// Adds `cotangent` times the product of the weights to an accumulator.
+    /// Adds `cotangent` times the product of the weights (Q28) to an accumulator; saturates.
     fn scatter(to: &mut Self::Adjoint, cotangent: Self::Cotangent, wx: Self::Weight, wy: Self::Weight);
+    /// As [`Self::scatter`], with the product of the weights rounded half up to Q14.
+    fn scatter_q14(to: &mut Self::Derivative, cotangent: Self::Cotangent, wx: Self::Weight, wy: Self::Weight);
+    /// `self` less another value: exact for integers.
+    fn residual(self, other: Self) -> Self::Cotangent;
+    /// The square of a residual: exact for integers.
+    fn square(residual: Self::Cotangent) -> Self::Product;
     /// Derivative times cotangent: what parameter gradients sum up. Exact for integers.
     fn chain(derivative: Self::Derivative, cotangent: Self::Cotangent) -> Self::Product;
 
@@ -289,6 +297,13 @@ macro_rules! dot {
     };
 }
 
+/// `sum + a b`, saturating.
+#[inline(always)]
+fn plus_product(sum: i32, a: i32, b: i32) -> i32 {
+    let sum = i64::from(sum).saturating_add(i64::from(a) * i64::from(b));
+    sum.clamp(i32::MIN.into(), i32::MAX.into()) as i32
+}
+
 /// Weights 1 3 3 1.
 #[inline(always)]
 const fn binomial([a, b, c, d]: [i32; 4]) -> i32 {
@@ -305,6 +320,7 @@ impl Channel for u8 {
     type Cotangent = i32;
     type Product = i64;
     type Sampled = Self;
+    type Unrounded = Q6;
     const FRACTION_BITS: u32 = 14;
 
     #[inline(always)]
@@ -346,9 +362,20 @@ impl Channel for u8 {
     }
     #[inline(always)]
     fn scatter(to: &mut i64, cotangent: i32, wx: Q14, wy: Q14) {
-        *to = to.wrapping_add(
-            i64::from(cotangent).wrapping_mul(i64::from(wx.to_bits()) * i64::from(wy.to_bits())),
-        );
+        let w = i64::from(wx.to_bits()) * i64::from(wy.to_bits());
+        *to = to.saturating_add(i64::from(cotangent).wrapping_mul(w));
+    }
+    #[inline(always)]
+    fn scatter_q14(to: &mut i32, cotangent: i32, wx: Q14, wy: Q14) {
+        *to = plus_product(*to, cotangent, round_shift(wx.to_bits().wrapping_mul(wy.to_bits()), 14));
+    }
+    #[inline(always)]
+    fn residual(self, other: Self) -> i32 {
+        i32::from(self) - i32::from(other)
+    }
+    #[inline(always)]
+    fn square(residual: i32) -> i64 {
+        i64::from(residual) * i64::from(residual)
     }
     #[inline(always)]
     fn chain(derivative: i32, cotangent: i32) -> i64 {
@@ -404,6 +431,7 @@ macro_rules! sixteen_bit_arithmetic {
         type Adjoint = i64;
         type Cotangent = i32;
         type Product = i64;
+        type Unrounded = Q6;
         const FRACTION_BITS: u32 = 24;
 
         #[inline(always)]
@@ -437,7 +465,16 @@ macro_rules! sixteen_bit_arithmetic {
         #[inline(always)]
         fn scatter(to: &mut i64, cotangent: i32, wx: Q24, wy: Q24) {
             let w = round_shift_i64(i64::from(wx.to_bits()) * i64::from(wy.to_bits()), 20);
-            *to = to.wrapping_add(i64::from(cotangent).wrapping_mul(w));
+            *to = to.saturating_add(i64::from(cotangent).wrapping_mul(w));
+        }
+        #[inline(always)]
+        fn scatter_q14(to: &mut i32, cotangent: i32, wx: Q24, wy: Q24) {
+            let w = round_shift_i64(i64::from(wx.to_bits()) * i64::from(wy.to_bits()), 34);
+            *to = plus_product(*to, cotangent, w as i32);
+        }
+        #[inline(always)]
+        fn square(residual: i32) -> i64 {
+            i64::from(residual) * i64::from(residual)
         }
         #[inline(always)]
         fn chain(derivative: i32, cotangent: i32) -> i64 {
@@ -452,6 +489,10 @@ macro_rules! sixteen_bit {
             type Sampled = Self;
             sixteen_bit_arithmetic!(i64::from, 0);
 
+            #[inline(always)]
+            fn residual(self, other: Self) -> i32 {
+                i32::from(self) - i32::from(other)
+            }
             #[inline(always)]
             fn reduce_column(column: [Self; 4]) -> i32 {
                 binomial(column.map(i32::from))
@@ -486,12 +527,62 @@ macro_rules! sixteen_bit {
 }
 sixteen_bit!(u16, i16);
 
+/// Sampled values and their mean.
+pub trait Unrounded<C>: Copy + Default {
+    /// Some of them.
+    type Sum: Copy + Default;
+    /// The sum of one.
+    fn first(self) -> Self::Sum;
+    /// Adds one more.
+    fn add(self, sum: &mut Self::Sum);
+    /// The mean of `n`, rounded once, and clamped to the channel.
+    fn mean(sum: Self::Sum, n: u16) -> C;
+}
+
+impl<C: Output<C> + Channel<Rounded = i32>> Unrounded<C> for Q6 {
+    type Sum = i64;
+    #[inline(always)]
+    fn first(self) -> i64 {
+        self.0.into()
+    }
+    #[inline(always)]
+    fn add(self, sum: &mut i64) {
+        *sum += i64::from(self.0);
+    }
+    #[inline(always)]
+    fn mean(sum: i64, n: u16) -> C {
+        let half = 32 * i64::from(n);
+        C::from_rounded(floor_div(sum + half, 2 * half) as i32)
+    }
+}
+
+impl Unrounded<f32> for f32 {
+    /// The first, and the differences of the others to it.
+    type Sum = [f32; 2];
+    #[inline(always)]
+    fn first(self) -> [f32; 2] {
+        [self, 0.0]
+    }
+    #[inline(always)]
+    fn add(self, [first, rest]: &mut [f32; 2]) {
+        *rest += self - *first;
+    }
+    #[inline(always)]
+    fn mean([first, rest]: [f32; 2], n: u16) -> f32 {
+        first + rest / f32::from(n)
+    }
+}
+
 macro_rules! coefficient {
     ($($t:ty),*) => {$(
         impl Channel for Coefficient<$t> {
             type Sampled = $t;
             sixteen_bit_arithmetic!(|c: Self| i64::from(c.to_bits()), Self::BITS);
 
+            #[inline(always)]
+            fn residual(self, other: Self) -> i32 {
+                self.to_bits().wrapping_sub(other.to_bits())
+            }
             #[inline(always)]
             fn reduce_column([a, b, c, d]: [Self; 4]) -> i32 {
                 let [a, b, c, d] = [a, b, c, d].map(|c| i64::from(c.to_bits()));
@@ -512,6 +603,18 @@ macro_rules! coefficient {
             #[inline(always)]
             fn from_channel(v: Coefficient<$t>) -> $t {
                 Output::<Coefficient<$t>>::from_rounded(round_shift(v.to_bits(), <Coefficient<$t>>::BITS))
+            }
+        }
+
+        impl Output<Coefficient<$t>> for Q6 {
+            const BITS: u32 = 6;
+            #[inline(always)]
+            fn from_rounded(v: i32) -> Q6 {
+                Q6(v)
+            }
+            #[inline(always)]
+            fn from_channel(v: Coefficient<$t>) -> Q6 {
+                Q6(round_shift(v.to_bits(), <Coefficient<$t>>::BITS - 6))
             }
         }
 
@@ -596,6 +699,7 @@ impl Channel for f32 {
     type Cotangent = f32;
     type Product = f64;
     type Sampled = Self;
+    type Unrounded = f32;
     const FRACTION_BITS: u32 = 24;
 
     #[inline(always)]
@@ -630,6 +734,18 @@ impl Channel for f32 {
     #[inline(always)]
     fn scatter(to: &mut f32, cotangent: f32, wx: f32, wy: f32) {
         *to += cotangent * (wx * wy);
+    }
+    #[inline(always)]
+    fn scatter_q14(to: &mut f32, cotangent: f32, wx: f32, wy: f32) {
+        Self::scatter(to, cotangent, wx, wy);
+    }
+    #[inline(always)]
+    fn residual(self, other: Self) -> f32 {
+        self - other
+    }
+    #[inline(always)]
+    fn square(residual: f32) -> f64 {
+        f64::from(residual) * f64::from(residual)
     }
     #[inline(always)]
     fn chain(derivative: f32, cotangent: f32) -> f64 {
