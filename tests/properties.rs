@@ -333,7 +333,7 @@ fn kernels_keep_their_contract() {
     // of Hermite's interpolation with fourth derivatives below m: m h^4 / 384, m h^3 / 125, m h^2 / 12.
     let lanczos = |taps: f64, m: f64| {
         let (h, left) = (1.0 / 64.0_f64, taps / 2.0);
-        let off = [m * h.powi(4) / 384.0, m * h.powi(3) / 125.0, m * h.powi(2) / 12.0 + 1e-6];
+        let off = [m * h.powi(4) / 384.0, m * h.powi(3) / 125.0, m * h.powi(2) / 12.0];
         let format = |bits: i32, left: f64| {
             let rounded = [left, left, 4.0 * left];
             std::array::from_fn(|i| 1.01 * off[i] * 2.0_f64.powi(bits) + rounded[i])
