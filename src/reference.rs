@@ -584,10 +584,12 @@ pub fn spline_coefficients(row: &[f64], boundary: &Boundary<f64>) -> Vec<f64> {
     // Diagonally dominant: no pivots.
     for i in 0..n {
         for k in i + 1..n {
-            let factor = system[k][i] / system[i][i];
+            let (above, below) = system.split_at_mut(k);
+            let (pivot, row) = (&above[i], &mut below[0]);
+            let factor = row[i] / pivot[i];
             if factor != 0.0 {
-                for j in i..n {
-                    system[k][j] -= factor * system[i][j];
+                for (v, p) in row[i..].iter_mut().zip(&pivot[i..]) {
+                    *v -= factor * p;
                 }
                 right[k] -= factor * right[i];
             }
