@@ -474,6 +474,32 @@ fn lanczos_slope(d: f64, a: f64) -> f64 {
     (x.cos() * y.sin() * a * PI + x.sin() * y.cos() * PI) / (x * x) - 2.0 * lanczos(d, a) / d
 }
 
+/// Its second derivative (at -A, the right one).
+fn lanczos_curvature(d: f64, a: f64) -> f64 {
+    let (alpha, beta) = (PI * PI, PI * PI / (a * a));
+    if d.abs() < 0.01 {
+        // Of the product of two series, since the closed form cancels here.
+        let fourth = (alpha * alpha + beta * beta) / 120.0 + alpha * beta / 36.0;
+        return 12.0 * d * d * fourth - (alpha + beta) / 3.0;
+    }
+    // N = sin x sin y and its derivatives, divided by d^2.
+    let (x, y) = (PI * d, PI * d / a);
+    let n = x.sin() * y.sin();
+    let dn = PI * (x.cos() * y.sin() + x.sin() * y.cos() / a);
+    let ddn = 2.0 * alpha / a * x.cos() * y.cos() - n * (alpha + beta);
+    a / alpha * (ddn / d.powi(2) - 4.0 * dn / d.powi(3) + 6.0 * n / d.powi(4))
+}
+
+/// The second derivatives of the weights of the 2A taps of a fraction.
+fn lanczos_curvatures(f: f64, a: usize) -> Vec<f64> {
+    let distances: Vec<f64> = (0..2 * a).map(|i| f - (i as f64 + 1.0 - a as f64)).collect();
+    let sum = |v: fn(f64, f64) -> f64| distances.iter().map(|&d| v(d, a as f64)).sum::<f64>();
+    let (s, ds, dds) = (sum(lanczos), sum(lanczos_slope), sum(lanczos_curvature));
+    let [weights, slopes] = lanczos_row(f, a);
+    let terms = distances.iter().zip(weights).zip(slopes);
+    terms.map(|((&d, w), dw)| (lanczos_curvature(d, a as f64) - 2.0 * dw * ds - w * dds) / s).collect()
+}
+
 /// The weights of the 2A taps of a fraction, which may be one, and their slopes.
 fn lanczos_row(f: f64, a: usize) -> [Vec<f64>; 2] {
     let distances: Vec<f64> = (0..2 * a).map(|i| f - (i as f64 + 1.0 - a as f64)).collect();
@@ -521,10 +547,10 @@ macro_rules! lanczos_shape {
                 let tap = $a as f64 - 1.0 - cell;
                 if d.abs() < $a as f64 { lanczos_row(d - cell, $a)[1][tap as usize] } else { 0.0 }
             }
-            /// By differences to the right, to some 1e-6.
             fn curvature(d: f64) -> f64 {
-                let h = 1.0 / 4096.0;
-                (4.0 * Self::slope(d + h) - 3.0 * Self::slope(d) - Self::slope(d + 2.0 * h)) / (2.0 * h)
+                let cell = d.floor();
+                let tap = $a as f64 - 1.0 - cell;
+                if (-($a as f64)..$a as f64).contains(&d) { lanczos_curvatures(d - cell, $a)[tap as usize] } else { 0.0 }
             }
             fn weights(f: Number) -> Vec<Number> {
                 lanczos_taps(f, $a, |[w0, m0, c2, c3], t| {
@@ -615,10 +641,12 @@ pub fn spline_coefficients(row: &[f64], boundary: &Boundary<f64>) -> Vec<f64> {
     // Diagonally dominant: no pivots.
     for i in 0..n {
         for k in i + 1..n {
-            let factor = system[k][i] / system[i][i];
+            let (above, below) = system.split_at_mut(k);
+            let (pivot, row) = (&above[i], &mut below[0]);
+            let factor = row[i] / pivot[i];
             if factor != 0.0 {
-                for j in i..n {
-                    system[k][j] -= factor * system[i][j];
+                for (v, p) in row[i..].iter_mut().zip(&pivot[i..]) {
+                    *v -= factor * p;
                 }
                 right[k] -= factor * right[i];
             }

@@ -6,7 +6,7 @@ use crate::fixed::Weight;
 
 /// The cubic B-spline (Unser et al. 1993) over the 4x4 [`Coefficient`](crate::spline::Coefficient)s
 /// around a position. On the coefficients of an image, which
-/// [`prefilter`](crate::spline::prefilter) computes, it interpolates: lattice points are those of
+/// [`prefilter`](crate::Sampler::prefilter) computes, it interpolates: lattice points are those of
 /// the image. On an image itself it smooths. Value, partials and curvatures are continuous.
 ///
 /// **Definition.** With g = 1 - f, `F = (2f)(2f)`, `G = (2g)(2g)`, `u = F f`, `v = G g` (4 times
@@ -21,15 +21,15 @@ use crate::fixed::Weight;
 /// | 2 | `1/24 u` | `1/8 F` | `f` |
 ///
 /// ```
-/// use nonius::spline::{Coefficient, prefilter};
+/// use nonius::spline::Coefficient;
 /// use nonius::{BSpline, Boundary, Image, ImageMut, Sampler};
 /// let image = Image::new(&[10u8, 200, 30, 40, 50, 60], 3, 2)?;
-/// let mut coefficients = [Coefficient::default(); 6];
-/// prefilter(image, Boundary::Reflect101, &mut ImageMut::new(&mut coefficients, 3, 2)?)?;
-/// let coefficients = Image::new(&coefficients, 3, 2)?;
+/// let mut coefficients = [Coefficient::<u8>::default(); 6];
 /// let sampler = Sampler::new(BSpline, Boundary::Reflect101);
+/// sampler.prefilter(image, &mut ImageMut::new(&mut coefficients, 3, 2)?)?;
+/// let coefficients = Image::new(&coefficients, 3, 2)?;
 /// assert_eq!(sampler.sample(coefficients, 1, 0), Some(200));
-/// assert_eq!(sampler.sample(coefficients, 0.5, 0), Some(116));
+/// assert_eq!(sampler.sample(coefficients, 0.5, 0), Some(103));
 /// # Ok::<(), nonius::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

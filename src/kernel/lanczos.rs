@@ -39,7 +39,7 @@ const WITHIN: u32 = 24 - PHASES.ilog2();
 /// let image = Image::new(&[0u8, 0, 0, 100, 100, 100], 6, 1)?;
 /// let sampler = Sampler::new(Lanczos::<3>, Boundary::Replicate);
 /// assert_eq!(sampler.sample(image, 2.5, 0), Some(50));
-/// assert_eq!(sampler.sample(image, 3.5, 0), Some(110)); // overshoots, as sinc does
+/// assert_eq!(sampler.sample(image, 3.5, 0), Some(111)); // overshoots, as sinc does
 /// # Ok::<(), nonius::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
