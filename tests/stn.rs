@@ -10,41 +10,13 @@ use nonius::stn::{
     affine_grid_gradient,
 };
 use nonius::{
-    Bilinear, Boundary, Channel, Error, Image, Interpolator, Kernel, Level, Linear, Nearest, NearestEven,
-    Pixel, StraightThrough, Surrogate, Tap, Weight,
+    Bilinear, Boundary, Channel, Cubic, Error, Image, Interpolator, Kernel, Level, Linear, Nearest,
+    NearestEven, Pixel, StraightThrough, Surrogate, Tap,
 };
 
 const PADDINGS: [Padding; 3] = [Padding::Zeros, Padding::Border, Padding::Reflection];
 
-/// The cubic of Keys with a = -0.75.
-#[derive(Clone, Copy, Debug)]
-struct Cubic;
-
-impl Kernel for Cubic {
-    type Taps<T: Copy> = [T; 4];
-    fn weights<W: Weight>(&self, f: W) -> [W; 4] {
-        table(f, 1 << 30, keys)
-    }
-    fn slopes<W: Weight>(&self, f: W) -> [W; 4] {
-        table(f, 0, |d| {
-            let slope = match d.abs() {
-                d if d <= 1.0 => (3.75 * d - 4.5) * d,
-                d => (-2.25 * d + 7.5) * d - 6.0,
-            };
-            slope * d.signum()
-        })
-    }
-}
-
-fn table<W: Weight>(f: W, sum: i32, at: fn(f64) -> f64) -> [W; 4] {
-    f.tabulate(|q24| {
-        let f = f64::from(q24) / 16_777_216.0;
-        let [a, c, d] = [1.0, -1.0, -2.0].map(|tap| (at(f + tap) * 1_073_741_824.0).round() as i32);
-        [a, sum - a - c - d, c, d]
-    })
-}
-
-/// The weight of a tap at distance d.
+/// The cubic of Keys with a = -0.75: the weight of a tap at distance d.
 fn keys(d: f64) -> f64 {
     match d.abs() {
         d if d <= 1.0 => (1.25 * d - 2.25) * d * d + 1.0,
@@ -313,6 +285,11 @@ fn bilinear_is_its_definition() {
 }
 
 #[test]
+fn bicubic_is_its_definition() {
+    every_pixel(Cubic::<-75>);
+}
+
+#[test]
 fn a_kernel_of_three_taps_is_padded_by_its_taps() {
     every_pixel(StraightThrough);
 }
@@ -402,7 +379,7 @@ fn every_mode(mut run: impl FnMut(&str, &dyn Modal, Padding, bool)) {
         for align_corners in [false, true] {
             run("nearest", &NearestEven, padding, align_corners);
             run("bilinear", &Bilinear, padding, align_corners);
-            run("bicubic", &Cubic, padding, align_corners);
+            run("bicubic", &Cubic::<-75>, padding, align_corners);
         }
     }
 }

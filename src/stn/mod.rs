@@ -38,7 +38,7 @@
 //! |---|---|---|---|
 //! | `nearest` | [`NearestEven`](crate::NearestEven), or a [`Surrogate`](crate::Surrogate) of it | `zeros` | `Zeros` |
 //! | `bilinear` | [`Bilinear`](crate::Bilinear) | `border` | `Border` |
-//! | `bicubic` | the cubic of Keys with a = -0.75 | `reflection` | `Reflection` |
+//! | `bicubic` | [`Cubic<-75>`](crate::Cubic) | `reflection` | `Reflection` |
 //!
 //! Any other kernel works too.
 //!
