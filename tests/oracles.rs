@@ -8,62 +8,10 @@ use std::path::{Path, PathBuf};
 
 use nonius::stn::{GridSample, Padding, Tensor, TensorMut, Theta, affine_grid};
 use nonius::{
-    Bilinear, Boundary, Homography, Image, ImageMut, Kernel, Map, Nearest, NearestEven, Sampler, Transform,
-    Weight,
+    BSpline, Bilinear, Boundary, Cubic, Homography, Image, ImageMut, Kernel, Map, Nearest, NearestEven,
+    Sampler, Transform,
 };
 use serde_json::Value;
-
-/// The cubic of Keys with a = -0.75.
-#[derive(Clone, Copy, Debug)]
-struct Cubic;
-
-impl Kernel for Cubic {
-    type Taps<T: Copy> = [T; 4];
-    fn weights<W: Weight>(&self, f: W) -> [W; 4] {
-        tabulate(f, 1.0, |d| match d {
-            d if d <= 1.0 => (1.25 * d - 2.25) * d * d + 1.0,
-            d => ((-0.75 * d + 3.75) * d - 6.0) * d + 3.0,
-        })
-    }
-    fn slopes<W: Weight>(&self, f: W) -> [W; 4] {
-        tabulate(f, 0.0, |d| match d {
-            d if d <= 1.0 => (3.75 * d - 4.5) * d,
-            d => (-2.25 * d + 7.5) * d - 6.0,
-        })
-    }
-}
-
-/// The uniform cubic B-spline, for coefficients.
-#[derive(Clone, Copy, Debug)]
-struct Spline;
-
-impl Kernel for Spline {
-    type Taps<T: Copy> = [T; 4];
-    fn weights<W: Weight>(&self, f: W) -> [W; 4] {
-        tabulate(f, 1.0, |d| match d {
-            d if d <= 1.0 => 2.0 / 3.0 - d * d * (1.0 - d / 2.0),
-            d => (2.0 - d).powi(3) / 6.0,
-        })
-    }
-    fn slopes<W: Weight>(&self, f: W) -> [W; 4] {
-        tabulate(f, 0.0, |d| match d {
-            d if d <= 1.0 => d * (1.5 * d - 2.0),
-            d => -(2.0 - d).powi(2) / 2.0,
-        })
-    }
-}
-
-/// Four weights (`sum` 1) or slopes (`sum` 0, odd) from those at a distance.
-fn tabulate<W: Weight>(f: W, sum: f64, at: impl Fn(f64) -> f64) -> [W; 4] {
-    let unit = 1_073_741_824.0;
-    f.tabulate(|q24| {
-        let f = f64::from(q24) / 16_777_216.0;
-        let sign = if sum == 0.0 { -1.0 } else { 1.0 };
-        let weights = [at(1.0 + f), sign * at(1.0 - f), sign * at(2.0 - f)];
-        let [a, c, d] = weights.map(|w| (w * unit).round() as i32);
-        [a, (sum * unit) as i32 - a - c - d, c, d]
-    })
-}
 
 fn folder(name: &str) -> Option<PathBuf> {
     let Some(data) = std::env::var_os("NONIUS_DATA") else {
@@ -123,7 +71,7 @@ fn with_mode<W: WithKernel>(mode: &str, work: W) -> W::Output {
     match mode {
         "nearest" => work.run(NearestEven),
         "bilinear" => work.run(Bilinear),
-        "bicubic" => work.run(Cubic),
+        "bicubic" => work.run(Cubic::<-75>),
         other => panic!("{other}"),
     }
 }
@@ -341,7 +289,7 @@ fn monai_grid_pull() {
         let ours = match order {
             0 => pull(Nearest, boundary, &line, &at),
             1 => pull(Bilinear, boundary, &line, &at),
-            3 => pull(Spline, boundary, &line, &at),
+            3 => pull(BSpline, boundary, &line, &at),
             _ => {
                 others += 1;
                 continue;

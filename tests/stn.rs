@@ -10,41 +10,13 @@ use nonius::stn::{
     affine_grid_gradient,
 };
 use nonius::{
-    Bilinear, Boundary, Channel, Error, Image, Interpolator, Kernel, Level, Linear, Nearest, NearestEven,
-    Pixel, StraightThrough, Surrogate, Tap, Weight,
+    Bilinear, Boundary, Channel, Cubic, Error, Image, Interpolator, Kernel, Level, Linear, Nearest,
+    NearestEven, Pixel, StraightThrough, Surrogate, Tap,
 };
 
 const PADDINGS: [Padding; 3] = [Padding::Zeros, Padding::Border, Padding::Reflection];
 
-/// The cubic of Keys with a = -0.75.
-#[derive(Clone, Copy, Debug)]
-struct Cubic;
-
-impl Kernel for Cubic {
-    type Taps<T: Copy> = [T; 4];
-    fn weights<W: Weight>(&self, f: W) -> [W; 4] {
-        table(f, 1 << 30, keys)
-    }
-    fn slopes<W: Weight>(&self, f: W) -> [W; 4] {
-        table(f, 0, |d| {
-            let slope = match d.abs() {
-                d if d <= 1.0 => (3.75 * d - 4.5) * d,
-                d => (-2.25 * d + 7.5) * d - 6.0,
-            };
-            slope * d.signum()
-        })
-    }
-}
-
-fn table<W: Weight>(f: W, sum: i32, at: fn(f64) -> f64) -> [W; 4] {
-    f.tabulate(|q24| {
-        let f = f64::from(q24) / 16_777_216.0;
-        let [a, c, d] = [1.0, -1.0, -2.0].map(|tap| (at(f + tap) * 1_073_741_824.0).round() as i32);
-        [a, sum - a - c - d, c, d]
-    })
-}
-
-/// The weight of a tap at distance d.
+/// The cubic of Keys with a = -0.75: the weight of a tap at distance d.
 fn keys(d: f64) -> f64 {
     match d.abs() {
         d if d <= 1.0 => (1.25 * d - 2.25) * d * d + 1.0,
@@ -313,6 +285,11 @@ fn bilinear_is_its_definition() {
 }
 
 #[test]
+fn bicubic_is_its_definition() {
+    every_pixel(Cubic::<-75>);
+}
+
+#[test]
 fn a_kernel_of_three_taps_is_padded_by_its_taps() {
     every_pixel(StraightThrough);
 }
@@ -402,7 +379,7 @@ fn every_mode(mut run: impl FnMut(&str, &dyn Modal, Padding, bool)) {
         for align_corners in [false, true] {
             run("nearest", &NearestEven, padding, align_corners);
             run("bilinear", &Bilinear, padding, align_corners);
-            run("bicubic", &Cubic, padding, align_corners);
+            run("bicubic", &Cubic::<-75>, padding, align_corners);
         }
     }
 }
@@ -732,6 +709,52 @@ fn theta_gradients_are_sums_of_grid_gradients() {
     }
 }
 
+/// One pass has the bits of two, also where values and partials round their coordinates differently,
+/// and shows the loss every value once.
+#[test]
+fn a_loss_in_one_pass() {
+    fn compare<K: Linear, P: Element>(kernel: K, random: &mut Random) {
+        for i in 0..12 {
+            let (padding, align) = (PADDINGS[i % 3], i % 2 == 0);
+            let (c, size) = (1 + random.below(3), [1 + random.below(4), 1 + random.below(80)]);
+            let input = Batch::new([2, c, 7, 9], 1, || P::noise(random.bits()));
+            let theta = [0; 2].map(|_| {
+                let mut near = |v: f64| (v + random.real(-0.5, 0.5)) as f32;
+                [[near(1.0), near(0.0), near(0.0)], [near(0.0), near(1.0), near(0.0)]]
+            });
+            // Of the value, and of its place.
+            let weigh = |[n, c, y, x]: [usize; 4], value: P| {
+                P::cotangent((value.real().to_bits() >> 9) ^ ((n * 7 + c * 5 + y * 3 + x) as u64) << 40)
+            };
+            let sampler = GridSample::new(kernel, padding, align);
+            let mut values = Batch::new([2, c, size[0], size[1]], 0, P::zero);
+            sampler.sample(input.view(), &theta[..], &mut values.view_mut()).unwrap();
+            let mut places = values.indices();
+            let cotangent = Batch::new(values.shape, 0, || {
+                let at = places.next().unwrap();
+                weigh(at, values.get(at))
+            });
+            let mut expected = [[[0.0; 3]; 2]; 2];
+            sampler.theta_gradient(input.view(), cotangent.view(), &theta, &mut expected).unwrap();
+            let (mut gradient, mut seen) = ([[[0.0; 3]; 2]; 2], Batch::new(values.shape, 0, P::zero));
+            let loss = |[n, c, y, x]: [usize; 4], values: &[P], cotangents: &mut [<P as Tap>::Cotangent]| {
+                seen.view_mut().row_mut(n, c, y)[x..][..values.len()].copy_from_slice(values);
+                for (i, (out, &value)) in cotangents.iter_mut().zip(values).enumerate() {
+                    *out = weigh([n, c, y, x + i], value);
+                }
+            };
+            sampler.theta_gradient_of(input.view(), &theta, size, loss, &mut gradient).unwrap();
+            assert_eq!(gradient, expected);
+            assert!(seen.data == values.data);
+        }
+    }
+    let mut random = Random(13);
+    compare::<_, u8>(Bilinear, &mut random);
+    compare::<_, f32>(Bilinear, &mut random);
+    compare::<_, i16>(Surrogate::new(NearestEven, Bilinear), &mut random);
+    compare::<_, f32>(Surrogate::new(NearestEven, StraightThrough), &mut random);
+}
+
 /// A ramp shows where it is sampled.
 #[test]
 fn theta_samples_where_its_grid_does() {
@@ -912,6 +935,16 @@ fn errors() {
         let mut gradient = TensorMut::new(&mut gradient, [1, 2, 3, 3]).unwrap();
         assert_eq!(sampler.grid_gradient(input, cotangent, &t[..], &mut gradient), Err(Error::SizeMismatch));
     }
+    let none = |_: [usize; 4], _: &[u8], _: &mut [i32]| panic!("there is nothing to ask for");
+    let mut gradient = [[[7.0; 3]; 2]; 2];
+    for (size, error) in [([0, 3], Error::Empty), ([3, 0], Error::Empty), ([3, usize::MAX], Error::TooLarge)]
+    {
+        assert_eq!(sampler.theta_gradient_of(input, &t, size, none, &mut gradient), Err(error));
+    }
+    assert_eq!(
+        sampler.theta_gradient_of(input, &t, [3, 3], none, &mut gradient[..1]),
+        Err(Error::SizeMismatch)
+    );
     // A theta that is singular is none: everything is sampled at one point.
     let zero = [[[0.0; 3]; 2]; 2];
     assert_eq!(sample(&sampler, input, &zero[..], [2, 2, 3, 3]), Ok(()));

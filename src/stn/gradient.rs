@@ -8,19 +8,36 @@
 //! too: each sum times the scale of its axis, over the divisor of its base coordinate.
 #![forbid(unsafe_code)]
 
-use super::points::{CHUNK, Chunk, Geometry};
+use super::points::{CHUNK, Chunk, ChunkWalk, Geometry};
+use super::tensor::check_sides;
 use super::{GridSample, Points, Tensor, TensorMut, Theta, ThetaGradient, chunks};
 use crate::Error;
 use crate::gradient::Product;
 use crate::image::Tap;
 use crate::kernel::{Channel, Interpolator, Linear};
 use crate::sample::Source;
+use crate::simd::{Lanes, Level, Operation};
 
 /// dL/d(grid point): x before y, in the formats of the [module](super).
 pub type GridGradient<P> = [<<P as Tap>::Channel as Channel>::Adjoint; 2];
 
 type ProductOf<P> = <<P as Tap>::Channel as Channel>::Product;
 type SumOf<P> = <ProductOf<P> as Product>::Sum;
+
+/// A loss L as a function of the sampled values, for
+/// [`GridSample::theta_gradient_of`]. Implemented for closures.
+pub trait Loss<P: Tap> {
+    /// Writes dL/dV of some neighbouring values of a row, of which `at` says item, channel, row and
+    /// the first column. `cotangents` is as long as `values`.
+    fn cotangents(&mut self, at: [usize; 4], values: &[P::Sampled], cotangents: &mut [P::Cotangent]);
+}
+
+impl<P: Tap, F: FnMut([usize; 4], &[P::Sampled], &mut [P::Cotangent])> Loss<P> for F {
+    #[inline(always)]
+    fn cotangents(&mut self, at: [usize; 4], values: &[P::Sampled], cotangents: &mut [P::Cotangent]) {
+        self(at, values, cotangents);
+    }
+}
 
 /// Columns whose sums are apart in `f32` batches.
 const LANES: usize = 8;
@@ -107,12 +124,9 @@ impl<K: Interpolator> GridSample<K> {
         if gradient.shape() != [batch, 1, height, width] {
             return Err(Error::SizeMismatch);
         }
-        let [tx, ty] = geometry.twice_scale();
-        self.products(input, cotangent, points, &geometry, |[n, y], x, products| {
-            for (out, &[a, b]) in gradient.row_mut(n, 0, y).iter_mut().skip(x).zip(products) {
-                *out = [P::Channel::scaled(a, tx), P::Channel::scaled(b, ty)];
-            }
-        })
+        let scales = geometry.twice_scale();
+        self.backward(input, points, geometry, Given::<P>(cotangent), GridSink::<P> { gradient, scales });
+        Ok(())
     }
 
     /// The gradient with respect to the thetas: writes dL/dtheta of every item to `gradient`, reduced
@@ -131,73 +145,83 @@ impl<K: Interpolator> GridSample<K> {
         if gradient.len() != theta.len() {
             return Err(Error::SizeMismatch);
         }
-        let [width, height] = geometry.output;
-        let mut total = ThetaSums::<P>::default();
-        let mut row = [RowSums::<P>::default(); LANES];
-        self.products(input, cotangent, theta, &geometry, |[n, y], x, products| {
-            // Chunks begin at multiples of the lanes.
-            for (i, chunk) in products.chunks(LANES).enumerate() {
-                for (j, (sums, &products)) in row.iter_mut().zip(chunk).enumerate() {
-                    sums.add(products, 2 * (x + i * LANES + j) as i32 + 1 - width as i32);
-                }
-            }
-            if x + products.len() < width {
-                return;
-            }
-            total.add(&row, 2 * y as i32 + 1 - height as i32);
-            row = Default::default();
-            if y + 1 == height {
-                if let Some(gradient) = gradient.get_mut(n) {
-                    *gradient = total.gradient(&geometry);
-                }
-                total = Default::default();
-            }
-        })
+        let sink = ThetaSink::<P>::new(gradient, geometry);
+        self.backward(input, theta, geometry, Given::<P>(cotangent), sink);
+        Ok(())
     }
 
-    /// Hands out the products of padding, cotangent and partials (x before y), summed over channels,
-    /// of some points of a row after the other: item and row, first column, products.
-    #[inline(always)]
-    fn products<P: Tap, G: Points>(
+    /// Forward and backward to theta in one pass, with neither a grid nor an output: samples as
+    /// [`Self::sample`] does for an output of `size` (H', W'), asks `loss` for the cotangents of the
+    /// values, a few at a time, and reduces them as [`Self::theta_gradient`] does, with the same bits.
+    ///
+    /// ```
+    /// use nonius::stn::{GridSample, Padding, Tensor, Theta};
+    /// use nonius::Bilinear;
+    /// let input = [0.0f32, 1.0, 4.0, 9.0];
+    /// let input = Tensor::new(&input, [1, 1, 1, 4])?;
+    /// let theta: &[Theta] = &[[[0.5, 0.0, 0.25], [0.0, 1.0, 0.0]]];
+    /// let target = [1.0, 3.0, 7.0];
+    /// let (mut loss, mut gradient) = (0.0, [[[0.0; 3]; 2]]);
+    /// GridSample::new(Bilinear, Padding::Zeros, true).theta_gradient_of(
+    ///     input,
+    ///     theta,
+    ///     [1, 3],
+    ///     |[_, _, _, x]: [usize; 4], values: &[f32], cotangents: &mut [f32]| {
+    ///         for ((v, t), c) in values.iter().zip(&target[x..]).zip(cotangents) {
+    ///             loss += (v - t) * (v - t) / 2.0;
+    ///             *c = v - t;
+    ///         }
+    ///     },
+    ///     &mut gradient,
+    /// )?;
+    /// assert_eq!(loss, (0.375 * 0.375 + 0.625 * 0.625 + 0.125 * 0.125) / 2.0);
+    /// assert_eq!(gradient[0][0][2], 1.5 * (0.375 * 3.0 + 0.625 * 3.0 + 0.125 * 5.0));
+    /// # Ok::<(), nonius::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Self::theta_gradient`]; [`Error::Empty`] and [`Error::TooLarge`] for the size.
+    pub fn theta_gradient_of<P: Tap<Cotangent: Default>>(
         &self,
         input: Tensor<'_, P>,
-        cotangent: Tensor<'_, P::Cotangent>,
-        points: G,
-        geometry: &Geometry,
-        mut each: impl FnMut([usize; 2], usize, &[[ProductOf<P>; 2]]),
+        theta: &[Theta],
+        size: [usize; 2],
+        loss: impl Loss<P>,
+        gradient: &mut [ThetaGradient],
     ) -> Result<(), Error> {
-        let to = K::partials_rounding::<P::Channel>();
-        let [batch, channels, height, width] = cotangent.shape();
-        for n in 0..batch {
-            let lines = points.lines(n, geometry)?;
-            for y in 0..height {
-                for (x, len) in chunks(width) {
-                    let chunk = self.chunk(&lines, [x, y], len, geometry, to);
-                    let mut sums = [[ProductOf::<P>::default(); 2]; CHUNK];
-                    let Some(sums) = sums.get_mut(..len) else { continue };
-                    for c in 0..channels {
-                        if let Some(image) = input.plane(n, c) {
-                            let values = cotangent.row(n, c, y).get(x..x + len).unwrap_or_default();
-                            self.add_products(image, values, &chunk, sums);
-                        }
-                    }
-                    each([n, y], x, sums);
-                }
-            }
+        let ([n, c, ..], [height, width]) = (input.shape(), size);
+        check_sides(size)?;
+        let geometry = self.geometry(input.shape(), [n, c, height, width], &theta)?;
+        if gradient.len() != theta.len() {
+            return Err(Error::SizeMismatch);
         }
+        let values = [<P::Sampled>::zero(); CHUNK];
+        let asked = Asked::<P, _> { loss, values, cotangents: [Default::default(); CHUNK] };
+        self.backward(input, theta, geometry, asked, ThetaSink::<P>::new(gradient, geometry));
         Ok(())
+    }
+
+    fn backward<P: Tap, G: Points>(
+        &self,
+        input: Tensor<'_, P>,
+        points: G,
+        geometry: Geometry,
+        cotangents: impl Cotangents<P>,
+        sink: impl Sink<P>,
+    ) {
+        let level = self.level.unwrap_or_else(Level::best);
+        level.run(Backward { sampler: self, input, points, geometry, cotangents, sink });
     }
 
     /// Adds the products of one plane.
     #[inline(always)]
     fn add_products<P: Tap>(
         &self,
-        image: crate::Image<'_, P>,
+        source: &Source<'_, P>,
         cotangent: &[P::Cotangent],
         chunk: &Chunk,
         sums: &mut [[ProductOf<P>; 2]],
     ) {
-        let source = Source { image, boundary: self.padding.boundary(self.align_corners) };
         for ((sums, value), (at, factors)) in sums.iter_mut().zip(cotangent).zip(chunk.iter()) {
             if factors == [0, 0] {
                 continue;
@@ -206,7 +230,7 @@ impl<K: Interpolator> GridSample<K> {
             let [dx, dy] = &mut partials;
             let dx = P::flatten_derivatives(core::slice::from_mut(dx));
             let dy = P::flatten_derivatives(core::slice::from_mut(dy));
-            self.kernel.partials(&source, at, dx, dy);
+            self.kernel.partials(source, at, dx, dy);
             let value = P::flatten_cotangents(core::slice::from_ref(value));
             for ((sum, partials), factor) in sums.iter_mut().zip([dx, dy]).zip(factors) {
                 if factor == 0 {
@@ -216,6 +240,175 @@ impl<K: Interpolator> GridSample<K> {
                     *sum = sum.plus(P::Channel::chain(d, v).times(i64::from(factor) << 32));
                 }
             }
+        }
+    }
+}
+
+/// Where cotangents come from.
+trait Cotangents<P: Tap> {
+    /// Whether they depend on the values.
+    const OF_VALUES: bool;
+    /// Those of some points of a plane (item, channel, row, first column).
+    fn of<L: Lanes, K: Interpolator>(
+        &mut self,
+        at: [usize; 4],
+        kernel: &K,
+        source: &Source<'_, P>,
+        walk: &ChunkWalk<'_>,
+        len: usize,
+    ) -> &[P::Cotangent];
+}
+
+/// From a tensor.
+struct Given<'a, P: Tap>(Tensor<'a, P::Cotangent>);
+
+impl<P: Tap> Cotangents<P> for Given<'_, P> {
+    const OF_VALUES: bool = false;
+
+    #[inline(always)]
+    fn of<L: Lanes, K: Interpolator>(
+        &mut self,
+        [n, c, y, x]: [usize; 4],
+        _: &K,
+        _: &Source<'_, P>,
+        _: &ChunkWalk<'_>,
+        len: usize,
+    ) -> &[P::Cotangent] {
+        self.0.row(n, c, y).get(x..x + len).unwrap_or_default()
+    }
+}
+
+/// From a loss.
+struct Asked<P: Tap, F> {
+    loss: F,
+    values: [P::Sampled; CHUNK],
+    cotangents: [P::Cotangent; CHUNK],
+}
+
+impl<P: Tap, F: Loss<P>> Cotangents<P> for Asked<P, F> {
+    const OF_VALUES: bool = true;
+
+    #[inline(always)]
+    fn of<L: Lanes, K: Interpolator>(
+        &mut self,
+        at: [usize; 4],
+        kernel: &K,
+        source: &Source<'_, P>,
+        walk: &ChunkWalk<'_>,
+        len: usize,
+    ) -> &[P::Cotangent] {
+        let values = self.values.get_mut(..len).unwrap_or_default();
+        kernel.fill_run::<L, P, _>(source, walk, values, false);
+        let cotangents = self.cotangents.get_mut(..len).unwrap_or_default();
+        self.loss.cotangents(at, values, cotangents);
+        cotangents
+    }
+}
+
+/// What becomes of the products of padding, cotangent and partials (x before y), summed over
+/// channels.
+trait Sink<P: Tap> {
+    /// Those of some points of a row, one chunk after the other (item and row, first column).
+    fn take(&mut self, at: [usize; 2], x: usize, products: &[[ProductOf<P>; 2]]);
+}
+
+struct Backward<'a, K, P: Tap, G, C, S> {
+    sampler: &'a GridSample<K>,
+    input: Tensor<'a, P>,
+    points: G,
+    geometry: Geometry,
+    cotangents: C,
+    sink: S,
+}
+
+impl<K: Interpolator, P: Tap, G: Points, C: Cotangents<P>, S: Sink<P>> Operation
+    for Backward<'_, K, P, G, C, S>
+{
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let Self { sampler, input, points, geometry, mut cotangents, mut sink } = self;
+        let (to, of_values) = (K::partials_rounding::<P::Channel>(), K::rounding::<P::Channel>());
+        let boundary = sampler.padding.boundary(sampler.align_corners);
+        let ([batch, channels, ..], [width, height]) = (input.shape(), geometry.output);
+        for n in 0..batch {
+            // Was checked.
+            let Ok(lines) = points.lines(n, &geometry) else { continue };
+            for y in 0..height {
+                for (x, len) in chunks(width) {
+                    let chunk = sampler.chunk(&lines, [x, y], len, &geometry, to);
+                    // Surrogates round otherwise for their values.
+                    let other = C::OF_VALUES && of_values != to;
+                    let other = other.then(|| sampler.chunk(&lines, [x, y], len, &geometry, of_values));
+                    let walk = other.as_ref().unwrap_or(&chunk).walk(len);
+                    let mut sums = [[ProductOf::<P>::default(); 2]; CHUNK];
+                    let Some(sums) = sums.get_mut(..len) else { continue };
+                    for c in 0..channels {
+                        let Some(image) = input.plane(n, c) else { continue };
+                        let source = Source { image, boundary };
+                        let values =
+                            cotangents.of::<L, K>([n, c, y, x], &sampler.kernel, &source, &walk, len);
+                        sampler.add_products(&source, values, &chunk, sums);
+                    }
+                    sink.take([n, y], x, sums);
+                }
+            }
+        }
+    }
+}
+
+/// To a grid.
+struct GridSink<'a, 'g, P: Tap> {
+    gradient: &'a mut TensorMut<'g, GridGradient<P>>,
+    scales: [i32; 2],
+}
+
+impl<P: Tap<Channel: GridChannel>> Sink<P> for GridSink<'_, '_, P> {
+    #[inline(always)]
+    fn take(&mut self, [n, y]: [usize; 2], x: usize, products: &[[ProductOf<P>; 2]]) {
+        let [sx, sy] = self.scales;
+        for (out, &[a, b]) in self.gradient.row_mut(n, 0, y).iter_mut().skip(x).zip(products) {
+            *out = [P::Channel::scaled(a, sx), P::Channel::scaled(b, sy)];
+        }
+    }
+}
+
+/// To thetas.
+struct ThetaSink<'a, P: Tap> {
+    gradient: &'a mut [ThetaGradient],
+    geometry: Geometry,
+    row: [RowSums<P>; LANES],
+    total: ThetaSums<P>,
+}
+
+impl<'a, P: Tap> ThetaSink<'a, P> {
+    fn new(gradient: &'a mut [ThetaGradient], geometry: Geometry) -> Self {
+        Self { gradient, geometry, row: Default::default(), total: Default::default() }
+    }
+}
+
+impl<P: Tap> Sink<P> for ThetaSink<'_, P> {
+    #[inline(always)]
+    fn take(&mut self, [n, y]: [usize; 2], x: usize, products: &[[ProductOf<P>; 2]]) {
+        let [width, height] = self.geometry.output;
+        let base = |i: usize, side: usize| 2 * i as i32 + 1 - side as i32;
+        // Chunks begin at multiples of the lanes.
+        for (i, chunk) in products.chunks(LANES).enumerate() {
+            for (j, (sums, &products)) in self.row.iter_mut().zip(chunk).enumerate() {
+                sums.add(products, base(x + i * LANES + j, width));
+            }
+        }
+        if x + products.len() < width {
+            return;
+        }
+        self.total.add(&self.row, base(y, height));
+        self.row = Default::default();
+        if y + 1 == height {
+            if let Some(gradient) = self.gradient.get_mut(n) {
+                *gradient = self.total.gradient(&self.geometry);
+            }
+            self.total = Default::default();
         }
     }
 }

@@ -24,7 +24,8 @@
 //! ([`Theta`]) in normalised units, so that the same theta fits any resolution; start it at the
 //! identity `[1 0 0; 0 1 0]`. Forward, [`GridSample::sample`] takes theta as it is and stores no
 //! grid. Backward, each of the three gradients is a call of its own: what is not asked for is not
-//! computed. Integer batches are sampled, and differentiated, in the crate's integer arithmetic: a
+//! computed. Where the loss is a function of each value alone, [`GridSample::theta_gradient_of`] does
+//! forward and backward in one pass and stores nothing. Integer batches are sampled, and differentiated, in the crate's integer arithmetic: a
 //! network that was trained in `f32` runs on a microcontroller with the same bits as on a desktop.
 //!
 //! # Which semantics
@@ -37,7 +38,7 @@
 //! |---|---|---|---|
 //! | `nearest` | [`NearestEven`](crate::NearestEven), or a [`Surrogate`](crate::Surrogate) of it | `zeros` | `Zeros` |
 //! | `bilinear` | [`Bilinear`](crate::Bilinear) | `border` | `Border` |
-//! | `bicubic` | the cubic of Keys with a = -0.75 | `reflection` | `Reflection` |
+//! | `bicubic` | [`Cubic<-75>`](crate::Cubic) | `reflection` | `Reflection` |
 //!
 //! Any other kernel works too.
 //!
@@ -103,7 +104,7 @@ mod points;
 mod tensor;
 
 pub use affine::{affine_grid, affine_grid_gradient};
-pub use gradient::{GridChannel, GridGradient};
+pub use gradient::{GridChannel, GridGradient, Loss};
 pub use points::Points;
 pub use tensor::{Shape, Strides, Tensor, TensorMut};
 

@@ -17,14 +17,21 @@ const fn dense([_, c, h, w]: Shape) -> Strides {
     [c.saturating_mul(plane), plane, w]
 }
 
+/// Whether planes may have this height and width.
+pub(super) fn check_sides(sides: [usize; 2]) -> Result<(), Error> {
+    match sides {
+        [0, _] | [_, 0] => Err(Error::Empty),
+        [h, w] if h > MAX_SIDE || w > MAX_SIDE => Err(Error::TooLarge),
+        _ => Ok(()),
+    }
+}
+
 /// Whether such a tensor lies in a slice of this length.
 fn check([n, c, h, w]: Shape, [sn, sc, sh]: Strides, found: usize) -> Result<(), Error> {
-    if n == 0 || c == 0 || h == 0 || w == 0 {
+    if n == 0 || c == 0 {
         return Err(Error::Empty);
     }
-    if h > MAX_SIDE || w > MAX_SIDE {
-        return Err(Error::TooLarge);
-    }
+    check_sides([h, w])?;
     if sh < w {
         return Err(Error::Stride);
     }

@@ -238,6 +238,10 @@ fn transform<K: Linear, P: Pixel<Adjoint: Default, Cotangent: Default, Channel: 
     sampler.grid_gradient(input, cotangent, points, &mut by_grid)?;
     sampler.grid_gradient(input, cotangent, any(theta), &mut by_grid.reborrow())?;
     sampler.theta_gradient(input, cotangent, any(theta), any(&mut by_theta[..]))?;
+    let loss = |at: [usize; 4], values: &[P], cotangents: &mut [P::Cotangent]| {
+        any((at, values, cotangents));
+    };
+    sampler.theta_gradient_of(input, any(theta), any([4, 4]), loss, any(&mut by_theta[..]))?;
     any(&by_theta);
     Ok(())
 }
