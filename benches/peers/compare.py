@@ -120,9 +120,11 @@ class Contestant:
     name: str
     server: Server
     who: str
-    # How far its positions, or its weights times a pixel, are from exact ones: half a 1/32 px where there is a table
-    # of them, and some rounding.
+    # How far its positions may be from exact ones, in pixels: half of 1/32 where it has a table of weights, else by
+    # the rounding of weights and single precision.
     tolerance: float
+    # Levels of an integer pixel by which it and nonius may differ after rounding.
+    unit: int = 1
     level: str | None = None
 
 
@@ -133,14 +135,15 @@ def contestants():
     torch = Server([sys.executable, HERE / "worker.py", "torch"])
     pins = tomllib.loads((HERE / "Cargo.toml").read_text())["dependencies"]
     levels = runner.ask("levels").split()
-    best = Contestant(f"nonius {levels[-1]}", runner, levels[-1], 0, levels[-1])
-    others = [Contestant(f"nonius {level}", runner, level, 0, level) for level in levels[:-1] if level != "scalar"]
+    best = Contestant(f"nonius {levels[-1]}", runner, levels[-1], 0, level=levels[-1])
+    others = [Contestant(f"nonius {level}", runner, level, 0, level=level) for level in levels[:-1] if level != "scalar"]
     return best, [
         *others,
         Contestant(f"OpenCV {opencv_5.ask('version')}", opencv_5, "opencv", 1 / 64 + 1 / 512),
         Contestant(f"OpenCV {opencv_4.ask('version')}", opencv_4, "opencv", 1 / 64 + 1 / 512),
         Contestant(f"PyTorch {torch.ask('version')}", torch, "torch", 1 / 2048),
-        Contestant(f"imageproc {pins['imageproc']['version'].strip('=')}", runner, "imageproc", 1 / 512),
+        # It cuts off fractions, twice.
+        Contestant(f"imageproc {pins['imageproc']['version'].strip('=')}", runner, "imageproc", 1 / 512, unit=2),
         Contestant(f"kornia-imgproc {pins['kornia-imgproc'].strip('=')}", runner, "kornia", 1 / 512),
     ]
 
@@ -201,7 +204,6 @@ def inputs(case):
         files["map_x"], files["map_y"] = x, y
     elif case.operation in ("forward", "grid", "both", "theta"):
         # The same affine map between normalised coordinates, corners not aligned.
-        pixels = [np.array([[s / 2, 0, (s - 1) / 2] for s in (width, height)])]
         to = np.array([[width / 2, 0, (width - 1) / 2], [0, height / 2, (height - 1) / 2], [0, 0, 1]])
         theta = (np.linalg.inv(to) @ matrix @ to)[:2].astype("f4")
         files["theta"] = np.stack([theta] * n)
@@ -245,18 +247,21 @@ def planes(case, values):
     return values.reshape(case.shape)
 
 
-def agreement(case, data, x, y, tolerance, ours, theirs):
-    """The largest difference that is bounded, and whether all are within their bounds."""
+def agreement(case, data, x, y, contestant, ours, theirs):
+    """The largest difference that is bounded, the bound in words, and whether all are within it.
+
+    In words, r is the difference of the largest and the smallest pixel near a position, c the cotangent.
+    """
     n, channels, height, width = case.shape
     if case.operation == "theta":
         # Relative to the largest derivative: sums of single precision in another order.
         a, b = (np.frombuffer(v, "f8") for v in (ours, theirs))
         difference = np.append(np.abs(a - b)[1:] / np.abs(a[1:]).max(), abs(a[0] - b[0]) / a[0])
-        return difference.max(), bool((difference <= 2e-3).all())
+        return difference.max(), "1e-3 of the largest", bool((difference <= 1e-3).all())
     source, reach = planes(case, data["source"]), REACH[case.kernel]
     spread = local_range(source, x, y, reach)
     inside = (x >= reach) & (x <= width - 1 - reach) & (y >= reach) & (y <= height - 1 - reach)
-    slack = tolerance + 1 / 1024
+    slack = contestant.tolerance + 1 / 1024
     if case.operation in ("grid", "both"):
         count = n * height * width * 2
         a, b = (np.frombuffer(v, "f4") for v in (ours, theirs))
@@ -268,21 +273,22 @@ def agreement(case, data, x, y, tolerance, ours, theirs):
         # No more than eight destination pixels have a tap on one source pixel.
         scattered = np.abs(a - b)[count:]
         right &= (scattered <= 8 * 2 * slack * np.abs(data["cotangent"]).max()).all()
-        return max(difference[smooth].max(), scattered.max(initial=0)), bool(right)
+        bound = f"{2 * slack:.2g} c r s" + f", {16 * slack:.2g} c" * (case.operation == "both")
+        return max(difference[smooth].max(), scattered.max(initial=0)), bound, bool(right)
     dtype = data["source"].dtype
     a, b = (planes(case, np.frombuffer(v, dtype)).astype("f8") for v in (ours, theirs))
     difference = np.abs(a - b)
     if case.kernel == "nearest":
         clear = inside & (np.abs(x % 1 - 0.5) > slack) & (np.abs(y % 1 - 0.5) > slack)
-        bound = np.zeros_like(difference)
+        bound, words = np.zeros_like(difference), f"0 beyond {slack:.2g} px of a tie"
     else:
-        clear = inside
-        bound = (0 if case.pixel == "f32" else 1) + (2 * SPEED[case.kernel] * slack) * spread
+        clear, unit, factor = inside, contestant.unit * (case.pixel != "f32"), 2 * SPEED[case.kernel] * slack
+        bound, words = unit + factor * spread, f"{unit} + {factor:.2g} r" if unit else f"{factor:.2g} r"
     clear = np.broadcast_to(clear[:, None], difference.shape)
     far = (x < -reach - 1) | (x > width + reach) | (y < -reach - 1) | (y > height + reach)
     far = np.broadcast_to(far[:, None], difference.shape)
     right = (difference <= bound)[clear].all() and (difference[far] == 0).all()
-    return difference[clear].max(), bool(right)
+    return difference[clear].max(), words, bool(right)
 
 
 # --- the run ---
@@ -296,6 +302,7 @@ class Entry:
     # Nanoseconds per pixel of each round.
     times: list[float]
     worst: float = 0.0
+    bound: str = ""
     agrees: bool = True
 
     @property
@@ -336,8 +343,9 @@ def run(case, best, others, rounds):
         if entry.contestant.level:
             entry.agrees = result == results[0]
         else:
-            tolerance = entry.contestant.tolerance
-            entry.worst, entry.agrees = agreement(case, data, x, y, tolerance, results[0], result)
+            entry.worst, entry.bound, entry.agrees = agreement(
+                case, data, x, y, entry.contestant, results[0], result
+            )
     return entries
 
 
@@ -345,22 +353,21 @@ def details(case, entries):
     """Everybody's time, and the largest difference from nonius."""
     for e in entries:
         q1, _, q3 = statistics.quantiles(e.times, n=4)
-        same = "the same bits" if e.contestant.level else f"differs by {e.worst:.4g} at most"
-        verdict = "" if e.agrees else " NOT WITHIN THE BOUND"
+        same = "the same bits" if e.contestant.level else f"differs by {e.worst:.4g} (bound {e.bound})"
+        verdict = "" if e.agrees else ": NOT WITHIN THE BOUND"
         print(f"  {e.contestant.name:24} {e.median:8.3f} ns/px ({q1:.3f} to {q3:.3f}), {same}{verdict}")
 
 
 def row(case, entries):
-    """A line of the table, and whether the targets are reached."""
+    """A line of the table."""
     peers = [e for e in entries if not e.contestant.level and e.agrees]
     if not peers:
-        return f"| {case.work} | {case.size} | | | | {case.target:g}x | absent | |", None
+        return f"| {case.work} | {case.size} | | | | | {case.target:g}x | absent | |"
     ours, peer = entries[0], min(peers, key=lambda e: e.median)
     wide = next((e for e in entries if e.contestant.level == "wide"), ours)
     ratio, wide_ratio = peer.median / ours.median, peer.median / wide.median
     reached = ratio >= case.target and (case.wide is None or wide_ratio >= case.wide)
     wanted = f"{case.target:g}x" + (f", `wide` {case.wide:g}x" if case.wide else "")
-    digits = 3 if peer.worst < 1 else 0
     cells = [
         case.work,
         case.size,
@@ -370,13 +377,13 @@ def row(case, entries):
         f"{wide.median:.2f} ({wide_ratio:.1f}x)",
         wanted,
         "yes" if reached else "no",
-        f"{peer.worst:.2g}" if digits else f"{peer.worst:.0f}",
+        f"{peer.worst:.3g} ({peer.bound})",
     ]
-    return "| " + " | ".join(cells) + " |", reached
+    return "| " + " | ".join(cells) + " |"
 
 
 HEADER = """\
-| work | size | best peer, ns/px | nonius, ns/px | faster | level `wide` | wanted | reached | differs by |
+| work | size | best peer, ns/px | nonius, ns/px | faster | level `wide` | wanted | reached | differs by (bound) |
 |---|---|---|---|---|---|---|---|---|"""
 
 
@@ -403,10 +410,13 @@ def main():
         print(f"{case.work}, {case.size}" + ("" if entries else ": absent"), flush=True)
         details(case, entries)
         wrong += [f"{case.work}, {case.size}: {e.contestant.name}" for e in entries if not e.agrees]
-        lines.append(row(case, entries)[0])
+        lines.append(row(case, entries))
     names = ", ".join(c.name for c in others if not c.level)
     rustc = subprocess.run(["rustc", "--version"], capture_output=True, text=True).stdout.split()[1]
-    note = f"{processor()}; {names}; rustc {rustc}. One thread, medians of {arguments.rounds} interleaved rounds."
+    note = (
+        f"{processor()}; {names}; rustc {rustc}. One thread; processor time, medians of {arguments.rounds} interleaved rounds; pixels"
+        " are output elements. Bounds: r is the range of the pixels nearby, c the cotangent, s half the side."
+    )
     table = "\n".join([HEADER, *lines, "", note])
     print(f"\n{table}")
     if wrong:

@@ -1,8 +1,8 @@
 //! This crate, at one of its levels.
 
 use nonius::{
-    Affine, Bilinear, Boundary, Homography, Image, ImageMut, Interpolator, Level, Map, Nearest, Pixel, Sampler,
-    Transform, Warp,
+    Affine, Bilinear, Boundary, Homography, Image, ImageMut, Interpolator, Level, Map, Nearest, Pixel,
+    Sampler, Transform, Warp,
 };
 
 use crate::case::{Case, Contestant, Raw, filling};
