@@ -8,12 +8,17 @@
 //! | [`Position`] | integer and fraction | a coordinate rounded to the fraction a channel uses |
 //! | [`Q14`] | `i32`, 16384 is one | weights for 8-bit channels; derivatives |
 //! | [`Q24`] | `i32`, 2^24 is one | weights for 16-bit channels |
+//! | [`Q16`] | `i32`, 65536 is one | a coordinate or displacement of a [`Map`](crate::Map) |
 //! | [`Q6`] | `i32`, 64 is one | a sampled grey level with 6 fraction bits |
 //!
 //! **Rounding.** There is one rule, round half up: `floor(v + 1/2)` ([`round_shift`]). Positions,
 //! intermediates and results all use it, so nothing is shifted to one side. Quantities given as
 //! `f32` or `f64` enter as `floor(v * 2^32)`, which leaves every later half-up rounding of a
 //! coordinate exact; transform coefficients enter rounded to nearest.
+//!
+//! **Q15.** Pixels of `i16` may be read as numbers in Q15, from -1 to below 1: every operation is
+//! linear, or rounds and saturates at the ends of the type, so the results are Q15 too, half up to
+//! 2^-15. Their derivatives, Q14 per grey level of 2^-15, are then in Q29 per pixel.
 #![forbid(unsafe_code)]
 
 use core::ops::{Add, Mul, Sub};
@@ -130,6 +135,19 @@ impl From<i32> for Coord {
     #[inline]
     fn from(v: i32) -> Self {
         Self::from_bits(i64::from(v) << 32)
+    }
+}
+
+/// A coordinate or displacement in pixels in Q16.16, within 32768 px: what a fixed-point
+/// [`Map`](crate::Map) is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(transparent)]
+pub struct Q16(pub i32);
+
+impl From<Q16> for Coord {
+    #[inline]
+    fn from(v: Q16) -> Self {
+        Self::from_bits(i64::from(v.0) << 16)
     }
 }
 

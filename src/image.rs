@@ -3,7 +3,12 @@
 //! In: slices. Out: [`Image`] and [`ImageMut`], which every operation of the crate reads and
 //! writes. They own nothing and are as cheap to copy as a slice. Pixels are `u8`, `u16`, `i16`,
 //! `f32` and interleaved `[T; C]` of them ([`Pixel`]); gradients and masks are images of other
-//! element types, so a view itself asks nothing of `T`.
+//! element types, so a view itself asks nothing of `T`. [`Planes`] are images of one size in one
+//! slice: the channels of a planar image, or a batch.
+//!
+//! Rows run from left to right and begin a positive stride apart. An image that is stored bottom up,
+//! or is to be seen in a mirror, is mirrored by its transform: see
+//! [`Affine::mirror_y`](crate::Affine::mirror_y).
 #![forbid(unsafe_code)]
 
 use crate::Error;
@@ -276,6 +281,170 @@ impl<'a, T> ImageMut<'a, T> {
         let start = inner(self.width, self.height, self.stride, x, y, width, height)?;
         let data = self.data.get_mut(start..).unwrap_or(&mut []);
         ImageMut::with_stride(data, width, height, self.stride)
+    }
+}
+
+/// Elements that `count` images span, each `distance` elements after the one before; or why there is
+/// no such layout. `image` is what one of them spans.
+const fn check_planes(
+    image: Result<usize, Error>,
+    count: usize,
+    distance: usize,
+    found: usize,
+) -> Result<usize, Error> {
+    let Some(last) = count.checked_sub(1) else { return Err(Error::Empty) };
+    let one = match image {
+        Ok(one) => one,
+        Err(e) => return Err(e),
+    };
+    let needed = match last.checked_mul(distance) {
+        Some(start) => start.checked_add(one),
+        None => None,
+    };
+    match needed {
+        Some(needed) if needed <= isize::MAX as usize => {
+            if found < needed {
+                return Err(Error::TooShort { needed, found });
+            }
+            Ok(one)
+        }
+        _ => Err(Error::TooLarge),
+    }
+}
+
+/// Images of one size, evenly spaced in a slice: the channels of a planar image, or a batch.
+///
+/// ```
+/// use nonius::{Bilinear, Boundary, Planes, PlanesMut, Sampler, Translation};
+/// // Two channels of 3 x 1 pixels, one after the other.
+/// let source = [0u8, 10, 20, 50, 60, 70];
+/// let mut out = [0u8; 4];
+/// let sampler = Sampler::new(Bilinear, Boundary::Replicate);
+/// let shift = Translation::new(0.5, 0.0)?;
+/// sampler.warp_planes(Planes::new(&source, 3, 1, 2)?, &mut PlanesMut::new(&mut out, 2, 1, 2)?, &shift)?;
+/// assert_eq!(out, [5, 15, 55, 65]);
+/// # Ok::<(), nonius::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Planes<'a, T> {
+    data: &'a [T],
+    width: usize,
+    height: usize,
+    stride: usize,
+    /// Elements that one image spans.
+    span: usize,
+    count: usize,
+    distance: usize,
+}
+
+impl<T> Clone for Planes<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for Planes<'_, T> {}
+
+impl<'a, T> Planes<'a, T> {
+    /// `count` images one after the other, without gaps.
+    ///
+    /// # Errors
+    /// As [`Self::with_strides`].
+    pub const fn new(data: &'a [T], width: usize, height: usize, count: usize) -> Result<Self, Error> {
+        Self::with_strides(data, width, height, width, count, width.saturating_mul(height))
+    }
+
+    /// `count` images, each beginning `distance` elements after the one before, whose rows begin
+    /// `stride` elements apart. (Planes interleaved line by line have a distance of one line.)
+    ///
+    /// # Errors
+    /// [`Error::Empty`] (also for no image), [`Error::TooLarge`], [`Error::Stride`],
+    /// [`Error::TooShort`].
+    pub const fn with_strides(
+        data: &'a [T],
+        width: usize,
+        height: usize,
+        stride: usize,
+        count: usize,
+        distance: usize,
+    ) -> Result<Self, Error> {
+        match check_planes(span(width, height, stride), count, distance, data.len()) {
+            Ok(span) => Ok(Self { data, width, height, stride, span, count, distance }),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// How many images, at least 1.
+    pub const fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Image `i`, or `None` beyond the last.
+    pub fn get(&self, i: usize) -> Option<Image<'a, T>> {
+        if i >= self.count {
+            return None;
+        }
+        let data = self.data.get(i * self.distance..)?.get(..self.span)?;
+        Image::with_stride(data, self.width, self.height, self.stride).ok()
+    }
+
+    /// The images in order.
+    pub fn iter(&self) -> impl Iterator<Item = Image<'a, T>> + use<'a, T> {
+        let this = *self;
+        (0..self.count).map_while(move |i| this.get(i))
+    }
+}
+
+/// Writable images of one size, evenly spaced in a slice. See [`Planes`].
+#[derive(Debug)]
+pub struct PlanesMut<'a, T> {
+    data: &'a mut [T],
+    width: usize,
+    height: usize,
+    stride: usize,
+    span: usize,
+    count: usize,
+    distance: usize,
+}
+
+impl<'a, T> PlanesMut<'a, T> {
+    /// `count` images one after the other, without gaps.
+    ///
+    /// # Errors
+    /// As [`Planes::with_strides`].
+    pub const fn new(data: &'a mut [T], width: usize, height: usize, count: usize) -> Result<Self, Error> {
+        Self::with_strides(data, width, height, width, count, width.saturating_mul(height))
+    }
+
+    /// As [`Planes::with_strides`]; what lies between rows and images is never written.
+    ///
+    /// # Errors
+    /// As [`Planes::with_strides`].
+    pub const fn with_strides(
+        data: &'a mut [T],
+        width: usize,
+        height: usize,
+        stride: usize,
+        count: usize,
+        distance: usize,
+    ) -> Result<Self, Error> {
+        match check_planes(span(width, height, stride), count, distance, data.len()) {
+            Ok(span) => Ok(Self { data, width, height, stride, span, count, distance }),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// How many images, at least 1.
+    pub const fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Image `i`, or `None` beyond the last.
+    pub fn get_mut(&mut self, i: usize) -> Option<ImageMut<'_, T>> {
+        if i >= self.count {
+            return None;
+        }
+        let data = self.data.get_mut(i * self.distance..)?.get_mut(..self.span)?;
+        ImageMut::with_stride(data, self.width, self.height, self.stride).ok()
     }
 }
 

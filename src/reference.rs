@@ -73,12 +73,16 @@ fn power(n: u32) -> f64 {
 /// A real coordinate, rounded: times 2^bits. It enters as the floor of 2^-32, within the range of
 /// coordinates; NaN is the lower end.
 pub fn position(v: f64, to: impl Into<To>) -> i64 {
-    if v.is_nan() {
-        return to.into().round(i128::from(-LIMIT) << 32);
-    }
+    displaced(v, 0, to.into())
+}
+
+/// As [`position`], of a real number and a whole one, which are added after the floor.
+fn displaced(v: f64, by: usize, to: To) -> i64 {
+    let clamp = |v: i128| v.clamp(i128::from(-LIMIT) << 32, i128::from(LIMIT) << 32);
     // Scaling by a power of two is exact, and so is the floor.
-    let floor = (v.clamp(-power(31), power(31)) * power(32)).floor() as i128;
-    to.into().round(floor.clamp(i128::from(-LIMIT) << 32, i128::from(LIMIT) << 32))
+    let floor = |v: f64| (v.clamp(-power(31), power(31)) * power(32)).floor() as i128;
+    let v = if v.is_nan() { i128::from(-LIMIT) << 32 } else { clamp(floor(v)) };
+    to.round(clamp(v + ((by as i128) << 32)))
 }
 
 /// A coefficient times 2^bits, rounded to nearest, halves away from zero.
@@ -101,6 +105,8 @@ pub enum Coordinates<'a> {
     Homography([[i128; 3]; 3]),
     /// Planes of x and of y.
     Map(Image<'a, f32>, Image<'a, f32>),
+    /// Planes of what is added to the pixel's own x and y.
+    Displacements(Image<'a, f32>, Image<'a, f32>),
 }
 
 /// A transform whose coordinates are defined here.
@@ -142,6 +148,8 @@ impl Coordinates<'_> {
             Coordinates::Map(px, py) => {
                 [px, py].map(|p| position(p.get(x, y).expect("a pixel of the map").into(), to))
             }
+            Coordinates::Displacements(px, py) => [(px, x), (py, y)]
+                .map(|(p, by)| displaced(p.get(x, y).expect("a pixel of the field").into(), by, to)),
         }
     }
 }

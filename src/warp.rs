@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 use crate::Error;
-use crate::image::{Image, ImageMut, Tap};
+use crate::image::{Image, ImageMut, Planes, PlanesMut, Tap};
 use crate::kernel::Interpolator;
 use crate::sample::Sampler;
 use crate::simd::{Lanes, Level, Operation};
@@ -41,6 +41,30 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
         }
         let plan = warp.plan();
         self.level.unwrap_or_else(Level::best).run(Rows { sampler: self, source, destination, plan });
+        Ok(())
+    }
+
+    /// Warps each of several images of one size, the planes of a planar image or a batch, by the
+    /// same warp: as that many calls of [`warp`](Self::warp), in bits and in cost. Coordinates are
+    /// computed for every plane anew.
+    ///
+    /// # Errors
+    /// [`Error::SizeMismatch`] if source and destination differ in number, or as
+    /// [`warp`](Self::warp); nothing is written then.
+    pub fn warp_planes<W: Warp>(
+        &self,
+        source: Planes<'_, P>,
+        destination: &mut PlanesMut<'_, P::Sampled>,
+        warp: &W,
+    ) -> Result<(), Error> {
+        if source.count() != destination.count() {
+            return Err(Error::SizeMismatch);
+        }
+        for (i, source) in source.iter().enumerate() {
+            if let Some(mut plane) = destination.get_mut(i) {
+                self.warp(source, &mut plane, warp)?;
+            }
+        }
         Ok(())
     }
 }

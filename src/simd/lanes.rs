@@ -103,10 +103,11 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
             max: [i32::MAX; 2],
         }
     }
-    /// The positions that N coordinates in `f32` are, rounded half up to `bits`; if this backend has
-    /// its own way.
+    /// The positions that N coordinates in `f32` are, x before y, rounded half up to `bits`; if this
+    /// backend has its own way. With a destination pixel they are displacements from it and the N - 1
+    /// to its right: a whole number may be added before or after rounding.
     #[inline(always)]
-    fn read(_x: &[f32], _y: &[f32], _bits: u32) -> Option<Positions<Self>> {
+    fn read(_: [&[f32]; 2], _pixel: Option<[i32; 2]>, _bits: u32) -> Option<Positions<Self>> {
         None
     }
 

@@ -3,7 +3,7 @@
 use super::Lanes;
 use crate::fixed::{Position, Rounding, round_coordinate};
 use crate::kernel::Array;
-use crate::transform::MapWalk;
+use crate::transform::{Coordinate, MapWalk};
 use crate::walk::{ProjectiveWalk, Walk};
 
 /// The positions of neighbouring pixels, one per lane; x before y.
@@ -110,17 +110,18 @@ impl<L: Lanes> Steps<L> for QuotientSteps<L> {
 
 /// A map's: read from its planes, by the backend where it can.
 #[derive(Clone, Copy, Debug)]
-pub struct MapSteps<'a> {
-    pub(crate) walk: MapWalk<'a>,
+pub struct MapSteps<'a, T> {
+    pub(crate) walk: MapWalk<'a, T>,
     pub(crate) to: Rounding,
 }
 
-impl<L: Lanes> Steps<L> for MapSteps<'_> {
+impl<L: Lanes, T: Coordinate> Steps<L> for MapSteps<'_, T> {
     #[inline(always)]
     fn next(&mut self) -> Positions<L> {
         if !self.to.ties_to_even
             && let (Some(x), Some(y)) = (self.walk.x.get(..L::LEN), self.walk.y.get(..L::LEN))
-            && let Some(at) = L::read(x, y, self.to.bits)
+            && let (Some(x), Some(y)) = (T::floats(x), T::floats(y))
+            && let Some(at) = L::read([x, y], self.walk.pixel(), self.to.bits)
         {
             self.walk = self.walk.at(L::LEN);
             return at;

@@ -21,6 +21,38 @@ pub struct Affine {
 
 affine_warp!(Affine);
 
+impl Affine {
+    /// The mirror image from left to right of an image of this width: `x' = width - 1 - x`.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] beyond [`MAX_SHIFT`](super::MAX_SHIFT).
+    pub fn mirror_x(width: usize) -> Result<Self, Error> {
+        Self::from_parameters([-1.0, 0.0, width as f64 - 1.0, 0.0, 1.0, 0.0])
+    }
+
+    /// The mirror image from top to bottom of an image of this height: `y' = height - 1 - y`.
+    ///
+    /// A source that is stored bottom up is warped by `mirror_y(source height)` after the transform;
+    /// a destination that is to be written bottom up, by the transform after
+    /// `mirror_y(destination height)`. Coordinates are mirrored exactly, up to the last bit of
+    /// Q32.32; where one has more bits than positions have, it is then rounded half up in the
+    /// mirror.
+    ///
+    /// ```
+    /// use nonius::{Affine, Transform};
+    /// let t = Affine::from_parameters([1.0, 0.0, 0.5, 0.0, 1.0, 2.0])?;
+    /// let bottom_up = Affine::mirror_y(100)?.compose(&t)?;
+    /// assert_eq!(bottom_up.apply(0.0, 0.0), (0.5, 97.0));
+    /// # Ok::<(), nonius::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] beyond [`MAX_SHIFT`](super::MAX_SHIFT).
+    pub fn mirror_y(height: usize) -> Result<Self, Error> {
+        Self::from_parameters([1.0, 0.0, 0.0, 0.0, -1.0, height as f64 - 1.0])
+    }
+}
+
 impl Transform for Affine {
     type Parameters = [f64; 6];
     type Covariance = [[f64; 6]; 6];

@@ -1,14 +1,46 @@
-//! An explicit coordinate map: one source coordinate per destination pixel.
+//! An explicit coordinate map: one source coordinate, or one displacement, per destination pixel.
 #![forbid(unsafe_code)]
 
-use crate::fixed::{Coord, Position, Rounding};
+use crate::fixed::{Coord, Position, Q16, Rounding};
 use crate::simd::{Lanes, MapSteps};
 use crate::walk::{Plan, Walk, Warp, sealed};
 use crate::{Error, Image};
 
-/// Absolute source coordinates in pixels, one x and one y for every destination pixel, as `f32`.
+/// A number of which maps are made: `f32` (the fastest) and `f64` in pixels, [`Q16`] and [`Coord`] in
+/// fixed point, `i32` in whole pixels. Sealed.
+pub trait Coordinate: Copy + Into<Coord> + sealed::Sealed {
+    /// Numbers that are `f32`, as such: backends read those.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn floats(_: &[Self]) -> Option<&[f32]> {
+        None
+    }
+}
+
+impl Coordinate for f32 {
+    #[inline(always)]
+    fn floats(numbers: &[f32]) -> Option<&[f32]> {
+        Some(numbers)
+    }
+}
+
+macro_rules! coordinates {
+    ($($t:ty),*) => {$(
+        impl sealed::Sealed for $t {}
+        impl Coordinate for $t {}
+    )*};
+}
+impl sealed::Sealed for f32 {}
+coordinates!(f64, i32, Q16, Coord);
+
+/// Two planes of numbers, one x and one y for every destination pixel: absolute source coordinates
+/// ([`new`](Self::new)), or displacements from the destination pixel ([`relative`](Self::relative)).
 ///
-/// Warping needs a destination of the map's size. A coordinate that is NaN is outside.
+/// The numbers are any [`Coordinate`]. Warping needs a destination of the map's size.
+///
+/// **Definition.** The coordinate of destination pixel (x, y) is the number there as a `Coord`, plus
+/// x or y where it is a displacement: an exact sum in Q32.32, which saturates like every `Coord`. A
+/// NaN is far outside.
 ///
 /// ```
 /// use nonius::{Bilinear, Boundary, Image, ImageMut, Map, Sampler};
@@ -19,24 +51,39 @@ use crate::{Error, Image};
 /// let sampler = Sampler::new(Bilinear, Boundary::Constant(7));
 /// sampler.warp(Image::new(&source, 4, 1)?, &mut ImageMut::new(&mut out, 3, 1)?, &map)?;
 /// assert_eq!(out, [25, 5, 7]);
+///
+/// let field = Map::relative(Image::new(&x, 3, 1)?, Image::new(&y, 3, 1)?)?;
+/// sampler.warp(Image::new(&source, 4, 1)?, &mut ImageMut::new(&mut out, 3, 1)?, &field)?;
+/// assert_eq!(out, [25, 15, 7]);
 /// # Ok::<(), nonius::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct Map<'a> {
-    x: Image<'a, f32>,
-    y: Image<'a, f32>,
+pub struct Map<'a, T = f32> {
+    x: Image<'a, T>,
+    y: Image<'a, T>,
+    /// What a destination pixel adds for each pixel that it lies to the right or below.
+    unit: i64,
 }
 
-impl<'a> Map<'a> {
-    /// A map of two planes of the same size.
+impl<'a, T> Map<'a, T> {
+    /// A map of absolute source coordinates, from two planes of the same size.
     ///
     /// # Errors
     /// [`Error::SizeMismatch`].
-    pub fn new(x: Image<'a, f32>, y: Image<'a, f32>) -> Result<Self, Error> {
+    pub fn new(x: Image<'a, T>, y: Image<'a, T>) -> Result<Self, Error> {
         if (x.width(), x.height()) != (y.width(), y.height()) {
             return Err(Error::SizeMismatch);
         }
-        Ok(Self { x, y })
+        Ok(Self { x, y, unit: 0 })
+    }
+
+    /// A displacement field (a relative grid): the source coordinate is the destination pixel plus
+    /// what the planes, of the same size, hold there. Zeros are the identity.
+    ///
+    /// # Errors
+    /// [`Error::SizeMismatch`].
+    pub fn relative(dx: Image<'a, T>, dy: Image<'a, T>) -> Result<Self, Error> {
+        Ok(Self { unit: 1 << 32, ..Self::new(dx, dy)? })
     }
 
     /// Width in pixels.
@@ -50,10 +97,10 @@ impl<'a> Map<'a> {
     }
 }
 
-impl sealed::Sealed for Map<'_> {}
+impl<T> sealed::Sealed for Map<'_, T> {}
 
-impl<'a> Warp for Map<'a> {
-    type Walk = MapWalk<'a>;
+impl<'a, T: Coordinate> Warp for Map<'a, T> {
+    type Walk = MapWalk<'a, T>;
     type Plan = Self;
     fn plan(&self) -> Self {
         *self
@@ -63,30 +110,45 @@ impl<'a> Warp for Map<'a> {
     }
 }
 
-impl<'a> Plan for Map<'a> {
-    type Walk = MapWalk<'a>;
-    fn run(&self, x: usize, y: usize, len: usize) -> (MapWalk<'a>, usize) {
-        let part = |image: &Image<'a, f32>| image.row(y).get(x..).unwrap_or(&[]);
-        (MapWalk { x: part(&self.x), y: part(&self.y) }, len)
+impl<'a, T: Coordinate> Plan for Map<'a, T> {
+    type Walk = MapWalk<'a, T>;
+    fn run(&self, x: usize, y: usize, len: usize) -> (MapWalk<'a, T>, usize) {
+        let part = |image: &Image<'a, T>| image.row(y).get(x..).unwrap_or(&[]);
+        let origin = [x, y].map(|v| self.unit.wrapping_mul(v as i64));
+        (MapWalk { x: part(&self.x), y: part(&self.y), origin, unit: self.unit }, len)
     }
 }
 
 /// The rest of a row of a map.
 #[derive(Clone, Copy, Debug)]
-pub struct MapWalk<'a> {
-    pub(crate) x: &'a [f32],
-    pub(crate) y: &'a [f32],
+pub struct MapWalk<'a, T> {
+    pub(crate) x: &'a [T],
+    pub(crate) y: &'a [T],
+    /// What is added to both, in Q32.32: whole pixels.
+    origin: [i64; 2],
+    unit: i64,
 }
 
-impl<'a> Walk for MapWalk<'a> {
-    type Lanes<L: Lanes> = MapSteps<'a>;
+impl<T> MapWalk<'_, T> {
+    /// The destination pixel, if its place is added.
     #[inline(always)]
-    fn lanes<L: Lanes>(&self, to: Rounding) -> MapSteps<'a> {
+    pub(crate) fn pixel(&self) -> Option<[i32; 2]> {
+        (self.unit != 0).then(|| self.origin.map(|v| (v >> 32) as i32))
+    }
+}
+
+impl<'a, T: Coordinate> Walk for MapWalk<'a, T> {
+    type Lanes<L: Lanes> = MapSteps<'a, T>;
+    #[inline(always)]
+    fn lanes<L: Lanes>(&self, to: Rounding) -> MapSteps<'a, T> {
         MapSteps { walk: *self, to }
     }
     #[inline(always)]
     fn position(&self, to: Rounding) -> [Position; 2] {
-        [self.x, self.y].map(|v| v.first().map_or(Coord::MIN, |&v| Coord::from(v)).round(to))
+        // A coordinate is below 2^62 and an image's side below 2^15 px: the sum is exact.
+        let sum = |v: T, origin: i64| Coord::from_bits(v.into().to_bits().wrapping_add(origin));
+        let coordinate = |v: &[T], origin: i64| v.first().map_or(Coord::MIN, |&v| sum(v, origin));
+        [coordinate(self.x, self.origin[0]).round(to), coordinate(self.y, self.origin[1]).round(to)]
     }
     #[inline(always)]
     fn step(&mut self) {
@@ -94,8 +156,10 @@ impl<'a> Walk for MapWalk<'a> {
     }
     #[inline(always)]
     fn at(&self, n: usize) -> Self {
-        let from = |v| <[f32]>::get(v, n..).unwrap_or(&[]);
-        Self { x: from(self.x), y: from(self.y) }
+        let from = |v| <[T]>::get(v, n..).unwrap_or(&[]);
+        let [x, y] = self.origin;
+        let origin = [x.wrapping_add(self.unit.wrapping_mul(n as i64)), y];
+        Self { x: from(self.x), y: from(self.y), origin, unit: self.unit }
     }
     #[inline(always)]
     fn monotone(&self, _: usize) -> bool {

@@ -30,7 +30,7 @@ pub use affine::Affine;
 pub use euclidean::Euclidean;
 pub use grid::Grid;
 pub use homography::Homography;
-pub use map::{Map, MapWalk};
+pub use map::{Coordinate, Map, MapWalk};
 pub use similarity::Similarity;
 pub use translation::Translation;
 

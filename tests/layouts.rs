@@ -1,0 +1,387 @@
+//! Other layouts of images and coordinates: displacement fields and fixed-point maps, planar images
+//! and batches, mirrors, and pixels read as Q15.
+#![forbid(unsafe_code)]
+
+use std::fmt::Debug;
+
+use nonius::fixed::Q16;
+use nonius::reference::{Arithmetic, Coordinates, Reference, Shape};
+use nonius::{
+    Affine, Bilinear, Boundary, Coord, Error, Homography, Image, ImageMut, Kernel, Level, Map, Nearest,
+    Pixel, Planes, PlanesMut, Sampler, StraightThrough, Transform,
+};
+
+/// A small generator of pseudo-random numbers (xorshift64*).
+struct Random(u64);
+
+impl Random {
+    fn bits(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+    fn real(&mut self, from: f64, to: f64) -> f64 {
+        from + (to - from) * (self.bits() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+    fn noise<T: Noise>(&mut self, n: usize) -> Vec<T> {
+        (0..n).map(|_| T::noise(self.bits())).collect()
+    }
+}
+
+/// An element that can be made from noise, and compared by its bits; any NaN is as good as another.
+trait Noise: Copy + Debug {
+    fn noise(bits: u64) -> Self;
+    fn same(&self, other: &Self) -> bool;
+}
+macro_rules! noise {
+    ($($t:ty),*) => {$(
+        impl Noise for $t {
+            fn noise(bits: u64) -> Self {
+                (bits >> 13) as $t
+            }
+            fn same(&self, other: &Self) -> bool {
+                self == other
+            }
+        }
+    )*};
+}
+noise!(u8, u16, i16, i32, i64);
+impl Noise for f32 {
+    fn noise(bits: u64) -> Self {
+        (bits >> 40) as f32 / 65_536.0 - 128.0
+    }
+    fn same(&self, other: &Self) -> bool {
+        self.to_bits() == other.to_bits() || (self.is_nan() && other.is_nan())
+    }
+}
+impl<T: Noise, const C: usize> Noise for [T; C] {
+    fn noise(bits: u64) -> Self {
+        std::array::from_fn(|c| T::noise(bits.rotate_left(11 * c as u32)))
+    }
+    fn same(&self, other: &Self) -> bool {
+        self.iter().zip(other).all(|(a, b)| a.same(b))
+    }
+}
+
+/// A pixel of which everything can be made and compared.
+trait Tested: Noise + Pixel<Channel: Arithmetic, Derivative: Noise, Adjoint: Noise, Cotangent: Noise> {}
+impl<P> Tested for P where
+    P: Noise + Pixel<Channel: Arithmetic, Derivative: Noise, Adjoint: Noise, Cotangent: Noise>
+{
+}
+
+fn assert_same<T: Noise>(a: &[T], b: &[T], what: &str) {
+    assert_eq!(a.len(), b.len());
+    for (i, (a, b)) in a.iter().zip(b).enumerate() {
+        assert!(a.same(b), "{what}: element {i} is {a:?}, not {b:?}");
+    }
+}
+
+fn boundaries<P>(constant: P) -> [Boundary<P>; 6] {
+    use Boundary::*;
+    [Constant(constant), Replicate, Reflect, Reflect101, Wrap, Transparent]
+}
+
+macro_rules! every {
+    ($test:ident, $random:expr) => {
+        every!($test, $random, Nearest);
+        every!($test, $random, StraightThrough);
+        every!($test, $random, Bilinear);
+    };
+    ($test:ident, $random:expr, $kernel:ident) => {
+        $test::<_, u8>($kernel, $random);
+        $test::<_, u16>($kernel, $random);
+        $test::<_, i16>($kernel, $random);
+        $test::<_, f32>($kernel, $random);
+        $test::<_, [u8; 3]>($kernel, $random);
+        $test::<_, [f32; 2]>($kernel, $random);
+    };
+}
+
+// Displacement fields.
+
+/// Displacements: smooth ones, whole and half ones, and what is no displacement.
+fn field((width, height): (usize, usize), random: &mut Random) -> [Vec<f32>; 2] {
+    let special = [
+        f32::NAN,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        f32::MAX,
+        1_073_741_824.0,
+        -1_073_741_824.0,
+        f32::MIN_POSITIVE,
+        -f32::MIN_POSITIVE,
+        -0.0,
+        0.499_999_97,
+    ];
+    [0, 1].map(|_| {
+        let smooth = random.real(-6.0, 6.0);
+        (0..width * height)
+            .map(|i| match random.bits() >> 60 {
+                0..=1 => special[i % special.len()],
+                2..=4 => random.real(-9.0, 9.0).floor() as f32 / 2.0,
+                5..=7 => random.real(-30.0, 30.0) as f32,
+                _ => (smooth + random.real(-0.1, 0.1)) as f32,
+            })
+            .collect()
+    })
+}
+
+fn displacements<K: Kernel + Shape, P: Tested>(kernel: K, random: &mut Random) {
+    for ((w, h), (width, height)) in
+        [((20, 15), (37, 11)), ((1, 1), (5, 4)), ((9, 2), (64, 3)), ((33, 30), (16, 16))]
+    {
+        let pixels: Box<[P]> = random.noise(w * h).into();
+        let source = Image::new(&pixels, w, h).unwrap();
+        let [x, y] = field((width, height), random);
+        let (x, y) = (Image::new(&x, width, height).unwrap(), Image::new(&y, width, height).unwrap());
+        let (field, coordinates) = (Map::relative(x, y).unwrap(), Coordinates::Displacements(x, y));
+        let n = width * height;
+        let before: Vec<P> = random.noise(n);
+        let cotangent: Vec<P::Cotangent> = random.noise(n);
+        let cotangent = Image::new(&cotangent, width, height).unwrap();
+        for boundary in boundaries(P::noise(random.bits())) {
+            let reference = Reference::new(kernel, boundary);
+            let mut value = before.clone();
+            reference.warp(source, &mut ImageMut::new(&mut value, width, height).unwrap(), &coordinates);
+            let (mut ex, mut ey) = (vec![P::zero_derivative(); n], vec![P::zero_derivative(); n]);
+            reference.warp_partials(
+                source,
+                &mut ImageMut::new(&mut ex, width, height).unwrap(),
+                &mut ImageMut::new(&mut ey, width, height).unwrap(),
+                &coordinates,
+            );
+            let sums: Vec<P::Adjoint> = random.noise(w * h);
+            let mut gradient = sums.clone();
+            reference.adjoint(cotangent, &coordinates, &mut ImageMut::new(&mut gradient, w, h).unwrap());
+            for level in Level::available() {
+                let sampler = Sampler::new(kernel, boundary).with_level(level);
+                let mut out = before.clone();
+                sampler.warp(source, &mut ImageMut::new(&mut out, width, height).unwrap(), &field).unwrap();
+                assert_same(&out, &value, "value");
+                let (mut dx, mut dy) = (ex.clone(), ex.clone());
+                sampler
+                    .warp_partials(
+                        source,
+                        &mut ImageMut::new(&mut dx, width, height).unwrap(),
+                        &mut ImageMut::new(&mut dy, width, height).unwrap(),
+                        &field,
+                    )
+                    .unwrap();
+                assert_same(&dx, &ex, "dx");
+                assert_same(&dy, &ey, "dy");
+                let mut to = sums.clone();
+                sampler.adjoint(cotangent, &field, &mut ImageMut::new(&mut to, w, h).unwrap()).unwrap();
+                assert_same(&to, &gradient, "adjoint");
+            }
+        }
+    }
+}
+
+#[test]
+fn displacement_fields_equal_the_reference() {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    every!(displacements, &mut random);
+}
+
+/// The same coordinates, as numbers of every format and in both senses.
+#[test]
+fn formats_of_maps() {
+    let mut random = Random(0x5851_f42d_4c95_7f2d);
+    let (width, height) = (29, 13);
+    let pixels: Vec<u16> = random.noise(20 * 10);
+    let source = Image::new(&pixels, 20, 10).unwrap();
+    // 24 bits: each format holds them.
+    let q16: [Vec<i32>; 2] = [0, 1]
+        .map(|_| (0..width * height).map(|_| (random.real(-3.0, 18.0) * 65_536.0).floor() as i32).collect());
+    let sampler = Sampler::new(Bilinear, Boundary::Reflect);
+    fn warp<T: Copy + Into<Coord>>(
+        sampler: &Sampler<Bilinear, u16>,
+        source: Image<'_, u16>,
+        planes: &[Vec<i32>; 2],
+        relative: bool,
+        number: impl Fn(i32) -> T,
+    ) -> Vec<u16> {
+        let planes = planes.each_ref().map(|p| p.iter().map(|&v| number(v)).collect::<Vec<T>>());
+        let [x, y] = planes.each_ref().map(|p| Image::new(p, 29, 13).unwrap());
+        let map = if relative { Map::relative(x, y) } else { Map::new(x, y) }.unwrap();
+        let mut out = vec![0; 29 * 13];
+        sampler.warp(source, &mut ImageMut::new(&mut out, 29, 13).unwrap(), &map).unwrap();
+        out
+    }
+    let expected = warp(&sampler, source, &q16, false, |v| v as f32 / 65_536.0);
+    assert_eq!(warp(&sampler, source, &q16, false, Q16), expected);
+    assert_eq!(warp(&sampler, source, &q16, false, |v| f64::from(v) / 65_536.0), expected);
+    assert_eq!(warp(&sampler, source, &q16, false, |v| Coord::from_bits(i64::from(v) << 16)), expected);
+    let mut relative = q16.clone();
+    for i in 0..width * height {
+        relative[0][i] -= ((i % width) as i32) << 16;
+        relative[1][i] -= ((i / width) as i32) << 16;
+    }
+    assert_eq!(warp(&sampler, source, &relative, true, |v| v as f32 / 65_536.0), expected);
+    assert_eq!(warp(&sampler, source, &relative, true, Q16), expected);
+    // Whole displacements, as whole numbers.
+    let whole = relative.map(|p| p.iter().map(|v| v >> 16 << 16).collect());
+    let expected = warp(&sampler, source, &whole, true, Q16);
+    assert_eq!(warp(&sampler, source, &whole, true, |v| v >> 16), expected);
+    // None at all is the identity.
+    let none = [vec![0; width * height], vec![0; width * height]];
+    let mut identity = vec![0; width * height];
+    let mut out = ImageMut::new(&mut identity, width, height).unwrap();
+    sampler.warp(source, &mut out, &Affine::IDENTITY).unwrap();
+    assert_eq!(warp(&sampler, source, &none, true, Q16), identity);
+}
+
+// Planar images and batches.
+
+/// Planar, planar line by line and interleaved images of the same channels are warped alike.
+#[test]
+fn planes_are_channels() {
+    let mut random = Random(0x1405_7b7e_f767_814f);
+    let (w, h, width, height) = (21, 14, 18, 17);
+    let pixels: Vec<[u8; 3]> = random.noise(w * h);
+    let t = Homography::from_parameters([1.02, 0.03, -1.4, -0.02, 0.97, 2.6, 1e-3, -2e-3]).unwrap();
+    let channel = |c: usize, i: usize| pixels[i][c];
+    let planar: Vec<u8> = (0..3 * w * h).map(|i| channel(i / (w * h), i % (w * h))).collect();
+    let by_line: Vec<u8> = (0..3 * w * h).map(|i| channel(i / w % 3, i / (3 * w) * w + i % w)).collect();
+    for constant in boundaries([9, 8, 7]) {
+        let mut expected = vec![[1; 3]; width * height];
+        Sampler::new(Bilinear, constant)
+            .warp(
+                Image::new(&pixels, w, h).unwrap(),
+                &mut ImageMut::new(&mut expected, width, height).unwrap(),
+                &t,
+            )
+            .unwrap();
+        for c in 0..3 {
+            // A constant for each channel: planes have one sampler each.
+            let boundary = match constant {
+                Boundary::Constant(v) => Boundary::Constant(v[c]),
+                Boundary::Replicate => Boundary::Replicate,
+                Boundary::Reflect => Boundary::Reflect,
+                Boundary::Reflect101 => Boundary::Reflect101,
+                Boundary::Wrap => Boundary::Wrap,
+                Boundary::Transparent => Boundary::Transparent,
+            };
+            let sampler = Sampler::new(Bilinear, boundary);
+            for source in [
+                Planes::new(&planar, w, h, 3).unwrap(),
+                Planes::with_strides(&by_line, w, h, 3 * w, 3, w).unwrap(),
+            ] {
+                // Destinations with gaps, which stay.
+                let (stride, distance) = (width + 2, (width + 2) * height + 5);
+                let mut out = vec![1; 2 * distance + stride * (height - 1) + width];
+                let mut planes =
+                    PlanesMut::with_strides(&mut out, width, height, stride, 3, distance).unwrap();
+                sampler.warp_planes(source, &mut planes, &t).unwrap();
+                for (i, v) in out.iter().enumerate() {
+                    let (plane, x, y) = (i / distance, i % distance % stride, i % distance / stride);
+                    if x < width && y < height && plane == c {
+                        assert_eq!(*v, expected[y * width + x][c], "{boundary:?} ({x}, {y}) of {c}");
+                    } else if x >= width || y >= height {
+                        assert_eq!(*v, 1, "{boundary:?}: element {i} beside the planes was written");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn layouts_of_planes_are_checked() {
+    let data = [0_u8; 24];
+    assert_eq!(Planes::new(&data, 4, 3, 2).unwrap().iter().count(), 2);
+    assert!(Planes::new(&data, 4, 3, 2).unwrap().get(2).is_none());
+    let refused = |width, height, stride, count, distance| {
+        let read = Planes::with_strides(&data, width, height, stride, count, distance).unwrap_err();
+        let mut data = data;
+        let write = PlanesMut::with_strides(&mut data, width, height, stride, count, distance).unwrap_err();
+        assert_eq!(read, write);
+        read
+    };
+    assert_eq!(refused(4, 3, 4, 0, 12), Error::Empty);
+    assert_eq!(refused(0, 3, 4, 1, 12), Error::Empty);
+    assert_eq!(refused(4, 3, 3, 1, 12), Error::Stride);
+    assert_eq!(refused(4, 3, 4, 2, 13), Error::TooShort { needed: 25, found: 24 });
+    assert_eq!(refused(4, 3, 4, 3, usize::MAX / 2), Error::TooLarge);
+    assert_eq!(refused(4, 3, 4, 2, usize::MAX), Error::TooLarge);
+    assert_eq!(refused(40_000, 1, 40_000, 1, 0), Error::TooLarge);
+    let mut out = [0_u8; 24];
+    let source = Planes::new(&data, 4, 3, 2).unwrap();
+    let sampler = Sampler::new(Nearest, Boundary::Replicate);
+    let mut other = PlanesMut::new(&mut out, 4, 3, 1).unwrap();
+    assert_eq!(sampler.warp_planes(source, &mut other, &Affine::IDENTITY), Err(Error::SizeMismatch));
+}
+
+// Mirrors.
+
+/// An image stored bottom up, through a mirror, is the image: bit by bit where positions are
+/// exact, that is here to 2^-6.
+#[test]
+fn mirrors_read_and_write_bottom_up() {
+    let mut random = Random(0x2545_f491_4f6c_dd1d);
+    let (w, h, width, height) = (19, 12, 23, 9);
+    let pixels: Vec<u16> = random.noise(w * h);
+    let flipped = |pixels: &[u16], w: usize, down: bool| -> Vec<u16> {
+        let n = pixels.len();
+        let at = |i: usize| if down { (n / w - 1 - i / w) * w + i % w } else { i / w * w + w - 1 - i % w };
+        (0..n).map(|i| pixels[at(i)]).collect()
+    };
+    for _ in 0..50 {
+        let mut c = |from: f64, to: f64| (random.real(from, to) * 64.0).floor() / 64.0;
+        let p = [c(0.5, 2.0), c(-0.5, 0.5), c(-9.0, 9.0), c(-0.5, 0.5), c(0.5, 2.0), c(-9.0, 9.0)];
+        let t = Affine::from_parameters(p).unwrap();
+        for boundary in boundaries(random.bits() as u16) {
+            let warp = |pixels: &[u16], t: &Affine| {
+                let mut out = vec![5; width * height];
+                let mut to = ImageMut::new(&mut out, width, height).unwrap();
+                Sampler::new(Bilinear, boundary).warp(Image::new(pixels, w, h).unwrap(), &mut to, t).unwrap();
+                out
+            };
+            let expected = warp(&pixels, &t);
+            let (x, y) = (Affine::mirror_x(w).unwrap(), Affine::mirror_y(h).unwrap());
+            assert_eq!(warp(&flipped(&pixels, w, false), &x.compose(&t).unwrap()), expected);
+            assert_eq!(warp(&flipped(&pixels, w, true), &y.compose(&t).unwrap()), expected);
+            let (x, y) = (Affine::mirror_x(width).unwrap(), Affine::mirror_y(height).unwrap());
+            assert_eq!(warp(&pixels, &t.compose(&x).unwrap()), flipped(&expected, width, false));
+            assert_eq!(warp(&pixels, &t.compose(&y).unwrap()), flipped(&expected, width, true));
+        }
+    }
+    assert_eq!(Affine::mirror_y(usize::MAX), Err(Error::OutOfRange));
+}
+
+// Q15.
+
+/// Pixels of `i16` are numbers from -1 to below 1: values within 0.51 units of 2^-15 of the real
+/// interpolant, ends that saturate, and derivatives in Q29.
+#[test]
+fn i16_is_q15() {
+    let mut random = Random(0x853c_49e6_748f_ea9b);
+    let unit = 1.0 / 32_768.0;
+    let mut pixels: Vec<i16> = random.noise(30 * 20);
+    pixels[..4].copy_from_slice(&[i16::MIN, i16::MAX, i16::MIN, i16::MAX]);
+    let source = Image::new(&pixels, 30, 20).unwrap();
+    let real = |x: usize, y: usize| f64::from(pixels[y.min(19) * 30 + x.min(29)]) * unit;
+    let sampler = Sampler::new(Bilinear, Boundary::Replicate);
+    for _ in 0..20_000 {
+        let (x, y) = (random.real(0.0, 29.0), random.real(0.0, 19.0));
+        let (i, j, fx, fy) = (x as usize, y as usize, x.fract(), y.fract());
+        let exact = (1.0 - fy) * ((1.0 - fx) * real(i, j) + fx * real(i + 1, j))
+            + fy * ((1.0 - fx) * real(i, j + 1) + fx * real(i + 1, j + 1));
+        let value = f64::from(sampler.sample(source, x, y).unwrap()) * unit;
+        assert!((value - exact).abs() <= 0.51 * unit, "({x}, {y}): {value}, not {exact}");
+        let slope = (1.0 - fy) * (real(i + 1, j) - real(i, j)) + fy * (real(i + 1, j + 1) - real(i, j + 1));
+        let (dx, _) = sampler.partials(source, x, y);
+        let dx = f64::from(dx) / f64::from(1 << 29);
+        // 2^-8 units, and a fraction that is rounded to 2^-25 times a difference of slopes up to 4.
+        assert!(
+            (dx - slope).abs() <= unit / 256.0 + 4.0 / f64::from(1 << 25),
+            "({x}, {y}): {dx}, not {slope}"
+        );
+    }
+    // From -1 to 1 - 2^-15: half way is -2^-16, which rounds up.
+    assert_eq!(sampler.sample(source, 0.5, 0), Some(0));
+    assert_eq!(sampler.sample(source, 1, 0), Some(i16::MAX));
+    assert_eq!(sampler.sample(source, 2, 0), Some(i16::MIN));
+}
