@@ -483,8 +483,13 @@ pub trait Tap: Copy + PartialEq + core::fmt::Debug + sealed::Sealed + 'static {
     fn flatten_adjoints(values: &mut [Self::Adjoint]) -> &mut [<Self::Channel as Channel>::Adjoint];
     /// Cotangents as channels.
     fn flatten_cotangents(values: &[Self::Cotangent]) -> &[<Self::Channel as Channel>::Cotangent];
+    /// Writable cotangents as channels.
+    fn flatten_cotangents_mut(values: &mut [Self::Cotangent])
+    -> &mut [<Self::Channel as Channel>::Cotangent];
     /// The pixel whose channels are all zero.
     fn zero() -> Self;
+    /// The cotangent whose channels are all zero.
+    fn zero_cotangent() -> Self::Cotangent;
     /// The derivative whose channels are all zero.
     fn zero_derivative() -> Self::Derivative;
     /// What sampling gives where all pixels are this one.
@@ -531,6 +536,14 @@ macro_rules! single_channel {
                 values
             }
             #[inline(always)]
+            fn flatten_cotangents_mut(values: &mut [Self::Cotangent]) -> &mut [Self::Cotangent] {
+                values
+            }
+            #[inline(always)]
+            fn zero_cotangent() -> Self::Cotangent {
+                Default::default()
+            }
+            #[inline(always)]
             fn zero() -> Self {
                 Default::default()
             }
@@ -570,6 +583,14 @@ macro_rules! single_channel {
             #[inline(always)]
             fn flatten_cotangents(values: &[Self::Cotangent]) -> &[<$t as Channel>::Cotangent] {
                 values.as_flattened()
+            }
+            #[inline(always)]
+            fn flatten_cotangents_mut(values: &mut [Self::Cotangent]) -> &mut [<$t as Channel>::Cotangent] {
+                values.as_flattened_mut()
+            }
+            #[inline(always)]
+            fn zero_cotangent() -> Self::Cotangent {
+                [Default::default(); C]
             }
             #[inline(always)]
             fn zero() -> Self {

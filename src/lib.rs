@@ -29,6 +29,7 @@ mod warp;
 pub use boundary::Boundary;
 pub use error::Error;
 pub use fixed::{Coord, Rounding, Weight};
+pub use gradient::Residual;
 pub use image::{Image, ImageMut, MAX_SIDE, Pixel, Planes, PlanesMut, Tap};
 pub use kernel::{
     Adaptive, Array, BSpline, Bilinear, Channel, Cubic, Interpolator, Kernel, Lanczos, Linear, Linearized,

@@ -144,7 +144,7 @@ impl Coordinates<'_> {
         let to = to.into();
         match self {
             Coordinates::Affine(rows) => rows.map(|[a, b, c]| to.round(a * x as i128 + b * y as i128 + c)),
-            Coordinates::Homography(rows) => projective(rows, x, y, to),
+            Coordinates::Homography(rows) => quotient(rows, x, y).position(to),
             Coordinates::Map(px, py) => {
                 [px, py].map(|p| position(p.get(x, y).expect("a pixel of the map").into(), to))
             }
@@ -154,8 +154,16 @@ impl Coordinates<'_> {
     }
 }
 
-fn projective(rows: &[[i128; 3]; 3], x: usize, y: usize, to: To) -> [i64; 2] {
-    let bits = to.bits();
+/// A homography at a pixel, in integers: numerators relative to whole pixels, and the denominator
+/// times 2^exponent.
+struct Quotient {
+    numerators: [i128; 2],
+    anchors: [i128; 2],
+    denominator: i128,
+    exponent: i32,
+}
+
+fn quotient(rows: &[[i128; 3]; 3], x: usize, y: usize) -> Quotient {
     let forms = |x: usize| rows.map(|[a, b, c]| a * x as i128 + b * y as i128 + c);
     let begin = x / 64 * 64;
     let ends = [forms(begin), forms(begin + 63)];
@@ -170,19 +178,46 @@ fn projective(rows: &[[i128; 3]; 3], x: usize, y: usize, to: To) -> [i64; 2] {
     let scaled = |v: i128| if shift > 0 { half_up(v, shift as u32) } else { v << -shift };
     let along = |start: i128, step: i128| scaled(start) + scaled(step) * (x - begin) as i128;
     let step = rows.map(|r| r[0]);
-    let denominator = along(ends[0][2], step[2]);
-    [0, 1].map(|axis| {
-        if denominator == 0 {
-            return -LIMIT << bits;
+    // The last entry of the matrix is one: here the power of two by which all were multiplied.
+    let scale = 127 - rows[2][2].leading_zeros() as i32;
+    Quotient {
+        numerators: [0, 1].map(|axis| along(relative(axis, ends[0]), relative(axis, step))),
+        anchors,
+        denominator: along(ends[0][2], step[2]),
+        exponent: scale - shift,
+    }
+}
+
+impl Quotient {
+    fn position(&self, to: To) -> [i64; 2] {
+        let bits = to.bits();
+        [0, 1].map(|axis| {
+            if self.denominator == 0 {
+                return -LIMIT << bits;
+            }
+            let n = self.numerators[axis] * self.denominator.signum();
+            let d = self.denominator.abs();
+            let mut quotient = ((n << (bits + 1)) + d).div_euclid(2 * d) + (self.anchors[axis] << bits);
+            if to == To::HalfEven && (2 * n + d) % (2 * d) == 0 {
+                quotient &= !1;
+            }
+            quotient.clamp(i128::from(-LIMIT) << bits, i128::from(LIMIT) << bits) as i64
+        })
+    }
+
+    /// One over the denominator in Q32.
+    fn reciprocal(&self) -> i128 {
+        if self.denominator == 0 {
+            return 0;
         }
-        let n = along(relative(axis, ends[0]), relative(axis, step)) * denominator.signum();
-        let d = denominator.abs();
-        let mut quotient = ((n << (bits + 1)) + d).div_euclid(2 * d) + (anchors[axis] << bits);
-        if to == To::HalfEven && (2 * n + d) % (2 * d) == 0 {
-            quotient &= !1;
-        }
-        quotient.clamp(i128::from(-LIMIT) << bits, i128::from(LIMIT) << bits) as i64
-    })
+        let r = (1_i128 << 62) / self.denominator.abs();
+        let r = match self.exponent - 30 {
+            up @ 0.. => r << up,
+            -62..0 => half_up(r, (30 - self.exponent) as u32),
+            _ => 0,
+        };
+        r.min(1 << 46) * self.denominator.signum()
+    }
 }
 
 /// The pixel that stands for index `i` along a side of `n` pixels, by walking there.
@@ -680,6 +715,8 @@ pub trait Arithmetic: Channel {
     const BITS: u32;
     /// Whether weights are in fixed point.
     const FIXED: bool = true;
+    /// Units of a derivative in one grey level per pixel.
+    const UNITS: f64 = 16_384.0;
     /// The value.
     fn value(taps: &[Vec<Self>], x: &[f64], y: &[f64]) -> Self::Sampled;
     /// The derivative by x, from the slopes along x and the weights along y.
@@ -690,12 +727,16 @@ pub trait Arithmetic: Channel {
     fn dxy(taps: &[Vec<Self>], x: &[f64], y: &[f64]) -> Self::Derivative;
     /// `to += cotangent x y`.
     fn push(to: &mut Self::Adjoint, cotangent: Self::Cotangent, x: f64, y: f64);
+    /// `to += cotangent x y` in Q14.
+    fn push_q14(to: &mut Self::Derivative, cotangent: Self::Cotangent, x: f64, y: f64);
     /// In grey levels.
     fn real(self) -> f64;
     /// In grey levels per pixel.
     fn real_derivative(v: Self::Derivative) -> f64;
     /// In the caller's unit.
     fn real_cotangent(v: Self::Cotangent) -> f64;
+    /// One value less another.
+    fn difference(a: Self::Sampled, b: Self::Sampled) -> Self::Cotangent;
 }
 
 macro_rules! integer_arithmetic {
@@ -717,8 +758,12 @@ macro_rules! integer_arithmetic {
                 Self::dx(taps, x, y)
             }
             fn push(to: &mut i64, cotangent: i32, x: f64, y: f64) {
-                let w = half_up((x * y * power(2 * $bits)) as i128, 2 * $bits - 28);
-                *to = to.wrapping_add((i128::from(cotangent) * w) as i64);
+                let sum = i128::from(*to) + i128::from(cotangent) * weight_product::<$bits>(x, y, 28);
+                *to = sum.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
+            }
+            fn push_q14(to: &mut i32, cotangent: i32, x: f64, y: f64) {
+                let sum = i128::from(*to) + i128::from(cotangent) * weight_product::<$bits>(x, y, 14);
+                *to = sum.clamp(i32::MIN.into(), i32::MAX.into()) as i32;
             }
             fn real(self) -> f64 {
                 i128::from(($raw)(self)) as f64 / power($fraction)
@@ -728,6 +773,9 @@ macro_rules! integer_arithmetic {
             }
             fn real_cotangent(v: i32) -> f64 {
                 v.into()
+            }
+            fn difference(a: $sampled, b: $sampled) -> i32 {
+                i32::from(a) - i32::from(b)
             }
         }
     )*};
@@ -739,6 +787,11 @@ integer_arithmetic! {
     Coefficient<u8> as u8: weights 24, intermediate 8, 11 of Coefficient::<u8>::to_bits;
     Coefficient<u16> as u16: weights 24, intermediate 8, 11 of Coefficient::<u16>::to_bits;
     Coefficient<i16> as i16: weights 24, intermediate 8, 11 of Coefficient::<i16>::to_bits;
+}
+
+/// The product of two weights of some bits, in a format of no more bits than it has.
+fn weight_product<const BITS: u32>(x: f64, y: f64, to: u32) -> i128 {
+    half_up((x * y * power(2 * BITS)) as i128, 2 * BITS - to)
 }
 
 fn integer_sum<T: Copy>(
@@ -779,6 +832,7 @@ fn f32_sums(taps: &[Vec<f32>], x: By<'_>, y: By<'_>) -> f32 {
 impl Arithmetic for f32 {
     const BITS: u32 = 24;
     const FIXED: bool = false;
+    const UNITS: f64 = 1.0;
     fn value(taps: &[Vec<f32>], x: &[f64], y: &[f64]) -> f32 {
         f32_sums(taps, By::Weights(x), By::Weights(y))
     }
@@ -794,6 +848,9 @@ impl Arithmetic for f32 {
     fn push(to: &mut f32, cotangent: f32, x: f64, y: f64) {
         *to += cotangent * (x as f32 * y as f32);
     }
+    fn push_q14(to: &mut f32, cotangent: f32, x: f64, y: f64) {
+        Self::push(to, cotangent, x, y);
+    }
     fn real(self) -> f64 {
         self.into()
     }
@@ -802,6 +859,9 @@ impl Arithmetic for f32 {
     }
     fn real_cotangent(v: f32) -> f64 {
         v.into()
+    }
+    fn difference(a: f32, b: f32) -> f32 {
+        a - b
     }
 }
 
@@ -1018,29 +1078,61 @@ impl<K: Shape, P: Tapped<Channel: Arithmetic>> Reference<K, P> {
         coordinates: &Coordinates<'_>,
         gradient: &mut ImageMut<'_, P::Adjoint>,
     ) {
+        let size = (gradient.width(), gradient.height());
+        self.push(cotangent, coordinates, size, |(column, row), from, (wx, wy)| {
+            let to = gradient.get_mut(column, row).expect("a pixel of the image");
+            for (to, &from) in P::flatten_adjoints(from_mut(to)).iter_mut().zip(from) {
+                P::Channel::push(to, from, wx, wy);
+            }
+        });
+    }
+
+    /// As [`Sampler::adjoint_q14`](crate::Sampler::adjoint_q14).
+    pub fn adjoint_q14(
+        &self,
+        cotangent: Image<'_, P::Cotangent>,
+        coordinates: &Coordinates<'_>,
+        gradient: &mut ImageMut<'_, P::Derivative>,
+    ) {
+        let size = (gradient.width(), gradient.height());
+        self.push(cotangent, coordinates, size, |(column, row), from, (wx, wy)| {
+            let to = gradient.get_mut(column, row).expect("a pixel of the image");
+            for (to, &from) in P::flatten_derivatives(from_mut(to)).iter_mut().zip(from) {
+                P::Channel::push_q14(to, from, wx, wy);
+            }
+        });
+    }
+
+    /// Every tap of every destination pixel that reads a pixel of a source of this size, with a
+    /// weight that is not zero.
+    fn push(
+        &self,
+        cotangent: Image<'_, P::Cotangent>,
+        coordinates: &Coordinates<'_>,
+        (width, height): (usize, usize),
+        mut add: impl FnMut((usize, usize), &[<P::Channel as Channel>::Cotangent], (f64, f64)),
+    ) {
         // Taps depend on the size of the image alone.
-        let (width, height) = (gradient.width(), gradient.height());
         let blank: Vec<P> = (0..width * height).map(|_| P::zero()).collect();
         let blank = Image::new(&blank, width, height).expect("the size of an image");
         for (y, row) in cotangent.rows().enumerate() {
             for (x, cotangent) in row.iter().enumerate() {
                 let taps = self.taps(blank, coordinates.at(x, y, Self::to()));
                 for tap in taps.unwrap_or_default() {
-                    let (wx, wy) = tap.weights;
-                    let to = tap.pixel.and_then(|(x, y)| gradient.get_mut(x, y));
-                    let Some(to) = to.filter(|_| wx != 0.0 && wy != 0.0) else { continue };
-                    let from = P::flatten_cotangents(from_ref(cotangent));
-                    for (to, &from) in P::flatten_adjoints(from_mut(to)).iter_mut().zip(from) {
-                        P::Channel::push(to, from, wx, wy);
+                    if let Some(pixel) = tap.pixel
+                        && tap.weights.0 != 0.0
+                        && tap.weights.1 != 0.0
+                    {
+                        add(pixel, P::flatten_cotangents(from_ref(cotangent)), tap.weights);
                     }
                 }
             }
         }
     }
 
-    /// As [`Sampler::parameter_gradient`](crate::Sampler::parameter_gradient): partials chained with
-    /// the Jacobian, pixel by pixel, in `f64`.
-    pub fn parameter_gradient<T: Exact>(
+    /// What [`Sampler::parameter_gradient`](crate::Sampler::parameter_gradient) means: partials
+    /// chained with the Jacobian, pixel by pixel, in `f64`.
+    pub fn chained_partials<T: Exact>(
         &self,
         source: Image<'_, P>,
         cotangent: Image<'_, P::Cotangent>,
@@ -1050,24 +1142,134 @@ impl<K: Shape, P: Tapped<Channel: Arithmetic>> Reference<K, P> {
         let mut sum: Vec<f64> = transform.parameters().as_ref().iter().map(|_| 0.0).collect();
         for (y, row) in cotangent.rows().enumerate() {
             for (x, cotangent) in row.iter().enumerate() {
-                let (mut dx, mut dy) = self.slopes(source, coordinates.at(x, y, Self::to()));
-                let dot = |v: &mut P::Derivative| -> f64 {
-                    let cotangents = P::flatten_cotangents(from_ref(cotangent)).iter();
-                    P::flatten_derivatives(from_mut(v))
-                        .iter()
-                        .zip(cotangents)
-                        .map(|(&v, &c)| P::Channel::real_derivative(v) * P::Channel::real_cotangent(c))
-                        .sum()
-                };
-                let (gx, gy) = (dot(&mut dx), dot(&mut dy));
+                let at = coordinates.at(x, y, Self::to());
+                let [gx, gy] =
+                    self.products(source, at, cotangent).map(|p| p.iter().map(|(d, c)| d * c).sum::<f64>());
                 let [jx, jy] = transform.jacobian(x as f64, y as f64);
                 for ((sum, jx), jy) in sum.iter_mut().zip(jx.as_ref()).zip(jy.as_ref()) {
-                    *sum += gx * jx + gy * jy;
+                    *sum += (gx * jx + gy * jy) / P::Channel::UNITS;
                 }
             }
         }
         sum
     }
+
+    /// The partials in units with the cotangent, channel by channel: both exact.
+    fn products(&self, source: Image<'_, P>, at: [i64; 2], cotangent: &P::Cotangent) -> [Vec<(f64, f64)>; 2] {
+        let (dx, dy) = self.slopes(source, at);
+        [dx, dy].map(|mut d| {
+            let derivatives = P::flatten_derivatives(from_mut(&mut d)).iter();
+            let derivatives = derivatives.map(|&d| P::Channel::real_derivative(d) * P::Channel::UNITS);
+            let cotangents = P::flatten_cotangents(from_ref(cotangent)).iter();
+            derivatives.zip(cotangents.map(|&c| P::Channel::real_cotangent(c))).collect()
+        })
+    }
+
+    /// As [`Sampler::parameter_gradient`](crate::Sampler::parameter_gradient), to the last bit.
+    pub fn parameter_gradient<T: Exact>(
+        &self,
+        source: Image<'_, P>,
+        cotangent: Image<'_, P::Cotangent>,
+        transform: &T,
+    ) -> Vec<f64> {
+        let coordinates = transform.coordinates();
+        let count = transform.parameters().as_ref().len();
+        let (mut whole, mut real) = ([0_i128; 8], [0.0; 8]);
+        for (y, row) in cotangent.rows().enumerate() {
+            let mut along = [0.0; 8];
+            for (x, cotangent) in row.iter().enumerate() {
+                let products = self.products(source, coordinates.at(x, y, Self::to()), cotangent);
+                let reciprocal = match &coordinates {
+                    Coordinates::Homography(rows) => Some(quotient(rows, x, y).reciprocal()),
+                    _ => None,
+                };
+                let [u, v] = coordinates.at(x, y, 14).map(i128::from);
+                if P::Channel::FIXED {
+                    // Whole numbers, of which 64 bits are kept.
+                    let kept = |v: i128| i128::from(v as i64);
+                    let [a, b] = products.map(|p| kept(p.iter().map(|&(d, c)| d as i128 * c as i128).sum()));
+                    let terms = match reciprocal {
+                        Some(r) => {
+                            let [a, b] = [a, b].map(|v| kept(half_up(v * r, 32)));
+                            [a, b, kept(half_up(-(a * u + b * v), 14))]
+                        }
+                        None => [a, b, 0],
+                    };
+                    for (sum, (term, factor)) in
+                        whole.iter_mut().zip(moments(terms, [x as i128, y as i128, 1]))
+                    {
+                        *sum += term * factor;
+                    }
+                } else {
+                    let [a, b] = products.map(|p| p.iter().fold(0.0, |sum, (d, c)| sum + d * c));
+                    let terms = match reciprocal {
+                        Some(r) => {
+                            let [a, b] = [a, b].map(|v| v * (r as f64 / power(32)));
+                            [a, b, -(a * (u as f64 / power(14)) + b * (v as f64 / power(14)))]
+                        }
+                        None => [a, b, 0.0],
+                    };
+                    for (sum, (term, factor)) in
+                        along.iter_mut().zip(moments(terms, [x as f64, y as f64, 1.0]))
+                    {
+                        *sum += term * factor;
+                    }
+                }
+            }
+            for (sum, part) in real.iter_mut().zip(along) {
+                *sum += part;
+            }
+        }
+        let g = if P::Channel::FIXED { whole.map(|v| v as f64 / power(14)) } else { real };
+        if count == 8 {
+            return g.to_vec();
+        }
+        let jacobians = [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)].map(|(x, y)| transform.jacobian(x, y));
+        let part = |axis: usize, i: usize| {
+            let [origin, x, y] = jacobians.each_ref().map(|j| j[axis].as_ref()[i]);
+            g[3 * axis] * (x - origin) + g[3 * axis + 1] * (y - origin) + g[3 * axis + 2] * origin
+        };
+        (0..count).map(|i| part(0, i) + part(1, i)).collect()
+    }
+
+    /// As [`Sampler::residual`](crate::Sampler::residual), to the last bit: loss, gradient and count.
+    /// (Losses of integers are exact below 2^53.)
+    pub fn residual<T: Exact>(
+        &self,
+        source: Image<'_, P>,
+        target: Image<'_, P::Sampled>,
+        transform: &T,
+    ) -> (f64, Vec<f64>, usize) {
+        let coordinates = transform.coordinates();
+        let (mut loss, mut count, mut residuals) = (0.0, 0, Vec::new());
+        for (y, row) in target.rows().enumerate() {
+            let mut along = 0.0;
+            for (x, target) in row.iter().enumerate() {
+                let mut residual = P::zero_cotangent();
+                if let Some(v) = self.value(source, coordinates.at(x, y, Self::to())) {
+                    let targets = <P::Sampled>::flatten(from_ref(target));
+                    let pairs = <P::Sampled>::flatten(from_ref(&v)).iter().zip(targets);
+                    for (r, (&v, &t)) in
+                        P::flatten_cotangents_mut(from_mut(&mut residual)).iter_mut().zip(pairs)
+                    {
+                        *r = P::Channel::difference(v, t);
+                        along += P::Channel::real_cotangent(*r).powi(2);
+                    }
+                    count += 1;
+                }
+                residuals.push(residual);
+            }
+            loss += along;
+        }
+        let residuals = Image::new(&residuals, target.width(), target.height()).expect("the target's size");
+        let gradient = self.parameter_gradient(source, residuals, transform);
+        (loss, gradient.iter().map(|g| 2.0 * g).collect(), count)
+    }
+}
+
+/// Each of A, B and C with the coordinates that it is multiplied by.
+fn moments<T: Copy>([a, b, c]: [T; 3], [x, y, one]: [T; 3]) -> [(T, T); 8] {
+    [(a, x), (a, y), (a, one), (b, x), (b, y), (b, one), (c, x), (c, y)]
 }
 
 /// Values in the format of derivatives, and what is done with them: see

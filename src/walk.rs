@@ -20,7 +20,9 @@
 //! their quotient, rounded *once* to the fraction in use, within 2^30. So it is monotone along a run, takes no FPU,
 //! and is within 2^-12 px of the real one in a 4096 px wide image (wherever the denominator does
 //! not change its sign within the run). Where the denominator is zero, the coordinate is the lower
-//! end, far outside.
+//! end, far outside. The reciprocal of a denominator D, which is 2^e times the real one, is
+//! `floor(2^62 / |D|)` in Q32: times 2^(e - 30), rounded half up (0 from e = -33 on down), at most 2^46,
+//! with the sign of D; zero where D is.
 #![forbid(unsafe_code)]
 
 use core::ops::Range;

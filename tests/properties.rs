@@ -7,7 +7,7 @@ use nonius::reference::{Arithmetic, Coordinates, Exact, Reference, Shape, extend
 use nonius::transform::Matrix;
 use nonius::{
     Affine, BSpline, Bilinear, Boundary, Cubic, Euclidean, Homography, Image, ImageMut, Kernel, Lanczos,
-    Level, Map, Nearest, Pixel, Sampler, Similarity, Smooth, Transform, Translation, Warp, Weight,
+    Level, Map, Nearest, Pixel, Sampler, Similarity, Smooth, StraightThrough, Transform, Translation, Warp, Weight,
 };
 use quickcheck::{Arbitrary, Gen, quickcheck};
 
@@ -106,7 +106,7 @@ macro_rules! noise {
         }
     )*};
 }
-noise!(u8, u16, i16);
+noise!(u8, u16, i16, i32);
 impl Noise for f32 {
     fn noise(bits: u64) -> Self {
         (bits >> 40) as f32 / 65_536.0 - 128.0
@@ -592,7 +592,7 @@ fn partials_are_within_their_bounds() {
     check::<f32>(6.0 * 256.0 / 16_777_216.0, &mut random);
 }
 
-/// The chain rule, summed in integers, against the same in `f64`.
+/// The chain rule as it is defined, bit by bit, and within its roundings of the same in `f64`.
 fn parameters<T: Exact, P: Noise + Pixel<Channel: Arithmetic>>(
     t: &T,
     cotangent: impl Fn(u64) -> P::Cotangent,
@@ -604,7 +604,9 @@ fn parameters<T: Exact, P: Noise + Pixel<Channel: Arithmetic>>(
         let reference = Reference::new(Bilinear, boundary);
         let gradient =
             Sampler::new(Bilinear, boundary).parameter_gradient(source.image(), cotangent.image(), t);
-        let expected = reference.parameter_gradient(source.image(), cotangent.image(), t);
+        let defined = reference.parameter_gradient(source.image(), cotangent.image(), t);
+        assert_eq!(gradient.as_ref(), defined, "{boundary:?} {t:?}");
+        let expected = reference.chained_partials(source.image(), cotangent.image(), t);
         // What one pixel adds: A and B, products in units of 2^-14 (or floats), are multiplied by a
         // reciprocal that is wrong by at most 2^-20 of itself (a denominator with 30 bits at the
         // run's larger end, 34 units off, and 25 times smaller) and rounded; C likewise, and from a
@@ -668,6 +670,199 @@ quickcheck! {
         parameters::<_, u16>(&h, integer, &mut random);
         parameters::<_, f32>(&h, |b| integer(b) as f32 / 1000.0, &mut random);
         true
+    }
+}
+
+/// Value, residual and gradient in one pass: those of the reference, bit by bit, and those of the
+/// separate operations. Cotangents are any numbers there.
+fn residuals<K: Kernel + Shape, P>(kernel: K, random: &mut Random)
+where
+    P: Noise + Pixel<Channel: Arithmetic, Cotangent: Noise>,
+    nonius::gradient::Loss<P>: Real,
+{
+    let source: Picture<P> = texture(random.size(), random);
+    let target: Picture<P> = texture(random.size(), random);
+    let before: Picture<P> = texture(target.size(), random);
+    let any: Picture<P::Cotangent> = texture(target.size(), random);
+    let m = random.affine().matrix();
+    fn check<K: Kernel + Shape, P, T: Exact>(
+        kernel: K,
+        t: &T,
+        source: &Picture<P>,
+        target: &Picture<P>,
+        before: &Picture<P>,
+        any: &Picture<P::Cotangent>,
+        constant: P,
+    ) where
+        P: Noise + Pixel<Channel: Arithmetic>,
+        nonius::gradient::Loss<P>: Real,
+    {
+        for boundary in boundaries(constant) {
+            let (sampler, reference) = (Sampler::new(kernel, boundary), Reference::new(kernel, boundary));
+            let gradient = sampler.parameter_gradient(source.image(), any.image(), t);
+            let expected = reference.parameter_gradient(source.image(), any.image(), t);
+            assert_eq!(gradient.as_ref(), expected, "{boundary:?} {t:?}");
+
+            let mut out = before.clone();
+            let mut to = out.image_mut();
+            let found = sampler.residual(source.image(), target.image(), t, Some(&mut to)).unwrap();
+            assert_eq!(out, crate::warped(kernel, boundary, source, before, t));
+            let (loss, gradient, count) = reference.residual(source.image(), target.image(), t);
+            assert_eq!(
+                (found.loss.real(), found.gradient.as_ref(), found.count),
+                (loss, &gradient[..], count)
+            );
+            assert_eq!(sampler.residual(source.image(), target.image(), t, None).unwrap().count, count);
+            if !matches!(boundary, Boundary::Transparent) {
+                assert_eq!(count, target.pixels.len());
+            }
+        }
+    }
+    let constant = P::noise(random.bits());
+    let (s, t, b, a, c) = (&source, &target, &before, &any, constant);
+    match random.below(6) {
+        0 => check(kernel, &Translation::new(m[2], m[5]).unwrap(), s, t, b, a, c),
+        1 => check(kernel, &Euclidean::new(m[1], m[2], m[5]).unwrap(), s, t, b, a, c),
+        2 => check(kernel, &Similarity::new(m[0].abs() + 0.2, m[1], m[2], m[5]).unwrap(), s, t, b, a, c),
+        3 => check(kernel, &Affine::from_matrix(m).unwrap(), s, t, b, a, c),
+        4 => check(kernel, &random.homography(20.0), s, t, b, a, c),
+        _ => {
+            // A horizon in the image, where reciprocals are large.
+            let (g, h) = (random.real(-0.3, 0.3), random.real(-0.3, 0.3));
+            if let Ok(p) = Homography::from_parameters([m[0], m[1], m[2], m[3], m[4], m[5], g, h]) {
+                check(kernel, &p, s, t, b, a, c);
+            }
+        }
+    }
+}
+
+/// A loss as a real number.
+trait Real {
+    fn real(self) -> f64;
+}
+impl Real for i128 {
+    fn real(self) -> f64 {
+        self as f64
+    }
+}
+impl Real for f64 {
+    fn real(self) -> f64 {
+        self
+    }
+}
+
+quickcheck! {
+    fn residuals_and_parameter_gradients_equal_the_reference(random: Random) -> bool {
+        let mut random = random;
+        residuals::<_, u8>(Nearest, &mut random);
+        residuals::<_, u8>(Bilinear, &mut random);
+        residuals::<_, u16>(Bilinear, &mut random);
+        residuals::<_, i16>(StraightThrough, &mut random);
+        residuals::<_, i16>(Bilinear, &mut random);
+        residuals::<_, f32>(Bilinear, &mut random);
+        residuals::<_, [u8; 3]>(Bilinear, &mut random);
+        residuals::<_, [f32; 2]>(Bilinear, &mut random);
+        true
+    }
+}
+
+/// The gradient of the loss against central differences of the loss, in `f32` where it has no steps.
+#[test]
+fn residual_gradients_are_derivatives() {
+    let mut random = Random(0xda94_2042_e4dd_58b5);
+    // Planes, so that the interpolant is smooth, and values that f32 holds exactly.
+    let source = Picture::new((40, 40), |x, y| 3.0 * x as f32 - 2.0 * y as f32);
+    let target = Picture::new((12, 9), |_, _| random.real(-10.0, 10.0).round() as f32);
+    let sampler = Sampler::new(Bilinear, Boundary::Replicate);
+    let p = [1.25, 0.125, 6.25, -0.25, 1.125, 8.5];
+    let at = |p: [f64; 6]| {
+        let t = Affine::from_parameters(p).unwrap();
+        sampler.residual(source.image(), target.image(), &t, None).unwrap()
+    };
+    let found = at(p);
+    assert_eq!(found.count, 108);
+    for i in 0..6 {
+        // Positions, values and residuals are multiples of 2^-10 and small: nothing is rounded, and
+        // the loss is a parabola, whose central difference is its derivative.
+        let step = 1.0 / 1024.0;
+        let (mut plus, mut minus) = (p, p);
+        plus[i] += step;
+        minus[i] -= step;
+        let difference = (at(plus).loss - at(minus).loss) / (2.0 * step);
+        assert_eq!(found.gradient[i], difference, "parameter {i}");
+    }
+}
+
+/// Accumulators in their lower format: the reference, the transpose within its roundings, and ends
+/// of the range instead of wrapping.
+fn adjoint_q14<K: Kernel + Shape, P>(kernel: K, random: &mut Random)
+where
+    P: Noise + Pixel<Channel: Arithmetic, Adjoint = i64, Derivative = i32, Cotangent = i32>,
+{
+    let source: Picture<P> = texture(random.size(), random);
+    let small = Picture::new(random.size(), |_, _| (random.bits() >> 55) as i32 - 256);
+    let large = Picture::new(small.size(), |_, _| i32::noise(random.bits()));
+    let t = random.affine();
+    for boundary in boundaries(P::zero()) {
+        let (sampler, reference) = (Sampler::new(kernel, boundary), Reference::new(kernel, boundary));
+        for cotangent in [&small, &large] {
+            let before: Picture<i32> =
+                Picture::new(
+                    source.size(),
+                    |_, _| if cotangent == &small { 0 } else { i32::noise(random.bits()) },
+                );
+            let (mut sums, mut expected) = (before.clone(), before.clone());
+            sampler.adjoint_q14(cotangent.image(), &t, &mut sums.image_mut()).unwrap();
+            reference.adjoint_q14(cotangent.image(), &t.coordinates(), &mut expected.image_mut());
+            assert_eq!(sums, expected, "{boundary:?}");
+            if cotangent == &small {
+                let mut exact = Picture::new(source.size(), |_, _| 0_i64);
+                sampler.adjoint(small.image(), &t, &mut exact.image_mut()).unwrap();
+                // All taps of all pixels at once, at worst.
+                let taps = (K::SUPPORT * K::SUPPORT) as i64;
+                let bound = small.pixels.iter().map(|v| i64::from(v.abs())).sum::<i64>() * taps << 13;
+                for (s, e) in sums.pixels.iter().zip(&exact.pixels) {
+                    assert!(((i64::from(*s) << 14) - e).abs() <= bound, "{boundary:?}: {s}, {e}");
+                }
+            }
+        }
+    }
+}
+
+quickcheck! {
+    fn adjoints_in_q14(random: Random) -> bool {
+        let mut random = random;
+        adjoint_q14::<_, u8>(Nearest, &mut random);
+        adjoint_q14::<_, u8>(Bilinear, &mut random);
+        adjoint_q14::<_, u16>(Bilinear, &mut random);
+        adjoint_q14::<_, i16>(Bilinear, &mut random);
+        true
+    }
+}
+
+/// As many contributions as the documentation says, and one more.
+#[test]
+fn headroom_of_adjoints() {
+    let source = Affine::from_parameters([1e-6, 0.0, 0.0, 0.0, 1e-6, 0.0]).unwrap();
+    let sampler = Sampler::<_, u8>::new(Nearest, Boundary::Replicate);
+    let all = |n: usize, v: i32| Picture::new((n, 1), |_, _| v);
+    // 2^17 / 256 = 512.
+    for (n, sum) in [(511, 511 * 256 << 14), (512, i32::MAX), (600, i32::MAX)] {
+        let mut gradient = [0; 1];
+        let mut to = ImageMut::new(&mut gradient, 1, 1).unwrap();
+        sampler.adjoint_q14(all(n, 256).image(), &source, &mut to).unwrap();
+        assert_eq!(gradient, [sum]);
+    }
+    // 2^35 / 2^25 = 1024.
+    for (n, sum) in [(1023, 1023 << 53), (1024, i64::MAX), (3000, i64::MAX)] {
+        let mut gradient = [0; 1];
+        let mut to = ImageMut::new(&mut gradient, 1, 1).unwrap();
+        sampler.adjoint(all(n, 1 << 25).image(), &source, &mut to).unwrap();
+        assert_eq!(gradient, [sum]);
+        let mut gradient = [0; 1];
+        let mut to = ImageMut::new(&mut gradient, 1, 1).unwrap();
+        sampler.adjoint(all(n, -1 << 25).image(), &source, &mut to).unwrap();
+        assert_eq!(gradient, [if sum == i64::MAX { i64::MIN } else { -sum }]);
     }
 }
 

@@ -1,18 +1,13 @@
 //! The gradient with respect to the parameters of a transform, reduced without storing a grid.
 //!
-//! **Definition.** Let A and B be the cotangent times dV/dx and dV/dy, summed over channels. They
-//! are multiplied by the reciprocal r of the denominator (Q32; one for affine transforms), and
-//! `C = -(A r X + B r Y)` with the source position (X, Y) in Q14, each rounded half up. The gradient
-//! with respect to the entries of the matrix is the sum over all pixels of `A r (x, y, 1)`,
-//! `B r (x, y, 1)` and `C (x, y)`: exact integers in any order. Only the last step, to the
-//! parameters, is in `f64`. For `f32` pixels the same is done in `f64`, summed along each row and
-//! then over rows.
+//! In: products of derivatives and cotangents, pixel by pixel. Out: their sums, and what they say of
+//! a transform. The [module above](super) has the definition.
 #![forbid(unsafe_code)]
 
-use crate::fixed::{Rounding, round_shift_i128};
+use crate::fixed::{Position, Rounding, round_shift_i128};
 use crate::image::{Image, Tap};
 use crate::kernel::{Array, Channel, Interpolator};
-use crate::sample::Sampler;
+use crate::sample::{Sampler, Source};
 use crate::transform::{Transform, at};
 use crate::walk::{Plan, Walk};
 
@@ -110,7 +105,8 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
     /// [`partials`](Self::partials) of the kernel and the Jacobian of the transform.
     ///
     /// In the unit of the cotangent times grey levels. The sums are exact integers (`f64` for `f32`
-    /// pixels), so the result does not depend on the order of the pixels.
+    /// pixels), so the result does not depend on the order of the pixels. The
+    /// [module](crate::gradient) has the definition to the last bit.
     ///
     /// ```
     /// use nonius::{Bilinear, Boundary, Image, Sampler, Translation};
@@ -127,46 +123,87 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
         cotangent: Image<'_, P::Cotangent>,
         transform: &T,
     ) -> T::Parameters {
-        type Of<P> = <<P as Tap>::Channel as Channel>::Product;
         let plan = transform.plan();
         let (source, to) = (self.source(source), K::partials_rounding::<P::Channel>());
-        let mut total = [<Of<P> as Product>::Sum::default(); 8];
+        let mut sums = Sums::<ProductOf<P>>::default();
         for (y, row) in cotangent.rows().enumerate() {
-            let mut sums = [<Of<P> as Product>::Sum::default(); 8];
             for (start, mut walk, len) in plan.row(y, cotangent.width()) {
                 for (x, value) in row.iter().enumerate().skip(start).take(len) {
-                    let (mut dx, mut dy) = (P::zero_derivative(), P::zero_derivative());
-                    let dx = P::flatten_derivatives(core::slice::from_mut(&mut dx));
-                    let dy = P::flatten_derivatives(core::slice::from_mut(&mut dy));
-                    self.kernel.partials(&source, walk.position(to), dx, dy);
+                    let [dx, dy] = self.partials_at(&source, walk.position(to));
                     let value = P::flatten_cotangents(core::slice::from_ref(value));
-                    let sum = |d: &[<P::Channel as Channel>::Derivative]| {
-                        let products = d.iter().zip(value).map(|(&d, &v)| P::Channel::chain(d, v));
-                        products.fold(<Of<P>>::default(), Product::plus)
-                    };
-                    let r = walk.reciprocal();
-                    let (a, b) = (sum(dx).times(r), sum(dy).times(r));
-                    let c = if T::DEGREE < 2 {
-                        <Of<P>>::default()
-                    } else {
-                        let [u, v] = walk
-                            .position(Rounding::half_up(14))
-                            .map(|p| (i64::from(p.cell) << 14) | i64::from(p.fraction));
-                        Product::cross(a, u, b, v)
-                    };
-                    let (x, y) = (x as i32, y as i32);
-                    let terms = [(a, x), (a, y), (a, 1), (b, x), (b, y), (b, 1), (c, x), (c, y)];
-                    for (sum, (term, factor)) in sums.iter_mut().zip(terms) {
-                        term.add_to(sum, factor);
-                    }
+                    sums.add::<T, _>(chained::<P>(dx, value), chained::<P>(dy, value), &walk, (x, y));
                     walk.step();
                 }
             }
-            for (total, part) in total.iter_mut().zip(sums) {
-                <Of<P>>::join(total, part);
-            }
+            sums.end_row();
         }
-        let entries = total.map(<Of<P>>::real);
+        sums.parameters(transform)
+    }
+
+    /// dV/dx and dV/dy at a position.
+    #[inline(always)]
+    pub(super) fn partials_at(&self, source: &Source<'_, P>, at: [Position; 2]) -> [P::Derivative; 2] {
+        let (mut dx, mut dy) = (P::zero_derivative(), P::zero_derivative());
+        self.kernel.partials(
+            source,
+            at,
+            P::flatten_derivatives(core::slice::from_mut(&mut dx)),
+            P::flatten_derivatives(core::slice::from_mut(&mut dy)),
+        );
+        [dx, dy]
+    }
+}
+
+/// A product for the channels of `P`.
+pub(super) type ProductOf<P> = <<P as Tap>::Channel as Channel>::Product;
+
+/// A derivative times a cotangent, summed over channels.
+#[inline(always)]
+pub(super) fn chained<P: Tap>(
+    mut derivative: P::Derivative,
+    cotangent: &[<P::Channel as Channel>::Cotangent],
+) -> ProductOf<P> {
+    let derivatives = P::flatten_derivatives(core::slice::from_mut(&mut derivative)).iter();
+    let products = derivatives.zip(cotangent).map(|(&d, &v)| P::Channel::chain(d, v));
+    products.fold(<ProductOf<P>>::default(), Product::plus)
+}
+
+/// The sums of a parameter gradient: those of a row, and those of all rows before it.
+#[derive(Default)]
+pub(super) struct Sums<Q: Product> {
+    row: [Q::Sum; 8],
+    total: [Q::Sum; 8],
+}
+
+impl<Q: Product> Sums<Q> {
+    /// Adds the share of destination pixel (x, y), where the walk is: A and B of the definition.
+    #[inline(always)]
+    pub(super) fn add<T: Transform, W: Walk>(&mut self, a: Q, b: Q, walk: &W, (x, y): (usize, usize)) {
+        let (mut a, mut b, mut c) = (a, b, Q::default());
+        if T::DEGREE == 2 {
+            let r = walk.reciprocal();
+            (a, b) = (a.times(r), b.times(r));
+            let at = walk.position(Rounding::half_up(14));
+            let [u, v] = at.map(|p| (i64::from(p.cell) << 14) | i64::from(p.fraction));
+            c = Q::cross(a, u, b, v);
+        }
+        let (x, y) = (x as i32, y as i32);
+        let terms = [(a, x), (a, y), (a, 1), (b, x), (b, y), (b, 1), (c, x), (c, y)];
+        for (sum, (term, factor)) in self.row.iter_mut().zip(terms) {
+            term.add_to(sum, factor);
+        }
+    }
+
+    /// Ends a row.
+    pub(super) fn end_row(&mut self) {
+        for (total, part) in self.total.iter_mut().zip(core::mem::take(&mut self.row)) {
+            Q::join(total, part);
+        }
+    }
+
+    /// The gradient with respect to the parameters of a transform.
+    pub(super) fn parameters<T: Transform>(&self, transform: &T) -> T::Parameters {
+        let entries = self.total.map(Q::real);
         if T::DEGREE == 2 {
             // The parameters of a homography are the entries.
             return T::Parameters::from_fn(|i| at(&entries, i));

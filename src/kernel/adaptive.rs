@@ -45,7 +45,7 @@
 #![forbid(unsafe_code)]
 
 use super::fine::Tau;
-use super::interpolator::scatter_taps;
+use super::interpolator::{WeightOf, each_tap};
 use super::{Array, Bilinear, Channel, Fine, Interpolator, Kernel, Linear, Output, StraightThrough};
 use crate::Error;
 use crate::boundary::Boundary;
@@ -411,25 +411,25 @@ impl<S: Interpolator, H: Interpolator, G: Sloped<S>> Interpolator for Adaptive<S
 
 impl<S: Kernel, H: Kernel> Linear for Adaptive<S, H, GateImage<'_>> {
     #[inline]
-    fn scatter<P: Tap>(
+    fn taps<P: Tap>(
         &self,
         boundary: &Boundary<P>,
+        (width, height): (usize, usize),
         at: [Position; 2],
-        cotangent: &[<P::Channel as Channel>::Cotangent],
-        gradient: &mut ImageMut<'_, P::Adjoint>,
-    ) {
+        mut tap: impl FnMut(usize, usize, WeightOf<P>, WeightOf<P>),
+    ) -> bool {
         let bits = <P::Channel as Channel>::FRACTION_BITS;
-        let (width, height) = (gradient.width(), gradient.height());
         let to = S::rounding::<P::Channel>();
         let smooth = footprint(&self.smooth, boundary, width, height, at.map(|p| p.offset(bits, 0, to)));
         let to = H::rounding::<P::Channel>();
         let sharp = footprint(&self.sharp, boundary, width, height, at.map(|p| p.offset(bits, 0, to)));
         if smooth.left || sharp.left {
-            return;
+            return false;
         }
         let a = <P::Channel as Channel>::Weight::constant(i32::from(self.gate.at(at, bits)) << 16);
         let rest = <P::Channel as Channel>::Weight::one() - a;
-        scatter_taps::<S, P>(&smooth, rest, cotangent, gradient);
-        scatter_taps::<H, P>(&sharp, a, cotangent, gradient);
+        each_tap::<S, P::Channel>(&smooth, rest, &mut tap);
+        each_tap::<H, P::Channel>(&sharp, a, &mut tap);
+        true
     }
 }

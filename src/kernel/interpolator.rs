@@ -76,17 +76,43 @@ pub trait Interpolator: Copy {
 /// A rule whose value is linear in the image, so that it has an adjoint. Implemented for every
 /// [`Kernel`].
 pub trait Linear: Interpolator {
+    /// Calls `tap(column, row, wx, wy)` for each tap of the value at a position that reads a pixel of
+    /// an image of this size, and has weights that are not zero; row by row. False, without a call,
+    /// where the destination is left.
+    #[doc(hidden)]
+    fn taps<P: Tap>(
+        &self,
+        boundary: &Boundary<P>,
+        size: (usize, usize),
+        at: [Position; 2],
+        tap: impl FnMut(usize, usize, WeightOf<P>, WeightOf<P>),
+    ) -> bool;
+
     /// Adds a cotangent (by channels) to the sums of the pixels that the value at a position is
     /// made of: the transpose of the value before its roundings.
     #[doc(hidden)]
+    #[inline]
     fn scatter<P: Tap>(
         &self,
         boundary: &Boundary<P>,
         at: [Position; 2],
         cotangent: &[<P::Channel as Channel>::Cotangent],
         gradient: &mut ImageMut<'_, P::Adjoint>,
-    );
+    ) {
+        let size = (gradient.width(), gradient.height());
+        self.taps(boundary, size, at, |x, y, wx, wy| {
+            let Some(pixel) = gradient.get_mut(x, y) else { return };
+            let sums = P::flatten_adjoints(core::slice::from_mut(pixel));
+            for (sum, &value) in sums.iter_mut().zip(cotangent) {
+                P::Channel::scatter(sum, value, wx, wy);
+            }
+        });
+    }
 }
+
+/// A weight for the channels of `P`.
+#[doc(hidden)]
+pub type WeightOf<P> = <<P as Tap>::Channel as Channel>::Weight;
 
 /// Fills pixels of which some taps may be outside.
 struct Edge<'a, I, P> {
@@ -268,41 +294,39 @@ fn edge_partials<K: Kernel, P: Tap>(
 }
 
 impl<K: Kernel> Linear for K {
-    fn scatter<P: Tap>(
+    #[inline]
+    fn taps<P: Tap>(
         &self,
         boundary: &Boundary<P>,
+        (width, height): (usize, usize),
         at: [Position; 2],
-        cotangent: &[<P::Channel as Channel>::Cotangent],
-        gradient: &mut ImageMut<'_, P::Adjoint>,
-    ) {
-        let taps = footprint::<_, _, P::Channel>(self, boundary, gradient.width(), gradient.height(), at);
+        mut tap: impl FnMut(usize, usize, WeightOf<P>, WeightOf<P>),
+    ) -> bool {
+        let taps = footprint::<_, _, P::Channel>(self, boundary, width, height, at);
         if !taps.left {
-            scatter_taps::<K, P>(&taps, Weight::one(), cotangent, gradient);
+            each_tap::<K, P::Channel>(&taps, Weight::one(), &mut tap);
         }
+        !taps.left
     }
 }
 
-/// Adds a cotangent to the sums of taps, whose weights along y are multiplied by a gain.
+/// Calls `tap` for the taps of a footprint, whose weights along y are multiplied by a gain.
 #[inline]
-pub(crate) fn scatter_taps<K: Kernel, P: Tap>(
-    taps: &Footprint<K, P::Channel>,
-    gain: <P::Channel as Channel>::Weight,
-    cotangent: &[<P::Channel as Channel>::Cotangent],
-    gradient: &mut ImageMut<'_, P::Adjoint>,
+pub(crate) fn each_tap<K: Kernel, C: Channel>(
+    taps: &Footprint<K, C>,
+    gain: C::Weight,
+    tap: &mut impl FnMut(usize, usize, C::Weight, C::Weight),
 ) {
     let ([columns, rows], [wx, wy]) = (&taps.index, &taps.weights);
     for (row, &wy) in rows.as_ref().iter().zip(wy.as_ref()) {
         let wy = wy * gain;
         for (column, &wx) in columns.as_ref().iter().zip(wx.as_ref()) {
             let zero = Weight::zero();
-            let (Some(row), Some(column)) = (*row, *column) else { continue };
-            if wx == zero || wy == zero {
-                continue;
-            }
-            let Some(pixel) = gradient.get_mut(column, row) else { continue };
-            let sums = P::flatten_adjoints(core::slice::from_mut(pixel));
-            for (sum, &value) in sums.iter_mut().zip(cotangent) {
-                P::Channel::scatter(sum, value, wx, wy);
+            if let (Some(row), Some(column)) = (*row, *column)
+                && wx != zero
+                && wy != zero
+            {
+                tap(column, row, wx, wy);
             }
         }
     }

@@ -25,11 +25,12 @@
 //! itself is left, the partials are zero.
 #![forbid(unsafe_code)]
 
+use super::interpolator::WeightOf;
 use super::{Bilinear, Channel, Fine, Interpolator, Linear, Output};
 use crate::Error;
 use crate::boundary::Boundary;
 use crate::fixed::{Position, Rounding};
-use crate::image::{ImageMut, Tap};
+use crate::image::Tap;
 use crate::sample::Source;
 use crate::simd::Lanes;
 use crate::span::Area;
@@ -179,13 +180,13 @@ impl Interpolator for Linearized {
 
 impl Linear for Linearized {
     #[inline(always)]
-    fn scatter<P: Tap>(
+    fn taps<P: Tap>(
         &self,
         boundary: &Boundary<P>,
+        size: (usize, usize),
         at: [Position; 2],
-        cotangent: &[<P::Channel as Channel>::Cotangent],
-        gradient: &mut ImageMut<'_, P::Adjoint>,
-    ) {
-        Bilinear.scatter(boundary, at, cotangent, gradient);
+        tap: impl FnMut(usize, usize, WeightOf<P>, WeightOf<P>),
+    ) -> bool {
+        Bilinear.taps(boundary, size, at, tap)
     }
 }

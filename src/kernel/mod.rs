@@ -228,7 +228,7 @@ pub trait Channel:
     /// A derivative times a cotangent.
     type Product: Product;
     /// What a sampled value is: the type itself, but for the coefficients of a spline.
-    type Sampled: Channel + Output<Self>;
+    type Sampled: Channel<Cotangent = Self::Cotangent> + Output<Self>;
     /// Bits of the fraction of a position.
     const FRACTION_BITS: u32;
 
@@ -255,8 +255,14 @@ pub trait Channel:
     fn curvature_y<T: Array<Self::Mid>, W: Array<Self::Weight>>(rows: &T, slopes: &W) -> Self::Derivative {
         Self::finish_derivative(Self::vertical_slope(rows, slopes))
     }
-    /// Adds `cotangent` times the product of the weights to an accumulator.
+    /// Adds `cotangent` times the product of the weights (Q28) to an accumulator; saturates.
     fn scatter(to: &mut Self::Adjoint, cotangent: Self::Cotangent, wx: Self::Weight, wy: Self::Weight);
+    /// As [`Self::scatter`], with the product of the weights rounded half up to Q14.
+    fn scatter_q14(to: &mut Self::Derivative, cotangent: Self::Cotangent, wx: Self::Weight, wy: Self::Weight);
+    /// One value less another: exact for integers.
+    fn residual(a: Self::Sampled, b: Self::Sampled) -> Self::Cotangent;
+    /// The square of a residual: exact for integers.
+    fn square(residual: Self::Cotangent) -> Self::Product;
     /// Derivative times cotangent: what parameter gradients sum up. Exact for integers.
     fn chain(derivative: Self::Derivative, cotangent: Self::Cotangent) -> Self::Product;
 
@@ -287,6 +293,13 @@ macro_rules! dot {
             .zip($weights.as_ref())
             .fold(0, |sum: $acc, (&p, &w)| sum.wrapping_add($number(p) * <$acc>::from(w.to_bits())))
     };
+}
+
+/// `sum + a b`, saturating.
+#[inline(always)]
+fn plus_product(sum: i32, a: i32, b: i32) -> i32 {
+    let sum = i64::from(sum).saturating_add(i64::from(a) * i64::from(b));
+    sum.clamp(i32::MIN.into(), i32::MAX.into()) as i32
 }
 
 /// Weights 1 3 3 1.
@@ -346,9 +359,20 @@ impl Channel for u8 {
     }
     #[inline(always)]
     fn scatter(to: &mut i64, cotangent: i32, wx: Q14, wy: Q14) {
-        *to = to.wrapping_add(
-            i64::from(cotangent).wrapping_mul(i64::from(wx.to_bits()) * i64::from(wy.to_bits())),
-        );
+        let w = i64::from(wx.to_bits()) * i64::from(wy.to_bits());
+        *to = to.saturating_add(i64::from(cotangent).wrapping_mul(w));
+    }
+    #[inline(always)]
+    fn scatter_q14(to: &mut i32, cotangent: i32, wx: Q14, wy: Q14) {
+        *to = plus_product(*to, cotangent, round_shift(wx.to_bits().wrapping_mul(wy.to_bits()), 14));
+    }
+    #[inline(always)]
+    fn residual(a: u8, b: u8) -> i32 {
+        i32::from(a) - i32::from(b)
+    }
+    #[inline(always)]
+    fn square(residual: i32) -> i64 {
+        i64::from(residual) * i64::from(residual)
     }
     #[inline(always)]
     fn chain(derivative: i32, cotangent: i32) -> i64 {
@@ -437,7 +461,20 @@ macro_rules! sixteen_bit_arithmetic {
         #[inline(always)]
         fn scatter(to: &mut i64, cotangent: i32, wx: Q24, wy: Q24) {
             let w = round_shift_i64(i64::from(wx.to_bits()) * i64::from(wy.to_bits()), 20);
-            *to = to.wrapping_add(i64::from(cotangent).wrapping_mul(w));
+            *to = to.saturating_add(i64::from(cotangent).wrapping_mul(w));
+        }
+        #[inline(always)]
+        fn scatter_q14(to: &mut i32, cotangent: i32, wx: Q24, wy: Q24) {
+            let w = round_shift_i64(i64::from(wx.to_bits()) * i64::from(wy.to_bits()), 34);
+            *to = plus_product(*to, cotangent, w as i32);
+        }
+        #[inline(always)]
+        fn residual(a: Self::Sampled, b: Self::Sampled) -> i32 {
+            i32::from(a) - i32::from(b)
+        }
+        #[inline(always)]
+        fn square(residual: i32) -> i64 {
+            i64::from(residual) * i64::from(residual)
         }
         #[inline(always)]
         fn chain(derivative: i32, cotangent: i32) -> i64 {
@@ -630,6 +667,18 @@ impl Channel for f32 {
     #[inline(always)]
     fn scatter(to: &mut f32, cotangent: f32, wx: f32, wy: f32) {
         *to += cotangent * (wx * wy);
+    }
+    #[inline(always)]
+    fn scatter_q14(to: &mut f32, cotangent: f32, wx: f32, wy: f32) {
+        Self::scatter(to, cotangent, wx, wy);
+    }
+    #[inline(always)]
+    fn residual(a: f32, b: f32) -> f32 {
+        a - b
+    }
+    #[inline(always)]
+    fn square(residual: f32) -> f64 {
+        f64::from(residual) * f64::from(residual)
     }
     #[inline(always)]
     fn chain(derivative: f32, cotangent: f32) -> f64 {

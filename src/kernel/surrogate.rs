@@ -4,10 +4,11 @@
 //! the second one, and so its parameter gradients.
 #![forbid(unsafe_code)]
 
+use super::interpolator::WeightOf;
 use super::{Channel, Interpolator, Kernel, Linear, Output};
 use crate::boundary::Boundary;
 use crate::fixed::{Position, Rounding, Weight};
-use crate::image::{ImageMut, Tap};
+use crate::image::Tap;
 use crate::sample::Source;
 use crate::simd::Lanes;
 use crate::span::Area;
@@ -98,14 +99,14 @@ impl<V: Interpolator, G: Interpolator> Interpolator for Surrogate<V, G> {
 
 impl<V: Linear, G: Interpolator> Linear for Surrogate<V, G> {
     #[inline(always)]
-    fn scatter<P: Tap>(
+    fn taps<P: Tap>(
         &self,
         boundary: &Boundary<P>,
+        size: (usize, usize),
         at: [Position; 2],
-        cotangent: &[<P::Channel as Channel>::Cotangent],
-        gradient: &mut ImageMut<'_, P::Adjoint>,
-    ) {
-        self.value.scatter(boundary, at, cotangent, gradient);
+        tap: impl FnMut(usize, usize, WeightOf<P>, WeightOf<P>),
+    ) -> bool {
+        self.value.taps(boundary, size, at, tap)
     }
 }
 

@@ -198,10 +198,14 @@ impl Lanes for Eight {
         }
     }
     #[inline(always)]
-    fn read(x: &[f32], y: &[f32], bits: u32) -> Option<Positions<Self>> {
+    fn read([x, y]: [&[f32]; 2], pixel: Option<[i32; 2]>, bits: u32) -> Option<Positions<Self>> {
         let (x, y) = (<&[f32; 8]>::try_from(x).ok()?, <&[f32; 8]>::try_from(y).ok()?);
-        let (x, fx) = round(Self::f32(*x), bits);
-        let (y, fy) = round(Self::f32(*y), bits);
+        let (mut x, fx) = round(Self::f32(*x), bits);
+        let (mut y, fy) = round(Self::f32(*y), bits);
+        if let Some([column, row]) = pixel {
+            x = Self::add(x, Self::add(Self::splat(column), Self::i32([0, 1, 2, 3, 4, 5, 6, 7])));
+            y = Self::add(y, Self::splat(row));
+        }
         let ((x0, x1), (y0, y1)) = (bounds(x), bounds(y));
         Some(Positions { cell: [x, y], fraction: [fx, fy], min: [x0, y0], max: [x1, y1] })
     }

@@ -1,0 +1,101 @@
+//! Loss and parameter gradient of a warp against a target, in one pass.
+#![forbid(unsafe_code)]
+
+use super::parameters::{Product, ProductOf, Sums, chained};
+use crate::Error;
+use crate::image::{Image, ImageMut, Tap};
+use crate::kernel::{Array, Channel, Interpolator};
+use crate::sample::Sampler;
+use crate::transform::{Transform, at};
+use crate::walk::{Plan, Walk};
+
+/// A sum of squared residuals: `i128` for integer channels, `f64` for `f32`.
+pub type Loss<P> = <ProductOf<P> as Product>::Sum;
+
+/// What [`Sampler::residual`] finds: S is [`Loss`], G the transform's parameters.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Residual<S, G> {
+    /// The sum of squared residuals, over pixels and channels.
+    pub loss: S,
+    /// Its derivative with respect to each parameter.
+    pub gradient: G,
+    /// How many destination pixels it is over.
+    pub count: usize,
+}
+
+impl<K: Interpolator, P: Tap> Sampler<K, P> {
+    /// How far `source`, warped by `transform`, is from `target`, and the gradient of that with
+    /// respect to the transform's parameters: value, residual and gradient in one pass, with no
+    /// grid and no image stored. The warped image is written if `warped` is given.
+    ///
+    /// **Definition.** V is what [`warp`](Self::warp) gives, rounded to the channel, and r = V -
+    /// target. The loss is the sum of r^2 over channels and pixels: an exact integer in `i128`; for
+    /// `f32` pixels in `f64`, channel by channel along a row, each row from zero, then over rows. The
+    /// gradient is twice [`parameter_gradient`](Self::parameter_gradient) of the cotangent r, bit by
+    /// bit. Pixels that [`Boundary::Transparent`](crate::Boundary::Transparent) leaves count in
+    /// neither.
+    ///
+    /// ```
+    /// use nonius::{Bilinear, Boundary, Image, Sampler, Translation};
+    /// let (ramp, target) = ([0u8, 10, 20, 30, 40], [7u8, 17, 27, 37]);
+    /// let sampler = Sampler::new(Bilinear, Boundary::Transparent);
+    /// let shift = Translation::new(0.5, 0.0)?;
+    /// let ramp = Image::new(&ramp, 5, 1)?;
+    /// let found = sampler.residual(ramp, Image::new(&target, 4, 1)?, &shift, None)?;
+    /// assert_eq!((found.loss, found.count), (4 * 4, 4));
+    /// assert_eq!(found.gradient, [4.0 * 2.0 * -2.0 * 10.0, 0.0]);
+    /// # Ok::<(), nonius::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::SizeMismatch`] if `warped` is not of the target's size; nothing is written then.
+    pub fn residual<T: Transform>(
+        &self,
+        source: Image<'_, P>,
+        target: Image<'_, P::Sampled>,
+        transform: &T,
+        mut warped: Option<&mut ImageMut<'_, P::Sampled>>,
+    ) -> Result<Residual<Loss<P>, T::Parameters>, Error> {
+        let width = target.width();
+        if let Some(warped) = &warped
+            && (warped.width(), warped.height()) != (width, target.height())
+        {
+            return Err(Error::SizeMismatch);
+        }
+        let plan = transform.plan();
+        let source = self.source(source);
+        let (to, to_partials) = (K::rounding::<P::Channel>(), K::partials_rounding::<P::Channel>());
+        let (mut sums, mut loss, mut count) = (Sums::<ProductOf<P>>::default(), Loss::<P>::default(), 0);
+        for (y, row) in target.rows().enumerate() {
+            let mut squares = Loss::<P>::default();
+            for (start, mut walk, len) in plan.row(y, width) {
+                for (x, target) in row.iter().enumerate().skip(start).take(len) {
+                    let mut value = <P::Sampled>::zero();
+                    let channels = <P::Sampled>::flatten_mut(core::slice::from_mut(&mut value));
+                    if self.kernel.value(&source, walk.position(to), channels) {
+                        let mut residual = P::zero_cotangent();
+                        let residuals = P::flatten_cotangents_mut(core::slice::from_mut(&mut residual));
+                        let targets = <P::Sampled>::flatten(core::slice::from_ref(target));
+                        for ((r, &v), &t) in residuals.iter_mut().zip(channels.iter()).zip(targets) {
+                            *r = P::Channel::residual(v, t);
+                            P::Channel::square(*r).add_to(&mut squares, 1);
+                        }
+                        let [dx, dy] = self.partials_at(&source, walk.position(to_partials));
+                        let (a, b) = (chained::<P>(dx, residuals), chained::<P>(dy, residuals));
+                        sums.add::<T, _>(a, b, &walk, (x, y));
+                        count += 1;
+                        if let Some(out) = warped.as_mut().and_then(|image| image.get_mut(x, y)) {
+                            *out = value;
+                        }
+                    }
+                    walk.step();
+                }
+            }
+            sums.end_row();
+            <ProductOf<P>>::join(&mut loss, squares);
+        }
+        let half = sums.parameters(transform);
+        let gradient = T::Parameters::from_fn(|i| 2.0 * at(half.as_ref(), i));
+        Ok(Residual { loss, gradient, count })
+    }
+}
