@@ -470,9 +470,13 @@ pub trait Tap: Copy + PartialEq + core::fmt::Debug + sealed::Sealed + 'static {
     type Cotangent: Copy + PartialEq + core::fmt::Debug + 'static;
     /// The pixel that sampling gives: for a pixel the same type.
     type Sampled: Pixel + Tap<Channel = <Self::Channel as Channel>::Sampled>;
+    /// Something else for each channel.
+    type Channels<T: Copy>: Copy + AsRef<[T]> + AsMut<[T]>;
     /// How many channels.
     const CHANNELS: usize;
 
+    /// The same for each channel.
+    fn channels<T: Copy>(v: T) -> Self::Channels<T>;
     /// Pixels as channels.
     fn flatten(pixels: &[Self]) -> &[Self::Channel];
     /// Writable pixels as channels.
@@ -514,7 +518,12 @@ macro_rules! single_channel {
             type Adjoint = <$t as Channel>::Adjoint;
             type Cotangent = <$t as Channel>::Cotangent;
             type Sampled = <$t as Channel>::Sampled;
+            type Channels<T: Copy> = [T; 1];
             const CHANNELS: usize = 1;
+            #[inline(always)]
+            fn channels<T: Copy>(v: T) -> [T; 1] {
+                [v]
+            }
             #[inline(always)]
             fn flatten(pixels: &[Self]) -> &[$t] {
                 pixels
@@ -563,7 +572,12 @@ macro_rules! single_channel {
             type Adjoint = [<$t as Channel>::Adjoint; C];
             type Cotangent = [<$t as Channel>::Cotangent; C];
             type Sampled = [<$t as Channel>::Sampled; C];
+            type Channels<T: Copy> = [T; C];
             const CHANNELS: usize = C;
+            #[inline(always)]
+            fn channels<T: Copy>(v: T) -> [T; C] {
+                [v; C]
+            }
             #[inline(always)]
             fn flatten(pixels: &[Self]) -> &[$t] {
                 pixels.as_flattened()

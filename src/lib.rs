@@ -6,6 +6,7 @@
 extern crate std;
 
 pub mod align;
+pub mod antialias;
 pub mod boundary;
 mod error;
 pub mod fixed;
@@ -26,6 +27,7 @@ pub mod transform;
 pub mod walk;
 mod warp;
 
+pub use antialias::Samples;
 pub use boundary::Boundary;
 pub use error::Error;
 pub use fixed::{Coord, Rounding, Weight};

@@ -139,6 +139,18 @@ impl Exact for Homography {
 }
 
 impl Coordinates<'_> {
+    /// Those of a transform, where the destination is moved by `numerators / denominator` pixels.
+    pub fn shifted(&self, [x, y]: [i128; 2], denominator: i128) -> Coordinates<'static> {
+        let moved = |[a, b, c]: [i128; 3]| {
+            [a, b, c + (2 * (a * x + b * y) + denominator).div_euclid(2 * denominator)]
+        };
+        match self {
+            Coordinates::Affine(rows) => Coordinates::Affine(rows.map(moved)),
+            Coordinates::Homography(rows) => Coordinates::Homography(rows.map(moved)),
+            _ => panic!("a map has nothing between its pixels"),
+        }
+    }
+
     /// The source position of destination pixel (x, y), times 2^bits.
     pub fn at(&self, x: usize, y: usize, to: impl Into<To>) -> [i64; 2] {
         let to = to.into();
@@ -719,6 +731,10 @@ pub trait Arithmetic: Channel {
     const UNITS: f64 = 16_384.0;
     /// The value.
     fn value(taps: &[Vec<Self>], x: &[f64], y: &[f64]) -> Self::Sampled;
+    /// The value before its last rounding: of integers to 2^-6.
+    fn unrounded(taps: &[Vec<Self>], x: &[f64], y: &[f64]) -> f64;
+    /// The mean of such values.
+    fn mean(samples: &[f64]) -> Self::Sampled;
     /// The derivative by x, from the slopes along x and the weights along y.
     fn dx(taps: &[Vec<Self>], x: &[f64], y: &[f64]) -> Self::Derivative;
     /// The derivative by y, from the weights along x and the slopes along y.
@@ -746,6 +762,15 @@ macro_rules! integer_arithmetic {
             fn value(taps: &[Vec<Self>], x: &[f64], y: &[f64]) -> $sampled {
                 let sum = integer_sum(taps, $raw, [x, y], $bits, $bits + $fraction - $mid);
                 half_up(sum, $bits + $mid).clamp(<$sampled>::MIN.into(), <$sampled>::MAX.into()) as $sampled
+            }
+            fn unrounded(taps: &[Vec<Self>], x: &[f64], y: &[f64]) -> f64 {
+                let sum = integer_sum(taps, $raw, [x, y], $bits, $bits + $fraction - $mid);
+                half_up(sum, $bits + $mid - 6) as f64 / 64.0
+            }
+            fn mean(samples: &[f64]) -> $sampled {
+                let (sum, n) = (samples.iter().sum::<f64>() * 64.0, samples.len() as i128);
+                let mean = (2 * sum as i128 + 64 * n).div_euclid(128 * n);
+                mean.clamp(<$sampled>::MIN.into(), <$sampled>::MAX.into()) as $sampled
             }
             fn dx(taps: &[Vec<Self>], x: &[f64], y: &[f64]) -> i32 {
                 let sum = integer_sum(taps, $raw, [x, y], $bits, $bits + $fraction - $mid);
@@ -835,6 +860,14 @@ impl Arithmetic for f32 {
     const UNITS: f64 = 1.0;
     fn value(taps: &[Vec<f32>], x: &[f64], y: &[f64]) -> f32 {
         f32_sums(taps, By::Weights(x), By::Weights(y))
+    }
+    fn unrounded(taps: &[Vec<f32>], x: &[f64], y: &[f64]) -> f64 {
+        Self::value(taps, x, y).into()
+    }
+    fn mean(samples: &[f64]) -> f32 {
+        let first = samples[0] as f32;
+        let rest = samples[1..].iter().fold(0.0, |sum, &s| sum + (s as f32 - first));
+        first + rest / samples.len() as f32
     }
     fn dx(taps: &[Vec<f32>], x: &[f64], y: &[f64]) -> f32 {
         f32_sums(taps, By::Slopes(x), By::Weights(y))
@@ -1051,6 +1084,81 @@ impl<K: Shape, P: Tapped<Channel: Arithmetic>> Reference<K, P> {
             for (x, out) in row.iter_mut().enumerate() {
                 if let Some(v) = self.value(source, coordinates.at(x, y, Self::to())) {
                     *out = v;
+                }
+            }
+        }
+    }
+
+    /// The coordinates of each sample of a destination pixel, row by row.
+    fn samples(coordinates: &Coordinates<'_>, [nx, ny]: [i128; 2]) -> Vec<Coordinates<'static>> {
+        let places = (0..ny).flat_map(|j| (0..nx).map(move |i| (i, j)));
+        let numerators = places.map(|(i, j)| [(2 * i + 1 - nx) * ny, (2 * j + 1 - ny) * nx]);
+        numerators.map(|numerators| coordinates.shifted(numerators, 2 * nx * ny)).collect()
+    }
+
+    /// As [`Sampler::warp_antialiased`](crate::Sampler::warp_antialiased), with so many samples.
+    pub fn warp_antialiased(
+        &self,
+        source: Image<'_, P>,
+        destination: &mut ImageMut<'_, P::Sampled>,
+        coordinates: &Coordinates<'_>,
+        samples: [i128; 2],
+    ) {
+        if samples == [1, 1] {
+            return self.warp(source, destination, coordinates);
+        }
+        let samples = Self::samples(coordinates, samples);
+        for (y, row) in destination.rows_mut().enumerate() {
+            for (x, out) in row.iter_mut().enumerate() {
+                let each = |c: usize| -> Option<Vec<f64>> {
+                    let fine = |at: [i64; 2]| {
+                        let f = self.footprint(source, at);
+                        let constant = f.taps.iter().all(|tap| tap.pixel.is_none());
+                        let value = match self.boundary {
+                            // To 2^-6 too, for integers.
+                            Boundary::Constant(v) if constant => {
+                                let v = P::flatten(from_ref(&v))[c].real();
+                                if P::Channel::FIXED { (v * 64.0 + 0.5).floor() / 64.0 } else { v }
+                            }
+                            _ => P::Channel::unrounded(&channel(&f.pixels, c), &f.weights[0], &f.weights[1]),
+                        };
+                        (!f.left).then_some(value)
+                    };
+                    samples.iter().map(|coordinates| fine(coordinates.at(x, y, Self::to()))).collect()
+                };
+                for (c, out) in <P::Sampled>::flatten_mut(from_mut(out)).iter_mut().enumerate() {
+                    if let Some(samples) = each(c) {
+                        *out = P::Channel::mean(&samples);
+                    }
+                }
+            }
+        }
+    }
+
+    /// As [`Sampler::adjoint_antialiased`](crate::Sampler::adjoint_antialiased).
+    pub fn adjoint_antialiased(
+        &self,
+        cotangent: Image<'_, P::Cotangent>,
+        coordinates: &Coordinates<'_>,
+        samples: [i128; 2],
+        gradient: &mut ImageMut<'_, P::Adjoint>,
+    ) {
+        let (width, height) = (gradient.width(), gradient.height());
+        let blank: Vec<P> = (0..width * height).map(|_| P::zero()).collect();
+        let blank = Image::new(&blank, width, height).expect("the size of an image");
+        let samples = Self::samples(coordinates, samples);
+        for (y, row) in cotangent.rows().enumerate() {
+            for (x, cotangent) in row.iter().enumerate() {
+                let taps: Option<Vec<Vec<Tap>>> =
+                    samples.iter().map(|sample| self.taps(blank, sample.at(x, y, Self::to()))).collect();
+                for tap in taps.unwrap_or_default().into_iter().flatten() {
+                    let (wx, wy) = tap.weights;
+                    let to = tap.pixel.and_then(|(x, y)| gradient.get_mut(x, y));
+                    let Some(to) = to.filter(|_| wx != 0.0 && wy != 0.0) else { continue };
+                    let from = P::flatten_cotangents(from_ref(cotangent));
+                    for (to, &from) in P::flatten_adjoints(from_mut(to)).iter_mut().zip(from) {
+                        P::Channel::push(to, from, wx, wy);
+                    }
                 }
             }
         }

@@ -76,6 +76,38 @@ pub trait Plan: Copy {
     }
 }
 
+/// A plan whose pixels have places between them too.
+#[doc(hidden)]
+pub trait Subpixel: Plan {
+    /// The plan of this one's transform after a shift of the destination by `numerators /
+    /// denominator` of a pixel, at most one half, with numerators below 2^8: the constant terms, each
+    /// rounded half up.
+    fn shifted(&self, numerators: [i64; 2], denominator: i64) -> Self;
+}
+
+/// The constant term of a form at a place between pixels.
+#[inline]
+fn shifted([a, b, c]: [i64; 3], [x, y]: [i64; 2], denominator: i64) -> [i64; 3] {
+    // Linear coefficients are below 2^47, numerators below 2^8.
+    let v = a.wrapping_mul(x).wrapping_add(b.wrapping_mul(y));
+    [a, b, c.wrapping_add(floor_div(2 * v + denominator, 2 * denominator))]
+}
+
+impl Subpixel for AffinePlan {
+    #[inline]
+    fn shifted(&self, numerators: [i64; 2], denominator: i64) -> Self {
+        Self { rows: self.rows.map(|row| shifted(row, numerators, denominator)) }
+    }
+}
+
+impl Subpixel for ProjectivePlan {
+    #[inline]
+    fn shifted(&self, numerators: [i64; 2], denominator: i64) -> Self {
+        // No form leaves its range: that was for places up to 2^15.
+        Self { rows: self.rows.map(|row| shifted(row, numerators, denominator)), ..*self }
+    }
+}
+
 /// The runs of a row: where each begins, its walk, and its length.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]

@@ -1,14 +1,16 @@
 //! Other layouts of images and coordinates: displacement fields and fixed-point maps, planar images
-//! and batches, mirrors, and pixels read as Q15.
+//! and batches, mirrors, pixels read as Q15,
+//! and the mean over a pixel's area.
 #![forbid(unsafe_code)]
 
 use std::fmt::Debug;
 
 use nonius::fixed::Q16;
-use nonius::reference::{Arithmetic, Coordinates, Reference, Shape};
+use nonius::reference::{Arithmetic, Coordinates, Exact, Reference, Shape};
+use nonius::transform::Coordinate;
 use nonius::{
-    Affine, Bilinear, Boundary, Coord, Error, Homography, Image, ImageMut, Kernel, Level, Map, Nearest,
-    Pixel, Planes, PlanesMut, Sampler, StraightThrough, Transform,
+    Affine, Bilinear, Boundary, Coord, Error, Euclidean, Homography, Image, ImageMut, Kernel, Level, Map,
+    Nearest, Pixel, Planes, PlanesMut, Sampler, Samples, StraightThrough, Transform,
 };
 
 /// A small generator of pseudo-random numbers (xorshift64*).
@@ -196,7 +198,7 @@ fn formats_of_maps() {
     let q16: [Vec<i32>; 2] = [0, 1]
         .map(|_| (0..width * height).map(|_| (random.real(-3.0, 18.0) * 65_536.0).floor() as i32).collect());
     let sampler = Sampler::new(Bilinear, Boundary::Reflect);
-    fn warp<T: Copy + Into<Coord>>(
+    fn warp<T: Coordinate>(
         sampler: &Sampler<Bilinear, u16>,
         source: Image<'_, u16>,
         planes: &[Vec<i32>; 2],
@@ -384,4 +386,143 @@ fn i16_is_q15() {
     assert_eq!(sampler.sample(source, 0.5, 0), Some(0));
     assert_eq!(sampler.sample(source, 1, 0), Some(i16::MAX));
     assert_eq!(sampler.sample(source, 2, 0), Some(i16::MIN));
+}
+
+// Antialiasing.
+
+/// Any transform, sample count, boundary: the reference, bit by bit, and nothing written beside.
+fn antialiased<K: Kernel + Shape, P: Tested>(kernel: K, random: &mut Random) {
+    fn cell<K: Kernel + Shape, P: Tested, T: Exact>(
+        kernel: K,
+        transform: &T,
+        samples: Samples,
+        random: &mut Random,
+    ) {
+        let (w, h, width, height, stride) = (26, 19, 21, 5, 23);
+        let pixels: Box<[P]> = random.noise(w * h).into();
+        let source = Image::new(&pixels, w, h).unwrap();
+        let before: Vec<P> = random.noise(stride * (height - 1) + width);
+        let cotangent: Vec<P::Cotangent> = random.noise(width * height);
+        let cotangent = Image::new(&cotangent, width, height).unwrap();
+        let (coordinates, count) = (transform.coordinates(), [samples.x() as i128, samples.y() as i128]);
+        for boundary in boundaries(P::noise(random.bits())) {
+            let (sampler, reference) = (Sampler::new(kernel, boundary), Reference::new(kernel, boundary));
+            let (mut out, mut expected) = (before.clone(), before.clone());
+            let mut to = ImageMut::with_stride(&mut out, width, height, stride).unwrap();
+            sampler.warp_antialiased(source, &mut to, transform, samples);
+            let mut to = ImageMut::with_stride(&mut expected, width, height, stride).unwrap();
+            reference.warp_antialiased(source, &mut to, &coordinates, count);
+            assert_same(&out, &expected, &format!("{samples:?} {boundary:?} {transform:?}"));
+
+            let sums: Vec<P::Adjoint> = random.noise(w * h);
+            let (mut gradient, mut expected) = (sums.clone(), sums);
+            let mut to = ImageMut::new(&mut gradient, w, h).unwrap();
+            sampler.adjoint_antialiased(cotangent, transform, samples, &mut to);
+            let mut to = ImageMut::new(&mut expected, w, h).unwrap();
+            reference.adjoint_antialiased(cotangent, &coordinates, count, &mut to);
+            assert_same(&gradient, &expected, &format!("adjoint {samples:?} {boundary:?} {transform:?}"));
+        }
+    }
+    for (x, y) in [(1, 1), (2, 1), (1, 3), (2, 2), (3, 5), (4, 2)] {
+        let samples = Samples::new(x, y).unwrap();
+        let mut c = |v: f64| v + random.real(-0.4, 0.4);
+        let m = [c(2.5), c(0.3), c(-4.0), c(-0.2), c(4.0), c(-2.0)];
+        let t = Affine::from_parameters(m).unwrap();
+        cell::<K, P, _>(kernel, &t, samples, random);
+        let (g, h) = (random.real(-0.04, 0.04), random.real(-0.1, 0.1));
+        let t = Homography::from_parameters([m[0], m[1], m[2], m[3], m[4], m[5], g, h]).unwrap();
+        cell::<K, P, _>(kernel, &t, samples, random);
+        let t = Euclidean::new(0.3, random.real(-5.0, 9.0), random.real(-5.0, 9.0)).unwrap();
+        cell::<K, P, _>(kernel, &t, samples, random);
+    }
+}
+
+#[test]
+fn antialiased_warps_equal_the_reference() {
+    let mut random = Random(0xbf58_476d_1ce4_e5b9);
+    every!(antialiased, &mut random);
+}
+
+/// `<W x, y> = <x, W' y>` in integers, for the sum of the samples before all roundings: the adjoint
+/// of each source pixel's unit image is that column of the warps through each sample.
+#[test]
+fn antialiased_adjoint_is_the_sum_of_its_samples() {
+    let mut random = Random(0x94d0_49bb_1331_11eb);
+    let t = Affine::from_parameters([2.0, 0.25, -3.0, -0.5, 3.0, 1.5]).unwrap();
+    let y: Vec<i32> = random.noise::<i32>(12 * 7).into_iter().map(|v| v >> 16).collect();
+    let y = Image::new(&y, 12, 7).unwrap();
+    for boundary in boundaries(0_u8).into_iter().filter(|b| !matches!(b, Boundary::Transparent)) {
+        let sampler = Sampler::new(Bilinear, boundary);
+        let (mut all, mut sum) = (vec![0_i64; 20 * 20], vec![0_i64; 20 * 20]);
+        let mut to = ImageMut::new(&mut all, 20, 20).unwrap();
+        sampler.adjoint_antialiased(y, &t, Samples::new(2, 4).unwrap(), &mut to);
+        for j in 0..4 {
+            for i in 0..2 {
+                // Places are exact in binary.
+                let place = Affine::from_parameters([
+                    1.0,
+                    0.0,
+                    (2.0 * f64::from(i) - 1.0) / 4.0,
+                    0.0,
+                    1.0,
+                    (2.0 * f64::from(j) - 3.0) / 8.0,
+                ]);
+                let shifted = t.compose(&place.unwrap()).unwrap();
+                sampler.adjoint(y, &shifted, &mut ImageMut::new(&mut sum, 20, 20).unwrap()).unwrap();
+            }
+        }
+        assert_eq!(all, sum, "{boundary:?}");
+    }
+}
+
+/// A constant stays, the mean of a plane is its middle, and what shrinks a fine pattern to its mean
+/// does so to within one grey level.
+#[test]
+fn antialiased_means() {
+    let (n, samples) = (60, Samples::new(4, 4).unwrap());
+    let quarter = Affine::from_parameters([4.0, 0.0, 1.5, 0.0, 4.0, 1.5]).unwrap();
+    assert_eq!(Samples::covering(&quarter, 15, 15), samples);
+    let shrunk = |pixel: &dyn Fn(usize, usize) -> u8, kernel_samples| {
+        let pixels: Vec<u8> = (0..n * n).map(|i| pixel(i % n, i / n)).collect();
+        let mut out = vec![0; 15 * 15];
+        let mut to = ImageMut::new(&mut out, 15, 15).unwrap();
+        let sampler = Sampler::new(Bilinear, Boundary::Reflect);
+        sampler.warp_antialiased(Image::new(&pixels, n, n).unwrap(), &mut to, &quarter, kernel_samples);
+        out
+    };
+    assert!(shrunk(&|_, _| 77, samples).iter().all(|&v| v == 77));
+    // 2 (4 x + 1.5) + (4 y + 1.5) + 3 is half a level above a whole one, and rounds up.
+    let plane = shrunk(&|x, y| (2 * x + y + 3) as u8, samples);
+    for (i, v) in plane.iter().enumerate() {
+        assert_eq!(usize::from(*v), 8 * (i % 15) + 4 * (i / 15) + 8, "pixel {i}");
+    }
+    let fine = |x: usize, _: usize| if x % 3 == 0 { 250 } else { 10 };
+    let one = Samples::new(1, 1).unwrap();
+    let spread = |v: &[u8]| v.iter().max().unwrap() - v.iter().min().unwrap();
+    assert!(spread(&shrunk(&fine, one)) >= 80, "aliased: {:?}", shrunk(&fine, one));
+    // Four samples of a pattern of three: two of one kind at most, of the other one.
+    assert!(spread(&shrunk(&fine, samples)) <= 60, "{:?}", shrunk(&fine, samples));
+}
+
+#[test]
+fn samples_cover_source_pixels() {
+    for (x, y) in [(0, 1), (1, 0), (17, 1), (1, 17)] {
+        assert_eq!(Samples::new(x, y), Err(Error::InvalidOption));
+    }
+    let covering = |t: &Homography| {
+        let s = Samples::covering(t, 100, 50);
+        (s.x(), s.y())
+    };
+    let affine =
+        |p: [f64; 6]| Homography::from_parameters([p[0], p[1], p[2], p[3], p[4], p[5], 0.0, 0.0]).unwrap();
+    assert_eq!(covering(&Homography::IDENTITY), (1, 1));
+    assert_eq!(covering(&affine([0.6, -0.8, 5.0, 0.8, 0.6, 1.0])), (1, 1));
+    assert_eq!(covering(&affine([3.0, -4.0, 5.0, 4.0, 3.0, 1.0])), (5, 5));
+    assert_eq!(covering(&affine([100.0, 0.0, 0.0, 0.0, 2.01, 0.0])), (16, 3));
+    // d falls from 1 to 0.5 along a row: at the right the footprint is 4 by 2.
+    let t = Homography::from_parameters([1.0, 0.0, 0.0, 0.0, 1.0, 0.0, -0.5 / 99.0, 0.0]).unwrap();
+    assert_eq!(covering(&t), (5, 2));
+    // A horizon.
+    let t = Homography::from_parameters([1.0, 0.0, 0.25, 0.0, 1.0, 0.0, -1.0 / 99.0, 0.0]).unwrap();
+    assert_eq!(covering(&t).0, 16);
 }

@@ -7,7 +7,8 @@ use nonius::reference::{Arithmetic, Coordinates, Exact, Reference, Shape, extend
 use nonius::transform::Matrix;
 use nonius::{
     Affine, BSpline, Bilinear, Boundary, Cubic, Euclidean, Homography, Image, ImageMut, Kernel, Lanczos,
-    Level, Map, Nearest, Pixel, Sampler, Similarity, Smooth, StraightThrough, Transform, Translation, Warp, Weight,
+    Level, Map, Nearest, Pixel, Sampler, Similarity, Smooth, StraightThrough, Transform, Translation, Warp,
+    Weight,
 };
 use quickcheck::{Arbitrary, Gen, quickcheck};
 

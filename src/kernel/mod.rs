@@ -49,7 +49,7 @@ pub use nearest::{Nearest, NearestEven};
 pub use surrogate::{StraightThrough, Surrogate};
 pub use weighted::WeightedNearest;
 
-use crate::fixed::{Q6, Q14, Q24, Rounding, Weight, round_shift, round_shift_i64};
+use crate::fixed::{Q6, Q14, Q24, Rounding, Weight, floor_div, round_shift, round_shift_i64};
 use crate::gradient::Product;
 use crate::simd::block::{self, Window};
 use crate::simd::{Lanes, Positions, Register, interleave};
@@ -229,6 +229,8 @@ pub trait Channel:
     type Product: Product;
     /// What a sampled value is: the type itself, but for the coefficients of a spline.
     type Sampled: Channel<Cotangent = Self::Cotangent> + Output<Self>;
+    /// A sampled value before its last rounding, of which means are made: [`Q6`] or `f32`.
+    type Unrounded: Unrounded<Self::Sampled> + Output<Self>;
     /// Bits of the fraction of a position.
     const FRACTION_BITS: u32;
 
@@ -318,6 +320,7 @@ impl Channel for u8 {
     type Cotangent = i32;
     type Product = i64;
     type Sampled = Self;
+    type Unrounded = Q6;
     const FRACTION_BITS: u32 = 14;
 
     #[inline(always)]
@@ -428,6 +431,7 @@ macro_rules! sixteen_bit_arithmetic {
         type Adjoint = i64;
         type Cotangent = i32;
         type Product = i64;
+        type Unrounded = Q6;
         const FRACTION_BITS: u32 = 24;
 
         #[inline(always)]
@@ -523,6 +527,52 @@ macro_rules! sixteen_bit {
 }
 sixteen_bit!(u16, i16);
 
+/// Sampled values and their mean.
+pub trait Unrounded<C>: Copy + Default {
+    /// Some of them.
+    type Sum: Copy + Default;
+    /// The sum of one.
+    fn first(self) -> Self::Sum;
+    /// Adds one more.
+    fn add(self, sum: &mut Self::Sum);
+    /// The mean of `n`, rounded once, and clamped to the channel.
+    fn mean(sum: Self::Sum, n: u16) -> C;
+}
+
+impl<C: Output<C> + Channel<Rounded = i32>> Unrounded<C> for Q6 {
+    type Sum = i64;
+    #[inline(always)]
+    fn first(self) -> i64 {
+        self.0.into()
+    }
+    #[inline(always)]
+    fn add(self, sum: &mut i64) {
+        *sum += i64::from(self.0);
+    }
+    #[inline(always)]
+    fn mean(sum: i64, n: u16) -> C {
+        let half = 32 * i64::from(n);
+        C::from_rounded(floor_div(sum + half, 2 * half) as i32)
+    }
+}
+
+impl Unrounded<f32> for f32 {
+    /// The first, and the differences of the others to it.
+    type Sum = [f32; 2];
+    #[inline(always)]
+    fn first(self) -> [f32; 2] {
+        [self, 0.0]
+    }
+    #[inline(always)]
+    fn add(self, [first, rest]: &mut [f32; 2]) {
+        *rest += self - *first;
+    }
+    #[inline(always)]
+    fn mean([first, rest]: [f32; 2], n: u16) -> f32 {
+        first + rest / f32::from(n)
+    }
+}
+
 macro_rules! coefficient {
     ($($t:ty),*) => {$(
         impl Channel for Coefficient<$t> {
@@ -549,6 +599,18 @@ macro_rules! coefficient {
             #[inline(always)]
             fn from_channel(v: Coefficient<$t>) -> $t {
                 Output::<Coefficient<$t>>::from_rounded(round_shift(v.to_bits(), <Coefficient<$t>>::BITS))
+            }
+        }
+
+        impl Output<Coefficient<$t>> for Q6 {
+            const BITS: u32 = 6;
+            #[inline(always)]
+            fn from_rounded(v: i32) -> Q6 {
+                Q6(v)
+            }
+            #[inline(always)]
+            fn from_channel(v: Coefficient<$t>) -> Q6 {
+                Q6(round_shift(v.to_bits(), <Coefficient<$t>>::BITS - 6))
             }
         }
 
@@ -633,6 +695,7 @@ impl Channel for f32 {
     type Cotangent = f32;
     type Product = f64;
     type Sampled = Self;
+    type Unrounded = f32;
     const FRACTION_BITS: u32 = 24;
 
     #[inline(always)]

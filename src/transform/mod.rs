@@ -36,7 +36,7 @@ pub use translation::Translation;
 
 use crate::Error;
 use crate::kernel::Array;
-use crate::walk::Warp;
+use crate::walk::{Subpixel, Warp};
 
 /// The largest absolute value of a linear coefficient of an affine transform.
 pub const MAX_LINEAR: f64 = 16_384.0;
@@ -53,7 +53,7 @@ pub const IDENTITY: Matrix = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0];
 pub type Term = Option<(f64, u8, u8)>;
 
 /// A group of plane transforms that can be composed, inverted and estimated.
-pub trait Transform: Warp + PartialEq + core::fmt::Debug + 'static {
+pub trait Transform: Warp<Plan: Subpixel> + PartialEq + core::fmt::Debug + 'static {
     /// The parameters: `[f64; N]`.
     type Parameters: Array<f64> + core::fmt::Debug + PartialEq;
 
