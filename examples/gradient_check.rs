@@ -13,9 +13,11 @@ mod support;
 
 use std::path::Path;
 
+use nonius::kernel::adaptive::Soft;
+use nonius::kernel::weighted::Smoothstep;
 use nonius::{
-    Affine, Bilinear, Boundary, Error, Image, Interpolator, Nearest, Sampler, StraightThrough, Surrogate,
-    Transform,
+    Adaptive, Affine, BSpline, Bilinear, Boundary, Cubic, Error, Image, Interpolator, Lanczos, Linearized,
+    Nearest, Sampler, StraightThrough, Surrogate, Transform, WeightedNearest,
 };
 use support::picture::Canvas;
 use support::{file, sheet};
@@ -71,7 +73,14 @@ fn run() -> Result<Vec<(String, Canvas)>, Error> {
         check("nearest", Nearest)?,
         check("straight through", Surrogate::new(Nearest, StraightThrough))?,
         check("nearest by bilinear", Surrogate::new(Nearest, Bilinear))?,
+        check("linearized", Surrogate::new(Nearest, Linearized::new(0.5, 0.5)?))?,
         check("bilinear", Bilinear)?,
+        check("nearest by smoothstep", WeightedNearest::new(Smoothstep))?,
+        check("adaptive", Adaptive::new(Bilinear, WeightedNearest::new(Smoothstep), Soft::new(4.0)?))?,
+        check("catmull-rom", Cubic::<-50>)?,
+        check("lanczos 3", Lanczos::<3>)?,
+        check("lanczos 4", Lanczos::<4>)?,
+        check("b-spline", BSpline)?,
     ])
 }
 

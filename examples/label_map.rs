@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use nonius::{
-    Bilinear, Boundary, Error, Euclidean, Image, ImageMut, Interpolator, Nearest, Sampler, Transform,
+    Bilinear, Boundary, Cubic, Error, Euclidean, Image, ImageMut, Interpolator, Nearest, Sampler, Transform,
 };
 use support::picture::{Canvas, Colour};
 use support::{file, sheet};
@@ -74,12 +74,13 @@ fn main() -> Result<(), String> {
     let bilinear = turned(Bilinear, &labels).map_err(|e| e.to_string())?;
     let names: String = LABELS.iter().map(|(label, _)| format!("{label:>8}")).collect();
     println!("{:<12}{names}{:>12}{:>14}", "label", "no label", "values");
-    let all = [("before", labels), ("nearest", nearest), ("bilinear", bilinear)];
+    let cubic = turned(Cubic::<-50>, &labels).map_err(|e| e.to_string())?;
+    let all = [("before", labels), ("nearest", nearest), ("bilinear", bilinear), ("cubic", cubic)];
     for (name, labels) in &all {
         counts(name, labels);
     }
     let cells = all.map(|(name, labels)| (name.to_owned(), picture(&labels)));
-    let sheet = sheet::sheet(&cells, 3);
+    let sheet = sheet::sheet(&cells, 4);
     let folder = Path::new("target/label_map");
     file::make_folder(folder)?;
     file::write(folder, &file::encode_rgb("labels.png", sheet.width, sheet.height, sheet.bytes())?)

@@ -9,8 +9,8 @@ use nonius::fixed::Q16;
 use nonius::reference::{Arithmetic, Coordinates, Exact, Reference, Shape};
 use nonius::transform::Coordinate;
 use nonius::{
-    Affine, Bilinear, Boundary, Coord, Error, Euclidean, Homography, Image, ImageMut, Kernel, Level, Map,
-    Nearest, Pixel, Planes, PlanesMut, Sampler, Samples, StraightThrough, Transform,
+    Affine, Bilinear, Boundary, Coord, Cubic, Error, Euclidean, Homography, Image, ImageMut, Kernel, Lanczos,
+    Level, Map, Nearest, Pixel, Planes, PlanesMut, Sampler, Samples, StraightThrough, Transform,
 };
 
 /// A small generator of pseudo-random numbers (xorshift64*).
@@ -90,8 +90,10 @@ macro_rules! every {
         every!($test, $random, Nearest);
         every!($test, $random, StraightThrough);
         every!($test, $random, Bilinear);
+        every!($test, $random, Cubic::<-50>);
+        every!($test, $random, Lanczos::<3>);
     };
-    ($test:ident, $random:expr, $kernel:ident) => {
+    ($test:ident, $random:expr, $kernel:expr) => {
         $test::<_, u8>($kernel, $random);
         $test::<_, u16>($kernel, $random);
         $test::<_, i16>($kernel, $random);
