@@ -760,7 +760,7 @@ pub trait Arithmetic: Channel {
     /// The value.
     fn value(taps: &[Vec<Self>], x: &[f64], y: &[f64]) -> Self::Sampled;
     /// The value before its last rounding: of integers to 2^-6.
-    fn fine(taps: &[Vec<Self>], x: &[f64], y: &[f64]) -> f64;
+    fn unrounded(taps: &[Vec<Self>], x: &[f64], y: &[f64]) -> f64;
     /// The mean of such values.
     fn mean(samples: &[f64]) -> Self::Sampled;
     /// The derivative by x, from the slopes along x and the weights along y.
@@ -780,7 +780,7 @@ pub trait Arithmetic: Channel {
     /// In the caller's unit.
     fn real_cotangent(v: Self::Cotangent) -> f64;
     /// One value less another.
-    fn difference(a: Self, b: Self) -> Self::Cotangent;
+    fn difference(a: Self::Sampled, b: Self::Sampled) -> Self::Cotangent;
 }
 
 macro_rules! integer_arithmetic {
@@ -791,8 +791,9 @@ macro_rules! integer_arithmetic {
                 let sum = integer_sum(taps, $raw, [x, y], $bits, $bits + $fraction - $mid);
                 half_up(sum, $bits + $mid).clamp(<$sampled>::MIN.into(), <$sampled>::MAX.into()) as $sampled
             }
-            fn fine(taps: &[Vec<Self>], x: &[f64], y: &[f64]) -> f64 {
-                half_up(integer_sum(taps, $raw, [x, y], $bits, $bits + $fraction - $mid), $bits + $mid - 6) as f64 / 64.0
+            fn unrounded(taps: &[Vec<Self>], x: &[f64], y: &[f64]) -> f64 {
+                let sum = integer_sum(taps, $raw, [x, y], $bits, $bits + $fraction - $mid);
+                half_up(sum, $bits + $mid - 6) as f64 / 64.0
             }
             fn mean(samples: &[f64]) -> $sampled {
                 let (sum, n) = (samples.iter().sum::<f64>() * 64.0, samples.len() as i128);
@@ -826,8 +827,8 @@ macro_rules! integer_arithmetic {
             fn real_cotangent(v: i32) -> f64 {
                 v.into()
             }
-            fn difference(a: Self, b: Self) -> i32 {
-                ($raw)(a).wrapping_sub(($raw)(b))
+            fn difference(a: $sampled, b: $sampled) -> i32 {
+                i32::from(a) - i32::from(b)
             }
         }
     )*};
@@ -888,7 +889,7 @@ impl Arithmetic for f32 {
     fn value(taps: &[Vec<f32>], x: &[f64], y: &[f64]) -> f32 {
         f32_sums(taps, By::Weights(x), By::Weights(y))
     }
-    fn fine(taps: &[Vec<f32>], x: &[f64], y: &[f64]) -> f64 {
+    fn unrounded(taps: &[Vec<f32>], x: &[f64], y: &[f64]) -> f64 {
         Self::value(taps, x, y).into()
     }
     fn mean(samples: &[f64]) -> f32 {
@@ -1142,8 +1143,12 @@ impl<K: Shape, P: Tapped<Channel: Arithmetic>> Reference<K, P> {
                         let f = self.footprint(source, at);
                         let constant = f.taps.iter().all(|tap| tap.pixel.is_none());
                         let value = match self.boundary {
-                            Boundary::Constant(v) if constant => P::flatten(from_ref(&v))[c].real(),
-                            _ => P::Channel::fine(&channel(&f.pixels, c), &f.weights[0], &f.weights[1]),
+                            // To 2^-6 too, for integers.
+                            Boundary::Constant(v) if constant => {
+                                let v = P::flatten(from_ref(&v))[c].real();
+                                if P::Channel::FIXED { (v * 64.0 + 0.5).floor() / 64.0 } else { v }
+                            }
+                            _ => P::Channel::unrounded(&channel(&f.pixels, c), &f.weights[0], &f.weights[1]),
                         };
                         (!f.left).then_some(value)
                     };
@@ -1362,18 +1367,13 @@ impl<K: Shape, P: Tapped<Channel: Arithmetic>> Reference<K, P> {
         };
         (0..count).map(|i| part(0, i) + part(1, i)).collect()
     }
-}
 
-impl<K: Shape, P: Pixel> Reference<K, P>
-where
-    P::Channel: Arithmetic + Channel<Sampled = P::Channel>,
-{
     /// As [`Sampler::residual`](crate::Sampler::residual), to the last bit: loss, gradient and count.
     /// (Losses of integers are exact below 2^53.)
     pub fn residual<T: Exact>(
         &self,
         source: Image<'_, P>,
-        target: Image<'_, P>,
+        target: Image<'_, P::Sampled>,
         transform: &T,
     ) -> (f64, Vec<f64>, usize) {
         let coordinates = transform.coordinates();
@@ -1383,7 +1383,8 @@ where
             for (x, target) in row.iter().enumerate() {
                 let mut residual = P::zero_cotangent();
                 if let Some(v) = self.value(source, coordinates.at(x, y, Self::to())) {
-                    let pairs = P::flatten(from_ref(&v)).iter().zip(P::flatten(from_ref(target)));
+                    let targets = <P::Sampled>::flatten(from_ref(target));
+                    let pairs = <P::Sampled>::flatten(from_ref(&v)).iter().zip(targets);
                     for (r, (&v, &t)) in
                         P::flatten_cotangents_mut(from_mut(&mut residual)).iter_mut().zip(pairs)
                     {

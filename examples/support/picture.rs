@@ -30,7 +30,7 @@ impl Canvas {
         Self { width, height, pixels: vec![colour; width * height] }
     }
 
-    fn from_fn(width: usize, height: usize, mut pixel: impl FnMut(usize, usize) -> Colour) -> Self {
+    pub fn from_fn(width: usize, height: usize, mut pixel: impl FnMut(usize, usize) -> Colour) -> Self {
         let mut pixels = Vec::with_capacity(width * height);
         for y in 0..height {
             pixels.extend((0..width).map(|x| pixel(x, y)));

@@ -77,7 +77,7 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
                         let residuals = P::flatten_cotangents_mut(core::slice::from_mut(&mut residual));
                         let targets = <P::Sampled>::flatten(core::slice::from_ref(target));
                         for ((r, &v), &t) in residuals.iter_mut().zip(channels.iter()).zip(targets) {
-                            *r = v.residual(t);
+                            *r = P::Channel::residual(v, t);
                             P::Channel::square(*r).add_to(&mut squares, 1);
                         }
                         let [dx, dy] = self.partials_at(&source, walk.position(to_partials));

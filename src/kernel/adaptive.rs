@@ -428,9 +428,10 @@ impl<S: Kernel, H: Kernel> Linear for Adaptive<S, H, GateImage<'_>> {
         if smooth.left || sharp.left {
             return false;
         }
-        let a = WeightOf::<P>::constant(i32::from(self.gate.at(at, bits)) << 16);
-        each_tap(&smooth, WeightOf::<P>::one() - a, &mut tap);
-        each_tap(&sharp, a, &mut tap);
+        let a = <P::Channel as Channel>::Weight::constant(i32::from(self.gate.at(at, bits)) << 16);
+        let rest = <P::Channel as Channel>::Weight::one() - a;
+        each_tap::<S, P::Channel>(&smooth, rest, &mut tap);
+        each_tap::<H, P::Channel>(&sharp, a, &mut tap);
         true
     }
 }

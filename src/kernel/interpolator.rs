@@ -304,14 +304,13 @@ impl<K: Kernel> Linear for K {
     ) -> bool {
         let taps = footprint::<_, _, P::Channel>(self, boundary, width, height, at);
         if !taps.left {
-            each_tap(&taps, Weight::one(), &mut tap);
+            each_tap::<K, P::Channel>(&taps, Weight::one(), &mut tap);
         }
         !taps.left
     }
 }
 
-/// Calls `tap(column, row, wx, wy)` for each tap that reads a pixel, its weight along y multiplied by a
-/// gain, where neither weight is zero.
+/// Calls `tap` for the taps of a footprint, whose weights along y are multiplied by a gain.
 #[inline]
 pub(crate) fn each_tap<K: Kernel, C: Channel>(
     taps: &Footprint<K, C>,

@@ -261,8 +261,8 @@ pub trait Channel:
     fn scatter(to: &mut Self::Adjoint, cotangent: Self::Cotangent, wx: Self::Weight, wy: Self::Weight);
     /// As [`Self::scatter`], with the product of the weights rounded half up to Q14.
     fn scatter_q14(to: &mut Self::Derivative, cotangent: Self::Cotangent, wx: Self::Weight, wy: Self::Weight);
-    /// `self` less another value: exact for integers.
-    fn residual(self, other: Self) -> Self::Cotangent;
+    /// One value less another: exact for integers.
+    fn residual(a: Self::Sampled, b: Self::Sampled) -> Self::Cotangent;
     /// The square of a residual: exact for integers.
     fn square(residual: Self::Cotangent) -> Self::Product;
     /// Derivative times cotangent: what parameter gradients sum up. Exact for integers.
@@ -370,8 +370,8 @@ impl Channel for u8 {
         *to = plus_product(*to, cotangent, round_shift(wx.to_bits().wrapping_mul(wy.to_bits()), 14));
     }
     #[inline(always)]
-    fn residual(self, other: Self) -> i32 {
-        i32::from(self) - i32::from(other)
+    fn residual(a: u8, b: u8) -> i32 {
+        i32::from(a) - i32::from(b)
     }
     #[inline(always)]
     fn square(residual: i32) -> i64 {
@@ -471,6 +471,10 @@ macro_rules! sixteen_bit_arithmetic {
         fn scatter_q14(to: &mut i32, cotangent: i32, wx: Q24, wy: Q24) {
             let w = round_shift_i64(i64::from(wx.to_bits()) * i64::from(wy.to_bits()), 34);
             *to = plus_product(*to, cotangent, w as i32);
+        }
+        #[inline(always)]
+        fn residual(a: Self::Sampled, b: Self::Sampled) -> i32 {
+            i32::from(a) - i32::from(b)
         }
         #[inline(always)]
         fn square(residual: i32) -> i64 {
@@ -740,8 +744,8 @@ impl Channel for f32 {
         Self::scatter(to, cotangent, wx, wy);
     }
     #[inline(always)]
-    fn residual(self, other: Self) -> f32 {
-        self - other
+    fn residual(a: f32, b: f32) -> f32 {
+        a - b
     }
     #[inline(always)]
     fn square(residual: f32) -> f64 {

@@ -203,8 +203,7 @@ impl Lanes for Eight {
         let (mut x, fx) = round(Self::f32(*x), bits);
         let (mut y, fy) = round(Self::f32(*y), bits);
         if let Some([column, row]) = pixel {
-            let columns = Self::i32([0, 1, 2, 3, 4, 5, 6, 7]);
-            x = Self::add(x, Self::add(Self::splat(column), columns));
+            x = Self::add(x, Self::add(Self::splat(column), Self::i32([0, 1, 2, 3, 4, 5, 6, 7])));
             y = Self::add(y, Self::splat(row));
         }
         let ((x0, x1), (y0, y1)) = (bounds(x), bounds(y));
