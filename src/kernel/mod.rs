@@ -494,10 +494,6 @@ macro_rules! sixteen_bit {
             sixteen_bit_arithmetic!(i64::from, 0);
 
             #[inline(always)]
-            fn residual(self, other: Self) -> i32 {
-                i32::from(self) - i32::from(other)
-            }
-            #[inline(always)]
             fn reduce_column(column: [Self; 4]) -> i32 {
                 binomial(column.map(i32::from))
             }
@@ -583,10 +579,6 @@ macro_rules! coefficient {
             type Sampled = $t;
             sixteen_bit_arithmetic!(|c: Self| i64::from(c.to_bits()), Self::BITS);
 
-            #[inline(always)]
-            fn residual(self, other: Self) -> i32 {
-                self.to_bits().wrapping_sub(other.to_bits())
-            }
             #[inline(always)]
             fn reduce_column([a, b, c, d]: [Self; 4]) -> i32 {
                 let [a, b, c, d] = [a, b, c, d].map(|c| i64::from(c.to_bits()));
