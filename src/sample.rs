@@ -152,7 +152,7 @@ pub(crate) type Index = Option<usize>;
 
 /// The taps of a position; x before y.
 pub(crate) struct Footprint<K: Kernel, C: Channel> {
-    /// Where they are. Taps whose weight is zero are never outside.
+    /// Where they are. Of taps whose weight is zero only the middle one may be outside.
     pub(crate) index: [K::Taps<Index>; 2],
     /// Their weights.
     pub(crate) weights: [K::Taps<C::Weight>; 2],
@@ -180,7 +180,8 @@ pub(crate) fn footprint<K: Kernel, P, C: Channel>(
 }
 
 /// The taps of a cell along one axis. With their weights given, those of weight zero are clamped
-/// into the image; without, those of a transparent boundary are.
+/// into the image, except the middle one, which `f32` sums start from; without, and for the middle
+/// one, those of a transparent boundary are.
 #[inline]
 fn indices<K: Kernel, P, C: Channel>(
     boundary: &Boundary<P>,
@@ -190,10 +191,9 @@ fn indices<K: Kernel, P, C: Channel>(
 ) -> K::Taps<Index> {
     K::Taps::from_fn(|i| {
         let tap = cell.wrapping_add(first_tap::<K>()).wrapping_add(i as i32);
-        let clamp = match weights {
-            Some(weights) => weights.as_ref().get(i).is_none_or(|w| *w == Weight::zero()),
-            None => matches!(boundary, Boundary::Transparent),
-        };
+        let zero = weights.is_none_or(|w| w.as_ref().get(i).is_none_or(|w| *w == Weight::zero()));
+        let apart = weights.is_some() && i != (K::Taps::<i32>::LEN - 1) / 2;
+        let clamp = zero && (apart || matches!(boundary, Boundary::Transparent));
         let index = if clamp { Boundary::<P>::Replicate.index(tap, side) } else { boundary.index(tap, side) };
         index.map(|i| i as usize)
     })

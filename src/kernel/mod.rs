@@ -18,11 +18,12 @@
 //! | [`Coefficient`] | Q24 | Q8 | Q32, `i64` | as 16 bits, for coefficients that are exact |
 //! | `f32` | `f32` of Q24 | `f32` | `f32` | a few roundings of the largest tap |
 //!
-//! `f32` sums are `((p_c + w_0 (p_0 - p_c)) + w_1 (p_1 - p_c)) + ...` over the taps i in
-//! order except c, the middle one (for an even number the left of the two), with a product left
-//! out where its weight is zero. So constants stay constant, lattice points are copied, and a NaN
-//! reaches only what depends on it. A pixel none of whose taps is inside is the constant itself,
-//! where the boundary is one. (Sign and payload of a NaN that is computed are not defined.)
+//! `f32` sums are `((p_c + w_0 (p_0 - p_c)) + w_1 (p_1 - p_c)) + ...` over the taps i in order except
+//! c, the middle one (for an even number the left of the two), with a product left out where its weight
+//! is zero (the middle one counts even with weight zero). So constants stay constant, lattice points
+//! are copied, and a NaN reaches only what depends on it. A pixel none of whose taps is inside is the
+//! constant itself, where the boundary is one. (Sign and payload of a NaN that is computed are not
+//! defined.)
 #![forbid(unsafe_code)]
 
 pub mod adaptive;
