@@ -14,7 +14,7 @@ use std::path::Path;
 
 use nonius::pyramid::{Pyramid, buffer_len};
 use nonius::stn::{GridSample, Padding, Tensor, TensorMut, Theta};
-use nonius::{Bilinear, Error, Interpolator, NearestEven, StraightThrough, Surrogate};
+use nonius::{Bilinear, Error, Interpolator, Linearized, NearestEven, StraightThrough, Surrogate};
 use support::{chart, file};
 
 const STEPS: usize = 300;
@@ -76,21 +76,24 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let input = Tensor::new(&pixels, [1, 1, small.height(), small.width()])?;
     let target = view(Bilinear, input, TRUTH)?;
 
+    // A pixel of the view is nearly two of the input.
+    let footprint = Linearized::new(2.0, 2.0)?;
     let mut curves = Vec::new();
+    let near = NearestEven;
     for (name, (theta, losses)) in [
-        ("nearest, zero", train(NearestEven, input, &target)?),
-        ("nearest, straight", train(Surrogate::new(NearestEven, StraightThrough), input, &target)?),
-        ("nearest, bilinear", train(Surrogate::new(NearestEven, Bilinear), input, &target)?),
+        ("nearest, zero", train(near, input, &target)?),
+        ("nearest, straight", train(Surrogate::new(near, StraightThrough), input, &target)?),
+        ("nearest, bilinear", train(Surrogate::new(near, Bilinear), input, &target)?),
+        ("nearest, linearized", train(Surrogate::new(near, footprint), input, &target)?),
         ("bilinear", train(Bilinear, input, &target)?),
     ] {
         let entries = theta.as_flattened().iter().zip(TRUTH.as_flattened());
         let error = entries.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        println!("{name:18} loss {:.1e} to {:.1e}, theta within {error:.5}", losses[0], losses[STEPS - 1]);
+        println!("{name:19} loss {:.1e} to {:.1e}, theta within {error:.5}", losses[0], losses[STEPS - 1]);
         curves.push((name.to_owned(), losses));
     }
     let canvas = chart::logarithmic("loss over steps", &curves);
     let folder = Path::new("target/stn_train");
     file::make_folder(folder)?;
-    file::write(folder, &file::encode_rgb("loss.png", canvas.width, canvas.height, canvas.bytes())?)?;
-    Ok(())
+    Ok(file::write(folder, &file::encode_rgb("loss.png", canvas.width, canvas.height, canvas.bytes())?)?)
 }
