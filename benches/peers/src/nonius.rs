@@ -15,7 +15,6 @@ pub fn prepare(case: &Case, level: &str) -> Option<Box<dyn Contestant>> {
         ("affine" | "homography" | "map", "u16") => kernel::<u16>(case, level),
         ("affine" | "homography" | "map", "i16") => kernel::<i16>(case, level),
         ("affine" | "homography" | "map", "f32") => kernel::<f32>(case, level),
-        #[cfg(feature = "stn")]
         (_, "f32") => stn::prepare(case, level),
         _ => None,
     }
@@ -25,9 +24,7 @@ fn kernel<P: Pixel + Raw>(case: &Case, level: Level) -> Option<Box<dyn Contestan
     match case.kernel {
         "nearest" => operation::<_, P>(case, level, Nearest),
         "bilinear" => operation::<_, P>(case, level, Bilinear),
-        #[cfg(feature = "cubic")]
         "bicubic" => operation::<_, P>(case, level, nonius::Cubic::<-75>),
-        #[cfg(feature = "lanczos")]
         "lanczos4" => operation::<_, P>(case, level, nonius::Lanczos::<4>),
         _ => None,
     }
@@ -70,7 +67,6 @@ where
 }
 
 /// `grid_sample` with zeros outside, forward and backward.
-#[cfg(feature = "stn")]
 mod stn {
     use super::*;
     use crate::case::Timed;
@@ -81,7 +77,6 @@ mod stn {
         match case.kernel {
             "nearest" => operation(case, level, NearestEven),
             "bilinear" => operation(case, level, Bilinear),
-            #[cfg(feature = "cubic")]
             "bicubic" => operation(case, level, nonius::Cubic::<-75>),
             _ => None,
         }
