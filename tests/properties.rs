@@ -822,7 +822,7 @@ where
                 sampler.adjoint(small.image(), &t, &mut exact.image_mut()).unwrap();
                 // All taps of all pixels at once, at worst.
                 let taps = (K::SUPPORT * K::SUPPORT) as i64;
-                let bound = small.pixels.iter().map(|v| i64::from(v.abs())).sum::<i64>() * taps << 13;
+                let bound = (small.pixels.iter().map(|v| i64::from(v.abs())).sum::<i64>() * taps) << 13;
                 for (s, e) in sums.pixels.iter().zip(&exact.pixels) {
                     assert!(((i64::from(*s) << 14) - e).abs() <= bound, "{boundary:?}: {s}, {e}");
                 }
@@ -849,7 +849,7 @@ fn headroom_of_adjoints() {
     let sampler = Sampler::<_, u8>::new(Nearest, Boundary::Replicate);
     let all = |n: usize, v: i32| Picture::new((n, 1), |_, _| v);
     // 2^17 / 256 = 512.
-    for (n, sum) in [(511, 511 * 256 << 14), (512, i32::MAX), (600, i32::MAX)] {
+    for (n, sum) in [(511, (511 * 256) << 14), (512, i32::MAX), (600, i32::MAX)] {
         let mut gradient = [0; 1];
         let mut to = ImageMut::new(&mut gradient, 1, 1).unwrap();
         sampler.adjoint_q14(all(n, 256).image(), &source, &mut to).unwrap();
