@@ -219,9 +219,10 @@ fn formats_of_maps() {
     assert_eq!(warp(&sampler, source, &q16, false, |v| f64::from(v) / 65_536.0), expected);
     assert_eq!(warp(&sampler, source, &q16, false, |v| Coord::from_bits(i64::from(v) << 16)), expected);
     let mut relative = q16.clone();
-    for i in 0..width * height {
-        relative[0][i] -= ((i % width) as i32) << 16;
-        relative[1][i] -= ((i / width) as i32) << 16;
+    let [dx, dy] = &mut relative;
+    for (i, (dx, dy)) in dx.iter_mut().zip(dy).enumerate() {
+        *dx -= ((i % width) as i32) << 16;
+        *dy -= ((i / width) as i32) << 16;
     }
     assert_eq!(warp(&sampler, source, &relative, true, |v| v as f32 / 65_536.0), expected);
     assert_eq!(warp(&sampler, source, &relative, true, Q16), expected);
@@ -498,7 +499,7 @@ fn antialiased_means() {
     for (i, v) in plane.iter().enumerate() {
         assert_eq!(usize::from(*v), 8 * (i % 15) + 4 * (i / 15) + 8, "pixel {i}");
     }
-    let fine = |x: usize, _: usize| if x % 3 == 0 { 250 } else { 10 };
+    let fine = |x: usize, _: usize| if x.is_multiple_of(3) { 250 } else { 10 };
     let one = Samples::new(1, 1).unwrap();
     let spread = |v: &[u8]| v.iter().max().unwrap() - v.iter().min().unwrap();
     assert!(spread(&shrunk(&fine, one)) >= 80, "aliased: {:?}", shrunk(&fine, one));
