@@ -41,7 +41,7 @@ where
         "homography" => warp(case, sampler, Homography::from_matrix(case.matrix()).unwrap()),
         "map" => {
             let (width, height) = case.size();
-            let (source, x, y) = (case.read("source"), case.read("map_x"), case.read("map_y"));
+            let (source, x, y) = (case.read("source"), case.read::<f32>("map_x"), case.read::<f32>("map_y"));
             filling(case.len(), move |output| {
                 let plane = |data| Image::new(data, width, height).unwrap();
                 let map = Map::new(plane(&x), plane(&y)).unwrap();
@@ -123,25 +123,24 @@ mod stn {
                     },
                 }))
             }
-            // Mean squared difference from a target, and its gradient; no grid.
+            // Mean squared difference from a target, and its gradient: one pass, no grid.
             "theta" => {
-                let theta: Vec<Theta> = case.read("theta");
-                let target = case.read::<f32>("target");
-                let mut values = vec![0.0f32; case.len()];
+                let (theta, target) = (case.read::<Theta>("theta"), case.read::<f32>("target"));
+                let scale = 1.0 / case.len() as f32;
                 filling(1 + 6 * n, move |output: &mut [f64]| {
-                    let (source, theta) = (Tensor::new(&source, shape).unwrap(), &theta[..]);
-                    sampler.sample(source, theta, &mut TensorMut::new(&mut values, shape).unwrap()).unwrap();
-                    let scale = 1.0 / values.len() as f32;
-                    let mut loss = 0.0;
-                    for (value, target) in values.iter_mut().zip(&target) {
-                        let residual = *value - target;
-                        loss += f64::from(residual) * f64::from(residual);
-                        *value = 2.0 * scale * residual;
-                    }
-                    let cotangent = Tensor::new(&values, shape).unwrap();
-                    let mut gradient = vec![[[0.0; 3]; 2]; theta.len()];
-                    sampler.theta_gradient(source, cotangent, theta, &mut gradient).unwrap();
-                    output[0] = loss * f64::from(scale);
+                    let (source, mut sum) = (Tensor::new(&source, shape).unwrap(), 0.0);
+                    let target = Tensor::new(&target, shape).unwrap();
+                    let mut gradient = vec![[[0.0; 3]; 2]; n];
+                    let loss = |[n, c, y, x]: [usize; 4], values: &[f32], cotangents: &mut [f32]| {
+                        let target = &target.row(n, c, y)[x..];
+                        for ((value, target), cotangent) in values.iter().zip(target).zip(cotangents) {
+                            let residual = value - target;
+                            sum += f64::from(residual) * f64::from(residual);
+                            *cotangent = 2.0 * scale * residual;
+                        }
+                    };
+                    sampler.theta_gradient_of(source, &theta, [height, width], loss, &mut gradient).unwrap();
+                    output[0] = sum * f64::from(scale);
                     output[1..].copy_from_slice(gradient.as_flattened().as_flattened());
                 })
             }
