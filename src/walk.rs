@@ -205,7 +205,7 @@ impl Walk for AffineWalk {
             // floor((at - limit) / -step) + 1
             floor_div(at.wrapping_sub(limit), step.wrapping_neg()).wrapping_add(1)
         };
-        usize::try_from(first).unwrap_or(0).clamp(range.start, range.end)
+        usize::try_from(first).unwrap_or(0).max(range.start).min(range.end)
     }
     type Lanes<L: Lanes> = LinearSteps<L>;
     #[inline(always)]

@@ -190,7 +190,7 @@ impl<'a> GateImage<'a> {
     #[inline]
     fn at(&self, at: [Position; 2], bits: u32) -> u16 {
         let [x, y] = at.map(|p| p.offset(bits, 0, Rounding::half_up(0)).cell);
-        let clamp = |v: i32, side: usize| v.clamp(0, side as i32 - 1) as usize;
+        let clamp = |v: i32, side: usize| v.min(side as i32 - 1).max(0) as usize;
         let gate = self.0.get(clamp(x, self.0.width()), clamp(y, self.0.height()));
         gate.map_or(0, |a| a.min(1 << 14))
     }

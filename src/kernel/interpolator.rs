@@ -243,7 +243,7 @@ impl<K: Kernel> Interpolator for K {
             }
         }
         // (An empty interior is at the end of the row.)
-        let inner = inner.start.clamp(begin, end)..inner.end.clamp(begin, end);
+        let inner = inner.start.max(begin).min(end)..inner.end.max(begin).min(end);
         for part in [begin..inner.start, inner.end..end] {
             let first = part.start;
             if let Some(out) = out.get_mut(part) {
