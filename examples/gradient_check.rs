@@ -26,7 +26,7 @@ fn scene() -> Vec<f32> {
     (0..SIDE * SIDE).map(|i| ((i * 7919 + i * i * 31) % 256) as f32 / 16.0).collect()
 }
 
-/// Prints the gradient of a squared residual by each parameter, and its difference.
+/// Prints the gradient of a squared residual by each parameter, and differences of small moves.
 fn parameters<T: Transform>(name: &str, transform: T) -> Result<(), Error> {
     let (pixels, sampler) = (scene(), Sampler::new(Cubic::<-50>, Boundary::Reflect101));
     let reversed: Vec<f32> = pixels.iter().rev().copied().collect();
@@ -38,7 +38,6 @@ fn parameters<T: Transform>(name: &str, transform: T) -> Result<(), Error> {
             p.as_mut()[i] += by;
             Ok(sampler.residual(image, target, &T::from_parameters(p)?, None)?.loss)
         };
-        // A step that moves no position by more than a quarter of STEP.
         let h = STEP / 4.0 / transform.jacobian(16.0, 16.0).map(|j| j.as_ref()[i].abs()).iter().sum::<f64>();
         println!("{name:<12} {i} {analytic:16.3} {:16.3}", (loss(h)? - loss(-h)?) / (2.0 * h));
     }
@@ -60,12 +59,9 @@ fn check<K: Interpolator>(name: &str, kernel: K) -> Result<(String, Canvas), Err
     };
     let places = (0..900).map(|i| (f64::from(i % 30) * 0.5 + 0.15625, f64::from(i / 30) * 0.5 + 0.21875));
     let partials = places.map(|(x, y)| error(x, y, STEP)).fold(0.0, f64::max);
-
     let ((dx, dy), [by_x, by_y]) =
         (sampler.partials(image, 8.15625, 6.21875), differences(8.15625, 6.21875, STEP));
     println!("{name:<24}{dx:11.4}{by_x:11.4}{dy:11.4}{by_y:11.4}{partials:14.6}");
-
-    // Larger steps, so that the places where they pass a kink can be seen.
     let unit = |i: usize| 4.5 + i as f64 / 60.0;
     let errors: Vec<f64> = (0..180 * 180).map(|i| error(unit(i % 180), unit(i / 180), 1.0 / 32.0)).collect();
     Ok((name.into(), sheet::coloured(&errors, 180, 1, |e| sheet::signed(e as f32, 8.0))))
@@ -99,6 +95,5 @@ fn run() -> Result<Vec<(String, Canvas)>, Error> {
 }
 
 fn main() -> Result<(), String> {
-    let sheet = sheet::sheet(&run().map_err(|e| e.to_string())?, 5);
-    sheet::save("gradient_check", "error.png", &sheet)
+    sheet::save("gradient_check", "error.png", &sheet::sheet(&run().map_err(|e| e.to_string())?, 5))
 }
