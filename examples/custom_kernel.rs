@@ -11,10 +11,8 @@
 #[path = "support/mod.rs"]
 mod support;
 
-use std::path::Path;
-
 use nonius::{Bilinear, Boundary, Error, Image, ImageMut, Kernel, Sampler, Similarity, Weight};
-use support::{file, sheet};
+use support::sheet;
 
 /// The mean of linear interpolation from one pixel to the left to one to the right.
 #[derive(Clone, Copy)]
@@ -93,7 +91,5 @@ fn run() -> Result<Vec<(String, support::picture::Canvas)>, Error> {
 
 fn main() -> Result<(), String> {
     let sheet = sheet::sheet(&run().map_err(|e| e.to_string())?, 2);
-    let folder = Path::new("target/custom_kernel");
-    file::make_folder(folder)?;
-    file::write(folder, &file::encode_rgb("kernel.png", sheet.width, sheet.height, sheet.bytes())?)
+    sheet::save("custom_kernel", "kernel.png", &sheet)
 }

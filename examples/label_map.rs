@@ -9,14 +9,14 @@
 #[path = "support/mod.rs"]
 mod support;
 
-use std::collections::BTreeMap;
-use std::path::Path;
-
+use nonius::kernel::weighted::Smoothstep;
 use nonius::{
     Bilinear, Boundary, Cubic, Error, Euclidean, Image, ImageMut, Interpolator, Nearest, Sampler, Transform,
+    WeightedNearest,
 };
+use std::collections::BTreeMap;
 use support::picture::{Canvas, Colour};
-use support::{file, sheet};
+use support::sheet;
 
 const SIDE: usize = 96;
 
@@ -75,13 +75,18 @@ fn main() -> Result<(), String> {
     let names: String = LABELS.iter().map(|(label, _)| format!("{label:>8}")).collect();
     println!("{:<12}{names}{:>12}{:>14}", "label", "no label", "values");
     let cubic = turned(Cubic::<-50>, &labels).map_err(|e| e.to_string())?;
-    let all = [("before", labels), ("nearest", nearest), ("bilinear", bilinear), ("cubic", cubic)];
+    let smoothstep = turned(WeightedNearest::new(Smoothstep), &labels).map_err(|e| e.to_string())?;
+    let all = [
+        ("before", labels),
+        ("nearest", nearest),
+        ("smoothstep", smoothstep),
+        ("bilinear", bilinear),
+        ("cubic", cubic),
+    ];
     for (name, labels) in &all {
         counts(name, labels);
     }
     let cells = all.map(|(name, labels)| (name.to_owned(), picture(&labels)));
-    let sheet = sheet::sheet(&cells, 4);
-    let folder = Path::new("target/label_map");
-    file::make_folder(folder)?;
-    file::write(folder, &file::encode_rgb("labels.png", sheet.width, sheet.height, sheet.bytes())?)
+    let sheet = sheet::sheet(&cells, 5);
+    sheet::save("label_map", "labels.png", &sheet)
 }

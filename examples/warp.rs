@@ -83,7 +83,9 @@ fn main() -> Result<(), String> {
         view("bilinear", Bilinear, image),
         view("smoothstep", WeightedNearest::new(Smoothstep), image),
         view("catmull-rom", Cubic::<-50>, image),
+        view("cubic -0.75", Cubic::<-75>, image),
         view("lanczos 2", Lanczos::<2>, image),
+        view("lanczos 3", Lanczos::<3>, image),
         view("lanczos 4", Lanczos::<4>, image),
         view("b-spline", BSpline, to.as_image()),
         view("adaptive", adaptive, image),
@@ -91,8 +93,6 @@ fn main() -> Result<(), String> {
         small("reduced, area mean", image, true),
     ];
     let cells = cells.into_iter().collect::<Result<Vec<_>, _>>().map_err(error)?;
-    let sheet = sheet::sheet(&cells, 5);
-    let folder = Path::new("target/warp");
-    file::make_folder(folder)?;
-    file::write(folder, &file::encode_rgb("kernels.png", sheet.width, sheet.height, sheet.bytes())?)
+    let sheet = sheet::sheet(&cells, 4);
+    sheet::save("warp", "kernels.png", &sheet)
 }

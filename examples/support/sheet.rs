@@ -1,7 +1,9 @@
 //! Small pictures side by side, each with a caption.
 
-use super::letters;
+use std::path::Path;
+
 use super::picture::{BACKGROUND, Canvas, Colour, TEXT};
+use super::{file, letters};
 
 const GAP: usize = 14;
 
@@ -38,4 +40,13 @@ pub fn sheet(cells: &[(String, Canvas)], columns: usize) -> Canvas {
         sheet.paste(left, top + line, picture);
     }
     sheet
+}
+
+/// Writes `target/EXAMPLE/NAME` and prints where.
+pub fn save(example: &str, name: &'static str, sheet: &Canvas) -> Result<(), String> {
+    let folder = Path::new("target").join(example);
+    file::make_folder(&folder)?;
+    file::write(&folder, &file::encode_rgb(name, sheet.width, sheet.height, sheet.bytes())?)?;
+    println!("{}", folder.join(name).display());
+    Ok(())
 }
