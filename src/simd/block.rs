@@ -19,7 +19,9 @@ pub struct Window<'a, C> {
     pub(super) stride: usize,
     /// Channels.
     pub(super) step: usize,
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "for backends that load whole rows"))]
     pub(super) width: usize,
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "for backends that load whole rows"))]
     pub(super) height: usize,
     /// Which channel is read.
     pub(super) channel: usize,
