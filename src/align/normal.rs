@@ -516,7 +516,7 @@ pub(super) struct Pass {
     pub(super) moments: Moments,
     /// How many pixels count.
     pub(super) pixels: u64,
-    /// The sum of [`Loss::loss`] over them.
+    /// The sum of their losses.
     pub(super) loss: i64,
     /// Of their residuals, where asked for.
     pub(super) histogram: Histogram,

@@ -65,6 +65,8 @@ pub trait Array<T: Copy>: Copy + AsRef<[T]> + AsMut<[T]> + sealed::Sealed {
     fn from_fn(f: impl FnMut(usize) -> T) -> Self;
     /// The same in every place.
     fn filled(v: T) -> Self;
+    /// A copy of a slice, if it has this length.
+    fn from_slice(values: &[T]) -> Option<Self>;
 }
 
 impl<T: Copy, const N: usize> Array<T> for [T; N] {
@@ -76,6 +78,10 @@ impl<T: Copy, const N: usize> Array<T> for [T; N] {
     #[inline(always)]
     fn filled(v: T) -> Self {
         [v; N]
+    }
+    #[inline(always)]
+    fn from_slice(values: &[T]) -> Option<Self> {
+        values.try_into().ok()
     }
 }
 

@@ -5,11 +5,10 @@
 
 use core::arch::x86_64::*;
 
-use super::Lanes;
 use super::block::Window;
+use super::lanes::{Forms, Lanes, Never};
 use super::steps::Positions;
 use crate::kernel::Channel;
-use crate::walk::ProjectiveWalk;
 
 /// A register of 256 bits.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +24,7 @@ impl Lanes for Eight {
     type I64 = Words;
     type Pair = __m256i;
     type F32 = __m256;
-    type ByteTable = ();
+    type ByteTable = Never;
     type Forms = [Ramp; 3];
 
     #[inline(always)]
@@ -174,40 +173,37 @@ impl Lanes for Eight {
     }
 
     #[inline(always)]
-    fn forms(walk: &ProjectiveWalk) -> Option<[Ramp; 3]> {
-        let sign = if walk.denominator < 0 { -1 } else { 1 };
-        let ([u, v], [du, dv]) = (walk.at, walk.step);
-        Some([
-            Ramp::new(sign * u, sign * du),
-            Ramp::new(sign * v, sign * dv),
-            Ramp::new(sign * walk.denominator, sign * walk.denominator_step),
-        ])
+    fn ends(v: __m256i) -> (i32, i32) {
+        // SAFETY: see the module.
+        unsafe { (_mm256_cvtsi256_si32(v), _mm256_extract_epi32::<7>(v)) }
     }
     #[inline(always)]
-    fn quotients([u, v, d]: &mut [Ramp; 3], anchor: [i32; 2], bits: u32) -> Positions<Self> {
-        let d = d.next();
-        let (x, fx) = quotient(u.next(), d, bits, anchor[0]);
-        let (y, fy) = quotient(v.next(), d, bits, anchor[1]);
-        let (x0, x1, y0, y1) = (first(x), last(x), first(y), last(y));
-        // Monotone, so the ends are at the ends.
-        Positions {
-            cell: [x, y],
-            fraction: [fx, fy],
-            min: [x0.min(x1), y0.min(y1)],
-            max: [x0.max(x1), y0.max(y1)],
+    fn bounds(v: __m256i) -> (i32, i32) {
+        // SAFETY: see the module.
+        unsafe {
+            let upper = _mm256_srli_epi32::<16>(v);
+            if _mm256_testz_si256(upper, upper) == 0 {
+                return (i32::MIN, i32::MAX);
+            }
+            let words = _mm_packus_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256::<1>(v));
+            let least = _mm_cvtsi128_si32(_mm_minpos_epu16(words));
+            let greatest = !_mm_cvtsi128_si32(_mm_minpos_epu16(_mm_xor_si128(words, _mm_set1_epi16(-1))));
+            (least & 0xffff, greatest & 0xffff)
         }
     }
     #[inline(always)]
-    fn read([x, y]: [&[f32]; 2], pixel: Option<[i32; 2]>, bits: u32) -> Option<Positions<Self>> {
-        let (x, y) = (<&[f32; 8]>::try_from(x).ok()?, <&[f32; 8]>::try_from(y).ok()?);
-        let (mut x, fx) = round(Self::f32(*x), bits);
-        let (mut y, fy) = round(Self::f32(*y), bits);
-        if let Some([column, row]) = pixel {
-            x = Self::add(x, Self::add(Self::splat(column), Self::i32([0, 1, 2, 3, 4, 5, 6, 7])));
-            y = Self::add(y, Self::splat(row));
+    fn round(v: __m256, bits: u32) -> (__m256i, __m256i) {
+        // SAFETY: see the module.
+        unsafe {
+            let floor = _mm256_floor_ps(v);
+            // Exact, and below 1.
+            let rest = _mm256_sub_ps(v, floor);
+            let halves = _mm256_cvttps_epi32(_mm256_mul_ps(rest, _mm256_set1_ps((2_u64 << bits) as f32)));
+            let f = _mm256_srli_epi32::<1>(_mm256_add_epi32(halves, _mm256_set1_epi32(1)));
+            let carry = _mm256_srl_epi32(f, _mm_cvtsi32_si128(bits as i32));
+            let cell = _mm256_add_epi32(_mm256_cvttps_epi32(floor), carry);
+            (cell, _mm256_and_si256(f, _mm256_set1_epi32((1 << bits) - 1)))
         }
-        let ((x0, x1), (y0, y1)) = (bounds(x), bounds(y));
-        Some(Positions { cell: [x, y], fraction: [fx, fy], min: [x0, y0], max: [x1, y1] })
     }
 
     #[inline(always)]
@@ -358,6 +354,19 @@ impl Ramp {
     }
 }
 
+impl Forms<Eight> for [Ramp; 3] {
+    #[inline(always)]
+    fn new([u, v, d]: [i64; 3], [du, dv, dd]: [i64; 3]) -> Option<Self> {
+        Some([Ramp::new(u, du), Ramp::new(v, dv), Ramp::new(d, dd)])
+    }
+    #[inline(always)]
+    fn next(&mut self, [ax, ay]: [i32; 2], bits: u32) -> [(__m256i, __m256i); 2] {
+        let [u, v, d] = self;
+        let d = d.next();
+        [quotient(u.next(), d, bits, ax), quotient(v.next(), d, bits, ay)]
+    }
+}
+
 /// Cells and fractions of `floor(n 2^bits / d + 1/2)`, exactly, for d > 0.
 #[inline(always)]
 fn quotient(n: [__m256d; 2], d: [__m256d; 2], bits: u32, anchor: i32) -> (__m256i, __m256i) {
@@ -387,49 +396,5 @@ fn half_quotient(n: __m256d, d: __m256d, bits: u32) -> (__m128i, __m128i) {
         let cell = _mm256_floor_pd(_mm256_mul_pd(q, _mm256_set1_pd(1.0 / one)));
         let fraction = _mm256_fnmadd_pd(cell, _mm256_set1_pd(one), q);
         (_mm256_cvttpd_epi32(cell), _mm256_cvttpd_epi32(fraction))
-    }
-}
-
-/// Cells and fractions of coordinates. What is no number, or beyond 2^31, has the least cell there is.
-#[inline(always)]
-fn round(v: __m256, bits: u32) -> (__m256i, __m256i) {
-    // SAFETY: see the module.
-    unsafe {
-        let floor = _mm256_floor_ps(v);
-        // Exact, and below 1.
-        let rest = _mm256_sub_ps(v, floor);
-        let halves = _mm256_cvttps_epi32(_mm256_mul_ps(rest, _mm256_set1_ps((2_u64 << bits) as f32)));
-        let f = _mm256_srli_epi32::<1>(_mm256_add_epi32(halves, _mm256_set1_epi32(1)));
-        let carry = _mm256_srl_epi32(f, _mm_cvtsi32_si128(bits as i32));
-        let cell = _mm256_add_epi32(_mm256_cvttps_epi32(floor), carry);
-        (cell, _mm256_and_si256(f, _mm256_set1_epi32((1 << bits) - 1)))
-    }
-}
-
-#[inline(always)]
-fn first(v: __m256i) -> i32 {
-    // SAFETY: see the module.
-    unsafe { _mm256_cvtsi256_si32(v) }
-}
-
-#[inline(always)]
-fn last(v: __m256i) -> i32 {
-    // SAFETY: see the module.
-    unsafe { _mm256_extract_epi32::<7>(v) }
-}
-
-/// The least and the greatest lane; of lanes that do not fit `u16`, that some do not.
-#[inline(always)]
-fn bounds(v: __m256i) -> (i32, i32) {
-    // SAFETY: see the module.
-    unsafe {
-        let upper = _mm256_srli_epi32::<16>(v);
-        if _mm256_testz_si256(upper, upper) == 0 {
-            return (i32::MIN, i32::MAX);
-        }
-        let words = _mm_packus_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256::<1>(v));
-        let least = _mm_cvtsi128_si32(_mm_minpos_epu16(words));
-        let greatest = !_mm_cvtsi128_si32(_mm_minpos_epu16(_mm_xor_si128(words, _mm_set1_epi16(-1))));
-        (least & 0xffff, greatest & 0xffff)
     }
 }

@@ -5,11 +5,10 @@
 
 use core::arch::x86_64::*;
 
-use super::Lanes;
-use super::block::Window;
+use super::block::{ByteTable, Pairs, Window};
+use super::lanes::{Forms, Lanes};
 use super::steps::Positions;
 use crate::kernel::Channel;
-use crate::walk::ProjectiveWalk;
 
 /// A register of 512 bits.
 #[derive(Clone, Copy, Debug)]
@@ -80,9 +79,6 @@ impl<C: Channel> Rows<C> {
         }
     }
 }
-
-/// The two numerators and the denominator.
-type Forms = [Ramp; 3];
 
 /// Whole numbers below 2^53, linear from lane to lane.
 #[derive(Clone, Copy, Debug)]
@@ -190,52 +186,6 @@ fn correct(q: __m512d, n: __m512d, d: __m512d, bits: u32) -> (__m256i, __m256i) 
     }
 }
 
-/// Cells and fractions of coordinates. What is no number, or beyond 2^31, has the least cell there is.
-#[inline(always)]
-fn round(v: __m512, bits: u32) -> (__m512i, __m512i) {
-    const DOWN: i32 = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;
-    // SAFETY: see the module.
-    unsafe {
-        let floor = _mm512_roundscale_ps::<DOWN>(v);
-        // Exact, and below 1.
-        let rest = _mm512_sub_ps(v, floor);
-        let halves = _mm512_cvttps_epi32(_mm512_mul_ps(rest, _mm512_set1_ps((2_u64 << bits) as f32)));
-        let f = _mm512_srli_epi32::<1>(_mm512_add_epi32(halves, _mm512_set1_epi32(1)));
-        let carry = _mm512_srl_epi32(f, _mm_cvtsi32_si128(bits as i32));
-        let cell = _mm512_add_epi32(_mm512_cvttps_epi32(floor), carry);
-        (cell, _mm512_and_si512(f, _mm512_set1_epi32((1 << bits) - 1)))
-    }
-}
-
-#[inline(always)]
-fn first(v: __m512i) -> i32 {
-    // SAFETY: see the module.
-    unsafe { _mm512_cvtsi512_si32(v) }
-}
-
-#[inline(always)]
-fn last(v: __m512i) -> i32 {
-    // SAFETY: see the module.
-    unsafe { _mm_extract_epi32::<3>(_mm512_extracti32x4_epi32::<3>(v)) }
-}
-
-/// The least and the greatest lane; of lanes that do not fit `u16`, that some do not.
-#[inline(always)]
-fn bounds(v: __m512i) -> (i32, i32) {
-    // SAFETY: see the module.
-    unsafe {
-        if _mm512_cmpgt_epu32_mask(v, _mm512_set1_epi32(0xffff)) != 0 {
-            return (i32::MIN, i32::MAX);
-        }
-        let words = _mm512_cvtepi32_epi16(v);
-        let (a, b) = (_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
-        let least = _mm_cvtsi128_si32(_mm_minpos_epu16(_mm_min_epu16(a, b)));
-        let flip = _mm_xor_si128(_mm_max_epu16(a, b), _mm_set1_epi16(-1));
-        let greatest = !_mm_cvtsi128_si32(_mm_minpos_epu16(flip));
-        (least & 0xffff, greatest & 0xffff)
-    }
-}
-
 /// Two rows of 32 bytes.
 ///
 /// # Safety
@@ -275,7 +225,7 @@ impl Lanes for Sixteen {
     type Pair = __m512i;
     type F32 = __m512;
     type ByteTable = Table;
-    type Forms = Forms;
+    type Forms = [Ramp; 3];
 
     #[inline(always)]
     fn i32(lanes: [i32; 16]) -> __m512i {
@@ -421,43 +371,39 @@ impl Lanes for Sixteen {
     }
 
     #[inline(always)]
-    fn forms(walk: &ProjectiveWalk) -> Option<Forms> {
-        let sign = if walk.denominator < 0 { -1 } else { 1 };
-        let ([u, v], [du, dv]) = (walk.at, walk.step);
-        Some([
-            Ramp::new(sign * u, sign * du),
-            Ramp::new(sign * v, sign * dv),
-            Ramp::new(sign * walk.denominator, sign * walk.denominator_step),
-        ])
+    fn ends(v: __m512i) -> (i32, i32) {
+        // SAFETY: see the module.
+        unsafe { (_mm512_cvtsi512_si32(v), _mm_extract_epi32::<3>(_mm512_extracti32x4_epi32::<3>(v))) }
     }
     #[inline(always)]
-    fn quotients([u, v, d]: &mut Forms, anchor: [i32; 2], bits: u32) -> Positions<Self> {
-        let d = d.next();
-        let r = [reciprocal(d[0]), reciprocal(d[1])];
-        let (x, fx) = quotient(u.next(), d, r, bits, anchor[0]);
-        let (y, fy) = quotient(v.next(), d, r, bits, anchor[1]);
-        let (x0, x1, y0, y1) = (first(x), last(x), first(y), last(y));
-        // Monotone, so the ends are at the ends.
-        Positions {
-            cell: [x, y],
-            fraction: [fx, fy],
-            min: [x0.min(x1), y0.min(y1)],
-            max: [x0.max(x1), y0.max(y1)],
+    fn bounds(v: __m512i) -> (i32, i32) {
+        // SAFETY: see the module.
+        unsafe {
+            if _mm512_cmpgt_epu32_mask(v, _mm512_set1_epi32(0xffff)) != 0 {
+                return (i32::MIN, i32::MAX);
+            }
+            let words = _mm512_cvtepi32_epi16(v);
+            let (a, b) = (_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
+            let least = _mm_cvtsi128_si32(_mm_minpos_epu16(_mm_min_epu16(a, b)));
+            let flip = _mm_xor_si128(_mm_max_epu16(a, b), _mm_set1_epi16(-1));
+            let greatest = !_mm_cvtsi128_si32(_mm_minpos_epu16(flip));
+            (least & 0xffff, greatest & 0xffff)
         }
     }
-
     #[inline(always)]
-    fn read([x, y]: [&[f32]; 2], pixel: Option<[i32; 2]>, bits: u32) -> Option<Positions<Self>> {
-        let (x, y) = (<&[f32; 16]>::try_from(x).ok()?, <&[f32; 16]>::try_from(y).ok()?);
-        let (mut x, fx) = round(Self::f32(*x), bits);
-        let (mut y, fy) = round(Self::f32(*y), bits);
-        if let Some([column, row]) = pixel {
-            let columns = Self::i32([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
-            x = Self::add(x, Self::add(Self::splat(column), columns));
-            y = Self::add(y, Self::splat(row));
+    fn round(v: __m512, bits: u32) -> (__m512i, __m512i) {
+        const DOWN: i32 = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;
+        // SAFETY: see the module.
+        unsafe {
+            let floor = _mm512_roundscale_ps::<DOWN>(v);
+            // Exact, and below 1.
+            let rest = _mm512_sub_ps(v, floor);
+            let halves = _mm512_cvttps_epi32(_mm512_mul_ps(rest, _mm512_set1_ps((2_u64 << bits) as f32)));
+            let f = _mm512_srli_epi32::<1>(_mm512_add_epi32(halves, _mm512_set1_epi32(1)));
+            let carry = _mm512_srl_epi32(f, _mm_cvtsi32_si128(bits as i32));
+            let cell = _mm512_add_epi32(_mm512_cvttps_epi32(floor), carry);
+            (cell, _mm512_and_si512(f, _mm512_set1_epi32((1 << bits) - 1)))
         }
-        let ((x0, x1), (y0, y1)) = (bounds(x), bounds(y));
-        Some(Positions { cell: [x, y], fraction: [fx, fy], min: [x0, y0], max: [x1, y1] })
     }
 
     #[inline(always)]
@@ -496,57 +442,6 @@ impl Lanes for Sixteen {
         super::lanes::interleave(channels, out);
     }
 
-    #[inline(always)]
-    fn byte_table(window: &Window<'_, u8>, at: &Positions<Self>, support: i32) -> Option<Table> {
-        let (width, height) = (window.width as i32, window.height as i32);
-        let ([x0, y0], [x1, y1]) = (at.min, at.max);
-        let (columns, rows) = (x1 - x0 + support, y1 - y0 + support);
-        let pitch = if columns <= 32 && rows <= 8 {
-            5
-        } else if columns <= 16 && rows <= 16 {
-            4
-        } else if columns <= 64 && rows <= 4 {
-            6
-        } else {
-            return None;
-        };
-        let size = [1 << pitch, 256 >> pitch];
-        if window.step != 1 || width < size[0] || height < size[1] {
-            return None;
-        }
-        // The table may begin before the first tap, so as to end inside the image.
-        let (x, y) = ((x0 + window.first).min(width - size[0]), (y0 + window.first).min(height - size[1]));
-        debug_assert!(x >= 0 && y >= 0);
-        // SAFETY: see the module. Rows y to y + size[1] and columns x to x + size[0] are in the image,
-        // since the least cell is in the kernel's area (the caller's promise) and the image is large
-        // enough.
-        unsafe {
-            let row = window.data.as_ptr().add(y as usize * window.stride + x as usize);
-            let mut bytes = [_mm512_setzero_si512(); 4];
-            for (n, bytes) in bytes.iter_mut().enumerate() {
-                *bytes = match pitch {
-                    4 => quarters(row.add(4 * n * window.stride), window.stride),
-                    5 => halves(row.add(2 * n * window.stride), window.stride),
-                    _ => _mm512_loadu_si512(row.add(n * window.stride).cast()),
-                };
-            }
-            let [dx, dy] = [window.first - x, window.first - y];
-            let rows = _mm512_add_epi32(at.cell[1], _mm512_set1_epi32(dy));
-            let columns = _mm512_add_epi32(at.cell[0], _mm512_set1_epi32(dx));
-            let index = _mm512_add_epi32(_mm512_sll_epi32(rows, _mm_cvtsi32_si128(pitch)), columns);
-            Some(Table { bytes, index, pitch: pitch as u32 })
-        }
-    }
-    #[inline(always)]
-    fn table_pair(table: &Table, i: usize, j: usize) -> __m512i {
-        // SAFETY: see the module.
-        unsafe {
-            let both = _mm512_mask_mov_epi16(table.index, 0xaaaa_aaaa, _mm512_slli_epi32::<16>(table.index));
-            let tap = (j << table.pitch) + i;
-            let step = _mm512_set1_epi32((tap | ((tap + 1) << 16)) as i32);
-            table.pick(_mm512_add_epi16(both, step), 0x5555_5555_5555_5555)
-        }
-    }
     #[inline(always)]
     fn fetch_f32<T: AsMut<[__m512]>>(window: &Window<'_, f32>, at: &Positions<Self>, taps: &mut [T]) -> bool {
         let rows =
@@ -643,8 +538,80 @@ impl Lanes for Sixteen {
         }
         true
     }
+}
+
+impl Pairs<Sixteen> for Table {
     #[inline(always)]
-    fn table_byte(table: &Table) -> __m512i {
-        table.pick(table.index, 0x1111_1111_1111_1111)
+    fn pair(&self, i: usize, j: usize) -> __m512i {
+        // SAFETY: see the module.
+        unsafe {
+            let both = _mm512_mask_mov_epi16(self.index, 0xaaaa_aaaa, _mm512_slli_epi32::<16>(self.index));
+            let tap = (j << self.pitch) + i;
+            let step = _mm512_set1_epi32((tap | ((tap + 1) << 16)) as i32);
+            self.pick(_mm512_add_epi16(both, step), 0x5555_5555_5555_5555)
+        }
+    }
+}
+
+impl ByteTable<Sixteen> for Table {
+    #[inline(always)]
+    fn new(window: &Window<'_, u8>, at: &Positions<Sixteen>, support: i32) -> Option<Self> {
+        let (width, height) = (window.width as i32, window.height as i32);
+        let ([x0, y0], [x1, y1]) = (at.min, at.max);
+        let (columns, rows) = (x1 - x0 + support, y1 - y0 + support);
+        let pitch = if columns <= 32 && rows <= 8 {
+            5
+        } else if columns <= 16 && rows <= 16 {
+            4
+        } else if columns <= 64 && rows <= 4 {
+            6
+        } else {
+            return None;
+        };
+        let size = [1 << pitch, 256 >> pitch];
+        if window.step != 1 || width < size[0] || height < size[1] {
+            return None;
+        }
+        // The table may begin before the first tap, so as to end inside the image.
+        let (x, y) = ((x0 + window.first).min(width - size[0]), (y0 + window.first).min(height - size[1]));
+        debug_assert!(x >= 0 && y >= 0);
+        // SAFETY: see the module. Rows y to y + size[1] and columns x to x + size[0] are in the image,
+        // since the least cell is in the kernel's area (the caller's promise) and the image is large
+        // enough.
+        unsafe {
+            let row = window.data.as_ptr().add(y as usize * window.stride + x as usize);
+            let mut bytes = [_mm512_setzero_si512(); 4];
+            for (n, bytes) in bytes.iter_mut().enumerate() {
+                *bytes = match pitch {
+                    4 => quarters(row.add(4 * n * window.stride), window.stride),
+                    5 => halves(row.add(2 * n * window.stride), window.stride),
+                    _ => _mm512_loadu_si512(row.add(n * window.stride).cast()),
+                };
+            }
+            let [dx, dy] = [window.first - x, window.first - y];
+            let rows = _mm512_add_epi32(at.cell[1], _mm512_set1_epi32(dy));
+            let columns = _mm512_add_epi32(at.cell[0], _mm512_set1_epi32(dx));
+            let index = _mm512_add_epi32(_mm512_sll_epi32(rows, _mm_cvtsi32_si128(pitch)), columns);
+            Some(Table { bytes, index, pitch: pitch as u32 })
+        }
+    }
+
+    #[inline(always)]
+    fn byte(&self) -> __m512i {
+        self.pick(self.index, 0x1111_1111_1111_1111)
+    }
+}
+
+impl Forms<Sixteen> for [Ramp; 3] {
+    #[inline(always)]
+    fn new([u, v, d]: [i64; 3], [du, dv, dd]: [i64; 3]) -> Option<Self> {
+        Some([Ramp::new(u, du), Ramp::new(v, dv), Ramp::new(d, dd)])
+    }
+    #[inline(always)]
+    fn next(&mut self, [ax, ay]: [i32; 2], bits: u32) -> [(__m512i, __m512i); 2] {
+        let [u, v, d] = self;
+        let d = d.next();
+        let r = [reciprocal(d[0]), reciprocal(d[1])];
+        [quotient(u.next(), d, r, bits, ax), quotient(v.next(), d, r, bits, ay)]
     }
 }

@@ -34,7 +34,8 @@ impl<'a, C: Channel> Window<'a, C> {
     fn new<K: Kernel, P: Tap<Channel = C>>(source: &Image<'a, P>) -> Self {
         Self {
             data: P::flatten(source.elements()),
-            stride: source.stride() * P::CHANNELS,
+            // (The stride of an image of one row may be anything.)
+            stride: source.stride().wrapping_mul(P::CHANNELS),
             step: P::CHANNELS,
             width: source.width(),
             height: source.height(),
@@ -161,16 +162,16 @@ pub(crate) fn block_u8<L: Lanes, K: Kernel, O: Output<u8>>(
     kernel: &K,
     out: &mut [O],
 ) {
-    let table = L::byte_table(window, at, support::<K>() as i32);
+    let table = L::ByteTable::new(window, at, support::<K>() as i32);
     if !support::<K>().is_multiple_of(2) {
         match table {
             Some(table) if support::<K>() == 1 => {
-                O::store::<L>(L::mul(L::table_byte(&table), L::splat(1 << O::BITS)), out);
+                O::store::<L>(L::mul(table.byte(), L::splat(1 << O::BITS)), out);
             }
             _ => block_any(window, at, kernel, out),
         }
     } else if let Some(table) = table {
-        sum_u8::<L, K, O, _>(at, kernel, &FromTable(table), out);
+        sum_u8::<L, K, O, _>(at, kernel, &table, out);
     } else if L::FETCHES {
         let none = L::pack(L::splat(0), L::splat(0));
         let mut pairs = K::Taps::filled(K::Taps::filled(none));
@@ -199,25 +200,24 @@ impl<K: Kernel, L: Lanes> Pairs<L> for Fetched<K, L> {
 
 /// Where pairs of taps come from. (A trait, since a closure would not be inlined with the level's
 /// target features.)
-trait Pairs<L: Lanes> {
+pub trait Pairs<L: Lanes> {
     /// Taps (i, j) and (i + 1, j) of every lane.
     fn pair(&self, i: usize, j: usize) -> L::Pair;
+}
+
+/// The bytes from which all taps of a block can be picked.
+pub trait ByteTable<L: Lanes>: Pairs<L> + Copy {
+    /// Those of a block whose cells are in the area of a kernel of this support, if they are near
+    /// enough to each other for the backend.
+    fn new(window: &Window<'_, u8>, at: &Positions<L>, support: i32) -> Option<Self>;
+    /// Tap (0, 0) of every lane.
+    fn byte(&self) -> L::I32;
 }
 
 impl<L: Lanes> Pairs<L> for Block<'_, L, u8> {
     #[inline(always)]
     fn pair(&self, i: usize, j: usize) -> L::Pair {
         L::pair(self.taps(i, j, i16::from), self.taps(i + 1, j, i16::from))
-    }
-}
-
-/// Taps in registers.
-struct FromTable<T>(T);
-
-impl<L: Lanes> Pairs<L> for FromTable<L::ByteTable> {
-    #[inline(always)]
-    fn pair(&self, i: usize, j: usize) -> L::Pair {
-        L::table_pair(&self.0, i, j)
     }
 }
 

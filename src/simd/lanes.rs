@@ -2,11 +2,10 @@
 
 use core::ops::{Add, Mul, Sub};
 
-use super::block::Window;
+use super::block::{ByteTable, Pairs, Window};
 use super::steps::Positions;
-use crate::fixed::{Q14, Q24, Weight};
+use crate::fixed::{Coord, Q14, Q24, Rounding, Weight};
 use crate::kernel::{Array, Channel};
-use crate::walk::ProjectiveWalk;
 
 /// N lanes of 32 bits.
 pub trait Lanes: Copy + core::fmt::Debug + 'static {
@@ -26,11 +25,10 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     type Pair: Copy;
     /// `f32` lanes.
     type F32: Copy;
-    /// The bytes around the taps of a block in registers. A backend that has no such thing says
-    /// `()`.
-    type ByteTable: Copy;
-    /// Linear forms along a row, for exact quotients. A backend that has none says `()`.
-    type Forms: Copy + core::fmt::Debug;
+    /// The bytes around the taps of a block in registers; [`Never`] for a backend without.
+    type ByteTable: ByteTable<Self>;
+    /// The linear forms of a homography, for exact quotients; [`Never`] for a backend without.
+    type Forms: Forms<Self>;
 
     /// From memory.
     fn i32(lanes: Self::Array<i32>) -> Self::I32;
@@ -86,29 +84,30 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     /// `then` where `v` is not zero, else `otherwise`.
     fn f32_select_nonzero(v: Self::F32, then: Self::F32, otherwise: Self::F32) -> Self::F32;
 
-    /// The numerators and the denominator of a homography for N pixels, if this backend divides
-    /// exactly, with the sign that makes the denominator positive.
+    /// The first and the last lane.
     #[inline(always)]
-    fn forms(_: &ProjectiveWalk) -> Option<Self::Forms> {
-        None
+    fn ends(v: Self::I32) -> (i32, i32) {
+        let lanes = Self::i32_array(v);
+        let at = |v: Option<&i32>| v.copied().unwrap_or(0);
+        (at(lanes.as_ref().first()), at(lanes.as_ref().last()))
     }
-    /// The positions of N pixels all of whose denominators are positive, rounded half up to `bits`;
-    /// and on to the next N.
+    /// The least and the greatest lane; of lanes that do not all fit `u16`, any that do not either.
     #[inline(always)]
-    fn quotients(_: &mut Self::Forms, _anchor: [i32; 2], _bits: u32) -> Positions<Self> {
-        Positions {
-            cell: [Self::splat(0); 2],
-            fraction: [Self::splat(0); 2],
-            min: [i32::MIN; 2],
-            max: [i32::MAX; 2],
+    fn bounds(v: Self::I32) -> (i32, i32) {
+        let lanes = Self::i32_array(v);
+        lanes.as_ref().iter().fold((i32::MAX, i32::MIN), |(min, max), &v| (min.min(v), max.max(v)))
+    }
+    /// Cells and fractions of coordinates, rounded half up to so many bits. (Of one that is no number,
+    /// or outside of every image, the cell is any below zero or beyond 2^29.)
+    #[inline(always)]
+    fn round(v: Self::F32, bits: u32) -> (Self::I32, Self::I32) {
+        let (mut cells, mut fractions) = (Self::Array::filled(0), Self::Array::filled(0));
+        let out = cells.as_mut().iter_mut().zip(fractions.as_mut());
+        for ((cell, fraction), &v) in out.zip(Self::f32_array(v).as_ref()) {
+            let at = Coord::from(v).round(Rounding::half_up(bits));
+            (*cell, *fraction) = (at.cell, at.fraction as i32);
         }
-    }
-    /// The positions that N coordinates in `f32` are, x before y, rounded half up to `bits`; if this
-    /// backend has its own way. With a destination pixel they are displacements from it and the N - 1
-    /// to its right: a whole number may be added before or after rounding.
-    #[inline(always)]
-    fn read(_: [&[f32]; 2], _pixel: Option<[i32; 2]>, _bits: u32) -> Option<Positions<Self>> {
-        None
+        (Self::i32(cells), Self::i32(fractions))
     }
 
     /// Writes lanes as `u8`, from 0 to 255, to a slice of N.
@@ -125,17 +124,6 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
         interleave(channels, out);
     }
 
-    /// The bytes from which all taps of a block can be picked, if they are near enough to each other
-    /// for this backend.
-    #[inline(always)]
-    fn byte_table(_: &Window<'_, u8>, _: &Positions<Self>, _support: i32) -> Option<Self::ByteTable> {
-        None
-    }
-    /// Taps (i, j) and (i + 1, j) of every lane.
-    #[inline(always)]
-    fn table_pair(_: &Self::ByteTable, _i: usize, _j: usize) -> Self::Pair {
-        Self::pack(Self::splat(0), Self::splat(0))
-    }
     /// The taps of every lane, row by row, if they are near enough to each other for this backend to
     /// have its own way.
     #[inline(always)]
@@ -161,10 +149,42 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     ) -> bool {
         false
     }
-    /// Tap (0, 0) of every lane.
-    #[inline(always)]
-    fn table_byte(_: &Self::ByteTable) -> Self::I32 {
-        Self::splat(0)
+}
+
+/// The two numerators and the denominator of a homography at N pixels, linear from pixel to pixel.
+pub trait Forms<L: Lanes>: Copy + core::fmt::Debug {
+    /// From the forms at the first pixel and their steps, if this backend divides exactly.
+    fn new(starts: [i64; 3], steps: [i64; 3]) -> Option<Self>;
+    /// Cells and fractions of x and of y for N pixels whose denominators are all positive, rounded
+    /// half up to `bits`; and on to the next N.
+    fn next(&mut self, anchor: [i32; 2], bits: u32) -> [(L::I32, L::I32); 2];
+}
+
+/// What a backend does not have.
+#[derive(Clone, Copy, Debug)]
+pub enum Never {}
+
+impl<L: Lanes> Forms<L> for Never {
+    fn new(_: [i64; 3], _: [i64; 3]) -> Option<Self> {
+        None
+    }
+    fn next(&mut self, _: [i32; 2], _: u32) -> [(L::I32, L::I32); 2] {
+        match *self {}
+    }
+}
+
+impl<L: Lanes> Pairs<L> for Never {
+    fn pair(&self, _: usize, _: usize) -> L::Pair {
+        match *self {}
+    }
+}
+
+impl<L: Lanes> ByteTable<L> for Never {
+    fn new(_: &Window<'_, u8>, _: &Positions<L>, _: i32) -> Option<Self> {
+        None
+    }
+    fn byte(&self) -> L::I32 {
+        match *self {}
     }
 }
 

@@ -1,23 +1,25 @@
 //! Backends: the interior of every row, where all taps are known to lie inside.
 //!
-//! In: a source image, a walk and a stretch of pixels that [`span`](crate::span) has found to be
-//! interior. Out: the values of that stretch. This is the only module with `unsafe`: fetching a
-//! tap without testing its index. [`interior`] establishes why that is sound for a whole stretch
-//! and is safe to call with anything.
+//! In: a source image, a walk and a stretch of pixels. Out: the values of that stretch, a block of
+//! neighbouring pixels at a time; a block that is not inside is left to the caller. This is the only
+//! module with `unsafe`: fetching a tap without testing its index. [`blocks`] tests the cells of a
+//! whole block at once, and is safe to call with anything.
 //!
 //! # How to add a backend
 //!
 //! 1. Implement [`Lanes`] for a new unit type in a file of its own: some integer and float
-//!    operations on N lanes and nothing about images. Mark every function `#[inline(always)]` and
-//!    none `#[target_feature]`.
-//! 2. Add a variant to `Kind`, list it in [`Level::AVAILABLE`] (or where its detection is) and
-//!    call it in [`Level::run`]. A backend that needs run-time detection is entered there, through
-//!    one `#[target_feature]` function around [`Operation::run`]; everything below is inlined into
-//!    it, so a whole call to the crate crosses that boundary once.
+//!    operations on N lanes. [`Never`](lanes::Never) stands for the registers of bytes and the exact
+//!    quotients of a backend without; the fetches, where it has faster ones than tap by tap, say
+//!    whether they reach. Mark every function `#[inline(always)]`, none `#[target_feature]`, and
+//!    write loops, not closures, around operations: a closure is not inlined with the features.
+//! 2. Add a variant to `Kind`, list it in [`Level::ALL`], say in [`Level::is_available`] what it needs
+//!    and call it in [`Level::run`]. A backend that needs detection is entered there, through one
+//!    `#[target_feature]` function around [`Operation::run`]; everything below is inlined into it, so
+//!    a whole call to the crate crosses that boundary once.
 //! 3. Nothing else: the matrix test, the benches and the fuzz targets go through
-//!    [`Level::AVAILABLE`] and hold every level against the reference, bit by bit.
+//!    [`Level::available`] and hold every level against the reference, bit by bit.
 //!
-//! The scalar backend is `Lanes` with one lane. It is also what runs the tails.
+//! The scalar backend is `Lanes` with one lane. It is also what runs rests of rows.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;

@@ -1,6 +1,6 @@
 //! One lane: plain integer and float code for any target.
 
-use super::Lanes;
+use super::lanes::{Lanes, Never};
 
 /// The register of the scalar level.
 #[derive(Clone, Copy, Debug)]
@@ -12,8 +12,8 @@ impl Lanes for One {
     type I64 = i64;
     type Pair = [i32; 2];
     type F32 = f32;
-    type ByteTable = ();
-    type Forms = ();
+    type ByteTable = Never;
+    type Forms = Never;
 
     #[inline(always)]
     fn i32([v]: [i32; 1]) -> i32 {

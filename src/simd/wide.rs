@@ -2,7 +2,7 @@
 
 use wide::{f32x4, i16x8, i32x4, u32x4};
 
-use super::Lanes;
+use super::lanes::{Lanes, Never};
 
 /// A register of 128 bits.
 #[derive(Clone, Copy, Debug)]
@@ -14,8 +14,8 @@ impl Lanes for Four {
     type I64 = [i64; 4];
     type Pair = i16x8;
     type F32 = f32x4;
-    type ByteTable = ();
-    type Forms = ();
+    type ByteTable = Never;
+    type Forms = Never;
 
     #[inline(always)]
     fn i32(lanes: [i32; 4]) -> i32x4 {
