@@ -2,8 +2,11 @@
 //! where it is not obvious: at borders, at lattice points, at ties, in constant images.
 #![forbid(unsafe_code)]
 
+mod common;
+
 use std::sync::LazyLock;
 
+use common::Random;
 use nonius::fixed::{Q14, Q24};
 use nonius::kernel::adaptive::{Frozen, GateImage, Hard, Soft};
 use nonius::kernel::weighted::{Share, Smoothstep, Table, Tent};
@@ -16,24 +19,6 @@ use nonius::{
     Linearized, Map, Nearest, NearestEven, Pixel, Sampler, StraightThrough, Surrogate, Transform,
     Translation, WeightedNearest,
 };
-
-/// A small generator of pseudo-random numbers (xorshift64*).
-struct Random(u64);
-
-impl Random {
-    fn bits(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-    fn below(&mut self, n: usize) -> usize {
-        ((self.bits() >> 32) as usize) % n
-    }
-    fn real(&mut self, from: f64, to: f64) -> f64 {
-        from + (to - from) * (self.bits() >> 11) as f64 / (1_u64 << 53) as f64
-    }
-}
 
 /// A value that can be made from noise, or of the ends of its range, and compared by its bits.
 trait Element: Copy + std::fmt::Debug {

@@ -3,8 +3,11 @@
 //! and the mean over a pixel's area.
 #![forbid(unsafe_code)]
 
+mod common;
+
 use std::fmt::Debug;
 
+use common::Random;
 use nonius::fixed::Q16;
 use nonius::reference::{Arithmetic, Coordinates, Exact, Reference, Shape};
 use nonius::transform::Coordinate;
@@ -13,19 +16,7 @@ use nonius::{
     Level, Map, Nearest, Pixel, Planes, PlanesMut, Sampler, Samples, StraightThrough, Transform,
 };
 
-/// A small generator of pseudo-random numbers (xorshift64*).
-struct Random(u64);
-
 impl Random {
-    fn bits(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-    fn real(&mut self, from: f64, to: f64) -> f64 {
-        from + (to - from) * (self.bits() >> 11) as f64 / (1_u64 << 53) as f64
-    }
     fn noise<T: Noise>(&mut self, n: usize) -> Vec<T> {
         (0..n).map(|_| T::noise(self.bits())).collect()
     }
@@ -524,4 +515,22 @@ fn samples_cover_source_pixels() {
     // A horizon.
     let t = Homography::from_parameters([1.0, 0.0, 0.25, 0.0, 1.0, 0.0, -1.0 / 99.0, 0.0]).unwrap();
     assert_eq!(covering(&t).0, 16);
+}
+
+/// An image of one row may have any stride, however large.
+#[test]
+fn strides_of_one_row() {
+    let pixels = [[1_u8, 20, 255], [7, 0, 9], [200, 100, 50]];
+    let image = Image::with_stride(&pixels, 3, 1, usize::MAX).unwrap();
+    let tight = Image::new(&pixels, 3, 1).unwrap();
+    let nearest = Sampler::new(Nearest, Boundary::Replicate);
+    let bilinear = Sampler::new(Bilinear, Boundary::Reflect);
+    let mut out = [[0; 3]; 3];
+    nearest
+        .warp(image, &mut ImageMut::with_stride(&mut out, 3, 1, usize::MAX).unwrap(), &Affine::IDENTITY)
+        .unwrap();
+    assert_eq!(out, pixels);
+    assert_eq!(nearest.partials(image, 1, 0), nearest.partials(tight, 1, 0));
+    assert_eq!(bilinear.sample(image, 0.5, 0.25), bilinear.sample(tight, 0.5, 0.25));
+    assert_eq!(bilinear.partials(image, 0.5, 0.25), bilinear.partials(tight, 0.5, 0.25));
 }

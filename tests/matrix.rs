@@ -2,6 +2,8 @@
 //! the widths, strides and values, and nothing written beside the destination.
 #![forbid(unsafe_code)]
 
+mod common;
+
 use std::io::Write;
 
 use nonius::reference::{Arithmetic, Coordinates, Exact, Reference, Shape};
@@ -17,30 +19,10 @@ use registry::{Plan, Tested, Value, Visitor};
 /// too.
 pub mod registry {
     use super::*;
+
+    pub use super::common::Random;
     use nonius::kernel::weighted::Smoothstep;
     use nonius::{BSpline, Bilinear, Cubic, Lanczos, Nearest, NearestEven, StraightThrough, WeightedNearest};
-
-    /// A small generator of pseudo-random numbers (xorshift64*).
-    #[derive(Clone, Debug)]
-    pub struct Random(pub u64);
-
-    impl Random {
-        /// 32 bits.
-        pub fn bits(&mut self) -> u32 {
-            self.0 ^= self.0 >> 12;
-            self.0 ^= self.0 << 25;
-            self.0 ^= self.0 >> 27;
-            (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) as u32
-        }
-        /// A whole number below `n`.
-        pub fn below(&mut self, n: usize) -> usize {
-            self.bits() as usize % n
-        }
-        /// A real number in `from..to`.
-        pub fn real(&mut self, from: f64, to: f64) -> f64 {
-            from + (to - from) * f64::from(self.bits()) / 4_294_967_296.0
-        }
-    }
 
     /// How an image is filled.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +55,7 @@ pub mod registry {
         ($($t:ty),*) => {$(
             impl Value for $t {
                 fn new(pattern: Pattern, i: usize, random: &mut Random) -> Self {
-                    let noise = (u64::from(random.bits()) << 32 | u64::from(random.bits())) as $t;
+                    let noise = random.bits() as $t;
                     match pattern {
                         Pattern::Random => noise,
                         Pattern::Alternating if i % 2 == 0 => <$t>::MIN,

@@ -4,6 +4,8 @@
 //! without it every test here prints a line and passes. What a test counted it prints
 //! (`cargo test --test oracles -- --nocapture`).
 
+mod common;
+
 use std::path::{Path, PathBuf};
 
 use nonius::stn::{GridSample, Padding, Tensor, TensorMut, Theta, affine_grid};
@@ -14,16 +16,7 @@ use nonius::{
 use serde_json::Value;
 
 fn folder(name: &str) -> Option<PathBuf> {
-    let Some(data) = std::env::var_os("NONIUS_DATA") else {
-        eprintln!("skipped: NONIUS_DATA is not set, oracles/{name} is not there");
-        return None;
-    };
-    let path = Path::new(&data).join("oracles").join(name);
-    if !path.is_dir() {
-        eprintln!("skipped: oracles/{name} is not in NONIUS_DATA");
-        return None;
-    }
-    Some(path)
+    common::data("oracles", name)
 }
 
 fn json(path: &Path) -> Value {

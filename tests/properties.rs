@@ -2,6 +2,9 @@
 //! accuracy that the documentation promises.
 #![forbid(unsafe_code)]
 
+mod common;
+
+use common::Random;
 use nonius::fixed::{Q14, Q24};
 use nonius::reference::{Arithmetic, Coordinates, Exact, Reference, Shape, extend, real_coordinates};
 use nonius::transform::Matrix;
@@ -12,10 +15,6 @@ use nonius::{
 };
 use quickcheck::{Arbitrary, Gen, quickcheck};
 
-/// A source of numbers that quickcheck seeds.
-#[derive(Clone, Debug)]
-struct Random(u64);
-
 impl Arbitrary for Random {
     fn arbitrary(g: &mut Gen) -> Self {
         Random(u64::arbitrary(g) | 1)
@@ -23,18 +22,6 @@ impl Arbitrary for Random {
 }
 
 impl Random {
-    fn bits(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-    fn below(&mut self, n: usize) -> usize {
-        ((self.bits() >> 32) as usize) % n
-    }
-    fn real(&mut self, from: f64, to: f64) -> f64 {
-        from + (to - from) * (self.bits() >> 11) as f64 / (1_u64 << 53) as f64
-    }
     /// A multiple of `step`.
     fn multiple(&mut self, step: f64, from: f64, to: f64) -> f64 {
         (self.real(from, to) / step).floor() * step

@@ -5,6 +5,8 @@
 //! the mapped corners in pixels; correlations are measured with real-valued bilinear sampling over
 //! the overlap, at our result and at the reference's alike.
 
+mod common;
+
 use std::path::{Path, PathBuf};
 
 use nonius::align::{Aligner, Grey, Options, Pair, Report, Robust};
@@ -20,16 +22,7 @@ struct Picture {
 }
 
 fn folder(name: &str) -> Option<PathBuf> {
-    let Some(data) = std::env::var_os("NONIUS_DATA") else {
-        eprintln!("skipped: NONIUS_DATA is not set, {name} is not there");
-        return None;
-    };
-    let path = Path::new(&data).join("registration2d").join(name);
-    if !path.is_dir() {
-        eprintln!("skipped: {name} is not in NONIUS_DATA");
-        return None;
-    }
-    Some(path)
+    common::data("registration2d", name)
 }
 
 /// Binary PGM without comments, as these data have it.

@@ -2,8 +2,11 @@
 //! against the frameworks' formulas in `f64`; and against finite differences.
 #![forbid(unsafe_code)]
 
+mod common;
+
 use std::fmt::Debug;
 
+use common::Random;
 use nonius::reference::{Arithmetic, Reference, Shape, position};
 use nonius::stn::{
     GridChannel, GridSample, Padding, Points, Shape as Sizes, Tensor, TensorMut, Theta, affine_grid,
@@ -22,24 +25,6 @@ fn keys(d: f64) -> f64 {
         d if d <= 1.0 => (1.25 * d - 2.25) * d * d + 1.0,
         d if d < 2.0 => ((-0.75 * d + 3.75) * d - 6.0) * d + 3.0,
         _ => 0.0,
-    }
-}
-
-/// xorshift64*.
-struct Random(u64);
-
-impl Random {
-    fn bits(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-    fn below(&mut self, n: usize) -> usize {
-        ((self.bits() >> 32) as usize) % n
-    }
-    fn real(&mut self, from: f64, to: f64) -> f64 {
-        from + (to - from) * (self.bits() >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
 

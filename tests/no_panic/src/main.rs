@@ -8,15 +8,19 @@
 
 use core::hint::black_box as any;
 
-use nonius::align::{Aligner, Grey, Options, Pair, Status, Step};
+use nonius::align::{Aligner, Grey, Options, Pair, Robust, Status, Step};
+use nonius::kernel::adaptive::{Frozen, GateImage, Hard, Soft};
+use nonius::kernel::weighted::{Smoothstep, Table};
 use nonius::pyramid::{Pyramid, buffer_len, level_size, reduce, reduce_mask};
+use nonius::spline::{Coefficient, Spline};
 use nonius::stn::{
     GridChannel, GridSample, Padding, Tensor, TensorMut, Theta, affine_grid, affine_grid_gradient,
 };
 use nonius::{
-    Affine, Bilinear, Boundary, Channel, Coord, Error, Euclidean, Grid, Homography, Image, ImageMut, Kernel,
-    Level, Linear, Map, Nearest, NearestEven, Pixel, Sampler, Similarity, StraightThrough, Surrogate,
-    Transform, Translation, Warp, fixed,
+    Adaptive, Affine, BSpline, Bilinear, Boundary, Channel, Coord, Cubic, Error, Euclidean, Grid, Homography,
+    Image, ImageMut, Interpolator, Kernel, Lanczos, Level, Linear, Linearized, Map, Nearest, NearestEven,
+    Pixel, Planes, PlanesMut, Sampler, Samples, Similarity, Smooth, StraightThrough, Surrogate, Tap,
+    Transform, Translation, Warp, WeightedNearest, fixed,
 };
 
 #[panic_handler]
@@ -44,6 +48,12 @@ pub extern "C" fn _start() -> ! {
         pixels::<i16>(),
         pixels::<f32>(),
         pixels::<[u8; 3]>(),
+        rules::<u8>(),
+        rules::<u16>(),
+        rules::<f32>(),
+        splines::<Coefficient<u8>>(),
+        splines::<Coefficient<u16>>(),
+        splines::<f32>(),
         masks(),
         alignments::<u8>(),
         alignments::<u16>(),
@@ -157,6 +167,112 @@ fn sampling<K: Kernel, P: Pixel<Adjoint: Default, Cotangent: Default>>(kernel: K
     parameter_gradient::<K, P, Similarity>(&sampler, source)?;
     parameter_gradient::<K, P, Affine>(&sampler, source)?;
     parameter_gradient::<K, P, Homography>(&sampler, source)
+}
+
+/// Every other kernel and rule, and what is done with them beside warps.
+#[inline(never)]
+fn rules<P: Pixel<Adjoint: Default, Cotangent: Default>>() -> Result<(), Error> {
+    linear::<_, P>(NearestEven)?;
+    linear::<_, P>(Surrogate::new(Nearest, StraightThrough))?;
+    linear::<_, P>(Surrogate::new(Nearest, Linearized::new(any(1.0), any(1.0))?))?;
+    any(Linearized::footprint(&any(Affine::IDENTITY), any(1.0), any(1.0))?);
+    linear::<_, P>(WeightedNearest::new(Smoothstep))?;
+    let mut entries = [[0_u16; 2]; 33];
+    any(Table::raised_cosine(any(&mut entries[..]))?);
+    any(Table::gaussian(any(&mut entries[..]), any(0.5))?);
+    any(Table::new(any(&mut entries[..]), |d| any(d))?);
+    linear::<_, P>(WeightedNearest::new(Table::sigmoid(any(&mut entries[..]), any(0.5))?))?;
+    smooth::<_, P>(Cubic::<-75>)?;
+    smooth::<_, P>(Lanczos::<4>)?;
+    smooth::<_, P>(BSpline)?;
+    rule::<_, P>(Adaptive::new(Bilinear, Nearest, Soft::new(any(9.0))?))?;
+    rule::<_, P>(Adaptive::new(Cubic::<-50>, Nearest, Frozen(Hard::new(any(9.0))?)))?;
+    let gates = [0_u16; 64];
+    let gates = GateImage::new(Image::new(any(&gates[..]), any(8), any(8))?);
+    linear::<_, P>(Adaptive::new(Bilinear, Nearest, gates))
+}
+
+#[inline(never)]
+fn smooth<K: Smooth, P: Pixel<Adjoint: Default, Cotangent: Default>>(kernel: K) -> Result<(), Error> {
+    let data = [P::zero(); 64];
+    let source = Image::new(any(&data[..]), any(8), any(8))?;
+    let sampler = any(Sampler::new(kernel, any(Boundary::Constant(P::zero()))));
+    any(sampler.hessian(source, any(1_f32), any(1_f64)));
+    let mut planes = [[P::zero_derivative(); 64]; 3];
+    let [xx, xy, yy] = &mut planes;
+    let mut xx = ImageMut::new(any(&mut xx[..]), any(8), any(8))?;
+    let mut xy = ImageMut::new(any(&mut xy[..]), any(8), any(8))?;
+    let mut yy = ImageMut::new(any(&mut yy[..]), any(8), any(8))?;
+    sampler.warp_hessian(source, [&mut xx, &mut xy, &mut yy], &any(Affine::IDENTITY))?;
+    any(&planes);
+    linear::<K, P>(kernel)
+}
+
+/// What only linear rules have.
+#[inline(never)]
+fn linear<K: Linear, P: Pixel<Adjoint: Default, Cotangent: Default>>(kernel: K) -> Result<(), Error> {
+    let sampler = any(Sampler::new(kernel, any(Boundary::Constant(P::zero()))));
+    let cotangent = [P::Cotangent::default(); 64];
+    let cotangent = Image::new(any(&cotangent[..]), any(8), any(8))?;
+    let transform = any(Homography::IDENTITY);
+    let mut gradient = [P::Adjoint::default(); 64];
+    let mut gradient = ImageMut::new(any(&mut gradient[..]), any(8), any(8))?;
+    sampler.adjoint(cotangent, &transform, &mut gradient)?;
+    sampler.adjoint_antialiased(cotangent, &transform, any(Samples::new(any(2), any(2))?), &mut gradient);
+    any(gradient.as_image());
+    let mut gradient = [P::zero_derivative(); 64];
+    sampler.adjoint_q14(
+        cotangent,
+        &transform,
+        &mut ImageMut::new(any(&mut gradient[..]), any(8), any(8))?,
+    )?;
+    any(&gradient);
+    rule::<K, P>(kernel)
+}
+
+/// What every rule has.
+#[inline(never)]
+fn rule<K: Interpolator, P: Pixel<Cotangent: Default>>(kernel: K) -> Result<(), Error> {
+    let sampler = any(Sampler::new(kernel, any(Boundary::Constant(P::zero()))));
+    let (data, mut out) = ([P::zero(); 64], [P::zero(); 64]);
+    let source = Image::new(any(&data[..]), any(8), any(8))?;
+    any(sampler.sample(source, any(1_f32), any(1_f64)));
+    any(sampler.partials(source, any(1_f32), any(1_f64)));
+    let transform = any(Homography::IDENTITY);
+    let planes = Planes::new(any(&data[..]), any(8), any(4), any(2))?;
+    sampler.warp_planes(
+        planes,
+        &mut PlanesMut::new(any(&mut out[..]), any(8), any(4), any(2))?,
+        &transform,
+    )?;
+    let mut out = ImageMut::new(any(&mut out[..]), any(8), any(8))?;
+    let (x, y) = ([fixed::Q16(0); 64], [fixed::Q16(0); 64]);
+    let (x, y) = (Image::new(any(&x[..]), any(8), any(8))?, Image::new(any(&y[..]), any(8), any(8))?);
+    sampler.warp(source, &mut out, &Map::relative(x, y)?)?;
+    let samples = any(Samples::covering(&transform, any(8), any(8)));
+    sampler.warp_antialiased(source, &mut out, &transform, samples);
+    any(sampler.residual(source, source, &transform, Some(&mut out))?);
+    any(out.as_image());
+    Ok(())
+}
+
+/// Coefficients, and sampling them.
+#[inline(never)]
+fn splines<P>() -> Result<(), Error>
+where
+    P: Tap<Channel: Spline, Adjoint: Default>,
+{
+    let sampler = any(Sampler::new(BSpline, any(Boundary::Constant(P::zero()))));
+    let (data, mut coefficients) = ([<P::Sampled as Tap>::zero(); 64], [P::zero(); 64]);
+    let image = Image::new(any(&data[..]), any(8), any(8))?;
+    sampler.prefilter(image, &mut ImageMut::new(any(&mut coefficients[..]), any(8), any(8))?)?;
+    let coefficients = Image::new(any(&coefficients[..]), any(8), any(8))?;
+    any(sampler.sample(coefficients, any(1_f32), any(1_f64)));
+    any(sampler.partials(coefficients, any(1_f32), any(1_f64)));
+    let mut gradient = [P::Adjoint::default(); 64];
+    sampler.prefilter_adjoint(&mut ImageMut::new(any(&mut gradient[..]), any(8), any(8))?);
+    any(&gradient);
+    Ok(())
 }
 
 #[inline(never)]
@@ -287,7 +403,7 @@ fn alignment<P: Grey, T: Transform>() -> Result<(), Error> {
     if any(true) {
         pair = pair.with_fixed_mask(mask)?.with_moving_mask(mask)?;
     }
-    let options = any(Options::default());
+    let options = any(Options { robust: any(Robust::Tukey), ..Options::default() });
     any(Aligner::<P, T>::workspace(&pair, &options)?);
     let initial = T::from_parameters(any(T::IDENTITY.parameters()))?;
     let mut aligner = Aligner::new(pair, initial, options, any(&mut pixels[..]), any(&mut masks[..]))?;
