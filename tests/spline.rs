@@ -157,7 +157,7 @@ fn each<T: Number>(mut check: impl FnMut(&[T], (usize, usize), Boundary<f64>, Bo
     for (width, height) in SIZES {
         for pattern in PATTERNS {
             let image: Vec<T> = (0..width * height)
-                .map(|i| T::new(pattern(i % width, i / width, (random.bits() >> 16))))
+                .map(|i| T::new(pattern(i % width, i / width, random.bits() >> 16)))
                 .collect();
             let v = T::new(((random.bits() >> 16) % 256) as f64 / 255.0);
             for boundary in boundaries(v.real()) {
