@@ -1,0 +1,15 @@
+//! In place of a board: a desktop, for replay.
+
+/// What stands for the board's name.
+pub const NAME: &str = "desktop";
+
+/// Logs a line.
+#[macro_export]
+macro_rules! say {
+    ($($t:tt)*) => { println!($($t)*) };
+}
+
+/// Ends the program: status 0 if all was well, 1 if not.
+pub fn exit(ok: bool) -> ! {
+    std::process::exit(if ok { 0 } else { 1 })
+}
