@@ -23,6 +23,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 use support::file::{self, Encoded, Grey, Plane};
+use support::synthetic::{Random, Spline};
 
 /// The fixed view: its top left pixel in the photograph, and its size.
 const FIXED_AT: [usize; 2] = [84, 78];
@@ -77,7 +78,7 @@ fn make(photograph: &Path, folder: &Path) -> Result<(), String> {
     };
 
     let spline = Spline::new(&photograph);
-    let mut noise = Gaussian::new(SEED);
+    let mut random = Random(SEED);
     let mut data = Vec::with_capacity(width * height);
     for y in 0..height {
         for x in 0..width {
@@ -86,7 +87,7 @@ fn make(photograph: &Path, folder: &Path) -> Result<(), String> {
             let (Some(u), Some(v)) = (inside(u, photograph.width), inside(v, photograph.height)) else {
                 return Err("the photograph is smaller than its views".into());
             };
-            let value = GAIN * spline.at(u, v) + OFFSET + NOISE * noise.next();
+            let value = GAIN * spline.at(u, v) + OFFSET + NOISE * random.normal();
             data.push(libm::round(value).clamp(0.0, 255.0) as u8);
         }
     }
@@ -114,109 +115,4 @@ fn make(photograph: &Path, folder: &Path) -> Result<(), String> {
     file::write(folder, &file::encode_u8("fixed.png", &fixed)?)?;
     file::write(folder, &file::encode_u8("moving.png", &moving)?)?;
     file::write(folder, &Encoded { name: "truth.json", bytes: text.into_bytes() })
-}
-
-/// A cubic B-spline through every pixel of an image (Unser, 1999), mirrored at the outer pixels.
-struct Spline {
-    width: usize,
-    height: usize,
-    coefficients: Vec<f64>,
-}
-
-impl Spline {
-    fn new(image: &Plane<u8>) -> Self {
-        let (width, height) = (image.width, image.height);
-        let mut coefficients: Vec<f64> = image.data.iter().map(|&v| f64::from(v)).collect();
-        for row in coefficients.chunks_exact_mut(width) {
-            prefilter(row);
-        }
-        for x in 0..width {
-            let mut column: Vec<f64> = coefficients.iter().skip(x).step_by(width).copied().collect();
-            prefilter(&mut column);
-            for (to, from) in coefficients.iter_mut().skip(x).step_by(width).zip(column) {
-                *to = from;
-            }
-        }
-        Self { width, height, coefficients }
-    }
-
-    fn at(&self, x: f64, y: f64) -> f64 {
-        let ((x0, wx), (y0, wy)) = (weights(x), weights(y));
-        let mut sum = 0.0;
-        for (j, wy) in wy.iter().enumerate() {
-            let row = mirror(y0 + j as isize, self.height) * self.width;
-            for (i, wx) in wx.iter().enumerate() {
-                sum += wx * wy * self.coefficients[row + mirror(x0 + i as isize, self.width)];
-            }
-        }
-        sum
-    }
-}
-
-/// From values to B-spline coefficients, in place: a causal and an anticausal recursion.
-fn prefilter(line: &mut [f64]) {
-    let n = line.len();
-    if n < 2 {
-        return;
-    }
-    let pole = libm::sqrt(3.0) - 2.0;
-    // The sum over the mirrored line up to where its terms are nothing in f64.
-    let mut sum = 0.0;
-    let mut power = 1.0;
-    for k in 0..64 {
-        sum += power * line[mirror(k, n)];
-        power *= pole;
-    }
-    line[0] = sum;
-    for i in 1..n {
-        line[i] += pole * line[i - 1];
-    }
-    line[n - 1] = pole / (pole * pole - 1.0) * (line[n - 1] + pole * line[n - 2]);
-    for i in (0..n - 1).rev() {
-        line[i] = pole * (line[i + 1] - line[i]);
-    }
-    for v in line {
-        *v *= 6.0;
-    }
-}
-
-/// The first of the four taps at a coordinate, and their weights.
-fn weights(x: f64) -> (isize, [f64; 4]) {
-    let cell = libm::floor(x);
-    let (t, u) = (x - cell, 1.0 - (x - cell));
-    let inner = |t: f64| 2.0 / 3.0 - t * t * (1.0 - t / 2.0);
-    (cell as isize - 1, [u * u * u / 6.0, inner(t), inner(u), t * t * t / 6.0])
-}
-
-/// Mirrors an index at the centres of the outer pixels.
-fn mirror(i: isize, side: usize) -> usize {
-    let period = (2 * side as isize - 2).max(1);
-    let i = i.rem_euclid(period);
-    i.min(period - i).max(0) as usize % side
-}
-
-/// Normally distributed numbers (Box and Muller, 1958) from SplitMix64 (Steele et al., 2014).
-struct Gaussian {
-    state: u64,
-}
-
-impl Gaussian {
-    fn new(seed: u64) -> Self {
-        Self { state: seed }
-    }
-
-    /// In (0, 1].
-    fn uniform(&mut self) -> f64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^= z >> 31;
-        ((z >> 11) + 1) as f64 / (1u64 << 53) as f64
-    }
-
-    fn next(&mut self) -> f64 {
-        let (u, v) = (self.uniform(), self.uniform());
-        libm::sqrt(-2.0 * libm::log(u)) * libm::cos(std::f64::consts::TAU * v)
-    }
 }

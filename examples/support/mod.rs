@@ -6,3 +6,4 @@ pub mod file;
 pub mod letters;
 pub mod picture;
 pub mod sheet;
+pub mod synthetic;

@@ -1,0 +1,242 @@
+//! The Cramer-Rao bound, bias over a pixel, and whether the covariance says how far off results are.
+
+use nonius::align::Options;
+use nonius::{Transform, Translation};
+
+use crate::Request;
+use crate::contest::{Model, Task, nonius, settings, with_model};
+use crate::support::synthetic::{Exposure, Random, Waves, random_warp, render};
+use crate::table::{Cell, Table};
+
+const WIDTH: usize = 160;
+const HEIGHT: usize = 120;
+
+/// What rounding to 8 bits adds to the variance of an image.
+const ROUNDING: f64 = 1.0 / 12.0;
+
+/// Standard deviations of the noise of fixed and moving.
+const NOISES: [(f64, f64); 5] = [(0.0, 2.0), (0.0, 5.0), (0.0, 15.0), (5.0, 5.0), (8.0, 8.0)];
+
+/// `scene` as fixed, and after `truth` as moving.
+fn task<T: Transform>(
+    model: Model,
+    scene: &Waves,
+    truth: &T,
+    noise: (f64, f64),
+    random: &mut Random,
+) -> Task {
+    let back = truth.invert().expect("a small warp");
+    let moving = render(WIDTH, HEIGHT, |x, y| {
+        let (x, y) = back.apply(x, y);
+        scene.at(x, y)
+    });
+    Task {
+        model,
+        fixed: Exposure::noisy(noise.0).of(&render(WIDTH, HEIGHT, |x, y| scene.at(x, y)), random),
+        moving: Exposure::noisy(noise.1).of(&moving, random),
+        start: nonius::transform::IDENTITY,
+        truth: truth.matrix(),
+    }
+}
+
+fn variance((fixed, moving): (f64, f64)) -> f64 {
+    fixed * fixed + moving * moving + 2.0 * ROUNDING
+}
+
+/// The Fisher information of a translation, gain and offset being unknown, times the noise's variance: the
+/// summed outer products of the gradient less what the scene and a constant explain of it.
+fn information(scene: &Waves, truth: &Translation) -> [f64; 3] {
+    let mut gram = [[0.0; 4]; 4];
+    for i in 0..WIDTH * HEIGHT {
+        let (x, y) = ((i % WIDTH) as f64, (i / WIDTH) as f64);
+        let (u, v) = truth.apply(x, y);
+        if u < 0.0 || v < 0.0 || u > (WIDTH - 1) as f64 || v > (HEIGHT - 1) as f64 {
+            continue;
+        }
+        let [gx, gy] = scene.gradient(x, y);
+        let row = [scene.at(x, y), 1.0, gx, gy];
+        for (gram, a) in gram.iter_mut().zip(row) {
+            gram.iter_mut().zip(row).for_each(|(sum, b)| *sum += a * b);
+        }
+    }
+    // Eliminate the first two.
+    for k in 0..2 {
+        let pivot = gram[k];
+        for row in gram.iter_mut().skip(k + 1) {
+            let part = row[k] / pivot[k];
+            row.iter_mut().zip(pivot).for_each(|(v, p)| *v -= part * p);
+        }
+    }
+    [gram[2][2], gram[2][3], gram[3][3]]
+}
+
+/// `e' C^-1 e` by Cholesky's factor of the covariance; none if it is not positive definite.
+fn squared(covariance: &[&[f64]], error: &[f64]) -> Option<f64> {
+    let n = error.len();
+    let mut lower = vec![vec![0.0; n]; n];
+    let mut solved = vec![0.0; n];
+    for i in 0..n {
+        for j in 0..=i {
+            let sum: f64 = (0..j).map(|k| lower[i][k] * lower[j][k]).sum();
+            let rest = covariance[i][j] - sum;
+            lower[i][j] = if i == j { rest.sqrt() } else { rest / lower[j][j] };
+        }
+        if lower[i][i].is_nan() || lower[i][i] <= 0.0 {
+            return None;
+        }
+        let sum: f64 = (0..i).map(|k| lower[i][k] * solved[k]).sum();
+        solved[i] = (error[i] - sum) / lower[i][i];
+    }
+    Some(solved.iter().map(|v| v * v).sum())
+}
+
+fn noise_words((fixed, moving): (f64, f64)) -> Cell {
+    Cell::Text(format!("{fixed} + {moving}"))
+}
+
+fn seed(run: usize, cell: usize) -> Random {
+    Random((run as u64) << 32 | (cell as u64) << 8 | 0x77)
+}
+
+/// Squared errors of a translation relative to their bound.
+fn efficiency(request: &Request, (name, options): (&str, Options), table: &mut Table) {
+    let runs = request.runs(1000);
+    for (cell, noise) in NOISES.into_iter().enumerate() {
+        let (mut relative, mut squares, mut bounds) = (0.0, 0.0, 0.0);
+        for run in 0..runs {
+            let mut random = seed(run, cell);
+            let scene = Waves::new(&mut random);
+            let [dx, dy] = [0; 2].map(|_| random.between(-2.0, 2.0));
+            let truth = Translation::new(dx, dy).expect("a small shift");
+            let task = task(Model::Translation, &scene, &truth, noise, &mut random);
+            let [x, y] = nonius::<Translation>(&task, options).0.transform.parameters();
+            let (x, y) = (x - dx, y - dy);
+            let [xx, xy, yy] = information(&scene, &truth);
+            relative += (xx * x * x + 2.0 * xy * x * y + yy * y * y) / variance(noise) / 2.0;
+            squares += (x * x + y * y) / 2.0;
+            bounds += variance(noise) * (xx + yy) / (xx * yy - xy * xy) / 2.0;
+        }
+        let n = runs as f64;
+        table.rows.push(vec![
+            name.into(),
+            noise_words(noise),
+            Cell::Number((squares / n).sqrt(), 5),
+            Cell::Number((bounds / n).sqrt(), 5),
+            Cell::Number(relative / n, 3),
+            Cell::Number(1.0 / n.sqrt(), 3),
+        ]);
+    }
+}
+
+/// The mean error at each of 16 phases of a pixel, on one scene.
+fn bias(request: &Request, (name, options): (&str, Options), table: &mut Table) {
+    let runs = (request.runs(1000) / 16).max(2);
+    for (cell, noise) in NOISES.into_iter().enumerate() {
+        let mut largest = (0.0_f64, 0.0, 0.0);
+        let scene = Waves::new(&mut seed(0, cell));
+        for phase in 0..16 {
+            let shift = f64::from(phase) / 16.0;
+            let truth = Translation::new(shift, shift).expect("a small shift");
+            let (mut sum, mut squares) = ([0.0; 2], [0.0; 2]);
+            for run in 0..runs {
+                let mut random = seed(run + 1, 16 * cell + phase as usize);
+                let task = task(Model::Translation, &scene, &truth, noise, &mut random);
+                let found = nonius::<Translation>(&task, options).0.transform.parameters();
+                for (i, v) in found.into_iter().enumerate() {
+                    sum[i] += v - shift;
+                    squares[i] += (v - shift) * (v - shift);
+                }
+            }
+            let n = runs as f64;
+            for (sum, squares) in sum.into_iter().zip(squares) {
+                let mean: f64 = sum / n;
+                let error = ((squares / n - mean * mean).max(0.0) / (n - 1.0)).sqrt();
+                if mean.abs() > largest.0.abs() {
+                    largest = (mean, error, shift);
+                }
+            }
+        }
+        let (mean, error, shift) = largest;
+        table.rows.push(vec![
+            name.into(),
+            noise_words(noise),
+            Cell::Number(mean, 5),
+            Cell::Number(error, 5),
+            Cell::Number(shift, 4),
+        ]);
+    }
+}
+
+/// Errors normalised by the reported covariance.
+fn calibration<T: Transform>(
+    request: &Request,
+    model: Model,
+    (name, options): (&str, Options),
+    table: &mut Table,
+) {
+    let runs = request.runs(1000);
+    for (cell, noise) in NOISES.into_iter().enumerate() {
+        let (mut sum, mut counted) = (0.0, 0.0_f64);
+        let freedom = T::IDENTITY.parameters().as_ref().len() as f64;
+        for run in 0..runs {
+            let mut random = seed(run, 256 + 16 * model as usize + cell);
+            let scene = Waves::new(&mut random);
+            let truth: T = random_warp(WIDTH, HEIGHT, 2.0, &mut random);
+            let task = task(model, &scene, &truth, noise, &mut random);
+            let report = nonius::<T>(&task, options).0;
+            let (found, truth) = (report.transform.parameters(), truth.parameters());
+            let error: Vec<f64> = found.as_ref().iter().zip(truth.as_ref()).map(|(a, b)| a - b).collect();
+            let covariance: Vec<&[f64]> = report.covariance.as_ref().iter().map(|row| row.as_ref()).collect();
+            if let Some(v) = squared(&covariance, &error) {
+                sum += v;
+                counted += 1.0;
+            }
+        }
+        table.rows.push(vec![
+            name.into(),
+            model.name().into(),
+            noise_words(noise),
+            Cell::Number(sum / counted.max(1.0) / freedom, 3),
+            Cell::Number((2.0 / freedom / counted.max(1.0)).sqrt(), 3),
+            Cell::Number(counted, 0),
+        ]);
+    }
+}
+
+pub fn tables(request: &Request) -> Result<Vec<Table>, String> {
+    let runs = request.runs(1000);
+    let mut bound = Table::new(
+        "bound",
+        format!(
+            "Translations of {WIDTH}x{HEIGHT} scenes in closed form, noise of fixed + moving in grey levels: error along \
+             an axis, its Cramer-Rao bound (px), and the mean squared error relative to the bound, of {runs} runs."
+        ),
+        &["setting", "noise", "RMS error", "bound", "relative", "standard error"],
+    );
+    let mut phase = Table::new(
+        "bias",
+        format!("The largest mean error at 16 phases of a pixel, {} runs each, in px.", (runs / 16).max(2)),
+        &["setting", "noise", "bias", "standard error", "at"],
+    );
+    let mut covariance = Table::new(
+        "covariance",
+        format!(
+            "The error's chi-square by the reported covariance, relative to its degrees of freedom, of {runs} runs."
+        ),
+        &["setting", "model", "noise", "relative", "standard error", "runs that report one"],
+    );
+    for setting in settings() {
+        if request.wants("efficiency") {
+            efficiency(request, setting, &mut bound);
+        }
+        if request.wants("bias") {
+            bias(request, setting, &mut phase);
+        }
+        for model in Model::ALL {
+            if request.wants(&format!("covariance {}", model.name())) {
+                with_model!(model, T => calibration::<T>(request, model, setting, &mut covariance));
+            }
+        }
+    }
+    Ok(vec![bound, phase, covariance].into_iter().filter(|t| !t.rows.is_empty()).collect())
+}
