@@ -129,8 +129,8 @@ const PEERS: [(&str, &[(&str, &str)]); 3] = [
 ];
 
 impl Contest {
-    /// nonius, and the peers of a Python interpreter that has them.
-    pub fn new(python: Option<&Path>) -> Result<Self, String> {
+    /// nonius, and the peers of a Python interpreter that has them, whose names contain one of the words.
+    pub fn new(python: Option<&Path>, who: &[String]) -> Result<Self, String> {
         let mut contestants: Vec<Contestant> =
             settings().into_iter().map(|(name, options)| Contestant::Nonius { name, options }).collect();
         let mut servers = Vec::new();
@@ -151,6 +151,7 @@ impl Contest {
                 servers.push(server);
             }
         }
+        contestants.retain(|c| who.iter().any(|word| c.name().to_lowercase().contains(&word.to_lowercase())));
         Ok(Self { contestants, servers, folder, turn: 0 })
     }
 

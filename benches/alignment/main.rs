@@ -46,6 +46,10 @@ struct Cli {
     #[arg(long)]
     json: bool,
 
+    /// Only contestants whose names contain one of these words
+    #[arg(long, value_name = "WORDS", value_delimiter = ',', default_value = "")]
+    who: Vec<String>,
+
     /// A Python that has the peers (benches/peers/run.py gives it)
     #[arg(long, value_name = "PYTHON")]
     peers: Option<PathBuf>,
@@ -101,7 +105,7 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> Result<(), String> {
     let request = Request { runs: cli.runs, only: cli.only.clone() };
-    let mut contest = Contest::new(cli.peers.as_deref())?;
+    let mut contest = Contest::new(cli.peers.as_deref(), &cli.who)?;
     let all = [Protocol::Perturbed, Protocol::Analytic, Protocol::Real, Protocol::Bound];
     let chosen = if cli.protocols.is_empty() { &all[..] } else { &cli.protocols };
     let mut tables: Vec<Table> = Vec::new();

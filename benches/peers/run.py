@@ -2,8 +2,10 @@
 """Times nonius beside its peers, and compares what they give. See README.md beside this file.
 
     python3 benches/peers/run.py [--rounds N] [--only WORDS] [--write [FILE]]
+    python3 benches/peers/run.py alignment [PROTOCOL ...] [--runs N] [--only WORDS] [--json] [--write FILE]
 
-The first run makes a Python environment in target/peers (PyTorch is large); compare.py does the rest, in it.
+The first run makes a Python environment in target/peers (PyTorch is large); compare.py does the rest, in it, or
+`cargo bench --bench alignment`, with it.
 """
 
 import os
@@ -36,4 +38,8 @@ def install():
 
 if __name__ == "__main__":
     install()
+    if sys.argv[1:2] == ["alignment"]:
+        os.chdir(HERE.parent.parent)
+        bench = ["cargo", "bench", "--bench", "alignment", "--", "--peers", PYTHON, *sys.argv[2:]]
+        os.execvp(bench[0], bench)
     os.execv(PYTHON, [PYTHON, HERE / "compare.py", *sys.argv[1:]])

@@ -1,6 +1,7 @@
 """Times OpenCV and PyTorch on request, as `src/main.rs` does nonius and the Rust peers (the protocol is there).
 
-`run.py` starts it as `worker.py opencv`, once for each version of OpenCV, and as `worker.py torch`.
+`compare.py` starts it as `worker.py opencv`, once for each version of OpenCV, and as `worker.py torch`;
+`benches/alignment` as `worker.py opencv`, `turboreg` and `simpleitk`.
 """
 
 import sys
@@ -8,6 +9,8 @@ import time
 from pathlib import Path
 
 import numpy as np
+
+import aligners
 
 # Pixels and their channels.
 PIXELS = {"u8": ("u1", 1), "u8x3": ("u1", 3), "u16": ("u2", 1), "i16": ("i2", 1), "f32": ("f4", 1)}
@@ -48,6 +51,9 @@ class OpenCV:
             )
         x, y = (read(name, "f4").reshape(height, width) for name in ("map_x", "map_y"))
         return lambda: cv2.remap(source, x, y, flags, **how)
+
+    def align(self, method, model, fixed, moving, start):
+        return aligners.opencv(self.cv2, method, model, fixed, moving, start)
 
 
 class PyTorch:
@@ -97,7 +103,8 @@ class PyTorch:
 
 
 def main():
-    library = {"opencv": OpenCV, "torch": PyTorch}[sys.argv[1]]()
+    libraries = {"opencv": OpenCV, "torch": PyTorch, "turboreg": aligners.TurboReg, "simpleitk": aligners.SimpleITK}
+    library = libraries[sys.argv[1]]()
     calls, outputs = [], {}
     for line in sys.stdin:
         match line.split():
@@ -107,6 +114,13 @@ def main():
                 shape = tuple(map(int, shape.split(",")))
                 read = lambda name, dtype: np.fromfile(Path(directory) / name, dtype)
                 call = library.prepare(operation, kernel, pixel, shape, read)
+                answer = f"ready {len(calls)}" if call else "absent"
+                calls.append(call)
+            case ["align", method, model, shape, directory]:
+                height, width, *moving = map(int, shape.split(","))
+                read = lambda name, dtype: np.fromfile(Path(directory) / name, dtype)
+                fixed, moving = read("fixed", "u1").reshape(height, width), read("moving", "u1").reshape(moving)
+                call = library.align(method, model, fixed, moving, read("start", "f8").reshape(3, 3))
                 answer = f"ready {len(calls)}" if call else "absent"
                 calls.append(call)
             case ["time", id, repeat]:
