@@ -1,0 +1,190 @@
+//! Prints, for every case, its name, how many instructions it takes, for how many pixels, how deep the
+//! stack goes, and for alignments how far the result is from the truth, in 1/1000 px at the corners.
+#![no_std]
+#![no_main]
+
+mod meter;
+
+use core::hint::black_box;
+
+use cortex_m_rt::entry;
+use meter::Meter;
+use nonius::align::{Aligner, Options, Pair, Status, Step};
+use nonius::{
+    Affine, Array, Bilinear, Boundary, Homography, Image, ImageMut, Interpolator, Nearest, Pixel, Sampler,
+    Transform, Translation,
+};
+use semihosting::println;
+use semihosting::process::ExitCode;
+
+const WIDTH: usize = 160;
+const HEIGHT: usize = 120;
+const SIDE: usize = 64;
+/// The interior window.
+const WINDOW: (usize, usize) = (96, 64);
+
+static FRAME: &[u8; WIDTH * HEIGHT] = include_bytes!(concat!(env!("OUT_DIR"), "/frame.u8"));
+static FIXED: &[u8; SIDE * SIDE] = include_bytes!(concat!(env!("OUT_DIR"), "/fixed"));
+static NEAR: &[u8; SIDE * SIDE] = include_bytes!(concat!(env!("OUT_DIR"), "/near"));
+static FAR: &[u8; SIDE * SIDE] = include_bytes!(concat!(env!("OUT_DIR"), "/far"));
+static AFFINE: &[u8; SIDE * SIDE] = include_bytes!(concat!(env!("OUT_DIR"), "/affine"));
+static HOMOGRAPHY: &[u8; SIDE * SIDE] = include_bytes!(concat!(env!("OUT_DIR"), "/homography"));
+
+#[repr(align(4))]
+struct Aligned<T: ?Sized>(T);
+static WIDE: &Aligned<[u8; 2 * WIDTH * HEIGHT]> =
+    &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/frame.u16")));
+
+/// What destinations and workspaces are made of.
+const MEMORY: usize = if cfg!(board = "microbit") { 96 * 64 } else { WIDTH * HEIGHT };
+static mut RAM: Aligned<[u32; MEMORY / 4]> = Aligned([0; MEMORY / 4]);
+const STACK: usize = if cfg!(board = "microbit") { 7 * 1024 } else { 16 * 1024 };
+
+/// Whether a case is asked for: all are, or those whose names begin with `ONLY` at build time.
+fn wanted(name: &str) -> bool {
+    option_env!("ONLY").is_none_or(|only| name.starts_with(only))
+}
+
+/// Prints one line of the report.
+fn report(meter: &Meter, name: &str, pixels: usize, mut f: impl FnMut()) {
+    if !wanted(name) {
+        return;
+    }
+    let count = meter.count(&mut f);
+    println!("case {name} {pixels} {count} {}", meter::stack(STACK, &mut f));
+}
+
+fn memory() -> &'static mut [u32] {
+    // SAFETY: there is one thread, and every caller is done with it before the next one asks.
+    unsafe { &mut (*core::ptr::addr_of_mut!(RAM)).0 }
+}
+
+fn bytes() -> &'static mut [u8] {
+    let words = memory();
+    // SAFETY: words are bytes, and borrowed as long.
+    unsafe { core::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), size_of_val(words)) }
+}
+
+fn frame() -> Image<'static, u8> {
+    Image::new(black_box(&FRAME[..]), WIDTH, HEIGHT).unwrap()
+}
+
+fn wide() -> Image<'static, u16> {
+    // SAFETY: the bytes are aligned, and any two of them are a number.
+    let pixels = unsafe { core::slice::from_raw_parts(WIDE.0.as_ptr().cast(), WIDTH * HEIGHT) };
+    Image::new(black_box(pixels), WIDTH, HEIGHT).unwrap()
+}
+
+/// A turn about the centre of a destination, which falls beside that of the frame.
+fn turn(degrees: f64, (width, height): (usize, usize)) -> Affine {
+    let (s, c) = libm::sincos(black_box(degrees).to_radians());
+    let (x, y) = ((width - 1) as f64 / 2.0, (height - 1) as f64 / 2.0);
+    let (u, v) = ((WIDTH - 1) as f64 / 2.0 + 0.3, (HEIGHT - 1) as f64 / 2.0 - 0.2);
+    Affine::from_parameters([c, -s, u - c * x + s * y, s, c, v - s * x - c * y]).unwrap()
+}
+
+fn warp<K: Interpolator, P: Pixel<Sampled = P>, T: Transform>(
+    meter: &Meter,
+    name: &str,
+    kernel: K,
+    source: Image<'_, P>,
+    (width, height): (usize, usize),
+    transform: T,
+) {
+    let memory = memory();
+    // SAFETY: whole numbers, of which any bits are one; there is room for as many as are asked for.
+    let out: &mut [P] = unsafe {
+        core::slice::from_raw_parts_mut(memory.as_mut_ptr().cast(), size_of_val(memory) / size_of::<P>())
+    };
+    let mut out = ImageMut::new(out, width, height).unwrap();
+    let sampler = Sampler::new(kernel, black_box(Boundary::Constant(P::zero())));
+    report(meter, name, width * height, || {
+        sampler.warp(black_box(source), &mut out, black_box(&transform)).unwrap();
+    });
+}
+
+fn align<T: Transform>(
+    meter: &Meter,
+    name: &str,
+    moving: &[u8; SIDE * SIDE],
+    truth: &[f64],
+    options: Options,
+) {
+    let image = |pixels| Image::new(black_box(pixels), SIDE, SIDE).unwrap();
+    let pair = Pair::new(image(&FIXED[..]), image(&moving[..]));
+    let truth = truth_of::<T>(truth);
+    let mut error = f64::MAX;
+    let mut iterations = 0;
+    report(meter, name, SIDE * SIDE, || {
+        let mut aligner = Aligner::new(pair, T::IDENTITY, options, bytes(), &mut []).unwrap();
+        let found = aligner.run();
+        iterations = found.iterations.iter().sum();
+        if found.status == Status::Converged {
+            error = [(0.0, 0.0), (63.0, 0.0), (0.0, 63.0), (63.0, 63.0)].iter().fold(0.0, |max, &(x, y)| {
+                let ((a, b), (c, d)) = (found.transform.apply(x, y), truth.apply(x, y));
+                libm::hypot(a - c, b - d).max(max)
+            });
+        }
+    });
+    if wanted(name) {
+        println!("error {name} {} {iterations}", libm::round(error * 1e4) as u32);
+    }
+}
+
+fn truth_of<T: Transform>(m: &[f64]) -> T {
+    T::from_parameters(T::Parameters::from_slice(m).unwrap()).unwrap()
+}
+
+/// The second pass over a level, with the solution of its system: what changes with the pixels.
+fn step<T: Transform>(meter: &Meter, name: &str) {
+    if !wanted(name) {
+        return;
+    }
+    let count = |width: usize, height: usize| {
+        let (fixed, moving) = (frame().view(5, 5, width, height), frame().view(6, 6, width, height));
+        let pair = Pair::new(fixed.unwrap(), moving.unwrap());
+        let options = Options { levels: Some(1), search: 0.0, ..Options::default() };
+        let initial = T::from_matrix(black_box([1.0, 0.0, -0.7, 0.0, 1.0, -1.2, 0.0, 0.0, 1.0])).unwrap();
+        let mut aligner = Aligner::new(pair, initial, options, &mut [], &mut []).unwrap();
+        black_box(aligner.step());
+        let mut stepped = None;
+        let count = meter.count(&mut || stepped = Some(aligner.step()));
+        assert!(matches!(stepped, Some(Step::Running(_))), "a second step was to be had");
+        count
+    };
+    let (small, large) = (count(72, 52), count(144, 104));
+    println!("case {name}-pixel {} {} 0", 144 * 104 - 72 * 52, large - small);
+    println!("case {name}-system 1 {} 0", (4 * small).saturating_sub(large) / 3);
+}
+
+#[entry]
+fn main() -> ! {
+    let meter = &Meter::new(cortex_m::Peripherals::take().unwrap().SYST);
+    let (window, half) = (WINDOW, (WINDOW.0, WINDOW.1 / 2));
+    warp(meter, "nearest", Nearest, frame(), window, turn(12.0, window));
+    warp(meter, "nearest-2deg", Nearest, frame(), window, turn(2.0, window));
+    warp(meter, "bilinear", Bilinear, frame(), window, turn(12.0, window));
+    warp(meter, "bilinear-shift", Bilinear, frame(), window, Translation::new(20.3, 17.6).unwrap());
+    warp(meter, "bilinear-u16", Bilinear, wide(), half, turn(12.0, half));
+    let full = (WIDTH, HEIGHT);
+    if MEMORY >= WIDTH * HEIGHT {
+        warp(meter, "nearest-full", Nearest, frame(), full, turn(12.0, full));
+        warp(meter, "bilinear-full", Bilinear, frame(), full, turn(12.0, full));
+    }
+    step::<Translation>(meter, "step-translation");
+    step::<Affine>(meter, "step-affine");
+    step::<Homography>(meter, "step-homography");
+
+    let options = Options::default();
+    align::<Translation>(meter, "align-near", NEAR, &[0.6, -0.35], options);
+    align::<Translation>(meter, "align-far", FAR, &[-4.4, 1.7], options);
+    align::<Affine>(meter, "align-affine", AFFINE, &[1.03, 0.05, -2.2, -0.04, 0.98, 1.6], options);
+    align::<Homography>(
+        meter,
+        "align-homography",
+        HOMOGRAPHY,
+        &[1.03, 0.05, -2.2, -0.04, 0.98, 1.6, 3e-4, -2e-4],
+        options,
+    );
+    ExitCode::SUCCESS.exit_process()
+}

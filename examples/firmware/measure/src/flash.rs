@@ -1,0 +1,64 @@
+//! Firmware that does one thing, for its size: what a feature names, or nothing.
+#![no_std]
+#![no_main]
+#![allow(unused_imports, reason = "by feature")]
+
+use core::hint::black_box;
+use core::panic::PanicInfo;
+
+use cortex_m_rt::entry;
+use nonius::align::{Aligner, Options, Pair};
+use nonius::{
+    Affine, Bilinear, Boundary, Error, Homography, Image, ImageMut, Interpolator, Nearest, Sampler,
+    Transform, Translation,
+};
+
+#[panic_handler]
+fn panic(_: &PanicInfo<'_>) -> ! {
+    loop {}
+}
+
+#[entry]
+fn main() -> ! {
+    let mut memory = [0_u8; 64];
+    black_box(&mut memory);
+    let _ = black_box(run(&mut memory));
+    loop {}
+}
+
+#[inline(always)]
+fn run(memory: &mut [u8]) -> Result<(), Error> {
+    let (source, destination) = memory.split_at_mut(32);
+    let _ = (&source, &destination);
+    #[cfg(any(feature = "nearest", feature = "warps"))]
+    warp(Nearest, source, destination)?;
+    #[cfg(any(feature = "bilinear", feature = "warps"))]
+    warp(Bilinear, source, destination)?;
+    #[cfg(feature = "translation")]
+    align::<Translation>(source, destination)?;
+    #[cfg(feature = "affine")]
+    align::<Affine>(source, destination)?;
+    #[cfg(feature = "homography")]
+    align::<Homography>(source, destination)?;
+    Ok(())
+}
+
+#[allow(dead_code, reason = "by feature")]
+#[inline(always)]
+fn warp<K: Interpolator>(kernel: K, source: &[u8], destination: &mut [u8]) -> Result<(), Error> {
+    let transform = black_box(Affine::IDENTITY);
+    let sampler = Sampler::new(kernel, Boundary::Constant(black_box(0)));
+    let mut out = ImageMut::new(black_box(destination), black_box(8), black_box(4))?;
+    sampler.warp(Image::new(black_box(source), black_box(8), black_box(4))?, &mut out, &transform)
+}
+
+#[allow(dead_code, reason = "by feature")]
+#[inline(always)]
+fn align<T: Transform>(source: &[u8], destination: &mut [u8]) -> Result<(), Error> {
+    let image = Image::new(black_box(source), black_box(8), black_box(4))?;
+    let pair = Pair::new(image, black_box(image));
+    let mut aligner =
+        Aligner::new(pair, black_box(T::IDENTITY), Options::default(), black_box(destination), &mut [])?;
+    black_box(aligner.run());
+    Ok(())
+}
