@@ -1,11 +1,24 @@
-//! Names the targets that have the portable vector backend. The manifest lists the same ones as
-//! those that depend on `wide`.
+//! Names the targets that have the portable vector backend (the manifest lists the same ones as those
+//! that depend on `wide`), and the microcontrollers that have the DSP extension, which stable Rust does
+//! not say.
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rustc-check-cfg=cfg(wide)");
-    let arch = std::env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_default();
+    println!("cargo:rustc-check-cfg=cfg(wide, dsp)");
+    let variable = |name: &str| std::env::var(name).unwrap_or_default();
+    let arch = variable("CARGO_CFG_TARGET_ARCH");
     if ["x86_64", "x86", "aarch64", "wasm32"].contains(&arch.as_str()) {
         println!("cargo:rustc-cfg=wide");
+    }
+    // Every ARMv7E-M has it, and of ARMv8-M these.
+    let target = variable("TARGET");
+    let processors = ["cortex-m33", "cortex-m35p", "cortex-m55", "cortex-m85"];
+    let flags = variable("CARGO_ENCODED_RUSTFLAGS");
+    let chosen = flags
+        .split('\u{1f}')
+        .filter_map(|flag| flag.split_once("target-cpu="))
+        .any(|(_, cpu)| processors.contains(&cpu));
+    if target.starts_with("thumbv7em-") || (target.starts_with("thumbv8m.main-") && chosen) {
+        println!("cargo:rustc-cfg=dsp");
     }
 }

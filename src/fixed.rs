@@ -50,6 +50,22 @@ pub(crate) const fn floor_div(n: i64, d: i64) -> i64 {
     }
 }
 
+/// `v 2^32` rounded to nearest, ties away from zero, for numbers within 2^30. From the bits, so that no
+/// FPU is needed.
+#[inline]
+pub(crate) const fn q32(v: f64) -> i64 {
+    let bits = v.to_bits();
+    // |v| = mantissa 2^(exponent - 1075).
+    let exponent = ((bits >> 52) & 0x7ff) as i32;
+    let mantissa = (bits & ((1 << 52) - 1) | 1 << 52) as i64;
+    let rounded = match exponent - 1075 + 32 {
+        shift @ 0..=10 => mantissa << shift,
+        shift @ -54..0 => round_shift_i64(mantissa, -shift as u32),
+        _ => 0,
+    };
+    if bits >> 63 != 0 { -rounded } else { rounded }
+}
+
 /// A coordinate in source pixels: Q32.32, pixel centres at integers.
 ///
 /// Real numbers become `floor(v * 2^32)`, saturating at +-2^30 px. NaN becomes the lower end,
@@ -403,6 +419,10 @@ mod tests {
         fn f32_enters_as_its_floor(bits: u32) -> bool {
             let v = f32::from_bits(bits);
             Coord::from(v) == Coord::from(f64::from(v))
+        }
+        fn q32_is_rounded(v: f64) -> bool {
+            let parts = [v, v % 1e9, v % 1.0, v % 1e-9, (v % 1e9).floor() + 0.5, 0.5 / 4_294_967_296.0];
+            parts.into_iter().filter(|v| v.abs() < 1e9).all(|v| q32(v) == (v * 4_294_967_296.0).round() as i64)
         }
         fn division_rounds_down(n: i64, d: i64) -> bool {
             let (n, d) = (n >> 1, (d >> 1).saturating_abs().max(1));

@@ -248,6 +248,12 @@ impl<'a, T> ImageMut<'a, T> {
         self.row_mut(y).get_mut(x)
     }
 
+    /// The elements from the first pixel to the last, row gaps included.
+    #[cfg(dsp)]
+    pub(crate) fn elements_mut(&mut self) -> &mut [T] {
+        self.data
+    }
+
     /// The rows from top to bottom.
     pub fn rows_mut(&mut self) -> impl Iterator<Item = &mut [T]> {
         let width = self.width;

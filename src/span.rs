@@ -86,6 +86,9 @@ pub(crate) fn interior<W: Walk>(
     if from >= len {
         return none;
     }
+    if from == 0 && walk.inside(len, to, area) {
+        return 0..len;
+    }
     let mut range = from..len;
     for axis in 0..2 {
         let cell = |k: usize| walk.at(k).position(to).get(axis).map_or(0, |p| p.cell);

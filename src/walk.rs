@@ -27,7 +27,7 @@
 
 use core::ops::Range;
 
-use crate::fixed::{Coord, Position, Rounding, floor_div, round_coordinate, round_shift_i64};
+use crate::fixed::{Coord, Position, Rounding, floor_div, q32, round_coordinate, round_shift_i64};
 use crate::simd::{Lanes, LinearSteps, QuotientSteps, Steps};
 use crate::span::{self, Area};
 
@@ -159,6 +159,12 @@ pub trait Walk: Clone {
     /// Whether [`crossing`](Self::crossing) costs less than looking at a few pixels.
     const EASY_CROSSING: bool = false;
 
+    /// The coordinates in Q32.32 and their steps, where the walk is linear.
+    #[inline(always)]
+    fn line(&self) -> Option<([i64; 2], [i64; 2])> {
+        None
+    }
+
     /// Where a monotone coordinate (0 is x, 1 is y) crosses: the first pixel of the range whose cell
     /// is at least `limit`, or for a falling coordinate below it; the end if there is none.
     #[inline]
@@ -233,6 +239,10 @@ impl Walk for AffineWalk {
     fn monotone(&self, _: usize) -> bool {
         true
     }
+    #[inline(always)]
+    fn line(&self) -> Option<([i64; 2], [i64; 2])> {
+        Some((self.at, self.step))
+    }
 }
 
 /// An affine map in Q32.32: rows of the 2x3 matrix.
@@ -247,8 +257,7 @@ impl AffinePlan {
     /// [`MAX_LINEAR`](crate::transform::MAX_LINEAR), shifts within
     /// [`MAX_SHIFT`](crate::transform::MAX_SHIFT), so that no coordinate leaves `i64`.
     pub(crate) fn new(m: &[f64; 9]) -> Self {
-        let q = |v: f64| libm::round(v * 4_294_967_296.0) as i64;
-        Self { rows: [[q(m[0]), q(m[1]), q(m[2])], [q(m[3]), q(m[4]), q(m[5])]] }
+        Self { rows: [[q32(m[0]), q32(m[1]), q32(m[2])], [q32(m[3]), q32(m[4]), q32(m[5])]] }
     }
 }
 

@@ -81,6 +81,10 @@ impl<K: Interpolator, P: Tap, N: Plan> Operation for Rows<'_, '_, K, P, N> {
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
+        #[cfg(dsp)]
+        if self.sampler.kernel.fill_all(&self.source, &self.plan, self.destination) {
+            return;
+        }
         let width = self.destination.width();
         let source = self.sampler.source(self.source);
         let area = K::area(self.source.width(), self.source.height());

@@ -15,6 +15,7 @@ pub struct Bilinear;
 
 impl Kernel for Bilinear {
     type Taps<T: Copy> = [T; 2];
+    const LINEAR: bool = true;
 
     #[inline(always)]
     fn weights<W: Weight>(&self, f: W) -> [W; 2] {

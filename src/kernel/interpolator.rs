@@ -9,11 +9,15 @@
 use super::{Array, Channel, Kernel, Output, rounding, support};
 use crate::boundary::Boundary;
 use crate::fixed::{Position, Rounding, Weight};
+#[cfg(dsp)]
+use crate::image::Image;
 use crate::image::{ImageMut, Tap};
 use crate::sample::{Footprint, Source, footprint};
 use crate::simd::block::Outside;
 use crate::simd::{self, Lanes};
 use crate::span::{self, Area};
+#[cfg(dsp)]
+use crate::walk::Plan;
 use crate::walk::Walk;
 
 /// A rule that gives value and partials at a position. Implemented for every [`Kernel`], and for
@@ -57,6 +61,14 @@ pub trait Interpolator: Copy {
         dx: &mut [<P::Channel as Channel>::Derivative],
         dy: &mut [<P::Channel as Channel>::Derivative],
     );
+
+    /// All of a warp at once, if there is a way for it. False, with nothing done, otherwise.
+    #[cfg(dsp)]
+    #[doc(hidden)]
+    #[inline(always)]
+    fn fill_all<P: Tap, N: Plan>(&self, _: &Image<'_, P>, _: &N, _: &mut ImageMut<'_, P::Sampled>) -> bool {
+        false
+    }
 
     /// The pixels of a run of a warp; whether it is known that all of them are far from the border.
     #[doc(hidden)]
@@ -210,6 +222,17 @@ impl<K: Kernel> Interpolator for K {
         if !simd::partials::<P, K>(self, source.image, at, dx, dy) {
             edge_partials(self, source, at, dx, dy);
         }
+    }
+
+    #[cfg(dsp)]
+    #[inline(always)]
+    fn fill_all<P: Tap, N: Plan>(
+        &self,
+        source: &Image<'_, P>,
+        plan: &N,
+        destination: &mut ImageMut<'_, P::Sampled>,
+    ) -> bool {
+        simd::frame::<P, K, N>(source, plan, destination)
     }
 
     /// Edge, interior, edge.

@@ -141,6 +141,9 @@ pub trait Kernel: Copy {
     /// Whether a kernel of odd support rounds a coordinate halfway between two pixels to the even
     /// one, instead of up.
     const TIES_TO_EVEN: bool = false;
+    /// Whether the weights are 1 - f and f, for which backends may have loops of their own.
+    #[doc(hidden)]
+    const LINEAR: bool = false;
     /// The weights of the taps at fraction `f`.
     fn weights<W: Weight>(&self, f: W) -> Self::Taps<W>;
     /// The derivatives of the weights with respect to the coordinate, per pixel.

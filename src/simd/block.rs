@@ -370,6 +370,13 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
     let mut steps = walk.lanes::<L>(to);
     // One lane steps as the walk itself does, so that its ends say all.
     if n == 1 && walk.inside(len, to, &area) {
+        #[cfg(dsp)]
+        if let Some(line) = walk.line() {
+            // SAFETY: every cell is in the area, so every tap is in the image.
+            if unsafe { super::arm_dsp::line::<P::Channel, K, O>(&window, line, to, out) } {
+                return;
+            }
+        }
         for pixel in out.chunks_exact_mut(channels) {
             fill::<L, P, K, O>(kernel, &window, &area, &steps.next(), true, pixel);
         }

@@ -21,6 +21,8 @@
 //!
 //! The scalar backend is `Lanes` with one lane. It is also what runs rests of rows.
 
+#[cfg(dsp)]
+mod arm_dsp;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -32,6 +34,8 @@ mod steps;
 #[cfg(wide)]
 mod wide;
 
+#[cfg(dsp)]
+pub(crate) use arm_dsp::frame;
 pub(crate) use block::{blocks, partials};
 pub(crate) use lanes::{Lanes, Register, interleave};
 pub(crate) use scalar::One;

@@ -1,4 +1,4 @@
-//! Writes the memory layout of the emulated board (`BOARD` in the environment), and the frames that
+//! Takes the memory map of the emulated board (`BOARD` in the environment), and makes the frames that
 //! are measured on: a photograph, seen through known transforms, with the noise of a camera.
 
 use std::path::PathBuf;
@@ -11,24 +11,15 @@ const SIDE: usize = 64;
 fn main() {
     println!("cargo:rerun-if-env-changed=BOARD");
     println!("cargo:rerun-if-changed=build.rs");
-    let board = env::var("BOARD").unwrap_or_else(|_| "mps2-an386".into());
     println!("cargo:rustc-check-cfg=cfg(board, values(\"microbit\"))");
+    let board = env::var("BOARD").unwrap_or_else(|_| "an386".into());
     if board == "microbit" {
         println!("cargo:rustc-cfg=board=\"microbit\"");
     }
-    // Origin and KiB of flash, then of RAM.
-    let (flash, flash_kib, ram, ram_kib) = match board.as_str() {
-        "microbit" => (0_u32, 256, 0x2000_0000_u32, 16),
-        "mps2-an386" | "mps2-an500" => (0, 4096, 0x2000_0000, 4096),
-        "mps2-an505" => (0x1000_0000, 4096, 0x3800_0000, 4096),
-        "mps3-an547" => (0, 512, 0x2100_0000, 2048),
-        other => panic!("no such board: {other}"),
-    };
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("set by cargo"));
-    let memory = format!(
-        "MEMORY\n{{\n  FLASH : ORIGIN = {flash:#x}, LENGTH = {flash_kib}K\n  RAM : ORIGIN = {ram:#x}, LENGTH = {ram_kib}K\n}}\n"
-    );
-    fs::write(out.join("memory.x"), memory).expect("OUT_DIR is writable");
+    let map = format!("../memory/{board}.x");
+    println!("cargo:rerun-if-changed={map}");
+    fs::copy(&map, out.join("memory.x")).expect("BOARD has a memory map");
     println!("cargo:rustc-link-search={}", out.display());
     println!("cargo:rustc-link-arg-bins=--nmagic");
     println!("cargo:rustc-link-arg-bins=-Tlink.x");
