@@ -9,3 +9,6 @@ pub mod board;
 #[cfg(not(target_os = "none"))]
 #[path = "desktop.rs"]
 pub mod board;
+
+pub mod film;
+pub mod report;
