@@ -84,6 +84,13 @@ impl<'a, P: Pixel> Pyramid<'a, P> {
         Self::build(base, levels, buffer, |from, to| reduce(from, to))
     }
 
+    /// The pyramid that [`Self::new`] has built of this base in this buffer.
+    pub(crate) fn built(base: Image<'a, P>, levels: usize, buffer: &'a [P]) -> Result<Self, Error> {
+        let (needed, found) = (buffer_len(base.width(), base.height(), levels), buffer.len());
+        let rest = buffer.get(..needed).ok_or(Error::TooShort { needed, found })?;
+        Ok(Self { base, rest, levels })
+    }
+
     fn build(
         base: Image<'a, P>,
         levels: usize,

@@ -80,10 +80,8 @@ pub enum Step<T: Transform> {
 #[derive(Clone, Debug)]
 pub struct Aligner<'a, P, T: Transform> {
     options: Options,
-    fixed: Pyramid<'a, P>,
-    moving: Pyramid<'a, P>,
-    fixed_mask: Option<Pyramid<'a, u8>>,
-    moving_mask: Option<Pyramid<'a, u8>>,
+    images: Images<'a, P>,
+    levels: usize,
     level: usize,
     /// The level that refining begins with; the search may begin with a smaller one.
     top: usize,
@@ -107,6 +105,15 @@ pub struct Aligner<'a, P, T: Transform> {
     best: Option<Best<T>>,
     /// The last pass of this level in least squares, for the next.
     shared: Option<(T, FixedMoments)>,
+}
+
+/// The pyramids of a pair and its masks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Images<'a, P> {
+    pub(super) fixed: Pyramid<'a, P>,
+    pub(super) moving: Pyramid<'a, P>,
+    pub(super) fixed_mask: Option<Pyramid<'a, u8>>,
+    pub(super) moving_mask: Option<Pyramid<'a, u8>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -173,19 +180,25 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         masks: &'a mut [u8],
     ) -> Result<Self, Error> {
         let needed = Self::workspace(&pair, &options)?;
-        let (refined, levels) = options.levels::<T>(size(&pair.fixed), size(&pair.moving))?;
+        let (_, levels) = options.levels::<T>(size(&pair.fixed), size(&pair.moving))?;
         let (a, b) = split(pixels, rest(&pair.fixed, levels), needed.pixels)?;
         let (fixed, moving) = (Pyramid::new(pair.fixed, levels, a)?, Pyramid::new(pair.moving, levels, b)?);
         let first = pair.fixed_mask.as_ref().map_or(0, |m| rest(m, levels));
         let (a, b) = split(masks, first, needed.masks)?;
         let fixed_mask = pair.fixed_mask.map(|m| Pyramid::new_mask(m, levels, a)).transpose()?;
         let moving_mask = pair.moving_mask.map(|m| Pyramid::new_mask(m, levels, b)).transpose()?;
+        Self::of(Images { fixed, moving, fixed_mask, moving_mask }, initial, options)
+    }
+
+    /// Is ready to step, on pyramids of at least the levels that `options` ask for.
+    pub(super) fn of(images: Images<'a, P>, initial: T, options: Options) -> Result<Self, Error> {
+        let base = |image: Option<Image<'_, P>>| image.map_or((0, 0), |image| size(&image));
+        let sizes = (base(images.fixed.level(0)), base(images.moving.level(0)));
+        let (refined, levels) = options.levels::<T>(sizes.0, sizes.1)?;
         let mut aligner = Self {
             options,
-            fixed,
-            moving,
-            fixed_mask,
-            moving_mask,
+            images,
+            levels,
             level: levels - 1,
             top: refined - 1,
             phase: Phase::Refine,
@@ -249,11 +262,12 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     /// The images of the current level.
     fn pair(&self) -> Option<LevelPair<'a, P>> {
         let mask = |pyramid: &Option<Pyramid<'a, u8>>| pyramid.as_ref().and_then(|p| p.level(self.level));
+        let Images { fixed, moving, fixed_mask, moving_mask } = &self.images;
         Some(LevelPair {
-            fixed: self.fixed.level(self.level)?,
-            moving: self.moving.level(self.level)?,
-            fixed_mask: mask(&self.fixed_mask),
-            moving_mask: mask(&self.moving_mask),
+            fixed: fixed.level(self.level)?,
+            moving: moving.level(self.level)?,
+            fixed_mask: mask(fixed_mask),
+            moving_mask: mask(moving_mask),
         })
     }
 
@@ -319,15 +333,14 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     /// What to say of the step that is under way.
     fn note(&mut self, pair: &LevelPair<'_, P>, correlation: f64) {
         let (width, height) = size(&pair.fixed);
-        let (levels, step) = (self.fixed.levels(), self.step);
         self.progress = Progress {
             level: self.level,
-            levels,
+            levels: self.levels,
             width,
             height,
             iteration: self.iteration,
             correlation,
-            step,
+            step: self.step,
         };
     }
 

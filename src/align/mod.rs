@@ -40,6 +40,8 @@
 //! **Memory.** The workspace is what [`Aligner::workspace`] says: a third of the pixels of both
 //! images, and of the masks in use. The aligner itself is a few kilobytes, wherever the caller puts
 //! it; nothing else is stored.
+//!
+//! **Sequences** are followed by a [`Tracker`].
 #![forbid(unsafe_code)]
 
 mod aligner;
@@ -47,9 +49,11 @@ mod normal;
 mod robust;
 mod search;
 mod solve;
+mod tracker;
 
 pub use aligner::{Aligner, Progress, Step, WorkspaceSize};
 pub use robust::Robust;
+pub use tracker::{Found, Keys, Track, Tracked, Tracker, Tracking};
 
 use crate::Error;
 use crate::fixed::Q6;
