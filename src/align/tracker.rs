@@ -2,21 +2,6 @@
 //!
 //! In: frames of one size, one after the other. Out, for each: the transform from the pixels of the first
 //! frame to its own, and whether it was found.
-//!
-//! **Keys.** A frame is aligned with a *key frame* (the template), of which a copy and its pyramid are kept, not
-//! with the frame before: errors of single frames do not add up. Where the key no longer resembles
-//! what is seen, or its view has been left, the frame that has just been found becomes the key
-//! ([`Keys::Renewed`]), and transforms are composed from there on: each new key adds the error of one
-//! alignment. With [`Keys::First`] all frames are aligned with the first one, and none drifts.
-//!
-//! **Start.** An alignment starts at the transform of the frame before, without a coarse search, or, with
-//! [`Tracking::predict`], where the motion between the last two frames leads to. Where that does not end well
-//! the same frame is tried again with the coarse search of [`Options`]. If that fails too the frame is
-//! lost; the next one is looked for from the last transform that was found.
-//!
-//! **Memory and time.** [`Tracker::workspace`] is two frames and their pyramids. A frame is copied: once
-//! [`Tracker::start`] returns, the caller's memory is free for the next one. `start` reduces
-//! one frame, a [`Track::step`] is one step of the [`Aligner`].
 #![forbid(unsafe_code)]
 
 use super::aligner::Images;
@@ -98,7 +83,22 @@ pub struct Tracked<T: Transform> {
     pub report: Option<Report<T>>,
 }
 
-/// Follows a sequence of frames. See the [module](self) for how.
+/// Follows a sequence of frames.
+///
+/// **Keys.** A frame is aligned with a *key frame* (the template), of which a copy and its pyramid are kept, not
+/// with the frame before: errors of single frames do not add up. Where the key no longer resembles
+/// what is seen, or its view has been left, the frame that has just been found becomes the key
+/// ([`Keys::Renewed`]), and transforms are composed from there on: each new key adds the error of one
+/// alignment. With [`Keys::First`] all frames are aligned with the first one, and none drifts.
+///
+/// **Start.** An alignment starts at the transform of the frame before, without a coarse search, or, with
+/// [`Tracking::predict`], where the motion between the last two frames leads to. Where that does not end well
+/// the same frame is tried again with the coarse search of [`Options`]. If that fails too the frame is
+/// lost; the next one is looked for from the last transform that was found.
+///
+/// **Memory and time.** [`Tracker::workspace`] is two frames and their pyramids. A frame is copied: once
+/// [`Tracker::start`] returns, the caller's memory is free for the next one. `start` reduces
+/// one frame, a [`Track::step`] is one step of the [`Aligner`].
 ///
 /// ```
 /// use nonius::align::{Found, Tracker, Tracking};

@@ -8,7 +8,7 @@
 
 use core::hint::black_box as any;
 
-use nonius::align::{Aligner, Grey, Options, Pair, Robust, Status, Step};
+use nonius::align::{Aligner, Found, Grey, Options, Pair, Robust, Status, Step, Tracker, Tracking};
 use nonius::kernel::adaptive::{Frozen, GateImage, Hard, Soft};
 use nonius::kernel::weighted::{Smoothstep, Table};
 use nonius::pyramid::{Pyramid, buffer_len, level_size, reduce, reduce_mask};
@@ -396,10 +396,8 @@ fn alignment<P: Grey, T: Transform>() -> Result<(), Error> {
     let (fixed, moving, mask) = ([P::zero(); 64], [P::zero(); 64], [1_u8; 64]);
     let (mut pixels, mut masks) = ([P::zero(); 64], [0_u8; 64]);
     let mask = Image::new(any(&mask[..]), any(8), any(8))?;
-    let mut pair = Pair::new(
-        Image::new(any(&fixed[..]), any(8), any(8))?,
-        Image::new(any(&moving[..]), any(8), any(8))?,
-    );
+    let moving_image = Image::new(any(&moving[..]), any(8), any(8))?;
+    let mut pair = Pair::new(Image::new(any(&fixed[..]), any(8), any(8))?, moving_image);
     if any(true) {
         pair = pair.with_fixed_mask(mask)?.with_moving_mask(mask)?;
     }
@@ -413,5 +411,14 @@ fn alignment<P: Grey, T: Transform>() -> Result<(), Error> {
     };
     let report = any(aligner.run());
     any(report.status == Status::Converged);
+
+    let mut frames = [P::zero(); 2 * (64 + 64)];
+    let mut tracker = Tracker::<P, T>::new(any(8), any(8), any(Tracking::default()), any(&mut frames[..]))?;
+    if any(true) {
+        tracker = tracker.with_mask(mask, any(&mut masks[..]))?;
+    }
+    any(tracker.start(any(moving_image))?.step());
+    any(tracker.track(any(moving_image))?.found == Found::Tracked);
+    tracker.reset();
     Ok(())
 }
