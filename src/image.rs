@@ -263,6 +263,15 @@ impl<'a, T> ImageMut<'a, T> {
             .map(move |row| row.split_at_mut_checked(width).map_or(&mut [][..], |r| r.0))
     }
 
+    /// The rows above row `at`, and the others. Either may have none.
+    pub(crate) fn split_rows(self, at: usize) -> (Self, Self) {
+        let at = at.min(self.height);
+        let start = (at * self.stride).min(self.data.len());
+        let (above, below) = self.data.split_at_mut_checked(start).unwrap_or_default();
+        let band = |data, height| ImageMut { data, width: self.width, height, stride: self.stride };
+        (band(above, at), band(below, self.height - at))
+    }
+
     /// Sets every pixel.
     pub fn fill(&mut self, value: T)
     where
@@ -461,19 +470,19 @@ pub trait Pixel: Tap<Sampled = Self> {}
 impl<P: Tap<Sampled = P>> Pixel for P {}
 
 /// What a kernel can tap: a [`Pixel`], or a coefficient of a spline. Sealed.
-pub trait Tap: Copy + PartialEq + core::fmt::Debug + sealed::Sealed + 'static {
+pub trait Tap: Copy + PartialEq + core::fmt::Debug + Send + Sync + sealed::Sealed + 'static {
     /// The type of one channel.
     type Channel: Channel;
     /// A derivative of this pixel: `i32` in Q14 for each integer channel (grey levels per pixel,
     /// 16384 is one), `f32` for an `f32` channel.
-    type Derivative: Copy + PartialEq + core::fmt::Debug + 'static;
+    type Derivative: Copy + PartialEq + core::fmt::Debug + Send + Sync + 'static;
     /// A weighted sum of cotangents for this pixel (see
     /// [`Sampler::adjoint`](crate::Sampler::adjoint)): `i64` in Q28 for each integer channel,
     /// `f32` for an `f32` channel.
-    type Adjoint: Copy + PartialEq + core::fmt::Debug + 'static;
+    type Adjoint: Copy + PartialEq + core::fmt::Debug + Send + Sync + 'static;
     /// A cotangent, dL/dV, of this pixel: `i32` for each integer channel in a unit of the
     /// caller's choice, `f32` for an `f32` channel.
-    type Cotangent: Copy + PartialEq + core::fmt::Debug + 'static;
+    type Cotangent: Copy + PartialEq + core::fmt::Debug + Send + Sync + 'static;
     /// The pixel that sampling gives: for a pixel the same type.
     type Sampled: Pixel + Tap<Channel = <Self::Channel as Channel>::Sampled>;
     /// Something else for each channel.

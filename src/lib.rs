@@ -13,6 +13,7 @@ pub mod fixed;
 pub mod gradient;
 mod image;
 pub mod kernel;
+mod parallel;
 pub mod pyramid;
 #[cfg(any(test, feature = "_reference"))]
 #[doc(hidden)]
@@ -37,6 +38,7 @@ pub use kernel::{
     Adaptive, Array, BSpline, Bilinear, Channel, Cubic, Interpolator, Kernel, Lanczos, Linear, Linearized,
     Nearest, NearestEven, Smooth, StraightThrough, Surrogate, WeightedNearest,
 };
+pub use parallel::Threads;
 pub use sample::Sampler;
 pub use simd::Level;
 pub use transform::{Affine, Euclidean, Grid, Homography, Map, Similarity, Transform, Translation};

@@ -13,6 +13,8 @@
 use crate::Error;
 use crate::image::{Image, ImageMut, Pixel};
 use crate::kernel::Channel;
+use crate::parallel::{Bands, Threads};
+use crate::simd::{Lanes, Level, Operation};
 use crate::transform::{Matrix, multiply};
 
 /// The number of levels above which a pyramid of the largest image has a side of zero.
@@ -81,7 +83,20 @@ impl<'a, P: Pixel> Pyramid<'a, P> {
     /// [`Error::InvalidOption`] for no level or for more than the image can be halved to,
     /// [`Error::TooShort`] if the buffer holds fewer than [`buffer_len`] pixels.
     pub fn new(base: Image<'a, P>, levels: usize, buffer: &'a mut [P]) -> Result<Self, Error> {
-        Self::build(base, levels, buffer, |from, to| reduce(from, to))
+        Self::with_threads(base, levels, buffer, Threads::ONE)
+    }
+
+    /// As [`Self::new`], on several threads.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_threads(
+        base: Image<'a, P>,
+        levels: usize,
+        buffer: &'a mut [P],
+        threads: Threads,
+    ) -> Result<Self, Error> {
+        Self::build(base, levels, buffer, |from, to| reduce_with_threads(from, to, threads))
     }
 
     /// The pyramid that [`Self::new`] has built of this base in this buffer.
@@ -168,21 +183,63 @@ fn halves<P, Q>(source: &Image<'_, P>, destination: &ImageMut<'_, Q>) -> Result<
 /// # Errors
 /// [`Error::SizeMismatch`]; nothing is written then.
 pub fn reduce<P: Pixel>(source: Image<'_, P>, destination: &mut ImageMut<'_, P>) -> Result<(), Error> {
+    reduce_with_threads(source, destination, Threads::ONE)
+}
+
+/// As [`reduce`], on several threads.
+///
+/// # Errors
+/// As [`reduce`].
+pub fn reduce_with_threads<P: Pixel>(
+    source: Image<'_, P>,
+    destination: &mut ImageMut<'_, P>,
+    threads: Threads,
+) -> Result<(), Error> {
     halves(&source, destination)?;
-    let (width, height, channels) = (source.width(), source.height(), P::CHANNELS);
-    for (y, out) in destination.rows_mut().enumerate() {
-        let rows = around(y, height).map(|y| P::flatten(source.row(y)));
-        let column = |x: usize, c: usize| {
-            P::Channel::reduce_column(rows.map(|row| row.get(x * channels + c).copied().unwrap_or_default()))
-        };
-        for (x, pixel) in out.iter_mut().enumerate() {
-            let columns = around(x, width);
-            for (c, out) in P::flatten_mut(core::slice::from_mut(pixel)).iter_mut().enumerate() {
-                *out = P::Channel::reduce_row(columns.map(|x| column(x, c)));
+    threads.run(Level::SCALAR, Reduce { source, destination: destination.reborrow(), first: 0 });
+    Ok(())
+}
+
+/// Rows of a reduction, from row `first` on.
+struct Reduce<'a, P> {
+    source: Image<'a, P>,
+    destination: ImageMut<'a, P>,
+    first: usize,
+}
+
+impl<P: Pixel> Operation for Reduce<'_, P> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(mut self) {
+        let Self { source, first, .. } = self;
+        let (width, height, channels) = (source.width(), source.height(), P::CHANNELS);
+        for (y, out) in self.destination.rows_mut().enumerate() {
+            let rows = around(first + y, height).map(|y| P::flatten(source.row(y)));
+            let column = |x: usize, c: usize| {
+                P::Channel::reduce_column(
+                    rows.map(|row| row.get(x * channels + c).copied().unwrap_or_default()),
+                )
+            };
+            for (x, pixel) in out.iter_mut().enumerate() {
+                let columns = around(x, width);
+                for (c, out) in P::flatten_mut(core::slice::from_mut(pixel)).iter_mut().enumerate() {
+                    *out = P::Channel::reduce_row(columns.map(|x| column(x, c)));
+                }
             }
         }
     }
-    Ok(())
+}
+
+impl<P: Pixel> Bands for Reduce<'_, P> {
+    fn size(&self) -> [usize; 2] {
+        [self.destination.width(), self.destination.height()]
+    }
+    fn split(self, at: usize) -> (Self, Self) {
+        let (above, below) = self.destination.split_rows(at);
+        (Self { destination: above, ..self }, Self { destination: below, first: self.first + at, ..self })
+    }
+    fn join((): (), (): ()) {}
 }
 
 /// Halves a mask into `destination`: valid (255) where all 4x4 pixels are (non-zero), else 0.

@@ -9,6 +9,7 @@ use crate::boundary::Boundary;
 use crate::fixed::{Coord, Position, Weight};
 use crate::image::{Image, Tap};
 use crate::kernel::{Array, Channel, Interpolator, Kernel, first_tap};
+use crate::parallel::Threads;
 use crate::simd::Level;
 
 /// A kernel and a boundary: how an image is read between its pixels.
@@ -33,18 +34,24 @@ pub struct Sampler<K, P> {
     pub(crate) kernel: K,
     pub(crate) boundary: Boundary<P>,
     pub(crate) level: Option<Level>,
+    pub(crate) threads: Threads,
 }
 
 impl<K: Interpolator, P: Tap> Sampler<K, P> {
     /// A sampler at the best level there is ([`Level::best`]).
     pub const fn new(kernel: K, boundary: Boundary<P>) -> Self {
         const { assert!(P::CHANNELS > 0, "a pixel has at least one channel") };
-        Self { kernel, boundary, level: None }
+        Self { kernel, boundary, level: None, threads: Threads::ONE }
     }
 
     /// The same sampler at another level: the same results at another speed.
     pub const fn with_level(self, level: Level) -> Self {
         Self { level: Some(level), ..self }
+    }
+
+    /// The same sampler on several threads: the same results of whole images, sooner.
+    pub const fn with_threads(self, threads: Threads) -> Self {
+        Self { threads, ..self }
     }
 
     /// The value at (`x`, `y`), in pixels of the image. `None` where [`Boundary::Transparent`]

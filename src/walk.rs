@@ -36,7 +36,7 @@ pub(crate) const RUN: usize = 64;
 
 /// Something that gives a source coordinate for every destination pixel: a
 /// [`Transform`](crate::Transform) or a [`Map`](crate::Map). Sealed.
-pub trait Warp: Copy + sealed::Sealed {
+pub trait Warp: Copy + Send + Sync + sealed::Sealed {
     /// What a run of pixels steps along.
     #[doc(hidden)]
     type Walk: Walk;
@@ -57,7 +57,7 @@ pub(crate) mod sealed {
 
 /// A warp in fixed point.
 #[doc(hidden)]
-pub trait Plan: Copy {
+pub trait Plan: Copy + Send + Sync {
     /// What a run of pixels steps along.
     type Walk: Walk;
     /// The walk that begins at destination pixel (`x`, `y`), and how many of the next `len` pixels
@@ -69,6 +69,8 @@ pub trait Plan: Copy {
     fn inside(&self, _y: usize, _width: usize, _area: &Area) -> bool {
         false
     }
+    /// The plan whose first row is this one's row `rows`: that of a band of the destination.
+    fn below(&self, rows: usize) -> Self;
     /// The runs of the first `width` pixels of row `y`.
     #[inline(always)]
     fn row(&self, y: usize, width: usize) -> Runs<'_, Self> {
@@ -91,6 +93,12 @@ fn shifted([a, b, c]: [i64; 3], [x, y]: [i64; 2], denominator: i64) -> [i64; 3] 
     // Linear coefficients are below 2^47, numerators below 2^8.
     let v = a.wrapping_mul(x).wrapping_add(b.wrapping_mul(y));
     [a, b, c.wrapping_add(floor_div(2 * v + denominator, 2 * denominator))]
+}
+
+/// A form whose rows are counted from row `rows` on: the same integers at every pixel.
+#[inline]
+fn below([a, b, c]: [i64; 3], rows: usize) -> [i64; 3] {
+    [a, b, c.wrapping_add(b.wrapping_mul(rows as i64))]
 }
 
 impl Subpixel for AffinePlan {
@@ -271,6 +279,10 @@ impl Plan for AffinePlan {
         let [u, v] = self.rows;
         (AffineWalk { at: [at(u), at(v)], step: [u[0], v[0]] }, len)
     }
+    #[inline]
+    fn below(&self, rows: usize) -> Self {
+        Self { rows: self.rows.map(|form| below(form, rows)) }
+    }
 }
 
 /// Coordinates that are a quotient of two linear forms.
@@ -444,6 +456,10 @@ impl Plan for ProjectivePlan {
     #[inline]
     fn run(&self, x: usize, y: usize, len: usize) -> (ProjectiveWalk, usize) {
         self.anchored(x, y, len)
+    }
+    #[inline]
+    fn below(&self, rows: usize) -> Self {
+        Self { rows: self.rows.map(|form| below(form, rows)), ..*self }
     }
     #[inline]
     fn inside(&self, y: usize, width: usize, area: &Area) -> bool {

@@ -7,6 +7,7 @@
 use crate::Error;
 use crate::image::{Image, ImageMut, Planes, PlanesMut, Tap};
 use crate::kernel::Interpolator;
+use crate::parallel::Bands;
 use crate::sample::Sampler;
 use crate::simd::{Lanes, Level, Operation};
 use crate::walk::{Plan, Warp};
@@ -40,7 +41,9 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
             return Err(Error::SizeMismatch);
         }
         let plan = warp.plan();
-        self.level.unwrap_or_else(Level::best).run(Rows { sampler: self, source, destination, plan });
+        let level = self.level.unwrap_or_else(Level::best);
+        let destination = destination.reborrow();
+        self.threads.run(level, Rows { sampler: self, source, destination, plan });
         Ok(())
     }
 
@@ -69,20 +72,20 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
     }
 }
 
-struct Rows<'a, 'd, K, P: Tap, N> {
+struct Rows<'a, K, P: Tap, N> {
     sampler: &'a Sampler<K, P>,
     source: Image<'a, P>,
-    destination: &'a mut ImageMut<'d, P::Sampled>,
+    destination: ImageMut<'a, P::Sampled>,
     plan: N,
 }
 
-impl<K: Interpolator, P: Tap, N: Plan> Operation for Rows<'_, '_, K, P, N> {
+impl<K: Interpolator, P: Tap, N: Plan> Operation for Rows<'_, K, P, N> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self) {
+    fn run<L: Lanes>(mut self) {
         #[cfg(dsp)]
-        if self.sampler.kernel.fill_all(&self.source, &self.plan, self.destination) {
+        if self.sampler.kernel.fill_all(&self.source, &self.plan, &mut self.destination) {
             return;
         }
         let width = self.destination.width();
@@ -97,4 +100,16 @@ impl<K: Interpolator, P: Tap, N: Plan> Operation for Rows<'_, '_, K, P, N> {
             }
         }
     }
+}
+
+impl<K: Interpolator, P: Tap, N: Plan> Bands for Rows<'_, K, P, N> {
+    fn size(&self) -> [usize; 2] {
+        [self.destination.width(), self.destination.height()]
+    }
+    fn split(self, at: usize) -> (Self, Self) {
+        let plan = self.plan.below(at);
+        let (above, below) = self.destination.split_rows(at);
+        (Self { destination: above, ..self }, Self { destination: below, plan, ..self })
+    }
+    fn join((): (), (): ()) {}
 }

@@ -1,5 +1,5 @@
-//! Every kernel, pixel, boundary, warp, sink and level against the reference, bit by bit: whatever
-//! the widths, strides and values, and nothing written beside the destination.
+//! Every kernel, pixel, boundary, warp, sink and level against the reference, bit by bit, on 1 to 8
+//! threads: whatever the widths, strides and values, and nothing written beside the destination.
 #![forbid(unsafe_code)]
 
 mod common;
@@ -11,7 +11,7 @@ use nonius::spline::Coefficient;
 use nonius::transform::Matrix;
 use nonius::{
     Affine, BSpline, Boundary, Error, Euclidean, Homography, Image, ImageMut, Kernel, Level, Map, Pixel,
-    Sampler, Similarity, Smooth, Tap, Transform, Translation, Warp,
+    Sampler, Similarity, Smooth, Tap, Threads, Transform, Translation, Warp,
 };
 use registry::{Plan, Tested, Value, Visitor};
 
@@ -389,6 +389,11 @@ impl Cells {
     }
 }
 
+/// 1, 2, 3 and 8 in turn, however small the image. (In 20 cells, so that each level and sink meets each.)
+fn threads(cells: usize) -> Threads {
+    Threads::new([1, 2, 3, 8][cells / 5 % 4]).with_grain(1)
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Setup {
     source: (usize, usize),
@@ -447,7 +452,8 @@ impl Cells {
         reference.warp(source, &mut expected.image_mut(), coordinates);
         for level in Level::available() {
             let mut out = before.clone();
-            sampler.with_level(level).warp(source, &mut out.image_mut(), warp).unwrap();
+            let sampler = sampler.with_level(level).with_threads(threads(self.cells));
+            sampler.warp(source, &mut out.image_mut(), warp).unwrap();
             out.check(&expected, &before, &|| format!("warp, {}, {}", level.name(), what()));
             self.cells += 1;
         }
@@ -458,7 +464,7 @@ impl Cells {
         reference.warp_partials(source, &mut ex.image_mut(), &mut ey.image_mut(), coordinates);
         for level in Level::available() {
             let (mut dx, mut dy) = (x.clone(), y.clone());
-            let sampler = sampler.with_level(level);
+            let sampler = sampler.with_level(level).with_threads(threads(self.cells));
             sampler.warp_partials(source, &mut dx.image_mut(), &mut dy.image_mut(), warp).unwrap();
             dx.check(&ex, &x, &|| format!("dx, {}, {}", level.name(), what()));
             dy.check(&ey, &y, &|| format!("dy, {}, {}", level.name(), what()));
@@ -471,7 +477,7 @@ impl Cells {
         reference.adjoint(cotangent.image(), coordinates, &mut expected.image_mut());
         for level in Level::available() {
             let mut gradient = before.clone();
-            let sampler = sampler.with_level(level);
+            let sampler = sampler.with_level(level).with_threads(threads(self.cells));
             sampler.adjoint(cotangent.image(), warp, &mut gradient.image_mut()).unwrap();
             gradient.check(&expected, &before, &|| format!("adjoint, {}, {}", level.name(), what()));
             self.cells += 1;

@@ -182,7 +182,8 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         let needed = Self::workspace(&pair, &options)?;
         let (_, levels) = options.levels::<T>(size(&pair.fixed), size(&pair.moving))?;
         let (a, b) = split(pixels, rest(&pair.fixed, levels), needed.pixels)?;
-        let (fixed, moving) = (Pyramid::new(pair.fixed, levels, a)?, Pyramid::new(pair.moving, levels, b)?);
+        let pyramid = |image, buffer| Pyramid::with_threads(image, levels, buffer, options.threads);
+        let (fixed, moving) = (pyramid(pair.fixed, a)?, pyramid(pair.moving, b)?);
         let first = pair.fixed_mask.as_ref().map_or(0, |m| rest(m, levels));
         let (a, b) = split(masks, first, needed.masks)?;
         let fixed_mask = pair.fixed_mask.map(|m| Pyramid::new_mask(m, levels, a)).transpose()?;
@@ -347,14 +348,16 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     fn refine(&mut self) {
         let Some(pair) = self.pair() else { return };
         let robust = self.options.robust != Robust::None;
-        let pass = self.options.level.run(Accumulate {
+        let accumulate = Accumulate {
             pair,
             transform: &self.candidate,
             photometry: self.photometry,
             loss: self.loss,
             histogram: robust,
             known: self.shared.as_ref().map(|(transform, moments)| (transform, moments)),
-        });
+            rows: [0, pair.fixed.height()],
+        };
+        let pass = self.options.threads.run(self.options.level, accumulate);
         self.shared = (self.loss == Loss::Squares).then(|| (self.candidate, *pass.moments.fixed()));
         self.iteration += 1;
         let pixels = (pair.fixed.width() * pair.fixed.height()) as f64;

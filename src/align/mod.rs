@@ -59,6 +59,7 @@ use crate::Error;
 use crate::fixed::Q6;
 use crate::image::{Image, Pixel};
 use crate::kernel::{Channel, Output};
+use crate::parallel::Threads;
 use crate::pyramid::{MAX_LEVELS, level_size};
 use crate::simd::Level;
 use crate::transform::Transform;
@@ -164,6 +165,8 @@ pub struct Options {
     pub robust: Robust,
     /// The instruction set. Default the best; the results are the same for all.
     pub level: Level,
+    /// How many threads to use. Default one; the results are the same for all.
+    pub threads: Threads,
 }
 
 impl Default for Options {
@@ -179,6 +182,7 @@ impl Default for Options {
             monotone: false,
             robust: Robust::None,
             level: Level::best(),
+            threads: Threads::ONE,
         }
     }
 }

@@ -25,6 +25,7 @@ use crate::Bilinear;
 use crate::fixed::{round_shift, round_shift_i64};
 use crate::image::Image;
 use crate::kernel::{Output, rounding};
+use crate::parallel::Bands;
 use crate::simd::block::Outside;
 use crate::simd::{self, Lanes, Operation};
 use crate::span::{self, Area};
@@ -374,6 +375,15 @@ impl Moments {
         &self.fixed
     }
 
+    /// Adds the sums over other pixels.
+    fn join(&mut self, other: &Self) {
+        fn plus<const N: usize>(sums: &mut [i128; N], others: &[i128; N]) {
+            sums.iter_mut().zip(others).for_each(|(sum, other)| *sum += other);
+        }
+        self.fixed.join(&other.fixed, plus, plus);
+        self.residual.join(&other.residual, plus);
+    }
+
     /// Weighted mean, variance and covariance of fixed and moving, in grey levels; `joint` if gain
     /// and offset are unknown.
     pub(super) fn statistics(&self, photometry: &Photometry, joint: bool) -> Statistics {
@@ -508,6 +518,8 @@ pub(super) struct Accumulate<'a, P, T> {
     /// Another pass over this level, without masks and in least squares: its transform, and what the
     /// fixed image summed to. Where supports are the same, so are those sums.
     pub(super) known: Option<(&'a T, &'a FixedMoments)>,
+    /// The rows of the fixed image that it goes over: the first one, and where it ends.
+    pub(super) rows: [usize; 2],
 }
 
 /// What a pass finds.
@@ -669,16 +681,18 @@ impl<P: Grey, T: Transform> Operation for Accumulate<'_, P, T> {
         let plan = self.transform.plan();
         let to = rounding::<Bilinear, P>();
         let area = Area::new::<Bilinear>(moving.width(), moving.height());
-        let (width, height) = (fixed.width(), fixed.height());
+        let (width, height, [first, end]) = (fixed.width(), fixed.height(), self.rows);
         // Where nothing but the support changes what the fixed image sums to, only its changes are
         // summed anew.
         let shared = self.is_shared();
         let known = self.known.filter(|_| shared).map(|(transform, moments)| (transform.plan(), moments));
         let mut pass = Pass { moments: Moments::zero(), pixels: 0, loss: 0, histogram: Histogram::EMPTY };
-        if let Some((_, moments)) = known {
+        if let Some((_, moments)) = known
+            && self.rows[0] == 0
+        {
             pass.moments.fixed = *moments;
         }
-        for y in 0..height {
+        for y in first..end {
             let mut line = Row::zero();
             let mut before = known.as_ref().map(|(plan, _)| plan.row(y, width));
             // (A run across a homography's pole does not count: its images are far apart.)
@@ -721,6 +735,23 @@ impl<P: Grey, T: Transform> Operation for Accumulate<'_, P, T> {
             pass.moments.residual.add(&line.residual, v, T::DEGREE);
         }
         pass
+    }
+}
+
+impl<P: Grey, T: Transform> Bands for Accumulate<'_, P, T> {
+    fn size(&self) -> [usize; 2] {
+        let [first, end] = self.rows;
+        [self.pair.fixed.width(), end - first]
+    }
+    fn split(self, at: usize) -> (Self, Self) {
+        let [first, end] = self.rows;
+        let middle = first + at;
+        (Self { rows: [first, middle], ..self }, Self { rows: [middle, end], ..self })
+    }
+    fn join(mut pass: Pass, below: Pass) -> Pass {
+        pass.moments.join(&below.moments);
+        pass.histogram.join(&below.histogram);
+        Pass { pixels: pass.pixels + below.pixels, loss: pass.loss + below.loss, ..pass }
     }
 }
 
@@ -929,7 +960,8 @@ mod tests {
         known: Option<(&T, &FixedMoments)>,
     ) -> Pass {
         let photometry = Photometry::new::<P::Word>(1.2, -3.0);
-        let pass = Accumulate { pair, transform, photometry, loss, histogram: false, known };
+        let rows = [0, pair.fixed.height()];
+        let pass = Accumulate { pair, transform, photometry, loss, histogram: false, known, rows };
         let first = Level::SCALAR.run(Accumulate { ..pass });
         let again = Level::best().run(pass);
         assert_eq!((first.moments, first.pixels, first.loss), (again.moments, again.pixels, again.loss));

@@ -120,6 +120,13 @@ impl Histogram {
         }
     }
 
+    /// Adds the counts of other residuals.
+    pub(super) fn join(&mut self, other: &Self) {
+        for (count, n) in self.0.iter_mut().zip(other.0) {
+            *count += n;
+        }
+    }
+
     /// 1.4826 times the median magnitude, in grey levels: the standard deviation of normal residuals.
     /// At least half a grey level, which is what rounding the pixels leaves of a perfect match.
     pub(super) fn sigma(&self) -> f64 {

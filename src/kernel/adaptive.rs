@@ -83,7 +83,7 @@ impl<S: Interpolator, H: Interpolator, G: Sloped<S>> Adaptive<S, H, G> {
 }
 
 /// How much of the sharp rule there is at a position.
-pub trait Gate: Copy + super::sealed::Sealed {
+pub trait Gate: Copy + Send + Sync + super::sealed::Sealed {
     /// Writes the gate of each channel.
     #[doc(hidden)]
     fn gates<P: Tap, S: Interpolator>(

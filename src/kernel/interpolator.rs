@@ -22,7 +22,7 @@ use crate::walk::Walk;
 
 /// A rule that gives value and partials at a position. Implemented for every [`Kernel`], and for
 /// [`Surrogate`](super::Surrogate) and its like; its methods are not for direct use.
-pub trait Interpolator: Copy {
+pub trait Interpolator: Copy + Send + Sync {
     /// Whether a value is made of no more than the two pixels around the coordinate, along each
     /// axis.
     #[doc(hidden)]

@@ -135,7 +135,7 @@ mod sealed {
 /// assert!((f64::from(dx) / 16384.0 - 112.5).abs() < 0.02); // 100 * 6 * 3/16
 /// # Ok::<(), nonius::Error>(())
 /// ```
-pub trait Kernel: Copy {
+pub trait Kernel: Copy + Send + Sync {
     /// One `T` for each tap: `[T; S]`.
     type Taps<T: Copy>: Array<T>;
     /// Whether a kernel of odd support rounds a coordinate halfway between two pixels to the even

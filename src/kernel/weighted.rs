@@ -31,7 +31,7 @@ use crate::fixed::{Weight, round_shift_i64};
 /// [module](self).
 ///
 /// S must rise from S(0) = 0 towards S(1) = 1, and not faster than 2 per pixel.
-pub trait Share: Copy {
+pub trait Share: Copy + Send + Sync {
     /// S(f), in [0, 1].
     fn share<W: Weight>(&self, f: W) -> W;
     /// S'(f), in [0, 2).

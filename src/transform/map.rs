@@ -8,7 +8,7 @@ use crate::{Error, Image};
 
 /// A number of which maps are made: `f32` (the fastest) and `f64` in pixels, [`Q16`] and [`Coord`] in
 /// fixed point, `i32` in whole pixels. Sealed.
-pub trait Coordinate: Copy + Into<Coord> + sealed::Sealed {
+pub trait Coordinate: Copy + Send + Sync + Into<Coord> + sealed::Sealed {
     /// Numbers that are `f32`, as such: backends read those.
     #[doc(hidden)]
     #[inline(always)]
@@ -63,6 +63,8 @@ pub struct Map<'a, T = f32> {
     y: Image<'a, T>,
     /// What a destination pixel adds for each pixel that it lies to the right or below.
     unit: i64,
+    /// The row that counts as the first one: not zero for a band alone.
+    first: usize,
 }
 
 impl<'a, T> Map<'a, T> {
@@ -74,7 +76,7 @@ impl<'a, T> Map<'a, T> {
         if (x.width(), x.height()) != (y.width(), y.height()) {
             return Err(Error::SizeMismatch);
         }
-        Ok(Self { x, y, unit: 0 })
+        Ok(Self { x, y, unit: 0, first: 0 })
     }
 
     /// A displacement field (a relative grid): the source coordinate is the destination pixel plus
@@ -113,9 +115,13 @@ impl<'a, T: Coordinate> Warp for Map<'a, T> {
 impl<'a, T: Coordinate> Plan for Map<'a, T> {
     type Walk = MapWalk<'a, T>;
     fn run(&self, x: usize, y: usize, len: usize) -> (MapWalk<'a, T>, usize) {
+        let y = self.first + y;
         let part = |image: &Image<'a, T>| image.row(y).get(x..).unwrap_or(&[]);
         let origin = [x, y].map(|v| self.unit.wrapping_mul(v as i64));
         (MapWalk { x: part(&self.x), y: part(&self.y), origin, unit: self.unit }, len)
+    }
+    fn below(&self, rows: usize) -> Self {
+        Self { first: self.first + rows, ..*self }
     }
 }
 

@@ -1,0 +1,106 @@
+//! Bands of rows on several threads (feature `rayon`).
+//!
+//! In: an operation on rows, and how many threads it may use. Out: what it gives on one, bit by bit.
+//! Every driver of the crate goes over rows that do not depend on each other, so all that is here is
+//! how an operation is cut into bands ([`Bands`]) and what comes of the bands is put together again,
+//! in their order.
+#![forbid(unsafe_code)]
+
+use crate::simd::{Level, Operation};
+
+/// How many threads a call uses: always one without feature `rayon`.
+///
+/// Results are the same, to the last bit, for any number. The threads are those of the rayon pool
+/// that the call is made in. A call that has not enough to do for several does it on the caller's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Threads {
+    /// Into how many bands a call is cut, at most.
+    #[cfg(feature = "rayon")]
+    bands: usize,
+    /// The fewest pixels of a band.
+    #[cfg(feature = "rayon")]
+    grain: usize,
+}
+
+/// The fewest pixels that are worth a thread: waking one takes as long as 2^15 pixels by the fastest
+/// kernels.
+#[cfg(feature = "rayon")]
+const GRAIN: usize = 1 << 15;
+
+impl Threads {
+    /// The caller's alone.
+    pub const ONE: Threads = Threads {
+        #[cfg(feature = "rayon")]
+        bands: 1,
+        #[cfg(feature = "rayon")]
+        grain: GRAIN,
+    };
+
+    /// At most `count`.
+    #[cfg(feature = "rayon")]
+    pub const fn new(count: usize) -> Self {
+        Self { bands: count, ..Self::ONE }
+    }
+
+    /// All of the current pool.
+    #[cfg(feature = "rayon")]
+    pub fn all() -> Self {
+        let count = rayon::current_num_threads();
+        // More bands than threads, since not all rows take as long.
+        Self { bands: if count > 1 { 4 * count } else { 1 }, ..Self::ONE }
+    }
+
+    /// With bands of at least so many pixels, instead of a number that suits the fastest kernels.
+    #[cfg(feature = "rayon")]
+    pub const fn with_grain(self, pixels: usize) -> Self {
+        Self { grain: pixels, ..self }
+    }
+
+    /// Does all of an operation at a level.
+    #[inline]
+    pub(crate) fn run<O: Bands>(self, level: Level, operation: O) -> O::Output {
+        #[cfg(feature = "rayon")]
+        {
+            let [width, height] = operation.size();
+            let worth = (width * height).checked_div(self.grain).unwrap_or(usize::MAX);
+            divide(level, operation, self.bands.min(worth).min(height))
+        }
+        #[cfg(not(feature = "rayon"))]
+        level.run(operation)
+    }
+}
+
+impl Default for Threads {
+    fn default() -> Self {
+        Self::ONE
+    }
+}
+
+/// An operation on rows, none of which depends on another.
+pub(crate) trait Bands: Operation<Output: Send> + Send {
+    /// Pixels of a row, and rows.
+    #[cfg_attr(not(feature = "rayon"), allow(dead_code))]
+    fn size(&self) -> [usize; 2];
+    /// The operation on the rows above row `at`, and that on the others.
+    #[cfg_attr(not(feature = "rayon"), allow(dead_code))]
+    fn split(self, at: usize) -> (Self, Self)
+    where
+        Self: Sized;
+    /// The output of both.
+    #[cfg_attr(not(feature = "rayon"), allow(dead_code))]
+    fn join(above: Self::Output, below: Self::Output) -> Self::Output;
+}
+
+/// Cuts an operation into so many bands.
+#[cfg(feature = "rayon")]
+fn divide<O: Bands>(level: Level, operation: O, bands: usize) -> O::Output {
+    if bands < 2 {
+        return level.run(operation);
+    }
+    let [_, height] = operation.size();
+    let first = bands / 2;
+    let (above, below) = operation.split(height * first / bands);
+    let (above, below) = rayon::join(|| divide(level, above, first), || divide(level, below, bands - first));
+    O::join(above, below)
+}
