@@ -106,10 +106,12 @@ const FROM: usize = SOURCE.0 * SOURCE.1;
 const DESTINATION: (usize, usize) = (83, 23);
 const TO: usize = DESTINATION.0 * DESTINATION.1;
 
+#[inline(never)]
 fn source<T: Element>() -> [T; FROM] {
     pattern(SOURCE.0)
 }
 
+#[inline(never)]
 fn destination<T: Element>() -> [T; TO] {
     pattern(DESTINATION.0)
 }
@@ -144,6 +146,7 @@ fn boundaries<P: Element>() -> [Boundary<P>; 6] {
 }
 
 /// Values and partials under every boundary.
+#[inline(never)]
 fn forward<K: Interpolator, P: Hashed, W: Warp>(kernel: K, level: Level, warp: &W) -> [u64; 2] {
     let pixels: [P; FROM] = source();
     let source = source_image(&pixels);
@@ -164,6 +167,7 @@ fn forward<K: Interpolator, P: Hashed, W: Warp>(kernel: K, level: Level, warp: &
 }
 
 /// The adjoint under every boundary.
+#[inline(never)]
 fn adjoint<K: Linear, P: Hashed, W: Warp>(kernel: K, level: Level, warp: &W) -> u64 {
     let cotangent: [P::Cotangent; TO] = destination();
     let mut hash = Fnv::new();
@@ -177,6 +181,7 @@ fn adjoint<K: Linear, P: Hashed, W: Warp>(kernel: K, level: Level, warp: &W) -> 
 }
 
 /// The three sinks of a rule through a warp.
+#[inline(never)]
 fn sinks<K: Linear, P: Hashed, W: Warp>(
     kernel: K,
     name: fmt::Arguments<'_>,
@@ -190,6 +195,7 @@ fn sinks<K: Linear, P: Hashed, W: Warp>(
     emit(format_args!("{name} adjoint"), adjoint::<K, P, W>(kernel, level, warp));
 }
 
+#[inline(never)]
 fn walks<K: Kernel, P: Hashed>(kernel: K, name: &str, level: Level, emit: &mut Emit<'_>) {
     let plane = |side: usize, shift: u32| -> [f32; TO] {
         core::array::from_fn(|i| {
@@ -205,6 +211,7 @@ fn walks<K: Kernel, P: Hashed>(kernel: K, name: &str, level: Level, emit: &mut E
 }
 
 /// A smooth kernel through an affine transform.
+#[inline(never)]
 fn smooth<K: Smooth, P: Hashed>(kernel: K, name: &str, level: Level, emit: &mut Emit<'_>) {
     sinks::<K, P, _>(kernel, format_args!("{name} affine"), level, &affine(), emit);
     let pixels: [P; FROM] = source();
@@ -221,6 +228,7 @@ fn smooth<K: Smooth, P: Hashed>(kernel: K, name: &str, level: Level, emit: &mut 
 }
 
 /// The coefficients of an image, back to pixels, and the adjoint of both.
+#[inline(never)]
 fn splines<C>(name: &str, level: Level, emit: &mut Emit<'_>)
 where
     C: Tap<Channel: Spline, Sampled: Element, Adjoint: Element, Cotangent: Element> + Element,
@@ -249,7 +257,9 @@ where
     }
 }
 
+#[inline(never)]
 fn parameters<P: Hashed>(name: &str, level: Level, emit: &mut Emit<'_>) {
+    #[inline(never)]
     fn hash<P: Hashed, T: Transform>(level: Level, t: &T) -> u64 {
         let (pixels, cotangent): ([P; FROM], [P::Cotangent; TO]) = (source(), destination());
         let mut hash = Fnv::new();
@@ -273,47 +283,51 @@ const SIZE: (usize, usize) = (90, 70);
 const PIXELS: usize = SIZE.0 * SIZE.1;
 const LEVELS: usize = buffer_len(SIZE.0, SIZE.1, 15);
 
-/// Everything that an aligner reports, over models, losses and masks.
-fn alignment<P: Element + Grey>(name: &str, level: Level, emit: &mut Emit<'_>) {
-    fn hash<P: Element + Grey, T: Transform>(level: Level, truth: &T) -> u64 {
-        let moving: [P; PIXELS] = core::array::from_fn(|i| {
-            let (x, y) = ((i % SIZE.0) as u32, (i / SIZE.0) as u32);
-            let blob = (x * x + 2 * y * y + x * y) % 5000;
-            let rough = x.wrapping_mul(0x9e37_79b9) ^ y.wrapping_mul(0x85eb_ca6b);
-            P::new((blob << 19) + (x << 21) + (rough >> 5))
-        });
-        let (mut fixed, mask) = ([P::new(0); PIXELS], pattern::<u8, PIXELS>(SIZE.0));
-        let sampler = Sampler::new(Bilinear, Boundary::Replicate).with_level(level);
-        let moving = Image::new(&moving, SIZE.0, SIZE.1).unwrap();
-        sampler.warp(moving, &mut ImageMut::new(&mut fixed, SIZE.0, SIZE.1).unwrap(), truth).unwrap();
-        let pair = Pair::new(Image::new(&fixed, SIZE.0, SIZE.1).unwrap(), moving);
-        let mask = mask.map(|v| u8::from(v > 3));
-        let masked = pair.with_moving_mask(Image::new(&mask, SIZE.0, SIZE.1).unwrap()).unwrap();
-        let (mut pixels, mut masks) = ([P::new(0); 2 * LEVELS], [0; LEVELS]);
-        let mut hash = Fnv::new();
-        for (pair, robust) in
-            [(pair, Robust::None), (pair, Robust::Huber), (pair, Robust::Tukey), (masked, Robust::None)]
-        {
-            let options = Options { robust, level, max_iterations: 20, ..Options::default() };
-            let report = Aligner::new(pair, T::IDENTITY, options, &mut pixels, &mut masks).unwrap().run();
-            hash.add(report.status.name().as_bytes());
-            report.iterations.iter().for_each(|n| hash.add(&n.to_le_bytes()));
-            let rest = [report.rms_residual, report.correlation, report.gain, report.offset, report.support];
-            let covariance = report.covariance.as_ref().iter().flat_map(|row| row.as_ref());
-            for v in report.transform.matrix().iter().chain(&rest).chain(covariance) {
-                v.hash(&mut hash);
-            }
+/// Everything that an aligner reports, over losses and masks.
+#[inline(never)]
+fn aligned<P: Element + Grey, T: Transform>(level: Level, truth: &T) -> u64 {
+    let moving: [P; PIXELS] = core::array::from_fn(|i| {
+        let (x, y) = ((i % SIZE.0) as u32, (i / SIZE.0) as u32);
+        let blob = (x * x + 2 * y * y + x * y) % 5000;
+        let rough = x.wrapping_mul(0x9e37_79b9) ^ y.wrapping_mul(0x85eb_ca6b);
+        P::new((blob << 19) + (x << 21) + (rough >> 5))
+    });
+    let (mut fixed, mask) = ([P::new(0); PIXELS], pattern::<u8, PIXELS>(SIZE.0));
+    let sampler = Sampler::new(Bilinear, Boundary::Replicate).with_level(level);
+    let moving = Image::new(&moving, SIZE.0, SIZE.1).unwrap();
+    sampler.warp(moving, &mut ImageMut::new(&mut fixed, SIZE.0, SIZE.1).unwrap(), truth).unwrap();
+    let pair = Pair::new(Image::new(&fixed, SIZE.0, SIZE.1).unwrap(), moving);
+    let mask = mask.map(|v| u8::from(v > 3));
+    let masked = pair.with_moving_mask(Image::new(&mask, SIZE.0, SIZE.1).unwrap()).unwrap();
+    let (mut pixels, mut masks) = ([P::new(0); 2 * LEVELS], [0; LEVELS]);
+    let mut hash = Fnv::new();
+    for (pair, robust) in
+        [(pair, Robust::None), (pair, Robust::Huber), (pair, Robust::Tukey), (masked, Robust::None)]
+    {
+        let options = Options { robust, level, max_iterations: 20, ..Options::default() };
+        let report = Aligner::new(pair, T::IDENTITY, options, &mut pixels, &mut masks).unwrap().run();
+        hash.add(report.status.name().as_bytes());
+        report.iterations.iter().for_each(|n| hash.add(&n.to_le_bytes()));
+        let rest = [report.rms_residual, report.correlation, report.gain, report.offset, report.support];
+        let covariance = report.covariance.as_ref().iter().flat_map(|row| row.as_ref());
+        for v in report.transform.matrix().iter().chain(&rest).chain(covariance) {
+            v.hash(&mut hash);
         }
-        hash.0
     }
+    hash.0
+}
+
+/// Every model.
+#[inline(never)]
+fn alignment<P: Element + Grey>(name: &str, level: Level, emit: &mut Emit<'_>) {
     let homography = [1.02, 0.01, -2.0, 0.02, 1.01, 1.0, 2e-4, -1e-4];
     let affine = [1.03, 0.02, -2.7, -0.01, 0.97, 1.1];
     let mut emit = |model: &str, hash| emit(format_args!("{name} {model} alignment"), hash);
-    emit("translation", hash::<P, _>(level, &Translation::new(-2.7, 1.4).unwrap()));
-    emit("euclidean", hash::<P, _>(level, &Euclidean::new(0.05, 3.3, -2.2).unwrap()));
-    emit("similarity", hash::<P, _>(level, &Similarity::new(1.02, -0.03, 1.1, 2.0).unwrap()));
-    emit("affine", hash::<P, _>(level, &Affine::from_parameters(affine).unwrap()));
-    emit("homography", hash::<P, _>(level, &Homography::from_parameters(homography).unwrap()));
+    emit("translation", aligned::<P, _>(level, &Translation::new(-2.7, 1.4).unwrap()));
+    emit("euclidean", aligned::<P, _>(level, &Euclidean::new(0.05, 3.3, -2.2).unwrap()));
+    emit("similarity", aligned::<P, _>(level, &Similarity::new(1.02, -0.03, 1.1, 2.0).unwrap()));
+    emit("affine", aligned::<P, _>(level, &Affine::from_parameters(affine).unwrap()));
+    emit("homography", aligned::<P, _>(level, &Homography::from_parameters(homography).unwrap()));
 }
 
 /// Tables of weights, as they are made.
@@ -333,6 +347,7 @@ fn tables(emit: &mut Emit<'_>) {
 }
 
 /// Rules that are no kernel, or whose weights are the caller's.
+#[inline(never)]
 fn rules<P: Hashed>(name: &str, level: Level, emit: &mut Emit<'_>) {
     let mut memory = [[0; 2]; 33];
     let table = WeightedNearest::new(Table::sigmoid(&mut memory, 0.2).unwrap());
@@ -367,6 +382,7 @@ fn rules<P: Hashed>(name: &str, level: Level, emit: &mut Emit<'_>) {
 }
 
 /// Reduction, antialiased warps, the adjoint in half the memory, and loss and gradient in one.
+#[inline(never)]
 fn others<P: Hashed>(name: &str, level: Level, emit: &mut Emit<'_>) {
     let (pixels, cotangent): ([P; FROM], [P::Cotangent; TO]) = (source(), destination());
     let (source_image, samples) = (source_image(&pixels), Samples::new(3, 2).unwrap());
@@ -404,6 +420,7 @@ fn others<P: Hashed>(name: &str, level: Level, emit: &mut Emit<'_>) {
 }
 
 /// A batch through thetas: forward, and the three gradients.
+#[inline(never)]
 fn batches<K: Linear, P>(kernel: K, name: &str, level: Level, emit: &mut Emit<'_>)
 where
     P: Hashed<Channel: GridChannel> + Pixel<Cotangent: Default>,
@@ -455,19 +472,25 @@ pub fn all(level: Level, emit: &mut Emit<'_>) {
     }
     pixels!(u8, u16, i16, f32, [u8; 3], [f32; 2]);
     alignment::<u8>("u8", level, emit);
-    alignment::<u16>("u16", level, emit);
-    alignment::<i16>("i16", level, emit);
+    // (16 bits have the same sums, whichever the sign.)
+    let affine = Affine::from_parameters([1.03, 0.02, -2.7, -0.01, 0.97, 1.1]).unwrap();
+    emit(format_args!("u16 affine alignment"), aligned::<u16, _>(level, &affine));
+    let homography = [1.02, 0.01, -2.0, 0.02, 1.01, 1.0, 2e-4, -1e-4];
+    let homography = Homography::from_parameters(homography).unwrap();
+    emit(format_args!("i16 homography alignment"), aligned::<i16, _>(level, &homography));
     macro_rules! smooth {
-        ($($t:ty),*) => {$(
-            smooth::<_, $t>(Cubic::<-50>, concat!("cubic -50 ", stringify!($t)), level, emit);
-            smooth::<_, $t>(Cubic::<-75>, concat!("cubic -75 ", stringify!($t)), level, emit);
-            smooth::<_, $t>(Lanczos::<2>, concat!("lanczos 2 ", stringify!($t)), level, emit);
-            smooth::<_, $t>(Lanczos::<3>, concat!("lanczos 3 ", stringify!($t)), level, emit);
-            smooth::<_, $t>(Lanczos::<4>, concat!("lanczos 4 ", stringify!($t)), level, emit);
-            smooth::<_, $t>(BSpline, concat!("b-spline ", stringify!($t)), level, emit);
-        )*};
+        ($($kernel:expr, $name:literal: $($t:ty),*;)*) => {$($(
+            smooth::<_, $t>($kernel, concat!($name, " ", stringify!($t)), level, emit);
+        )*)*};
     }
-    smooth!(u8, u16, i16, f32);
+    smooth! {
+        Cubic::<-50>, "cubic -50": u8, u16, i16, f32;
+        Cubic::<-75>, "cubic -75": u8, f32;
+        Lanczos::<2>, "lanczos 2": u8, f32;
+        Lanczos::<3>, "lanczos 3": u8, f32;
+        Lanczos::<4>, "lanczos 4": u8, u16, i16, f32;
+        BSpline, "b-spline": u8, f32;
+    }
     splines::<Coefficient<u8>>("spline u8", level, emit);
     splines::<Coefficient<u16>>("spline u16", level, emit);
     splines::<Coefficient<i16>>("spline i16", level, emit);
