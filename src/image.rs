@@ -263,6 +263,12 @@ impl<'a, T> ImageMut<'a, T> {
             .map(move |row| row.split_at_mut_checked(width).map_or(&mut [][..], |r| r.0))
     }
 
+    /// The elements from the first pixel on, row gaps included.
+    #[cfg(any(feature = "imgref", feature = "ndarray"))]
+    pub(crate) fn into_elements(self) -> &'a mut [T] {
+        self.data
+    }
+
     /// The rows above row `at`, and the others. Either may have none.
     pub(crate) fn split_rows(self, at: usize) -> (Self, Self) {
         let at = at.min(self.height);

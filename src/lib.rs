@@ -12,6 +12,8 @@ mod error;
 pub mod fixed;
 pub mod gradient;
 mod image;
+#[cfg(any(feature = "image", feature = "imgref", feature = "ndarray"))]
+pub mod interop;
 pub mod kernel;
 mod parallel;
 pub mod pyramid;

@@ -1,0 +1,130 @@
+//! Any number of threads gives the bits of one: whole operations, on images large enough for every
+//! band to have several rows, and with bands of one row.
+#![forbid(unsafe_code)]
+
+use nonius::align::{Aligner, Options, Pair, Report, Robust};
+use nonius::pyramid::{Pyramid, buffer_len};
+use nonius::{
+    Affine, Bilinear, Boundary, Homography, Image, ImageMut, Map, Sampler, Threads, Transform, Warp,
+};
+
+/// One thread as such, then bands of one row, of some, and more threads than there are.
+fn threads() -> impl Iterator<Item = Threads> {
+    let counts = [1, 2, 3, 8, 1000].into_iter();
+    [Threads::ONE].into_iter().chain(counts.map(|n| Threads::new(n).with_grain(1))).chain([
+        Threads::new(3).with_grain(700),
+        Threads::new(0),
+        Threads::all(),
+        Threads::all().with_grain(0),
+    ])
+}
+
+/// That a result is the same for all of them.
+fn same<R: PartialEq + std::fmt::Debug>(mut result: impl FnMut(Threads) -> R) {
+    let serial = result(Threads::ONE);
+    for threads in threads() {
+        assert!(result(threads) == serial, "{threads:?}");
+    }
+}
+
+const SIZE: (usize, usize) = (97, 61);
+
+fn noise(i: usize) -> u32 {
+    let v = (i as u32).wrapping_mul(0x9e37_79b9);
+    (v ^ (v >> 13)).wrapping_mul(0x85eb_ca6b)
+}
+
+fn pixels<T>(new: impl Fn(u32) -> T) -> Vec<T> {
+    (0..SIZE.0 * SIZE.1).map(|i| new(noise(i))).collect()
+}
+
+fn image<T>(pixels: &[T]) -> Image<'_, T> {
+    Image::new(pixels, SIZE.0, SIZE.1).unwrap()
+}
+
+fn image_mut<T>(pixels: &mut [T]) -> ImageMut<'_, T> {
+    ImageMut::new(pixels, SIZE.0, SIZE.1).unwrap()
+}
+
+fn affine() -> Affine {
+    Affine::from_parameters([0.93, 0.21, -2.7, -0.17, 1.1, 6.1]).unwrap()
+}
+
+fn homography() -> Homography {
+    Homography::from_parameters([0.91, 0.1, -1.9, 0.05, 0.9, 2.2, 0.002, -0.003]).unwrap()
+}
+
+fn warps<W: Warp>(warp: &W) {
+    let (gray, real) = (pixels(|v| (v >> 24) as u8), pixels(|v| v as f32));
+    for boundary in [Boundary::Reflect, Boundary::Transparent] {
+        same(|threads| {
+            let mut out = pixels(|v| v as u8);
+            let sampler = Sampler::new(Bilinear, boundary).with_threads(threads);
+            sampler.warp(image(&gray), &mut image_mut(&mut out), warp).unwrap();
+            out
+        });
+    }
+    same(|threads| {
+        let mut out = pixels(|v| v as f32);
+        let sampler = Sampler::new(Bilinear, Boundary::Constant(-1.0)).with_threads(threads);
+        sampler.warp(image(&real), &mut image_mut(&mut out), warp).unwrap();
+        out
+    });
+}
+
+#[test]
+fn warps_of_bands() {
+    warps(&affine());
+    warps(&homography());
+    let x = pixels(|v| (v >> 8) as f32 / 16_777_216.0 * 110.0 - 5.0);
+    let y = pixels(|v| (v << 7 >> 8) as f32 / 16_777_216.0 * 70.0 - 5.0);
+    warps(&Map::new(image(&x), image(&y)).unwrap());
+    // Relative to the destination pixel, which a band counts from the whole's first row.
+    let (dx, dy) = (pixels(|v| (v >> 30) as f32 - 1.3), pixels(|v| (v << 5 >> 30) as f32 - 1.6));
+    warps(&Map::relative(image(&dx), image(&dy)).unwrap());
+}
+
+#[test]
+fn pyramids() {
+    let (gray, real) = (pixels(|v| (v >> 24) as u8), pixels(|v| [v as f32, (v >> 3) as f32]));
+    let length = buffer_len(SIZE.0, SIZE.1, 5);
+    same(|threads| {
+        let mut buffer = vec![0; length];
+        Pyramid::with_threads(image(&gray), 5, &mut buffer, threads).unwrap();
+        buffer
+    });
+    same(|threads| {
+        let mut buffer = vec![[0.0; 2]; length];
+        Pyramid::with_threads(image(&real), 5, &mut buffer, threads).unwrap();
+        buffer
+    });
+}
+
+#[test]
+fn alignments() {
+    let scene = |i: usize| {
+        let (x, y) = ((i % SIZE.0) as f64, (i / SIZE.0) as f64);
+        let waves = (0.21 * x).sin() * (0.17 * y).cos() + (0.13 * x + 0.29 * y).sin();
+        (128.0 + 30.0 * waves + 25.0 * (0.004 * x * y).sin()) as u8 + (noise(i) >> 29) as u8
+    };
+    let moving: Vec<u8> = (0..SIZE.0 * SIZE.1).map(scene).collect();
+    let truth = Affine::from_parameters([1.02, -0.03, 2.4, 0.025, 0.99, -3.1]).unwrap();
+    let mut fixed = moving.clone();
+    let sampler = Sampler::new(Bilinear, Boundary::Reflect);
+    sampler.warp(image(&moving), &mut image_mut(&mut fixed), &truth).unwrap();
+    let mask = pixels(|v| (v >> 28) as u8);
+    let pair = Pair::new(image(&fixed), image(&moving));
+    let masked = pair.with_fixed_mask(image(&mask)).unwrap();
+
+    for (pair, robust) in [(pair, Robust::None), (pair, Robust::Tukey), (masked, Robust::Huber)] {
+        same(|threads| {
+            let options = Options { robust, threads, ..Options::default() };
+            let size = Aligner::<u8, Affine>::workspace(&pair, &options).unwrap();
+            let (mut pixels, mut masks) = (vec![0; size.pixels], vec![0; size.masks]);
+            let aligner = Aligner::new(pair, Affine::IDENTITY, options, &mut pixels, &mut masks);
+            let Report { transform, status, iterations, rms_residual, covariance, .. } =
+                aligner.unwrap().run();
+            (transform.parameters(), status.name(), iterations, rms_residual, covariance)
+        });
+    }
+}
