@@ -470,7 +470,7 @@ fn adaptive_equals_the_reference() {
 // Weights by table.
 
 /// A kernel by table that has a `Default`, so that it can be a type.
-trait Made: Copy {
+trait Made: Send + Sync + Copy {
     const CELLS: usize;
     fn w(d: f64) -> f64;
     fn memory() -> &'static LazyLock<Table<'static>>;
