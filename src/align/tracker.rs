@@ -284,7 +284,7 @@ impl<'a, P: Grey, T: Transform> Tracker<'a, P, T> {
         }
         let (base, rest) = self.frame.split_at_mut_checked(width * height).ok_or(Error::SizeMismatch)?;
         for (to, from) in ImageMut::new(&mut *base, width, height)?.rows_mut().zip(frame.rows()) {
-            to.copy_from_slice(from);
+            to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
         }
         let moving = Pyramid::new(Image::new(&*base, width, height)?, self.levels, rest)?;
         let number = self.course.frames;
