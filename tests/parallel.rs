@@ -14,6 +14,7 @@ fn threads() -> impl Iterator<Item = Threads> {
     [Threads::ONE].into_iter().chain(counts.map(|n| Threads::new(n).with_grain(1))).chain([
         Threads::new(3).with_grain(700),
         Threads::new(0),
+        Threads::new(1 << 20),
         Threads::all(),
         Threads::all().with_grain(0),
     ])
@@ -64,6 +65,12 @@ fn warps<W: Warp>(warp: &W) {
             out
         });
     }
+    same(|threads| {
+        let (mut dx, mut dy) = (pixels(|v| v as i32), pixels(|v| v as i32));
+        let sampler = Sampler::new(Bilinear, Boundary::Wrap).with_threads(threads);
+        sampler.warp_partials(image(&gray), &mut image_mut(&mut dx), &mut image_mut(&mut dy), warp).unwrap();
+        (dx, dy)
+    });
     same(|threads| {
         let mut out = pixels(|v| v as f32);
         let sampler = Sampler::new(Bilinear, Boundary::Constant(-1.0)).with_threads(threads);

@@ -4,7 +4,9 @@
 use crate::Error;
 use crate::image::{Image, ImageMut, Tap};
 use crate::kernel::Interpolator;
-use crate::sample::Sampler;
+use crate::parallel::Bands;
+use crate::sample::{Sampler, Source};
+use crate::simd::{Lanes, Level, Operation};
 use crate::walk::{Plan, Walk, Warp};
 
 impl<K: Interpolator, P: Tap> Sampler<K, P> {
@@ -25,14 +27,33 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
         if (width, height) != (dy.width(), dy.height()) || !warp.covers(width, height) {
             return Err(Error::SizeMismatch);
         }
-        let plan = warp.plan();
-        let (source, to) = (self.source(source), K::partials_rounding::<P::Channel>());
+        let (planes, plan) = ([dx.reborrow(), dy.reborrow()], warp.plan());
+        // The same code at every level.
+        self.threads.run(Level::SCALAR, Rows { sampler: self, source: self.source(source), planes, plan });
+        Ok(())
+    }
+}
+
+struct Rows<'a, K, P: Tap, N> {
+    sampler: &'a Sampler<K, P>,
+    source: Source<'a, P>,
+    planes: [ImageMut<'a, P::Derivative>; 2],
+    plan: N,
+}
+
+impl<K: Interpolator, P: Tap, N: Plan> Operation for Rows<'_, K, P, N> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let Self { sampler, source, planes: [mut dx, mut dy], plan } = self;
+        let (width, to) = (dx.width(), K::partials_rounding::<P::Channel>());
         for (y, (dx, dy)) in dx.rows_mut().zip(dy.rows_mut()).enumerate() {
             for (x, mut walk, len) in plan.row(y, width) {
                 let pixels = dx.iter_mut().zip(dy.iter_mut()).skip(x).take(len);
                 for (dx, dy) in pixels {
                     let (dx, dy) = (core::slice::from_mut(dx), core::slice::from_mut(dy));
-                    self.kernel.partials(
+                    sampler.kernel.partials(
                         &source,
                         walk.position(to),
                         P::flatten_derivatives(dx),
@@ -42,6 +63,18 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
                 }
             }
         }
-        Ok(())
     }
+}
+
+impl<K: Interpolator, P: Tap, N: Plan> Bands for Rows<'_, K, P, N> {
+    fn size(&self) -> [usize; 2] {
+        let [dx, _] = &self.planes;
+        [dx.width(), dx.height()]
+    }
+    fn split(self, at: usize) -> (Self, Self) {
+        let plan = self.plan.below(at);
+        let [(dx, dx_below), (dy, dy_below)] = self.planes.map(|plane| plane.split_rows(at));
+        (Self { planes: [dx, dy], ..self }, Self { planes: [dx_below, dy_below], plan, ..self })
+    }
+    fn join((): (), (): ()) {}
 }
