@@ -18,13 +18,21 @@ use crate::spline::Coefficient;
 /// The largest width or height of an image, in pixels.
 pub const MAX_SIDE: usize = 32_767;
 
-/// Elements from the first to the last pixel of a layout, or why there is no such layout.
-const fn span(width: usize, height: usize, stride: usize) -> Result<usize, Error> {
+/// Whether there can be an image of this size.
+pub(crate) const fn check_size(width: usize, height: usize) -> Result<(), Error> {
     if width == 0 || height == 0 {
         return Err(Error::Empty);
     }
     if width > MAX_SIDE || height > MAX_SIDE {
         return Err(Error::TooLarge);
+    }
+    Ok(())
+}
+
+/// Elements from the first to the last pixel of a layout, or why there is no such layout.
+const fn span(width: usize, height: usize, stride: usize) -> Result<usize, Error> {
+    if let Err(e) = check_size(width, height) {
+        return Err(e);
     }
     if stride < width {
         return Err(Error::Stride);

@@ -26,6 +26,7 @@ mod simd;
 mod span;
 pub mod spline;
 pub mod stn;
+pub mod stream;
 pub mod transform;
 pub mod walk;
 mod warp;

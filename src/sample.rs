@@ -104,23 +104,45 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
     /// An image with this sampler's boundary.
     #[inline(always)]
     pub(crate) fn source<'a>(&self, image: Image<'a, P>) -> Source<'a, P> {
-        Source { image, boundary: self.boundary }
+        Source::new(image, self.boundary)
     }
 }
 
-/// An image and what lies outside of it.
+/// An image and what lies outside of it. The image may be some rows of a higher one: positions are
+/// relative to the first row that is there, and all rows that they read are there; what lies outside
+/// is so of the whole.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct Source<'a, P> {
     pub(crate) image: Image<'a, P>,
     pub(crate) boundary: Boundary<P>,
+    /// Rows of the whole image above those that are there.
+    pub(crate) above: usize,
+    /// Height of the whole image.
+    pub(crate) height: usize,
+}
+
+impl<'a, P: Copy> Source<'a, P> {
+    /// A whole image.
+    #[inline(always)]
+    pub(crate) fn new(image: Image<'a, P>, boundary: Boundary<P>) -> Self {
+        Self { image, boundary, above: 0, height: image.height() }
+    }
 }
 
 impl<P: Tap> Source<'_, P> {
     /// Where the taps of a position are, and their weights.
     #[inline]
     pub(crate) fn footprint<K: Kernel>(&self, kernel: &K, at: [Position; 2]) -> Footprint<K, P::Channel> {
-        footprint(kernel, &self.boundary, self.image.width(), self.image.height(), at)
+        let [x, y] = at;
+        let y = Position { cell: y.cell.wrapping_add(self.above as i32), ..y };
+        let mut taps = footprint(kernel, &self.boundary, self.image.width(), self.height, [x, y]);
+        if self.above > 0 {
+            for row in taps.index[1].as_mut() {
+                *row = row.and_then(|row| row.checked_sub(self.above));
+            }
+        }
+        taps
     }
 
     /// Where the taps of a position are, those of weight zero like all others.

@@ -85,6 +85,8 @@ pub trait Subpixel: Plan {
     /// denominator` of a pixel, at most one half, with numerators below 2^8: the constant terms, each
     /// rounded half up.
     fn shifted(&self, numerators: [i64; 2], denominator: i64) -> Self;
+    /// A walk of this plan whose rows are counted from row `above` of the source: the same fractions.
+    fn lowered(walk: Self::Walk, above: usize) -> Self::Walk;
 }
 
 /// The constant term of a form at a place between pixels.
@@ -106,6 +108,11 @@ impl Subpixel for AffinePlan {
     fn shifted(&self, numerators: [i64; 2], denominator: i64) -> Self {
         Self { rows: self.rows.map(|row| shifted(row, numerators, denominator)) }
     }
+    #[inline(always)]
+    fn lowered(walk: AffineWalk, above: usize) -> AffineWalk {
+        let [x, y] = walk.at;
+        AffineWalk { at: [x, y.wrapping_sub((above as i64) << 32)], ..walk }
+    }
 }
 
 impl Subpixel for ProjectivePlan {
@@ -113,6 +120,11 @@ impl Subpixel for ProjectivePlan {
     fn shifted(&self, numerators: [i64; 2], denominator: i64) -> Self {
         // No form leaves its range: that was for places up to 2^15.
         Self { rows: self.rows.map(|row| shifted(row, numerators, denominator)), ..*self }
+    }
+    #[inline(always)]
+    fn lowered(walk: ProjectiveWalk, above: usize) -> ProjectiveWalk {
+        let [x, y] = walk.anchor;
+        ProjectiveWalk { anchor: [x, y.wrapping_sub(above as i32)], ..walk }
     }
 }
 

@@ -173,7 +173,7 @@ impl<'a> GateImage<'a> {
         if (guide.width(), guide.height()) != (gates.width(), gates.height()) {
             return Err(Error::SizeMismatch);
         }
-        let source = Source { image: guide, boundary: Boundary::Replicate };
+        let source = Source::new(guide, Boundary::Replicate);
         for (y, row) in gates.rows_mut().enumerate() {
             for (x, out) in row.iter_mut().enumerate() {
                 let at = [x, y].map(|v| Position { cell: v as i32, fraction: 0 });

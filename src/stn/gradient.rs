@@ -346,7 +346,7 @@ impl<K: Interpolator, P: Tap, G: Points, C: Cotangents<P>, S: Sink<P>> Operation
                     let Some(sums) = sums.get_mut(..len) else { continue };
                     for c in 0..channels {
                         let Some(image) = input.plane(n, c) else { continue };
-                        let source = Source { image, boundary };
+                        let source = Source::new(image, boundary);
                         let values =
                             cotangents.of::<L, K>([n, c, y, x], &sampler.kernel, &source, &walk, len);
                         sampler.add_products(&source, values, &chunk, sums);

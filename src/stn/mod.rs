@@ -254,7 +254,7 @@ impl<K: Interpolator, P: Tap, G: Points> Operation for Forward<'_, '_, K, P, G> 
                     let chunk = sampler.chunk(&lines, [x, y], len, &geometry, to);
                     for c in 0..channels {
                         let Some(image) = input.plane(n, c) else { continue };
-                        let source = Source { image, boundary };
+                        let source = Source::new(image, boundary);
                         if let Some(out) = output.row_mut(n, c, y).get_mut(x..x + len) {
                             sampler.kernel.fill_run::<L, P, _>(&source, &chunk.walk(len), out, false);
                         }
