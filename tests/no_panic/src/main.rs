@@ -16,6 +16,7 @@ use nonius::spline::{Coefficient, Spline};
 use nonius::stn::{
     GridChannel, GridSample, Padding, Tensor, TensorMut, Theta, affine_grid, affine_grid_gradient,
 };
+use nonius::stream::Stream;
 use nonius::{
     Adaptive, Affine, BSpline, Bilinear, Boundary, Channel, Coord, Cubic, Error, Euclidean, Grid, Homography,
     Image, ImageMut, Interpolator, Kernel, Lanczos, Level, Linear, Linearized, Map, Nearest, NearestEven,
@@ -55,6 +56,8 @@ pub extern "C" fn _start() -> ! {
         splines::<Coefficient<u16>>(),
         splines::<f32>(),
         masks(),
+        stream::<Affine>(),
+        stream::<Homography>(),
         alignments::<u8>(),
         alignments::<u16>(),
         alignments::<i16>(),
@@ -379,6 +382,21 @@ fn masks() -> Result<(), Error> {
     let mask = Image::new(any(&data[..]), any(8), any(8))?;
     reduce_mask(mask, &mut ImageMut::new(any(&mut buffer[..]), any(4), any(4))?)?;
     any(Pyramid::new_mask(mask, any(2), any(&mut buffer[..]))?);
+    Ok(())
+}
+
+#[inline(never)]
+fn stream<T: Transform>() -> Result<(), Error> {
+    let (mut window, mut row) = ([0_u8; 64], [0_u8; 8]);
+    let sampler = Sampler::new(Bilinear, any(Boundary::Reflect));
+    let transform = any(T::IDENTITY);
+    any(Stream::window_height(&sampler, &transform, any((8, 8)), any((8, 8)))?);
+    let mut stream = Stream::new(sampler, &transform, any((8, 8)), any((8, 8)), any(&mut window[..]))?;
+    while let Some(line) = stream.incoming() {
+        line.fill(any(7));
+        stream.arrived();
+        any(stream.warp_row(any(&mut row[..]))?);
+    }
     Ok(())
 }
 
