@@ -19,17 +19,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use clap::Parser;
 use clap::builder::RangedU64ValueParser;
-use clap::error::ErrorKind;
-use clap::{Parser, ValueEnum};
 use nonius::align::{Aligner, Options, Pair, Progress, Status, Step};
 use nonius::transform::Matrix;
-use nonius::{
-    Affine, Bilinear, Boundary, Euclidean, Homography, Image, ImageMut, Sampler, Similarity, Transform,
-    Translation,
-};
+use nonius::{Bilinear, Boundary, Image, ImageMut, Sampler, Transform};
 use serde_json::{Value, json};
-use support::file::{self, Encoded, Grey, Plane};
+use support::cli::{self, Model, with_model};
+use support::file::{self, Depth, Encoded, Grey, Plane};
 use support::picture::{self, Scene};
 
 /// Aligns two images and shows how well they fit.
@@ -108,33 +105,6 @@ Exit status:
   3  ended otherwise; the result so far is printed all the same
   2  bad input; one line on stderr says what is wrong, and nothing is written";
 
-/// The models of the crate, each containing those before it.
-#[derive(Clone, Copy, PartialEq, ValueEnum)]
-enum Model {
-    /// A shift (2 parameters)
-    Translation,
-    /// Rotation and shift (3)
-    Euclidean,
-    /// Rotation, scale and shift (4)
-    Similarity,
-    /// Any linear map and shift (6)
-    Affine,
-    /// A projective map (8)
-    Homography,
-}
-
-impl Model {
-    fn name(self) -> &'static str {
-        match self {
-            Model::Translation => "translation",
-            Model::Euclidean => "euclidean",
-            Model::Similarity => "similarity",
-            Model::Affine => "affine",
-            Model::Homography => "homography",
-        }
-    }
-}
-
 /// Reads the value of --levels.
 fn level_count() -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..=15)
@@ -157,32 +127,7 @@ fn matrix(text: &str) -> Result<Matrix, String> {
 }
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(e) if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
-            // Fails only where there is nobody to read it.
-            let _ = e.print();
-            return ExitCode::SUCCESS;
-        }
-        Err(e) => return refuse(&first_paragraph(&e.to_string())),
-    };
-    match run(&cli) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(3),
-        Err(error) => refuse(&format!("error: {error}")),
-    }
-}
-
-/// Bad input: one line on stderr, exit status 2.
-fn refuse(line: &str) -> ExitCode {
-    let _ = writeln!(io::stderr(), "{line}");
-    ExitCode::from(2)
-}
-
-/// What an error of the argument parser says before it turns to usage, on one line.
-fn first_paragraph(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
-    lines.join(" ")
+    cli::main(run)
 }
 
 /// Whether the alignment converged, or what is wrong with the input.
@@ -221,7 +166,7 @@ fn run(cli: &Cli) -> Result<bool, String> {
         file::make_folder(&folder)?;
         for file in &files {
             file::write(&folder, file)?;
-            written.push(folder.join(file.name));
+            written.push(folder.join(&file.name));
         }
     }
     let text = if cli.json {
@@ -239,11 +184,8 @@ fn run(cli: &Cli) -> Result<bool, String> {
         );
         found.text(&title, truth.as_ref(), size, &written)
     };
-    match writeln!(io::stdout(), "{text}") {
-        // A reader that has seen enough is no error.
-        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(format!("standard output: {e}")),
-        _ => Ok(found.status == Status::Converged),
-    }
+    cli::print(&text)?;
+    Ok(found.status == Status::Converged)
 }
 
 /// The images, and the truth about the shipped ones.
@@ -303,30 +245,9 @@ struct Job<'a, P> {
     moving_mask: Option<Plane<u8>>,
 }
 
-/// A depth that the example reads: how its files are written, and its grey levels as numbers.
-trait Depth: nonius::align::Grey + Default {
-    fn encode(name: &'static str, plane: &Plane<Self>) -> Result<Encoded, String>;
-}
-impl Depth for u8 {
-    fn encode(name: &'static str, plane: &Plane<u8>) -> Result<Encoded, String> {
-        file::encode_u8(name, plane)
-    }
-}
-impl Depth for u16 {
-    fn encode(name: &'static str, plane: &Plane<u16>) -> Result<Encoded, String> {
-        file::encode_u16(name, plane)
-    }
-}
-
 impl<P: Depth> Job<'_, P> {
     fn run(&self) -> Result<Found, String> {
-        match self.cli.model {
-            Model::Translation => self.align::<Translation>(),
-            Model::Euclidean => self.align::<Euclidean>(),
-            Model::Similarity => self.align::<Similarity>(),
-            Model::Affine => self.align::<Affine>(),
-            Model::Homography => self.align::<Homography>(),
-        }
+        with_model!(self.cli.model, T => self.align::<T>())
     }
 
     fn align<T: Transform>(&self) -> Result<Found, String> {
@@ -356,8 +277,8 @@ impl<P: Depth> Job<'_, P> {
             }
             _ => e.to_string(),
         })?;
-        let mut pixels = zeros(size.pixels)?;
-        let mut masks = zeros(size.masks)?;
+        let mut pixels = cli::zeros(size.pixels)?;
+        let mut masks = cli::zeros(size.masks)?;
         let start = Instant::now();
         let mut aligner = Aligner::new(pair, initial, options, &mut pixels, &mut masks).map_err(words)?;
         let mut monitor = Monitor::new();
@@ -464,14 +385,6 @@ fn initial<T: Transform>(matrix: &Matrix, model: Model) -> Result<T, String> {
         return Ok(nearest);
     }
     Err(format!("--init: not a matrix of the model {}, which has no such freedom", model.name()))
-}
-
-/// Memory for the aligner.
-fn zeros<T: Copy + Default>(n: usize) -> Result<Vec<T>, String> {
-    let mut buffer = Vec::new();
-    buffer.try_reserve_exact(n).map_err(|_| "not enough memory to align these images")?;
-    buffer.resize(n, T::default());
-    Ok(buffer)
 }
 
 /// A line on stderr for each level, if somebody is there to read it.
@@ -589,7 +502,7 @@ impl Found {
         for p in &pictures {
             files.push(file::encode_rgb(p.name, p.canvas.width, p.canvas.height, p.canvas.bytes())?);
         }
-        files.push(Encoded { name: self.warped.name, bytes: self.warped.bytes.clone() });
+        files.push(self.warped.clone());
         Ok(files)
     }
 }

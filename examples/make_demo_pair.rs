@@ -114,5 +114,5 @@ fn make(photograph: &Path, folder: &Path) -> Result<(), String> {
     file::make_folder(folder)?;
     file::write(folder, &file::encode_u8("fixed.png", &fixed)?)?;
     file::write(folder, &file::encode_u8("moving.png", &moving)?)?;
-    file::write(folder, &Encoded { name: "truth.json", bytes: text.into_bytes() })
+    file::write(folder, &Encoded { name: "truth.json".into(), bytes: text.into_bytes() })
 }

@@ -1,4 +1,5 @@
-//! The example `align` as a user runs it: results, exit statuses, and what it does with bad input.
+//! The examples `align` and `stabilize` as a user runs them: results, exit statuses, and what they do
+//! with bad input.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -55,11 +56,15 @@ impl Folder {
         names
     }
 
-    /// Runs the example here.
+    /// Runs the example `align` here.
     fn run(&self, arguments: &[&str]) -> Output {
+        self.run_example("align", arguments)
+    }
+
+    fn run_example(&self, name: &str, arguments: &[&str]) -> Output {
         // Into files, not pipes: a pipe that is full would stop the example.
         let (out, err) = (self.0.join("stdout"), self.0.join("stderr"));
-        let mut child = Command::new(example("align"))
+        let mut child = Command::new(example(name))
             .args(arguments)
             .current_dir(&self.0)
             .stdin(Stdio::null())
@@ -89,9 +94,13 @@ impl Folder {
         self.run(&[arguments, &["--json", "--out", out.as_str()]].concat())
     }
 
-    /// Runs the example on what it has to refuse; gives the line that says why.
+    /// Runs the example `align` on what it has to refuse; gives the line that says why.
     fn refused(&self, arguments: &[&str]) -> String {
-        let output = self.json(arguments);
+        self.refusal(arguments, self.json(arguments))
+    }
+
+    /// The line that says why an example has refused its arguments.
+    fn refusal(&self, arguments: &[&str], output: Output) -> String {
         assert_eq!(output.code, Some(2), "{arguments:?}: {output:?}");
         assert_eq!(output.stdout, "", "{arguments:?}");
         assert_eq!(output.stderr.lines().count(), 1, "{arguments:?}: {}", output.stderr);
@@ -665,4 +674,99 @@ fn sizes() {
             }
         }
     }
+}
+
+/// Stabilizes with the results in `out`.
+fn stabilize(folder: &Folder, arguments: &[&str]) -> Output {
+    let out = folder.path("out");
+    folder.run_example("stabilize", &[arguments, &["--out", out.as_str()]].concat())
+}
+
+/// The number that a line of this name begins with.
+fn stated(output: &Output, name: &str) -> f64 {
+    let line = output.stdout.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    let number: String = line.trim_start().chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+    number.parse().unwrap_or_else(|_| panic!("{name}: {line}"))
+}
+
+#[test]
+fn a_shaken_film() {
+    for path in ["smooth", "fixed"] {
+        let folder = Folder::new();
+        let output = stabilize(&folder, &["--path", path]);
+        assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""), "{output:?}");
+        assert_eq!((stated(&output, "frames"), stated(&output, "found  ")), (90.0, 90.0));
+        assert!(stated(&output, "found within") < 0.02, "{output:?}");
+        // Of two pixels and more: the errors of three frames, and what the smooth path has of its own.
+        assert!(stated(&output, "jitter") < 0.1, "{output:?}");
+        let pictures = folder.pictures();
+        assert_eq!(pictures.len(), 92);
+        assert!(pictures.contains(&"trajectory.png".into()) && pictures.contains(&"slices.png".into()));
+        let frame = fs::read(folder.path("out/frame_0089.png")).unwrap();
+        assert_eq!(decoded(&frame).0, (320, 240));
+    }
+}
+
+#[test]
+fn frames_of_a_folder() {
+    let folder = Folder::new();
+    let frames = folder.0.join("frames");
+    fs::create_dir(&frames).unwrap();
+    fs::write(frames.join("notes.txt"), "not a frame").unwrap();
+    let at = [(20.0, 30.0), (21.5, 29.0), (19.0, 31.5), (22.0, 30.5)];
+    for (i, at) in at.into_iter().enumerate() {
+        // The first of 16 bits, so that all are read as such.
+        let bytes = if i == 0 {
+            let deep: Vec<u8> =
+                pixels(64, 48, at).into_iter().flat_map(|v| u16::from(v).to_be_bytes()).collect();
+            pgm(64, 48, 65_535, &deep)
+        } else {
+            wave_pgm(64, 48, at)
+        };
+        fs::write(frames.join(format!("{i}.pgm")), bytes).unwrap();
+    }
+    let frames = frames.to_str().unwrap();
+    let output = stabilize(&folder, &[frames, "--model", "translation", "--path", "fixed"]);
+    assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""), "{output:?}");
+    assert_eq!(stated(&output, "found"), 4.0);
+    assert!(!output.stdout.contains("jitter"), "there is no truth: {output:?}");
+    let names = ["0000", "0001", "0002", "0003"].map(|n| format!("frame_{n}.png"));
+    assert!(names.iter().all(|name| folder.pictures().contains(name)));
+
+    // A frame of something else is lost, and the others are not.
+    fs::write(folder.0.join("frames/1a.pgm"), wave_pgm(64, 48, (900.0, 700.0))).unwrap();
+    let output = stabilize(&folder, &[frames, "--model", "translation"]);
+    assert_eq!((output.code, stated(&output, "found")), (Some(3), 4.0), "{output:?}");
+}
+
+#[test]
+fn bad_sequences() {
+    let folder = Folder::new();
+    let refused = |arguments: &[&str]| folder.refusal(arguments, stabilize(&folder, arguments));
+    assert!(refused(&["no/such/folder"]).contains("no/such/folder"));
+    assert!(refused(&[&folder.file("a", b"")]).contains("not a directory"));
+    fs::create_dir(folder.0.join("frames")).unwrap();
+    let frames = folder.path("frames");
+    assert!(refused(&[&frames]).contains("no frames"));
+    folder.file("frames/a.pgm", &wave_pgm(20, 30, (0.0, 0.0)));
+    folder.file("frames/b.PGM", &wave_pgm(30, 20, (0.0, 0.0)));
+    assert!(refused(&[&frames]).contains("b.PGM: 30 x 20 pixels"));
+    folder.file("frames/b.PGM", b"P5 20");
+    assert!(refused(&[&frames]).contains("b.PGM"));
+    for arguments in [
+        &["--model", "spline"][..],
+        &["--path", "bumpy"],
+        &["--window", "0"],
+        &["--window", "nan"],
+        &["--window", "many"],
+        &["a", "b"],
+        &["--no-such-option"],
+    ] {
+        refused(arguments);
+    }
+    let help = folder.run_example("stabilize", &["--help"]);
+    assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""));
+    assert!(
+        ["--model", "--path", "--window", "--out", "Exit status"].iter().all(|w| help.stdout.contains(w))
+    );
 }

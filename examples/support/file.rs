@@ -83,7 +83,7 @@ pub fn read(path: &Path) -> Result<Grey, String> {
 }
 
 /// The words of an input or output error, without its number.
-fn reason(error: &std::io::Error) -> String {
+pub fn reason(error: &std::io::Error) -> String {
     let text = error.to_string();
     match text.split_once(" (os error") {
         Some((words, _)) => words.to_lowercase(),
@@ -221,36 +221,60 @@ fn grey<T: Copy + Into<u32>>(values: &[T], channels: usize, narrow: impl Fn(u32)
     values.chunks_exact(channels.max(1)).map(pixel).collect()
 }
 
+/// A depth of files that are read: how it is written.
+pub trait Depth: nonius::align::Grey + Default {
+    fn encode(name: impl Into<String>, plane: &Plane<Self>) -> Result<Encoded, String>;
+}
+
+impl Depth for u8 {
+    fn encode(name: impl Into<String>, plane: &Plane<u8>) -> Result<Encoded, String> {
+        encode_u8(name, plane)
+    }
+}
+
+impl Depth for u16 {
+    fn encode(name: impl Into<String>, plane: &Plane<u16>) -> Result<Encoded, String> {
+        encode_u16(name, plane)
+    }
+}
+
 /// A file's name and content, before it is written.
+#[derive(Clone)]
 pub struct Encoded {
-    pub name: &'static str,
+    pub name: String,
     pub bytes: Vec<u8>,
 }
 
 /// Encodes 8-bit grey.
-pub fn encode_u8(name: &'static str, plane: &Plane<u8>) -> Result<Encoded, String> {
+pub fn encode_u8(name: impl Into<String>, plane: &Plane<u8>) -> Result<Encoded, String> {
     encode(name, plane.width, plane.height, png::ColorType::Grayscale, png::BitDepth::Eight, &plane.data)
 }
 
 /// Encodes 16-bit grey.
-pub fn encode_u16(name: &'static str, plane: &Plane<u16>) -> Result<Encoded, String> {
+pub fn encode_u16(name: impl Into<String>, plane: &Plane<u16>) -> Result<Encoded, String> {
     let data: Vec<u8> = plane.data.iter().flat_map(|v| v.to_be_bytes()).collect();
     encode(name, plane.width, plane.height, png::ColorType::Grayscale, png::BitDepth::Sixteen, &data)
 }
 
 /// Encodes colour, three bytes a pixel.
-pub fn encode_rgb(name: &'static str, width: usize, height: usize, data: &[u8]) -> Result<Encoded, String> {
+pub fn encode_rgb(
+    name: impl Into<String>,
+    width: usize,
+    height: usize,
+    data: &[u8],
+) -> Result<Encoded, String> {
     encode(name, width, height, png::ColorType::Rgb, png::BitDepth::Eight, data)
 }
 
 fn encode(
-    name: &'static str,
+    name: impl Into<String>,
     width: usize,
     height: usize,
     color: png::ColorType,
     depth: png::BitDepth,
     data: &[u8],
 ) -> Result<Encoded, String> {
+    let name = name.into();
     let write = || -> Result<Vec<u8>, png::EncodingError> {
         let mut bytes = Vec::new();
         let mut encoder = png::Encoder::new(&mut bytes, width as u32, height as u32);
@@ -261,13 +285,14 @@ fn encode(
         writer.finish()?;
         Ok(bytes)
     };
-    Ok(Encoded { name, bytes: write().map_err(|e| format!("{name}: {e}"))? })
+    let bytes = write().map_err(|e| format!("{name}: {e}"))?;
+    Ok(Encoded { name, bytes })
 }
 
 /// Writes a file under another name beside its own and renames it, so that there is the whole file
 /// or none.
 pub fn write(folder: &Path, file: &Encoded) -> Result<(), String> {
-    let path = folder.join(file.name);
+    let path = folder.join(&file.name);
     let partial = folder.join(format!(".{}.{}", file.name, std::process::id()));
     let result = File::create(&partial)
         .and_then(|mut f| f.write_all(&file.bytes))
