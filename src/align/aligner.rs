@@ -1,10 +1,10 @@
 //! The aligner: a state machine that does one pass over one level at a step.
 #![forbid(unsafe_code)]
 
-use super::normal::{Accumulate, FixedMoments, LevelPair, Photometry, Statistics};
+use super::normal::{Accumulate, Known, LevelPair, Photometry, Statistics};
 use super::robust::{Loss, Robust};
 use super::solve::{Column, Factor, SIZE, Square};
-use super::{Grey, Options, Pair, Report, Status, search};
+use super::{Grey, Interpolation, LEAST_SIDE, Options, Pair, Report, Status, search};
 use crate::Error;
 use crate::image::Image;
 use crate::kernel::Array;
@@ -13,6 +13,10 @@ use crate::transform::{IDENTITY, Matrix, Term, Transform, at, inverse, multiply,
 
 /// Levels but the last are left when no corner moves by this many of their pixels any more.
 const COARSE_EPSILON: f64 = 1.0 / 32.0;
+/// About how many pixels are looked at to compare two transforms.
+const LOOK: usize = 1 << 14;
+/// Steps of this many pixels are beyond what the interpolation of the last iterations could matter for.
+const ROUGH: f64 = 0.25;
 
 /// The elements that an [`Aligner`] needs from its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,12 +103,13 @@ pub struct Aligner<'a, P, T: Transform> {
     photometry: Photometry,
     known: bool,
     loss: Loss,
+    interpolation: Interpolation,
     /// The robust scale that the loss is for; none before the first pass of a level, nor in least squares.
     sigma: Option<f64>,
     damping: f64,
     best: Option<Best<T>>,
     /// The last pass of this level in least squares, for the next.
-    shared: Option<(T, FixedMoments)>,
+    shared: Option<Known<T>>,
 }
 
 /// The pyramids of a pair and its masks.
@@ -213,6 +218,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             photometry: Photometry::new::<P::Word>(1.0, 0.0),
             known: false,
             loss: Loss::Squares,
+            interpolation: Interpolation::Bilinear,
             sigma: None,
             damping: 0.0,
             best: None,
@@ -278,6 +284,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         else {
             return;
         };
+        let level = self.options.level;
         let beginning = correlation < -1.0 && next == range.map(|r| -r);
         let moved = |by: [i32; 3]| {
             let [x, y, turn] = by.map(f64::from);
@@ -286,7 +293,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         };
         let mut compare = |by: [i32; 3]| {
             if let Ok(transform) = moved(by)
-                && let Some(c) = search::correlation(&pair, &transform)
+                && let Some(c) = level.run(search::Compare { pair, transform: &transform, every: 1 })
                 && c > correlation
             {
                 (best, correlation) = (by, c);
@@ -323,11 +330,24 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         }
     }
 
-    /// Carries the candidate over to the next larger level.
+    /// Carries the candidate over to the next larger level. If the images agree there much better where
+    /// all began, since the smaller levels show nothing of what they have in common, it begins there again.
     fn finer(&mut self) -> Result<(), Error> {
         let full = to_full(&self.candidate.matrix(), self.level);
         self.level = self.level.saturating_sub(1);
         self.candidate = T::from_matrix(to_level(&full, self.level))?;
+        let initial = T::from_matrix(to_level(&self.initial.matrix(), self.level))?;
+        if let Some(pair) = self.pair()
+            && initial != self.candidate
+        {
+            let (width, height) = size(&pair.fixed);
+            let every = (width * height / LOOK).max(1);
+            let correlation =
+                |transform| self.options.level.run(search::Compare { pair, transform, every }).unwrap_or(-1.0);
+            if correlation(&initial) > correlation(&self.candidate) + 0.1 {
+                self.candidate = initial;
+            }
+        }
         Ok(())
     }
 
@@ -353,12 +373,17 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             transform: &self.candidate,
             photometry: self.photometry,
             loss: self.loss,
+            interpolation: self.interpolation,
             histogram: robust,
-            known: self.shared.as_ref().map(|(transform, moments)| (transform, moments)),
+            known: self.shared.as_ref(),
             rows: [0, pair.fixed.height()],
         };
         let pass = self.options.threads.run(self.options.level, accumulate);
-        self.shared = (self.loss == Loss::Squares).then(|| (self.candidate, *pass.moments.fixed()));
+        self.shared = (self.loss == Loss::Squares).then(|| Known {
+            transform: self.candidate,
+            interpolation: self.interpolation,
+            moments: *pass.moments.fixed(),
+        });
         self.iteration += 1;
         let pixels = (pair.fixed.width() * pair.fixed.height()) as f64;
         let n = pass.pixels as f64;
@@ -405,12 +430,38 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         if robust && (first || self.step < COARSE_EPSILON) && self.anneal() {
             return;
         }
-        if !first && self.step < epsilon {
+        let finished = self.level > 0 || self.interpolation == self.finish(&pair);
+        let before = self.step;
+        if !first && before < epsilon && finished {
             return self.end_level(Status::Converged);
         }
         if let Err(status) = self.propose(&pair.fixed) {
-            self.end_level(status);
+            return self.end_level(status);
         }
+        if !finished && self.step < ROUGH {
+            // From here on with the other interpolation, whose merits are others.
+            self.interpolation = self.finish(&pair);
+            if let Some(best) = &mut self.best {
+                best.merit = f64::NEG_INFINITY;
+            }
+        } else if finished && accepted && !robust && !self.options.monotone && self.damping == 0.0 {
+            // Steps become shorter by a factor; the next ones together are about as long as the first of
+            // them. If that is too short to matter, this step is the last.
+            let rate = if first { 0.5 } else { (self.step / before).clamp(0.125, 1.0) };
+            if self.step < 1.0 && self.step * rate < epsilon {
+                if let Some(best) = &mut self.best {
+                    best.transform = self.candidate;
+                    best.photometry = self.photometry;
+                }
+                self.end_level(Status::Converged);
+            }
+        }
+    }
+
+    /// The interpolation to end with: the smooth one, if the moving image is not next to nothing.
+    fn finish(&self, pair: &LevelPair<'_, P>) -> Interpolation {
+        let (width, height) = size(&pair.moving);
+        if width.min(height) < LEAST_SIDE { Interpolation::Bilinear } else { self.options.finish }
     }
 
     /// Lets the robust scale follow the residuals of the best transform, downwards. If it changed, the
@@ -495,6 +546,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             self.photometry = best.photometry;
         }
         self.loss = Loss::Squares;
+        self.interpolation = Interpolation::Bilinear;
         self.sigma = None;
         self.best = None;
         self.shared = None;
