@@ -229,7 +229,8 @@ impl<P: Pixel> Operation for Reduce<'_, P> {
                 let columns = around(x, width);
                 for (c, out) in P::flatten_mut(core::slice::from_mut(pixel)).iter_mut().enumerate() {
                     let at = |row: &[P::Channel], x: usize| row.get(x * channels + c).copied();
-                    let column = |x| P::Channel::reduce_column(rows.map(|row| at(row, x).unwrap_or_default()));
+                    let column =
+                        |x| P::Channel::reduce_column(rows.map(|row| at(row, x).unwrap_or_default()));
                     *out = P::Channel::reduce_row(columns.map(column));
                 }
             }
@@ -263,7 +264,9 @@ fn reduce_block<C: Channel>(rows: [&[C]; 4], x: usize, out: &mut [C]) {
         *column = C::reduce_column([a, b, c, d]);
         last = missing + k;
     }
-    if missing > 0 && let [outside, border, ..] = &mut columns {
+    if missing > 0
+        && let [outside, border, ..] = &mut columns
+    {
         *outside = *border;
     }
     if let Some([border, outside]) = columns.get_mut(last..).and_then(|rest| rest.first_chunk_mut::<2>()) {

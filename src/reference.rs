@@ -14,8 +14,8 @@ use crate::kernel::weighted::{Smoothstep, Tent};
 use crate::spline::Coefficient;
 use crate::transform::Matrix;
 use crate::{
-    Affine, BSpline, Bilinear, Boundary, Channel, Cubic, Euclidean, Homography, Image, ImageMut, Lagrange, Lanczos,
-    Nearest, NearestEven, Pixel, Similarity, StraightThrough, Tap as Tapped, Transform, Translation,
+    Affine, BSpline, Bilinear, Boundary, Channel, Cubic, Euclidean, Homography, Image, ImageMut, Lagrange,
+    Lanczos, Nearest, NearestEven, Pixel, Similarity, StraightThrough, Tap as Tapped, Transform, Translation,
     WeightedNearest,
 };
 

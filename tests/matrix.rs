@@ -22,7 +22,9 @@ pub mod registry {
 
     pub use super::common::Random;
     use nonius::kernel::weighted::Smoothstep;
-    use nonius::{BSpline, Bilinear, Cubic, Lagrange, Lanczos, Nearest, NearestEven, StraightThrough, WeightedNearest};
+    use nonius::{
+        BSpline, Bilinear, Cubic, Lagrange, Lanczos, Nearest, NearestEven, StraightThrough, WeightedNearest,
+    };
 
     /// How an image is filled.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -151,6 +151,8 @@ struct Best<T> {
     /// Robust scale of its residuals.
     sigma: f64,
     n: f64,
+    /// Sum of the squares of the fixed image's gradients.
+    energy: f64,
     matrix: Square,
     right: Column,
 }
@@ -342,8 +344,9 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         {
             let (width, height) = size(&pair.fixed);
             let every = (width * height / LOOK).max(1);
-            let correlation =
-                |transform| self.options.level.run(search::Compare { pair, transform, every }).unwrap_or(-1.0);
+            let correlation = |transform| {
+                self.options.level.run(search::Compare { pair, transform, every }).unwrap_or(-1.0)
+            };
             if correlation(&initial) > correlation(&self.candidate) + 0.1 {
                 self.candidate = initial;
             }
@@ -413,6 +416,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
                 merit,
                 sigma: pass.histogram.sigma(),
                 n,
+                energy: pass.moments.fixed().energy(self.loss.unit()),
                 matrix,
                 right,
             });
@@ -573,6 +577,22 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         }
     }
 
+    /// The part of the variance of white noise that samples of the moving image have, on average.
+    fn kept(&self, pair: &LevelPair<'_, P>, transform: &T) -> f64 {
+        const PLACES: usize = 8;
+        let (width, height) = size(&pair.fixed);
+        let place = |i: usize, side: usize| (i as f64 + 0.5) * side as f64 / PLACES as f64;
+        let mut sum = 0.0;
+        for i in 0..PLACES * PLACES {
+            let (x, y) = (place(i % PLACES, width), place(i / PLACES, height));
+            // (Whole pixels, of which the samples are.)
+            let (u, v) = project(&transform.matrix(), libm::floor(x), libm::floor(y));
+            let part = |at: f64| self.interpolation.squares(at - libm::floor(at));
+            sum += part(u) * part(v);
+        }
+        sum / (PLACES * PLACES) as f64
+    }
+
     /// sigma^2 H^-1 for the increment, carried over to the parameters of the transform.
     fn covariance(&self) -> Option<T::Covariance> {
         let best = self.best.as_ref()?;
@@ -581,7 +601,19 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         let factor = Factor::new(&best.matrix, self.unknowns(), n, 0.0)?;
         let freedom = (best.n - self.unknowns() as f64).max(1.0);
         let gain = best.statistics.gain;
-        let variance = best.statistics.residual * best.n / freedom / (gain * gain);
+        // Of the noise of both images, half of it in each. Samples between pixels have less of it than
+        // pixels, but what they lack are waves that are shorter than the patterns that the images share.
+        let kept = self.kept(&pair, &best.transform);
+        let noise = best.statistics.residual * best.n / freedom / (gain * gain) * 2.0 / (1.0 + kept);
+        // Gradients of the fixed image have noise as well, of half its variance along each axis. So H is
+        // too large by r; and the noise of gradients times that of the moving image (not the
+        // fixed one's: its pixels are not correlated) moves the result, too.
+        let own = best.n * noise / 2.0;
+        let r = own / (best.energy - own).max(0.25 * best.energy);
+        // And central differences are less than derivatives where patterns are short: so is their product with
+        // what a shift really changes, by which residuals become increments.
+        let steepness = steepness(&pair.fixed, noise / 2.0);
+        let variance = noise * (1.0 + r) * (1.0 + r / 2.0) / (steepness * steepness);
         if !variance.is_finite() {
             return None;
         }
@@ -623,6 +655,39 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             })
         }))
     }
+}
+
+/// How much steeper an image is than its central differences, on average over these: by differences that
+/// are exact for polynomials of degree six, less what noise of a variance makes of both.
+fn steepness<P: Grey>(image: &Image<'_, P>, variance: f64) -> f64 {
+    let height = image.height();
+    let (mut squares, mut products, mut n) = (0_i64, 0_i64, 0_i64);
+    // In half grey levels, and in 1/120 of a grey level squared.
+    let mut add = |[a, b, c, d, e, f]: [P; 6]| {
+        let less = |v: P, w: P| i64::from(Into::<i32>::into(v)) - i64::from(Into::<i32>::into(w));
+        let (one, two, three) = (less(d, c), less(e, b), less(f, a));
+        squares += one * one;
+        products += one * (45 * one - 9 * two + three);
+        n += 1;
+    };
+    let every = (image.width() * height / (LOOK / 2)).max(1);
+    for y in (3..height.saturating_sub(3)).step_by(every) {
+        for window in image.row(y).windows(7) {
+            if let &[a, b, c, _, d, e, f] = window {
+                add([a, b, c, d, e, f]);
+            }
+        }
+        let [a, b, c, d, e, f] = [y - 3, y - 2, y - 1, y + 1, y + 2, y + 3].map(|y| image.row(y));
+        for (((a, b), c), ((d, e), f)) in a.iter().zip(b).zip(c).zip(d.iter().zip(e).zip(f)) {
+            add([*a, *b, *c, *d, *e, *f]);
+        }
+    }
+    let (squares, products, n) = (squares as f64 / 4.0, products as f64 / 120.0, n as f64);
+    let (own, shared) = (n * variance / 2.0, n * variance * 0.75);
+    if squares - own < 0.25 * squares || squares <= 0.0 {
+        return 1.0;
+    }
+    ((products - shared) / (squares - own)).max(1.0).min(2.0)
 }
 
 /// The number of parameters of a model.

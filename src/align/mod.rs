@@ -167,7 +167,7 @@ pub struct Options {
     /// Iterations per level, at least 1. Default 50.
     pub max_iterations: u16,
     /// Converged when no corner of the fixed image is expected to move by more than this many pixels; above
-    /// 0. Smaller levels stop at 1/32 of their pixels. Default 1/256.
+    /// 0. Smaller levels stop at 1/32 of their pixels. Default 1/1024.
     pub epsilon: f64,
     /// The smallest part of the fixed image, 0 to 1, that may be left as support. Default 0.1.
     pub min_support: f64,
@@ -202,7 +202,7 @@ impl Default for Options {
         Self {
             levels: None,
             max_iterations: 50,
-            epsilon: 1.0 / 256.0,
+            epsilon: 1.0 / 1024.0,
             min_support: 0.1,
             search: 0.25,
             rotation: 0.0,
@@ -324,8 +324,9 @@ pub struct Report<T: Transform> {
     pub offset: f64,
     /// The part of the fixed image's pixels that the result rests on, 0 to 1.
     pub support: f64,
-    /// Covariance of the parameters, in their units squared: sigma^2 H^-1 with the residual's
-    /// variance, gain and offset being estimated too. Zero where the status is `Singular` or
-    /// `LeftImage`.
+    /// Covariance of the parameters, in their units squared: sigma^2 H^-1, gain and offset being estimated
+    /// too. Sigma is that of the residual, for noise that is white and in both images alike: corrected for
+    /// what samples between pixels have less of it, and for the noise and the bluntness of the gradients. Zero where the status
+    /// is `Singular` or `LeftImage`.
     pub covariance: T::Covariance,
 }

@@ -18,10 +18,10 @@
 
 use core::ops::{Add, AddAssign, Mul, Range};
 
-use super::{Grey, Interpolation};
 use super::robust::{Histogram, Loss};
 use super::solve::{Column, SIZE, Square};
-use crate::fixed::{Rounding, round_shift, round_shift_i64};
+use super::{Grey, Interpolation};
+use crate::fixed::{Q14, Rounding, round_shift, round_shift_i64};
 use crate::image::Image;
 use crate::kernel::{Bilinear, Kernel, Lagrange, Output, first_tap, rounding, support};
 use crate::parallel::Bands;
@@ -350,6 +350,13 @@ fn add_row<const N: usize, const M: usize>(sums: &mut [i128; M], row: &[i128; N]
 }
 
 impl FixedMoments {
+    /// The sum of the squares of gradients, in grey levels; weights in `unit`.
+    pub(super) fn energy(&self, unit: f64) -> f64 {
+        let [xx, _, yy] = &self.gg;
+        // Gradients are in half levels.
+        (xx[0] as f64 + yy[0] as f64) * 0.25 / unit
+    }
+
     #[inline(always)]
     fn add(&mut self, row: &Fixed<i128, POWERS, HALF_POWERS>, v: i64, degree: usize) {
         let v = i128::from(v);
@@ -539,6 +546,17 @@ impl Interpolation {
         match self {
             Interpolation::Bilinear => Area::new::<Bilinear>(width, height),
             Interpolation::Lagrange => Area::new::<Lagrange>(width, height),
+        }
+    }
+
+    /// The sum of the squares of the weights along an axis, at a fraction of a pixel.
+    pub(super) fn squares(self, fraction: f64) -> f64 {
+        let f = Q14::from_bits(libm::round(fraction * 16_384.0) as i32);
+        let square =
+            |w: &Q14| libm::ldexp(f64::from(w.to_bits()), -14) * libm::ldexp(f64::from(w.to_bits()), -14);
+        match self {
+            Interpolation::Bilinear => Bilinear.weights(f).iter().map(square).sum(),
+            Interpolation::Lagrange => Lagrange.weights(f).iter().map(square).sum(),
         }
     }
 
@@ -1035,7 +1053,9 @@ mod tests {
             for x in 0..width {
                 let (u, v) = (x + shift.0, y + shift.1);
                 let (first, taps) = interpolation.taps();
-                let outside = |at: i64, side: i64| at + i64::from(first) < 0 || at + i64::from(first) + taps as i64 > side;
+                let outside = |at: i64, side: i64| {
+                    at + i64::from(first) < 0 || at + i64::from(first) + taps as i64 > side
+                };
                 if outside(u, width) || outside(v, height) {
                     continue;
                 }

@@ -123,9 +123,8 @@ mod tests {
         let node = |k: usize| k as f64 - 2.0;
         let others = || (0..6).filter(move |&k| k != i);
         let factor = |k: usize| (f - node(k)) / (node(i) - node(k));
-        let slope = |j: usize| {
-            others().filter(|&k| k != j).map(factor).product::<f64>() / (node(i) - node(j))
-        };
+        let slope =
+            |j: usize| others().filter(|&k| k != j).map(factor).product::<f64>() / (node(i) - node(j));
         [others().map(factor).product(), others().map(slope).sum()]
     }
 
