@@ -687,7 +687,7 @@ fn steepness<P: Grey>(image: &Image<'_, P>, variance: f64) -> f64 {
     if squares - own < 0.25 * squares || squares <= 0.0 {
         return 1.0;
     }
-    ((products - shared) / (squares - own)).max(1.0).min(2.0)
+    ((products - shared) / (squares - own)).clamp(1.0, 2.0)
 }
 
 /// The number of parameters of a model.
