@@ -38,8 +38,8 @@ pub use fixed::{Coord, Rounding, Weight};
 pub use gradient::Residual;
 pub use image::{Image, ImageMut, MAX_SIDE, Pixel, Planes, PlanesMut, Tap};
 pub use kernel::{
-    Adaptive, Array, BSpline, Bilinear, Channel, Cubic, Interpolator, Kernel, Lanczos, Linear, Linearized,
-    Nearest, NearestEven, Smooth, StraightThrough, Surrogate, WeightedNearest,
+    Adaptive, Array, BSpline, Bilinear, Channel, Cubic, Interpolator, Kernel, Lagrange, Lanczos, Linear,
+    Linearized, Nearest, NearestEven, Smooth, StraightThrough, Surrogate, WeightedNearest,
 };
 pub use parallel::Threads;
 pub use sample::Sampler;

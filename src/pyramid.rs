@@ -196,7 +196,7 @@ pub fn reduce_with_threads<P: Pixel>(
     threads: Threads,
 ) -> Result<(), Error> {
     halves(&source, destination)?;
-    threads.run(Level::SCALAR, Reduce { source, destination: destination.reborrow(), first: 0 });
+    threads.run(Level::best(), Reduce { source, destination: destination.reborrow(), first: 0 });
     Ok(())
 }
 
@@ -207,6 +207,9 @@ struct Reduce<'a, P> {
     first: usize,
 }
 
+/// Pixels of a level that are computed at a time, from the columns of twice as many and two.
+const BLOCK: usize = 64;
+
 impl<P: Pixel> Operation for Reduce<'_, P> {
     type Output = ();
 
@@ -216,15 +219,19 @@ impl<P: Pixel> Operation for Reduce<'_, P> {
         let (width, height, channels) = (source.width(), source.height(), P::CHANNELS);
         for (y, out) in self.destination.rows_mut().enumerate() {
             let rows = around(first + y, height).map(|y| P::flatten(source.row(y)));
-            let column = |x: usize, c: usize| {
-                P::Channel::reduce_column(
-                    rows.map(|row| row.get(x * channels + c).copied().unwrap_or_default()),
-                )
-            };
+            if channels == 1 {
+                for (block, out) in P::flatten_mut(out).chunks_mut(BLOCK).enumerate() {
+                    reduce_block(rows, 2 * block * BLOCK, out);
+                }
+                continue;
+            }
             for (x, pixel) in out.iter_mut().enumerate() {
                 let columns = around(x, width);
                 for (c, out) in P::flatten_mut(core::slice::from_mut(pixel)).iter_mut().enumerate() {
-                    *out = P::Channel::reduce_row(columns.map(|x| column(x, c)));
+                    let at = |row: &[P::Channel], x: usize| row.get(x * channels + c).copied();
+                    let column =
+                        |x| P::Channel::reduce_column(rows.map(|row| at(row, x).unwrap_or_default()));
+                    *out = P::Channel::reduce_row(columns.map(column));
                 }
             }
         }
@@ -240,6 +247,35 @@ impl<P: Pixel> Bands for Reduce<'_, P> {
         (Self { destination: above, ..self }, Self { destination: below, first: self.first + at, ..self })
     }
     fn join((): (), (): ()) {}
+}
+
+/// At most a block of one channel, from four rows of at least two pixels, from pixel `x` of theirs on.
+#[inline(always)]
+fn reduce_block<C: Channel>(rows: [&[C]; 4], x: usize, out: &mut [C]) {
+    let mut columns = [C::reduce_column([C::default(); 4]); 2 * BLOCK + 2];
+    // The first column is that of x - 1. Outside, that of the border is repeated.
+    let first = x.saturating_sub(1);
+    let missing = first + 1 - x;
+    let inside = rows.map(|row| row.get(first..).unwrap_or_default());
+    let [a, b, c, d] = inside;
+    let mut last = 0;
+    let places = columns.iter_mut().skip(missing);
+    for (k, (column, (((&a, &b), &c), &d))) in places.zip(a.iter().zip(b).zip(c).zip(d)).enumerate() {
+        *column = C::reduce_column([a, b, c, d]);
+        last = missing + k;
+    }
+    if missing > 0
+        && let [outside, border, ..] = &mut columns
+    {
+        *outside = *border;
+    }
+    if let Some([border, outside]) = columns.get_mut(last..).and_then(|rest| rest.first_chunk_mut::<2>()) {
+        *outside = *border;
+    }
+    let pairs = columns.as_chunks::<2>().0;
+    for (out, (&[a, b], &[c, d])) in out.iter_mut().zip(pairs.iter().zip(pairs.iter().skip(1))) {
+        *out = C::reduce_row([a, b, c, d]);
+    }
 }
 
 /// Halves a mask into `destination`: valid (255) where all 4x4 pixels are (non-zero), else 0.

@@ -14,8 +14,8 @@ use crate::kernel::weighted::{Smoothstep, Tent};
 use crate::spline::Coefficient;
 use crate::transform::Matrix;
 use crate::{
-    Affine, BSpline, Bilinear, Boundary, Channel, Cubic, Euclidean, Homography, Image, ImageMut, Lanczos,
-    Nearest, NearestEven, Pixel, Similarity, StraightThrough, Tap as Tapped, Transform, Translation,
+    Affine, BSpline, Bilinear, Boundary, Channel, Cubic, Euclidean, Homography, Image, ImageMut, Lagrange,
+    Lanczos, Nearest, NearestEven, Pixel, Similarity, StraightThrough, Tap as Tapped, Transform, Translation,
     WeightedNearest,
 };
 
@@ -570,6 +570,54 @@ macro_rules! lanczos_shape {
 lanczos_shape!(2, 3, 4);
 
 /// Unser et al. 1993, part I, eq. 2.2.
+/// The polynomial that is one at pixel `n` of -2 to 3 and zero at the others, and its derivative.
+fn lagrange(f: f64, n: i32) -> [f64; 2] {
+    let others = || (-2..=3).filter(move |&j| j != n);
+    let factor = |j: i32| (f - f64::from(j)) / f64::from(n - j);
+    let without = |i: i32| others().filter(|&j| j != i).map(factor).product::<f64>() / f64::from(n - i);
+    [others().map(factor).product(), others().map(without).sum()]
+}
+
+impl Shape for Lagrange {
+    const SUPPORT: usize = 6;
+    fn weight(d: f64) -> f64 {
+        if (-3.0..3.0).contains(&d) { lagrange(d - d.floor(), -d.floor() as i32)[0] } else { 0.0 }
+    }
+    fn slope(d: f64) -> f64 {
+        if (-3.0..3.0).contains(&d) { lagrange(d - d.floor(), -d.floor() as i32)[1] } else { 0.0 }
+    }
+    fn weights(f: Number) -> Vec<Number> {
+        let whole = |v: f64| Number { value: v, ..f };
+        let g = whole(1.0) - f;
+        let c = whole(2.0 * f.value) * whole(2.0 * g.value);
+        let t = c * c;
+        let mix = |p: f64, q: f64| f.constant(p) * c + f.constant(q) * t;
+        let [a, b, m] = [mix(4.0 / 15.0, 1.0 / 30.0), mix(0.5, 1.0 / 48.0), mix(1.0 / 6.0, 1.0 / 192.0)];
+        let outer = |v: Number| f.constant(1.0 / 64.0) * (a * (whole(2.0) + v));
+        let inner = |v: Number| whole(0.0) - f.constant(0.125) * (b * (whole(1.0) + v));
+        let [p, q, r, s, t] = [outer(g), inner(g), f + m * f, inner(f), outer(f)];
+        [p, q, whole(1.0) - p - q - r - s - t, r, s, t].into()
+    }
+    fn slopes(f: Number) -> Vec<Number> {
+        let whole = |v: f64| Number { value: v, ..f };
+        let g = whole(1.0) - f;
+        let c = whole(2.0 * f.value) * whole(2.0 * g.value);
+        let d = (g - f) + (g - f) + (g - f) + (g - f);
+        let (t, e) = (c * c, c * d);
+        let mix = |x: Number, p: f64, y: Number, q: f64| f.constant(p) * x + f.constant(q) * y;
+        let (a, da) = (mix(c, 4.0 / 15.0, t, 1.0 / 30.0), mix(d, 4.0 / 15.0, e, 1.0 / 15.0));
+        let (b, db) = (mix(c, 0.5, t, 1.0 / 48.0), mix(d, 0.5, e, 1.0 / 24.0));
+        let (m, dm) = (mix(c, 1.0 / 6.0, t, 1.0 / 192.0), mix(d, 1.0 / 6.0, e, 1.0 / 96.0));
+        let (least, eighth, one, two) = (f.constant(1.0 / 64.0), f.constant(0.125), whole(1.0), whole(2.0));
+        let p = least * (da * (two + g) - a);
+        let q = whole(0.0) - eighth * (db * (one + g) - b);
+        let r = one + dm * f + m;
+        let s = whole(0.0) - eighth * (db * (one + f) + b);
+        let t = least * (da * (two + f) + a);
+        [p, q, whole(0.0) - p - q - r - s - t, r, s, t].into()
+    }
+}
+
 impl Shape for BSpline {
     const SUPPORT: usize = 4;
     fn weight(d: f64) -> f64 {

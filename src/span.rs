@@ -91,12 +91,17 @@ pub(crate) fn interior<W: Walk>(
     }
     let mut range = from..len;
     for axis in 0..2 {
-        let cell = |k: usize| walk.at(k).position(to).get(axis).map_or(0, |p| p.cell);
         let (min, max) = (area.min[axis], area.max[axis]);
-        let (first, last) = (cell(range.start), cell(range.end - 1));
-        if first.min(last) >= min && first.max(last) <= max {
+        let ends = [range.start, range.end - 1].map(|k| walk.at(k));
+        let below = ends.each_ref().map(|end| !end.reaches(axis, min, to));
+        let above = ends.each_ref().map(|end| end.reaches(axis, max + 1, to));
+        if below == [true; 2] || above == [true; 2] {
+            return none;
+        }
+        if below == [false; 2] && above == [false; 2] {
             continue;
         }
+        let [first, last] = ends.map(|end| end.position(to).get(axis).map_or(0, |p| p.cell));
         range = if first <= last {
             walk.crossing(axis, min, true, &range, to)..walk.crossing(axis, max + 1, true, &range, to)
         } else {

@@ -189,11 +189,13 @@ pub trait Walk: Clone {
     /// is at least `limit`, or for a falling coordinate below it; the end if there is none.
     #[inline]
     fn crossing(&self, axis: usize, limit: i32, rising: bool, range: &Range<usize>, to: Rounding) -> usize {
-        let reached = |k: usize| {
-            let cell = self.at(k).position(to).get(axis).map_or(0, |p| p.cell);
-            (cell >= limit) == rising
-        };
-        span::bisect(range, |k| !reached(k))
+        span::bisect(range, |k| self.at(k).reaches(axis, limit, to) != rising)
+    }
+
+    /// Whether the cell of a coordinate (0 is x, 1 is y) is at least `limit`.
+    #[inline(always)]
+    fn reaches(&self, axis: usize, limit: i32, to: Rounding) -> bool {
+        self.position(to).get(axis).is_some_and(|p| p.cell >= limit)
     }
 
     /// Whether the walk is monotone over the next `len` pixels and both ends lie in the area, so
@@ -349,6 +351,18 @@ impl Walk for ProjectiveWalk {
             }
         };
         [quotient(self.at[0], self.anchor[0]), quotient(self.at[1], self.anchor[1])]
+    }
+    // Without a division.
+    #[inline(always)]
+    fn reaches(&self, axis: usize, limit: i32, to: Rounding) -> bool {
+        let (Some(&n), Some(&anchor)) = (self.at.get(axis), self.anchor.get(axis)) else { return false };
+        let d = self.denominator;
+        if to.ties_to_even || d == 0 {
+            return self.position(to).get(axis).is_some_and(|p| p.cell >= limit);
+        }
+        let (n, d) = if d < 0 { (-n, -d) } else { (n, d) };
+        // n / d rounded half up is at least the limit where it is at most half a unit less.
+        n - (i64::from(limit) - i64::from(anchor)) * d >= -(d >> (to.bits + 1))
     }
     #[inline(always)]
     fn step(&mut self) {

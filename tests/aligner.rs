@@ -258,3 +258,53 @@ fn every_way_to_end() {
     let short = Aligner::new(pair, away, options, &mut pixels[1..], &mut []).unwrap_err();
     assert_eq!(short, Error::TooShort { needed: size.pixels, found: size.pixels - 1 });
 }
+
+/// The solution of a system by Gauss and Jordan's elimination.
+fn solve(mut rows: Vec<Vec<f64>>) -> Vec<f64> {
+    let n = rows.len();
+    for i in 0..n {
+        let pivot = (i..n).max_by(|&a, &b| rows[a][i].abs().total_cmp(&rows[b][i].abs())).unwrap();
+        rows.swap(i, pivot);
+        let pivot = rows[i].clone();
+        for (_, row) in rows.iter_mut().enumerate().filter(|(k, _)| *k != i) {
+            let factor = row[i] / pivot[i];
+            row.iter_mut().zip(&pivot).for_each(|(v, p)| *v -= factor * p);
+        }
+    }
+    (0..n).map(|i| rows[i][n] / rows[i][i]).collect()
+}
+
+/// Errors in units of their covariance: the mean of chi-square is its degrees of freedom.
+fn is_calibrated<T: Transform>(truth: T) {
+    const RUNS: usize = 1000;
+    const NOISE: f64 = 6.0;
+    let scene = Scene::new(1);
+    let clean = [scene.image(&T::IDENTITY), scene.image(&truth)];
+    let mut random = Random(0x1234_5678_9abc_def1);
+    let bank: Vec<f64> = (0..1 << 20).map(|_| NOISE * random.normal()).collect();
+    let options = Options { search: 0.0, ..Options::default() };
+    let mut sum = 0.0;
+    for _ in 0..RUNS {
+        let noisy = clean.each_ref().map(|image| {
+            let from = (random.uniform() * (bank.len() - image.len()) as f64) as usize;
+            bytes(&image.iter().zip(&bank[from..]).map(|(v, n)| v + n).collect::<Vec<_>>())
+        });
+        let report = align::<u8, T>(Pair::new(view(&noisy[0]), view(&noisy[1])), options);
+        let (found, truth) = (report.transform.parameters(), truth.parameters());
+        let error: Vec<f64> = found.as_ref().iter().zip(truth.as_ref()).map(|(a, b)| a - b).collect();
+        let covariance = report.covariance.as_ref().iter().map(|row| row.as_ref());
+        let rows = covariance.zip(&error).map(|(row, e)| [row, &[*e][..]].concat()).collect();
+        sum += solve(rows).iter().zip(&error).map(|(a, b)| a * b).sum::<f64>() / error.len() as f64;
+    }
+    let ratio = sum / RUNS as f64;
+    println!("{}: chi-square / degrees of freedom {ratio:.3}", std::any::type_name::<T>());
+    assert!((ratio - 1.0).abs() < 0.1, "{ratio}");
+}
+
+#[test]
+fn covariance_is_calibrated() {
+    is_calibrated(Translation::new(0.3, -0.4).unwrap());
+    is_calibrated(Translation::new(2.0, 1.0).unwrap());
+    is_calibrated(Affine::from_parameters([1.01, 0.02, 0.3, -0.015, 0.99, -0.4]).unwrap());
+    is_calibrated(Homography::from_parameters([1.01, 0.02, 0.3, -0.015, 0.99, -0.4, 1e-4, -5e-5]).unwrap());
+}

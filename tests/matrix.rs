@@ -22,7 +22,9 @@ pub mod registry {
 
     pub use super::common::Random;
     use nonius::kernel::weighted::Smoothstep;
-    use nonius::{BSpline, Bilinear, Cubic, Lanczos, Nearest, NearestEven, StraightThrough, WeightedNearest};
+    use nonius::{
+        BSpline, Bilinear, Cubic, Lagrange, Lanczos, Nearest, NearestEven, StraightThrough, WeightedNearest,
+    };
 
     /// How an image is filled.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,6 +170,7 @@ pub mod registry {
         bilinear: Bilinear, all;
         catmull_rom: Cubic<-50>, all;
         cubic_75: Cubic<-75>, some;
+        lagrange: Lagrange, some;
         lanczos_2: Lanczos<2>, some;
         lanczos_3: Lanczos<3>, some;
         lanczos_4: Lanczos<4>, all;
@@ -522,6 +525,7 @@ kernel_tests!(
     bilinear: nonius::Bilinear, 8;
     catmull_rom: nonius::Cubic<-50>, 8;
     cubic_75: nonius::Cubic<-75>, 3;
+    lagrange: nonius::Lagrange, 3;
     lanczos_2: nonius::Lanczos<2>, 3;
     lanczos_3: nonius::Lanczos<3>, 3;
     lanczos_4: nonius::Lanczos<4>, 8;

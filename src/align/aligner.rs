@@ -1,10 +1,10 @@
 //! The aligner: a state machine that does one pass over one level at a step.
 #![forbid(unsafe_code)]
 
-use super::normal::{Accumulate, FixedMoments, LevelPair, Photometry, Statistics};
+use super::normal::{Accumulate, Known, LevelPair, Photometry, Statistics};
 use super::robust::{Loss, Robust};
 use super::solve::{Column, Factor, SIZE, Square};
-use super::{Grey, Options, Pair, Report, Status, search};
+use super::{Grey, Interpolation, LEAST_SIDE, Options, Pair, Report, Status, search};
 use crate::Error;
 use crate::image::Image;
 use crate::kernel::Array;
@@ -13,6 +13,10 @@ use crate::transform::{IDENTITY, Matrix, Term, Transform, at, inverse, multiply,
 
 /// Levels but the last are left when no corner moves by this many of their pixels any more.
 const COARSE_EPSILON: f64 = 1.0 / 32.0;
+/// About how many pixels are looked at to compare two transforms.
+const LOOK: usize = 1 << 14;
+/// Steps of this many pixels are beyond what the interpolation of the last iterations could matter for.
+const ROUGH: f64 = 0.25;
 
 /// The elements that an [`Aligner`] needs from its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,12 +103,13 @@ pub struct Aligner<'a, P, T: Transform> {
     photometry: Photometry,
     known: bool,
     loss: Loss,
+    interpolation: Interpolation,
     /// The robust scale that the loss is for; none before the first pass of a level, nor in least squares.
     sigma: Option<f64>,
     damping: f64,
     best: Option<Best<T>>,
     /// The last pass of this level in least squares, for the next.
-    shared: Option<(T, FixedMoments)>,
+    shared: Option<Known<T>>,
 }
 
 /// The pyramids of a pair and its masks.
@@ -146,6 +151,8 @@ struct Best<T> {
     /// Robust scale of its residuals.
     sigma: f64,
     n: f64,
+    /// Sum of the squares of the fixed image's gradients.
+    energy: f64,
     matrix: Square,
     right: Column,
 }
@@ -213,6 +220,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             photometry: Photometry::new::<P::Word>(1.0, 0.0),
             known: false,
             loss: Loss::Squares,
+            interpolation: Interpolation::Bilinear,
             sigma: None,
             damping: 0.0,
             best: None,
@@ -278,6 +286,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         else {
             return;
         };
+        let level = self.options.level;
         let beginning = correlation < -1.0 && next == range.map(|r| -r);
         let moved = |by: [i32; 3]| {
             let [x, y, turn] = by.map(f64::from);
@@ -286,7 +295,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         };
         let mut compare = |by: [i32; 3]| {
             if let Ok(transform) = moved(by)
-                && let Some(c) = search::correlation(&pair, &transform)
+                && let Some(c) = level.run(search::Compare { pair, transform: &transform, every: 1 })
                 && c > correlation
             {
                 (best, correlation) = (by, c);
@@ -323,11 +332,25 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         }
     }
 
-    /// Carries the candidate over to the next larger level.
+    /// Carries the candidate over to the next larger level. If the images agree there much better where
+    /// all began, since the smaller levels show nothing of what they have in common, it begins there again.
     fn finer(&mut self) -> Result<(), Error> {
         let full = to_full(&self.candidate.matrix(), self.level);
         self.level = self.level.saturating_sub(1);
         self.candidate = T::from_matrix(to_level(&full, self.level))?;
+        let initial = T::from_matrix(to_level(&self.initial.matrix(), self.level))?;
+        if let Some(pair) = self.pair()
+            && initial != self.candidate
+        {
+            let (width, height) = size(&pair.fixed);
+            let every = (width * height / LOOK).max(1);
+            let correlation = |transform| {
+                self.options.level.run(search::Compare { pair, transform, every }).unwrap_or(-1.0)
+            };
+            if correlation(&initial) > correlation(&self.candidate) + 0.1 {
+                self.candidate = initial;
+            }
+        }
         Ok(())
     }
 
@@ -353,12 +376,17 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             transform: &self.candidate,
             photometry: self.photometry,
             loss: self.loss,
+            interpolation: self.interpolation,
             histogram: robust,
-            known: self.shared.as_ref().map(|(transform, moments)| (transform, moments)),
+            known: self.shared.as_ref(),
             rows: [0, pair.fixed.height()],
         };
         let pass = self.options.threads.run(self.options.level, accumulate);
-        self.shared = (self.loss == Loss::Squares).then(|| (self.candidate, *pass.moments.fixed()));
+        self.shared = (self.loss == Loss::Squares).then(|| Known {
+            transform: self.candidate,
+            interpolation: self.interpolation,
+            moments: *pass.moments.fixed(),
+        });
         self.iteration += 1;
         let pixels = (pair.fixed.width() * pair.fixed.height()) as f64;
         let n = pass.pixels as f64;
@@ -388,6 +416,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
                 merit,
                 sigma: pass.histogram.sigma(),
                 n,
+                energy: pass.moments.fixed().energy(self.loss.unit()),
                 matrix,
                 right,
             });
@@ -405,12 +434,38 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         if robust && (first || self.step < COARSE_EPSILON) && self.anneal() {
             return;
         }
-        if !first && self.step < epsilon {
+        let finished = self.level > 0 || self.interpolation == self.finish(&pair);
+        let before = self.step;
+        if !first && before < epsilon && finished {
             return self.end_level(Status::Converged);
         }
         if let Err(status) = self.propose(&pair.fixed) {
-            self.end_level(status);
+            return self.end_level(status);
         }
+        if !finished && self.step < ROUGH {
+            // From here on with the other interpolation, whose merits are others.
+            self.interpolation = self.finish(&pair);
+            if let Some(best) = &mut self.best {
+                best.merit = f64::NEG_INFINITY;
+            }
+        } else if finished && accepted && !robust && !self.options.monotone && self.damping == 0.0 {
+            // Steps become shorter by a factor; the next ones together are about as long as the first of
+            // them. If that is too short to matter, this step is the last.
+            let rate = if first { 0.5 } else { (self.step / before).clamp(0.125, 1.0) };
+            if self.step < 1.0 && self.step * rate < epsilon {
+                if let Some(best) = &mut self.best {
+                    best.transform = self.candidate;
+                    best.photometry = self.photometry;
+                }
+                self.end_level(Status::Converged);
+            }
+        }
+    }
+
+    /// The interpolation to end with: the smooth one, if the moving image is not next to nothing.
+    fn finish(&self, pair: &LevelPair<'_, P>) -> Interpolation {
+        let (width, height) = size(&pair.moving);
+        if width.min(height) < LEAST_SIDE { Interpolation::Bilinear } else { self.options.finish }
     }
 
     /// Lets the robust scale follow the residuals of the best transform, downwards. If it changed, the
@@ -495,6 +550,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             self.photometry = best.photometry;
         }
         self.loss = Loss::Squares;
+        self.interpolation = Interpolation::Bilinear;
         self.sigma = None;
         self.best = None;
         self.shared = None;
@@ -521,6 +577,22 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         }
     }
 
+    /// The part of the variance of white noise that samples of the moving image have, on average.
+    fn kept(&self, pair: &LevelPair<'_, P>, transform: &T) -> f64 {
+        const PLACES: usize = 8;
+        let (width, height) = size(&pair.fixed);
+        let place = |i: usize, side: usize| (i as f64 + 0.5) * side as f64 / PLACES as f64;
+        let mut sum = 0.0;
+        for i in 0..PLACES * PLACES {
+            let (x, y) = (place(i % PLACES, width), place(i / PLACES, height));
+            // (Whole pixels, of which the samples are.)
+            let (u, v) = project(&transform.matrix(), libm::floor(x), libm::floor(y));
+            let part = |at: f64| self.interpolation.squares(at - libm::floor(at));
+            sum += part(u) * part(v);
+        }
+        sum / (PLACES * PLACES) as f64
+    }
+
     /// sigma^2 H^-1 for the increment, carried over to the parameters of the transform.
     fn covariance(&self) -> Option<T::Covariance> {
         let best = self.best.as_ref()?;
@@ -529,7 +601,19 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         let factor = Factor::new(&best.matrix, self.unknowns(), n, 0.0)?;
         let freedom = (best.n - self.unknowns() as f64).max(1.0);
         let gain = best.statistics.gain;
-        let variance = best.statistics.residual * best.n / freedom / (gain * gain);
+        // Of the noise of both images, half of it in each. Samples between pixels have less of it than
+        // pixels, but what they lack are waves that are shorter than the patterns that the images share.
+        let kept = self.kept(&pair, &best.transform);
+        let noise = best.statistics.residual * best.n / freedom / (gain * gain) * 2.0 / (1.0 + kept);
+        // Gradients of the fixed image have noise as well, of half its variance along each axis. So H is
+        // too large by r; and the noise of gradients times that of the moving image (not the
+        // fixed one's: its pixels are not correlated) moves the result, too.
+        let own = best.n * noise / 2.0;
+        let r = own / (best.energy - own).max(0.25 * best.energy);
+        // And central differences are less than derivatives where patterns are short: so is their product with
+        // what a shift really changes, by which residuals become increments.
+        let steepness = steepness(&pair.fixed, noise / 2.0);
+        let variance = noise * (1.0 + r) * (1.0 + r / 2.0) / (steepness * steepness);
         if !variance.is_finite() {
             return None;
         }
@@ -571,6 +655,39 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             })
         }))
     }
+}
+
+/// How much steeper an image is than its central differences, on average over these: by differences that
+/// are exact for polynomials of degree six, less what noise of a variance makes of both.
+fn steepness<P: Grey>(image: &Image<'_, P>, variance: f64) -> f64 {
+    let height = image.height();
+    let (mut squares, mut products, mut n) = (0_i64, 0_i64, 0_i64);
+    // In half grey levels, and in 1/120 of a grey level squared.
+    let mut add = |[a, b, c, d, e, f]: [P; 6]| {
+        let less = |v: P, w: P| i64::from(Into::<i32>::into(v)) - i64::from(Into::<i32>::into(w));
+        let (one, two, three) = (less(d, c), less(e, b), less(f, a));
+        squares += one * one;
+        products += one * (45 * one - 9 * two + three);
+        n += 1;
+    };
+    let every = (image.width() * height / (LOOK / 2)).max(1);
+    for y in (3..height.saturating_sub(3)).step_by(every) {
+        for window in image.row(y).windows(7) {
+            if let &[a, b, c, _, d, e, f] = window {
+                add([a, b, c, d, e, f]);
+            }
+        }
+        let [a, b, c, d, e, f] = [y - 3, y - 2, y - 1, y + 1, y + 2, y + 3].map(|y| image.row(y));
+        for (((a, b), c), ((d, e), f)) in a.iter().zip(b).zip(c).zip(d.iter().zip(e).zip(f)) {
+            add([*a, *b, *c, *d, *e, *f]);
+        }
+    }
+    let (squares, products, n) = (squares as f64 / 4.0, products as f64 / 120.0, n as f64);
+    let (own, shared) = (n * variance / 2.0, n * variance * 0.75);
+    if squares - own < 0.25 * squares || squares <= 0.0 {
+        return 1.0;
+    }
+    ((products - shared) / (squares - own)).clamp(1.0, 2.0)
 }
 
 /// The number of parameters of a model.

@@ -6,12 +6,23 @@
 //!
 //! **Method.** Inverse compositional Gauss-Newton (Baker and Matthews 2004, sections 3.2 and 4)
 //! with Levenberg-Marquardt damping, coarse to fine. At each iteration the moving image is sampled
-//! at `T x` (bilinear, Q6), and the model
+//! at `T x` (in Q6), and the model
 //! `moving(T x) = a fixed(x) + b + a grad fixed(x) J(x) d`
 //! is solved for the increment d together with gain a and offset b, over the fixed pixels whose taps
 //! in the moving image are all inside, and whose taps in both images the masks let pass; then
 //! `T := T o W(d)^-1`. Gain and offset drop out, as in the enhanced correlation coefficient
 //! (Evangelidis and Psarakis 2008). The Hessian is summed anew with the support.
+//!
+//! **Interpolation** is bilinear as long as it only has to show the way. At full size, once steps are
+//! shorter than a quarter of a pixel, it is that of [`Options::finish`], and the support what the
+//! taps of that leave: bilinear samples are those of a pattern that is shifted by as much as 0.03 px and
+//! smoothed, by amounts that depend on the fraction.
+//!
+//! **The end.** Increments shrink by a factor from step to step. A level ends with the step after which
+//! the next are expected to be below [`Options::epsilon`]: the step times that factor, taken as the
+//! ratio of the last two steps (within 1/8 to 1). This last step is taken without another pass.
+//! With [`Options::monotone`], or robust losses, each step is looked at, and the one to end with is
+//! itself below it.
 //!
 //! **Steps.** A step that moves a corner by a pixel of the level or more is taken if the merit
 //! (the correlation of the two images over their support, or less the mean square, or less the mean loss) does not fall, and
@@ -30,6 +41,8 @@
 //! 12 pixels) is first compared at whole-pixel shifts of the initial transform, by correlation; the levels
 //! up to the first to be refined follow, with the shifts by one pixel around the best. With
 //! [`Options::rotation`] all that is done at turns, too, by which the corners move two pixels each.
+//! What the smaller levels have found is given up at a larger one where the correlation of the
+//! initial transform is higher by 0.1: their images may have nothing left of a pattern of a few pixels.
 //!
 //! **Sums** are exact integers: the result is the same on every target. With
 //! central differences g of the fixed image in half grey levels (zero across its border), residuals e in Q4, and u, v the
@@ -134,6 +147,17 @@ fn same_size<P>(image: &Image<'_, P>, mask: &Image<'_, u8>) -> Result<(), Error>
     }
 }
 
+/// How the moving image is interpolated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Interpolation {
+    /// Between 2x2 pixels. Patterns of a few pixels seem shifted, by up to 0.03 px where all pixels
+    /// have the same fraction, and smoothed.
+    Bilinear,
+    /// By the [quintic](crate::Lagrange) through 6x6 pixels: a tenth of that error and less.
+    #[default]
+    Lagrange,
+}
+
 /// How to align.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Options {
@@ -142,8 +166,8 @@ pub struct Options {
     pub levels: Option<usize>,
     /// Iterations per level, at least 1. Default 50.
     pub max_iterations: u16,
-    /// Converged when no corner of the fixed image moves by more than this many pixels; above 0.
-    /// Smaller levels stop at 1/32 of their pixels. Default 1/1024.
+    /// Converged when no corner of the fixed image is expected to move by more than this many pixels; above
+    /// 0. Smaller levels stop at 1/32 of their pixels. Default 1/1024.
     pub epsilon: f64,
     /// The smallest part of the fixed image, 0 to 1, that may be left as support. Default 0.1.
     pub min_support: f64,
@@ -161,6 +185,10 @@ pub struct Options {
     /// Whether every step has to raise the correlation (or lower the robust loss). Default false: steps
     /// below a pixel are not judged by it, see the [module](self).
     pub monotone: bool,
+    /// How the moving image is interpolated at full size, once steps are shorter than a quarter of a
+    /// pixel; before that, and at smaller levels, it is bilinear. Default
+    /// [`Lagrange`](Interpolation::Lagrange).
+    pub finish: Interpolation,
     /// What parts of the images do that do not match. Default none: least squares.
     pub robust: Robust,
     /// The instruction set. Default the best; the results are the same for all.
@@ -180,6 +208,7 @@ impl Default for Options {
             rotation: 0.0,
             gain_and_offset: true,
             monotone: false,
+            finish: Interpolation::Lagrange,
             robust: Robust::None,
             level: Level::best(),
             threads: Threads::ONE,
@@ -234,7 +263,7 @@ const LEAST_SIDE: usize = 12;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Status {
-    /// The last increment, taken or (beside a maximum) refused, was below [`Options::epsilon`].
+    /// What increments may still come is below [`Options::epsilon`].
     Converged,
     /// The iterations ran out at full size.
     MaxIterations,
@@ -283,7 +312,8 @@ pub struct Report<T: Transform> {
     /// Iterations per level, coarse to fine: each is one pass over the level.
     pub iterations: heapless::Vec<u16, MAX_LEVELS>,
     /// Root mean square of `moving(T x) - gain fixed(x) - offset` over the support, in grey levels
-    /// of the moving image.
+    /// of the moving image. This, and all that follows, is of the last pass: up to one step, of a few
+    /// [`Options::epsilon`], before the transform.
     pub rms_residual: f64,
     /// Correlation coefficient of the two images over the support, -1 to 1.
     pub correlation: f64,
@@ -294,8 +324,9 @@ pub struct Report<T: Transform> {
     pub offset: f64,
     /// The part of the fixed image's pixels that the result rests on, 0 to 1.
     pub support: f64,
-    /// Covariance of the parameters, in their units squared: sigma^2 H^-1 with the residual's
-    /// variance, gain and offset being estimated too. Zero where the status is `Singular` or
-    /// `LeftImage`.
+    /// Covariance of the parameters, in their units squared: sigma^2 H^-1, gain and offset being estimated
+    /// too. Sigma is that of the residual, for noise that is white and in both images alike: corrected for
+    /// what samples between pixels have less of it, and for the noise and the bluntness of the gradients. Zero where the status
+    /// is `Singular` or `LeftImage`.
     pub covariance: T::Covariance,
 }

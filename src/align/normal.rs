@@ -18,13 +18,12 @@
 
 use core::ops::{Add, AddAssign, Mul, Range};
 
-use super::Grey;
 use super::robust::{Histogram, Loss};
 use super::solve::{Column, SIZE, Square};
-use crate::Bilinear;
-use crate::fixed::{round_shift, round_shift_i64};
+use super::{Grey, Interpolation};
+use crate::fixed::{Q14, Rounding, round_shift, round_shift_i64};
 use crate::image::Image;
-use crate::kernel::{Output, rounding};
+use crate::kernel::{Bilinear, Kernel, Lagrange, Output, first_tap, rounding, support};
 use crate::parallel::Bands;
 use crate::simd::block::Outside;
 use crate::simd::{self, Lanes, Operation};
@@ -351,6 +350,13 @@ fn add_row<const N: usize, const M: usize>(sums: &mut [i128; M], row: &[i128; N]
 }
 
 impl FixedMoments {
+    /// The sum of the squares of gradients, in grey levels; weights in `unit`.
+    pub(super) fn energy(&self, unit: f64) -> f64 {
+        let [xx, _, yy] = &self.gg;
+        // Gradients are in half levels.
+        (xx[0] as f64 + yy[0] as f64) * 0.25 / unit
+    }
+
     #[inline(always)]
     fn add(&mut self, row: &Fixed<i128, POWERS, HALF_POWERS>, v: i64, degree: usize) {
         let v = i128::from(v);
@@ -501,7 +507,7 @@ pub(super) struct LevelPair<'a, P> {
 }
 
 /// Leaves what is outside.
-struct Nothing;
+pub(super) struct Nothing;
 
 impl<W, O> Outside<W, O> for Nothing {
     fn fill(&self, _: &W, _: ([i32; 2], [i32; 2]), _: &mut [O]) {}
@@ -513,13 +519,61 @@ pub(super) struct Accumulate<'a, P, T> {
     pub(super) transform: &'a T,
     pub(super) photometry: Photometry,
     pub(super) loss: Loss,
+    /// Of the moving image.
+    pub(super) interpolation: Interpolation,
     /// Whether to gather the residuals' histogram.
     pub(super) histogram: bool,
-    /// Another pass over this level, without masks and in least squares: its transform, and what the
+    /// Another pass over this level, without masks and in least squares: what the
     /// fixed image summed to. Where supports are the same, so are those sums.
-    pub(super) known: Option<(&'a T, &'a FixedMoments)>,
+    pub(super) known: Option<&'a Known<T>>,
     /// The rows of the fixed image that it goes over: the first one, and where it ends.
     pub(super) rows: [usize; 2],
+}
+
+/// What the fixed image summed to over the support of a transform and an interpolation.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known<T> {
+    pub(super) transform: T,
+    pub(super) interpolation: Interpolation,
+    pub(super) moments: FixedMoments,
+}
+
+impl Interpolation {
+    /// Where all taps are inside an image.
+    #[inline(always)]
+    fn area<P>(self, image: &Image<'_, P>) -> Area {
+        let (width, height) = (image.width(), image.height());
+        match self {
+            Interpolation::Bilinear => Area::new::<Bilinear>(width, height),
+            Interpolation::Lagrange => Area::new::<Lagrange>(width, height),
+        }
+    }
+
+    /// The sum of the squares of the weights along an axis, at a fraction of a pixel.
+    pub(super) fn squares(self, fraction: f64) -> f64 {
+        let f = Q14::from_bits(libm::round(fraction * 16_384.0) as i32);
+        let square =
+            |w: &Q14| libm::ldexp(f64::from(w.to_bits()), -14) * libm::ldexp(f64::from(w.to_bits()), -14);
+        match self {
+            Interpolation::Bilinear => Bilinear.weights(f).iter().map(square).sum(),
+            Interpolation::Lagrange => Lagrange.weights(f).iter().map(square).sum(),
+        }
+    }
+
+    /// From the cell of a position to its first tap, and how many there are along each axis.
+    #[inline(always)]
+    const fn taps(self) -> (i32, usize) {
+        match self {
+            Interpolation::Bilinear => (first_tap::<Bilinear>(), support::<Bilinear>()),
+            Interpolation::Lagrange => (first_tap::<Lagrange>(), support::<Lagrange>()),
+        }
+    }
+}
+
+/// How positions are rounded: the same for all kernels of even support.
+#[inline(always)]
+fn to<P: Grey>() -> Rounding {
+    rounding::<Bilinear, P>()
 }
 
 /// What a pass finds.
@@ -679,33 +733,35 @@ impl<P: Grey, T: Transform> Operation for Accumulate<'_, P, T> {
     fn run<L: Lanes>(self) -> Pass {
         let LevelPair { fixed, moving, .. } = self.pair;
         let plan = self.transform.plan();
-        let to = rounding::<Bilinear, P>();
-        let area = Area::new::<Bilinear>(moving.width(), moving.height());
+        let to = to::<P>();
+        let area = self.interpolation.area(&moving);
         let (width, height, [first, end]) = (fixed.width(), fixed.height(), self.rows);
         // Where nothing but the support changes what the fixed image sums to, only its changes are
         // summed anew.
         let shared = self.is_shared();
-        let known = self.known.filter(|_| shared).map(|(transform, moments)| (transform.plan(), moments));
+        let known = self.known.filter(|_| shared);
+        let before = known.map(|known| (known.transform.plan(), known.interpolation.area(&moving)));
         let mut pass = Pass { moments: Moments::zero(), pixels: 0, loss: 0, histogram: Histogram::EMPTY };
-        if let Some((_, moments)) = known
+        if let Some(known) = known
             && self.rows[0] == 0
         {
-            pass.moments.fixed = *moments;
+            pass.moments.fixed = known.moments;
         }
         for y in first..end {
             let mut line = Row::zero();
-            let mut before = known.as_ref().map(|(plan, _)| plan.row(y, width));
+            let mut before = before.as_ref().map(|(plan, area)| (plan.row(y, width), area));
             // (A run across a homography's pole does not count: its images are far apart.)
-            let interior = |(x, walk, len): (usize, <T::Plan as Plan>::Walk, usize)| {
+            let interior = |(x, walk, len): (usize, <T::Plan as Plan>::Walk, usize), area: &Area| {
                 let inner =
-                    if walk.monotone(len) { span::interior(&walk, 0, len, to, &area) } else { len..len };
+                    if walk.monotone(len) { span::interior(&walk, 0, len, to, area) } else { len..len };
                 x + inner.start..x + inner.end
             };
             let centre = |begin: usize| (begin - begin % RUN + RUN / 2) as i64 - (width / 2) as i64;
             for (x, walk, len) in plan.row(y, width) {
-                let range = interior((x, walk.clone(), len));
+                let range = interior((x, walk.clone(), len), &area);
                 if shared {
-                    let before = before.as_mut().and_then(|runs| runs.next()).map_or(x..x, interior);
+                    let before = before.as_mut().and_then(|(runs, area)| Some(interior(runs.next()?, area)));
+                    let before = before.unwrap_or(x..x);
                     for (range, less) in changes(&before, &range) {
                         for chunk in chunks(range) {
                             let begin = chunk.start;
@@ -798,6 +854,12 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
         pixels
     }
 
+    /// The moving image along a walk. (The span is exact: nothing is outside.)
+    #[inline(always)]
+    fn sample<L: Lanes, K: Kernel, W: Walk>(&self, kernel: &K, walk: &W, samples: &mut [P::Fine]) {
+        simd::blocks::<L, P, K, W, P::Fine>(kernel, self.pair.moving, walk, samples, &Nothing);
+    }
+
     /// All of a chunk of row `y`, and what is counted pixel by pixel.
     #[inline(always)]
     fn pixels<L: Lanes, W: Walk>(
@@ -810,8 +872,10 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
         let mut samples = [P::Fine::from_channel(P::default()); RUN];
         let first = chunk.start % RUN;
         let samples = samples.get_mut(..chunk.len()).unwrap_or_default();
-        // (The span is exact: nothing is outside.)
-        simd::blocks::<L, P, Bilinear, W, P::Fine>(&Bilinear, self.pair.moving, walk, samples, &Nothing);
+        match self.interpolation {
+            Interpolation::Bilinear => self.sample::<L, _, _>(&Bilinear, walk, samples),
+            Interpolation::Lagrange => self.sample::<L, _, _>(&Lagrange, walk, samples),
+        }
         let mut pixels = self.gradients(y, chunk.clone());
         if let (Some(fixed), Some(out)) =
             (pixels.fixed.get(first..), pixels.residual.get_mut(first..first + samples.len()))
@@ -914,9 +978,9 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
             }
         }
         if let Some(mask) = &self.pair.moving_mask {
-            let [x, y] = walk.at(k).position(rounding::<Bilinear, P>()).map(|p| p.cell as usize);
-            let taps = [(x, y), (x + 1, y), (x, y + 1), (x + 1, y + 1)];
-            if !taps.iter().all(|&(x, y)| valid(mask, x, y)) {
+            let (first, taps) = self.interpolation.taps();
+            let [x, y] = walk.at(k).position(to::<P>()).map(|p| (p.cell + first) as usize);
+            if !(y..y + taps).all(|y| (x..x + taps).all(|x| valid(mask, x, y))) {
                 return false;
             }
         }
@@ -957,11 +1021,13 @@ mod tests {
         pair: LevelPair<'_, P>,
         transform: &T,
         loss: Loss,
-        known: Option<(&T, &FixedMoments)>,
+        interpolation: Interpolation,
+        known: Option<&Known<T>>,
     ) -> Pass {
         let photometry = Photometry::new::<P::Word>(1.2, -3.0);
         let rows = [0, pair.fixed.height()];
-        let pass = Accumulate { pair, transform, photometry, loss, histogram: false, known, rows };
+        let pass =
+            Accumulate { pair, transform, photometry, loss, interpolation, histogram: false, known, rows };
         let first = Level::SCALAR.run(Accumulate { ..pass });
         let again = Level::best().run(pass);
         assert_eq!((first.moments, first.pixels, first.loss), (again.moments, again.pixels, again.loss));
@@ -969,7 +1035,12 @@ mod tests {
     }
 
     /// The sums as the module's head has them, pixel by pixel, for a shift by whole pixels.
-    fn directly<P: Grey, T: Transform>(pair: &LevelPair<'_, P>, shift: (i64, i64), loss: Loss) -> Moments {
+    fn directly<P: Grey, T: Transform>(
+        pair: &LevelPair<'_, P>,
+        shift: (i64, i64),
+        loss: Loss,
+        interpolation: Interpolation,
+    ) -> Moments {
         let mut sums = Moments::zero();
         let photometry = Photometry::new::<P::Word>(1.2, -3.0);
         let (width, height) = (pair.fixed.width() as i64, pair.fixed.height() as i64);
@@ -981,8 +1052,11 @@ mod tests {
         for y in 0..height {
             for x in 0..width {
                 let (u, v) = (x + shift.0, y + shift.1);
-                // Bilinear taps reach one pixel further.
-                if u < 0 || v < 0 || u > width - 2 || v > height - 2 {
+                let (first, taps) = interpolation.taps();
+                let outside = |at: i64, side: i64| {
+                    at + i64::from(first) < 0 || at + i64::from(first) + taps as i64 > side
+                };
+                if outside(u, width) || outside(v, height) {
                     continue;
                 }
                 let t = pixel(&pair.fixed, x, y);
@@ -1036,13 +1110,16 @@ mod tests {
                 for (dx, dy) in [(0, 0), (1, 0), (-2, 1), (17, -9)] {
                     let shift = [1.0, 0.0, dx as f64, 0.0, 1.0, dy as f64, 0.0, 0.0, 1.0];
                     let shift = T::from_matrix(shift).unwrap();
-                    for loss in [Loss::Squares, Loss::new(Robust::Huber, 9.0), Loss::new(Robust::Tukey, 60.0)]
-                    {
-                        let sums = directly::<P, T>(&pair, (dx, dy), loss);
+                    for (loss, interpolation) in [
+                        (Loss::Squares, Interpolation::Bilinear),
+                        (Loss::Squares, Interpolation::Lagrange),
+                        (Loss::new(Robust::Huber, 9.0), Interpolation::Bilinear),
+                        (Loss::new(Robust::Tukey, 60.0), Interpolation::Lagrange),
+                    ] {
                         assert_eq!(
-                            pass(pair, &shift, loss, None).moments,
-                            sums,
-                            "{size:?} {dx} {dy} {loss:?}"
+                            pass(pair, &shift, loss, interpolation, None).moments,
+                            directly::<P, T>(&pair, (dx, dy), loss, interpolation),
+                            "{size:?} {dx} {dy} {loss:?} {interpolation:?}"
                         );
                     }
                 }
@@ -1066,12 +1143,19 @@ mod tests {
         let (fixed, moving) = (noise(size.0, size.1, 1, pixel), noise(size.0, size.1, 2, pixel));
         images(&fixed, &moving, size, |pair| {
             for before in transforms {
-                let known = pass(pair, before, Loss::Squares, None);
-                for transform in transforms {
-                    let shared = Some((before, known.moments.fixed()));
+                let known = pass(pair, before, Loss::Squares, Interpolation::Bilinear, None);
+                let known = Known {
+                    transform: *before,
+                    interpolation: Interpolation::Bilinear,
+                    moments: *known.moments.fixed(),
+                };
+                for (transform, interpolation) in transforms
+                    .iter()
+                    .flat_map(|t| [(t, Interpolation::Bilinear), (t, Interpolation::Lagrange)])
+                {
                     let (a, b) = (
-                        pass(pair, transform, Loss::Squares, None),
-                        pass(pair, transform, Loss::Squares, shared),
+                        pass(pair, transform, Loss::Squares, interpolation, None),
+                        pass(pair, transform, Loss::Squares, interpolation, Some(&known)),
                     );
                     assert_eq!((a.moments, a.pixels), (b.moments, b.pixels));
                 }

@@ -2,10 +2,13 @@
 #![forbid(unsafe_code)]
 
 use super::Grey;
-use super::normal::LevelPair;
-use crate::fixed::Rounding;
+use super::normal::{LevelPair, Nothing, Word};
+use crate::image::Image;
+use crate::kernel::{Nearest, rounding};
+use crate::simd::{self, Lanes, Operation};
+use crate::span::{self, Area};
 use crate::transform::{Matrix, Transform, multiply};
-use crate::walk::{Plan, Walk};
+use crate::walk::{Plan, RUN, Walk};
 
 /// The most pixels that all comparisons together look at.
 const BUDGET: usize = 1 << 24;
@@ -48,49 +51,132 @@ pub(super) fn turned<P>(pair: &LevelPair<'_, P>, matrix: &Matrix, units: f64) ->
 
 /// The correlation of fixed and moving at the nearest pixels to `T x`, or `None` if fewer than half of
 /// the fixed pixels that count meet a moving one, or nothing varies.
-pub(super) fn correlation<P: Grey, T: Transform>(pair: &LevelPair<'_, P>, transform: &T) -> Option<f64> {
-    let plan = transform.plan();
-    let (width, height) = (pair.fixed.width(), pair.fixed.height());
-    let (mut counted, mut n) = (0_i128, 0_i128);
-    let [mut t, mut m, mut tt, mut tm, mut mm] = [0_i128; 5];
-    let valid = |mask: &Option<crate::Image<'_, u8>>, x: usize, y: usize| {
-        mask.as_ref().is_none_or(|mask| mask.get(x, y).is_some_and(|v| v != 0))
-    };
-    for y in 0..height {
-        let row = pair.fixed.row(y);
-        // Sums of a row fit: 2^15 products of 2^32.
-        let [mut rt, mut rm, mut rtt, mut rtm, mut rmm] = [0_i64; 5];
-        for (start, mut walk, len) in plan.row(y, width) {
-            for (x, &fixed) in row.iter().enumerate().skip(start).take(len) {
-                let [u, v] = walk.position(Rounding::half_up(0)).map(|p| p.cell);
-                walk.step();
-                if !valid(&pair.fixed_mask, x, y) {
+pub(super) struct Compare<'a, P, T> {
+    pub(super) pair: LevelPair<'a, P>,
+    pub(super) transform: &'a T,
+    /// Only every so many rows.
+    pub(super) every: usize,
+}
+
+impl<P: Grey, T: Transform> Operation for Compare<'_, P, T> {
+    type Output = Option<f64>;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) -> Option<f64> {
+        let LevelPair { fixed, moving, fixed_mask, moving_mask } = self.pair;
+        let plan = self.transform.plan();
+        let (width, height) = (fixed.width(), fixed.height());
+        let (to, area) = (rounding::<Nearest, P>(), Area::new::<Nearest>(moving.width(), moving.height()));
+        let valid = |mask: &Option<Image<'_, u8>>, x: usize, y: usize| {
+            mask.as_ref().is_none_or(|mask| mask.get(x, y).is_some_and(|v| v != 0))
+        };
+        // Where neighbours are neighbours in the moving image, its rows are read as they are.
+        let plain = [(0, 1.0), (1, 0.0), (3, 0.0), (4, 1.0), (6, 0.0), (7, 0.0), (8, 1.0)]
+            .into_iter()
+            .all(|(i, v)| self.transform.matrix().get(i) == Some(&v));
+        let mut sums = Sums::<P::Word>::new();
+        let mut counted = 0;
+        for y in (0..height).step_by(self.every.max(1)) {
+            let row = fixed.row(y);
+            counted += match fixed_mask {
+                Some(mask) => mask.row(y).iter().filter(|&&v| v != 0).count(),
+                None => width,
+            };
+            for (x, walk, len) in plan.row(y, width) {
+                // (A run across a homography's pole does not count: its images are far apart.)
+                if !walk.monotone(len) {
                     continue;
                 }
-                counted += 1;
-                let (Ok(u), Ok(v)) = (usize::try_from(u), usize::try_from(v)) else { continue };
-                let Some(moving) = pair.moving.get(u, v) else { continue };
-                if !valid(&pair.moving_mask, u, v) {
-                    continue;
+                let range = span::interior(&walk, 0, len, to, &area);
+                for begin in range.clone().step_by(RUN) {
+                    let end = (begin + RUN).min(range.end);
+                    let walk = walk.at(begin);
+                    let mut samples = [P::default(); RUN];
+                    let [u, v] = walk.position(to).map(|p| p.cell as usize);
+                    let samples = if plain {
+                        moving.row(v).get(u..u + end - begin).unwrap_or_default()
+                    } else {
+                        let samples = samples.get_mut(..end - begin).unwrap_or_default();
+                        simd::blocks::<L, P, Nearest, _, P>(&Nearest, moving, &walk, samples, &Nothing);
+                        samples
+                    };
+                    let pixels = row.get(x + begin..x + end).unwrap_or_default();
+                    if fixed_mask.is_none() && moving_mask.is_none() {
+                        sums.add(pixels, samples);
+                        continue;
+                    }
+                    for (k, (a, b)) in pixels.chunks(1).zip(samples.chunks(1)).enumerate() {
+                        let [u, v] = walk.at(k).position(to).map(|p| p.cell as usize);
+                        if valid(&fixed_mask, x + begin + k, y) && valid(&moving_mask, u, v) {
+                            sums.add(a, b);
+                        }
+                    }
                 }
-                let (a, b): (i32, i32) = (fixed.into(), moving.into());
-                let (a, b) = (i64::from(a), i64::from(b));
-                rt += a;
-                rm += b;
-                rtt += a * a;
-                rtm += a * b;
-                rmm += b * b;
-                n += 1;
             }
         }
-        for (sum, row) in [(&mut t, rt), (&mut m, rm), (&mut tt, rtt), (&mut tm, rtm), (&mut mm, rmm)] {
-            *sum += i128::from(row);
+        let (n, [t, m, tt, tm, mm]) = sums.finish();
+        if n == 0 || 2 * n < counted as i128 {
+            return None;
         }
+        let variance = |ab: i128, a: i128, b: i128| (n * ab - a * b) as f64;
+        let (tt, mm, tm) = (variance(tt, t, t), variance(mm, m, m), variance(tm, t, m));
+        (tt > 0.0 && mm > 0.0).then(|| tm / (libm::sqrt(tt) * libm::sqrt(mm)))
     }
-    if n == 0 || 2 * n < counted {
-        return None;
+}
+
+/// The sums a, b, aa, ab, bb of pixels, in blocks.
+struct Sums<W: Word> {
+    fixed: [W; RUN],
+    moving: [W; RUN],
+    filled: usize,
+    n: i128,
+    sums: [i128; 5],
+}
+
+impl<W: Word> Sums<W> {
+    fn new() -> Self {
+        Self { fixed: [W::default(); RUN], moving: [W::default(); RUN], filled: 0, n: 0, sums: [0; 5] }
     }
-    let variance = |ab: i128, a: i128, b: i128| (n * ab - a * b) as f64;
-    let (tt, mm, tm) = (variance(tt, t, t), variance(mm, m, m), variance(tm, t, m));
-    (tt > 0.0 && mm > 0.0).then(|| tm / (libm::sqrt(tt) * libm::sqrt(mm)))
+
+    /// Adds at most a block.
+    #[inline(always)]
+    fn add<P: Copy + Into<i32>>(&mut self, fixed: &[P], moving: &[P]) {
+        if self.filled + fixed.len() > RUN {
+            self.flush();
+        }
+        for (words, pixels) in [(&mut self.fixed, fixed), (&mut self.moving, moving)] {
+            for (word, &pixel) in words.iter_mut().skip(self.filled).zip(pixels) {
+                *word = W::new(pixel.into());
+            }
+        }
+        self.filled += fixed.len();
+        self.n += fixed.len() as i128;
+    }
+
+    #[inline(always)]
+    fn flush(&mut self) {
+        let mut block = [W::Sum::default(); 5];
+        let one = W::new(1);
+        // (A loop over an index compiles to vectors; deep zips do not.)
+        for k in 0..RUN {
+            let (a, b) = (self.fixed[k], self.moving[k]);
+            let [t, m, tt, tm, mm] = &mut block;
+            *t = W::add(*t, a, one);
+            *m = W::add(*m, b, one);
+            *tt = W::add(*tt, a, a);
+            *tm = W::add(*tm, a, b);
+            *mm = W::add(*mm, b, b);
+        }
+        for (sum, v) in self.sums.iter_mut().zip(block) {
+            *sum += i128::from(v.into());
+        }
+        (self.fixed, self.moving, self.filled) = ([W::default(); RUN], [W::default(); RUN], 0);
+    }
+
+    /// How many pixels, and the sums.
+    #[inline(always)]
+    fn finish(mut self) -> (i128, [i128; 5]) {
+        self.flush();
+        (self.n, self.sums)
+    }
 }
