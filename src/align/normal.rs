@@ -24,6 +24,7 @@ use super::solve::{Column, SIZE, Square};
 use crate::Bilinear;
 use crate::fixed::{round_shift, round_shift_i64};
 use crate::image::Image;
+use crate::image::Tap;
 use crate::kernel::{Output, rounding};
 use crate::parallel::Bands;
 use crate::simd::block::Outside;
@@ -503,8 +504,8 @@ pub(super) struct LevelPair<'a, P> {
 /// Leaves what is outside.
 struct Nothing;
 
-impl<W, O> Outside<W, O> for Nothing {
-    fn fill(&self, _: &W, _: ([i32; 2], [i32; 2]), _: &mut [O]) {}
+impl<W, P: Tap, O> Outside<W, P, O> for Nothing {
+    fn fill(&self, _: &W, _: &mut [O]) {}
 }
 
 /// One pass over a level.

@@ -283,6 +283,13 @@ pub trait Channel:
     /// Four columns in the pyramid's filter, rounded.
     fn reduce_row(columns: [Self::Mid; 4]) -> Self;
 
+    /// Whether a sum of taps that all have this value has this value too.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn is_kept(self) -> bool {
+        true
+    }
+
     /// A block of lanes at once, whose positions the caller has found in the kernel's area.
     #[doc(hidden)]
     #[inline(always)]
@@ -598,6 +605,11 @@ macro_rules! coefficient {
             fn reduce_row(columns: [i32; 4]) -> Self {
                 Self::from_bits(Self::reduce_column(columns.map(Self::from_bits)))
             }
+            // The intermediate has 8 bits of the fraction.
+            #[inline(always)]
+            fn is_kept(self) -> bool {
+                self.to_bits() % (1 << (Self::BITS - 8)) == 0
+            }
         }
 
         impl Output<Coefficient<$t>> for $t {
@@ -764,6 +776,11 @@ impl Channel for f32 {
     #[inline(always)]
     fn reduce_row(columns: [f32; 4]) -> f32 {
         Self::reduce_column(columns) * (1.0 / 64.0)
+    }
+    // Not infinities, NaN and -0.
+    #[inline(always)]
+    fn is_kept(self) -> bool {
+        (self + (self - self)).to_bits() == self.to_bits()
     }
     #[inline(always)]
     fn block<L: Lanes, K: Kernel, O: Output<Self>>(

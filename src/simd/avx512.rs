@@ -270,6 +270,16 @@ impl Lanes for Sixteen {
         unsafe { _mm512_srl_epi32(v, _mm_cvtsi32_si128(n as i32)) }
     }
     #[inline(always)]
+    fn and(a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: see the module.
+        unsafe { _mm512_and_si512(a, b) }
+    }
+    #[inline(always)]
+    fn any_below(v: __m512i, limit: i32) -> bool {
+        // SAFETY: see the module.
+        unsafe { _mm512_cmplt_epi32_mask(v, _mm512_set1_epi32(limit)) != 0 }
+    }
+    #[inline(always)]
     fn carry(v: __m512i, a: __m512i, sum: __m512i) -> __m512i {
         // SAFETY: see the module.
         unsafe { _mm512_mask_add_epi32(v, _mm512_cmplt_epu32_mask(sum, a), v, _mm512_set1_epi32(1)) }
@@ -347,6 +357,11 @@ impl Lanes for Sixteen {
         unsafe { _mm512_cvtepi32_ps(v) }
     }
     #[inline(always)]
+    fn i32_from(v: __m512) -> __m512i {
+        // SAFETY: see the module.
+        unsafe { _mm512_cvttps_epi32(v) }
+    }
+    #[inline(always)]
     fn f32_add(a: __m512, b: __m512) -> __m512 {
         // SAFETY: see the module.
         unsafe { _mm512_add_ps(a, b) }
@@ -379,15 +394,9 @@ impl Lanes for Sixteen {
     fn bounds(v: __m512i) -> (i32, i32) {
         // SAFETY: see the module.
         unsafe {
-            if _mm512_cmpgt_epu32_mask(v, _mm512_set1_epi32(0xffff)) != 0 {
-                return (i32::MIN, i32::MAX);
-            }
-            let words = _mm512_cvtepi32_epi16(v);
+            let words = _mm512_cvtsepi32_epi16(v);
             let (a, b) = (_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
-            let least = _mm_cvtsi128_si32(_mm_minpos_epu16(_mm_min_epu16(a, b)));
-            let flip = _mm_xor_si128(_mm_max_epu16(a, b), _mm_set1_epi16(-1));
-            let greatest = !_mm_cvtsi128_si32(_mm_minpos_epu16(flip));
-            (least & 0xffff, greatest & 0xffff)
+            super::avx2::ends_of_words(_mm_min_epi16(a, b), _mm_max_epi16(a, b))
         }
     }
     #[inline(always)]
@@ -553,27 +562,18 @@ impl Pairs<Sixteen> for Table {
     }
 }
 
-impl ByteTable<Sixteen> for Table {
+impl Table {
+    /// Of rows of 2^PITCH bytes.
     #[inline(always)]
-    fn new(window: &Window<'_, u8>, at: &Positions<Sixteen>, support: i32) -> Option<Self> {
+    fn of<const PITCH: u32>(window: &Window<'_, u8>, at: &Positions<Sixteen>) -> Option<Self> {
         let (width, height) = (window.width as i32, window.height as i32);
-        let ([x0, y0], [x1, y1]) = (at.min, at.max);
-        let (columns, rows) = (x1 - x0 + support, y1 - y0 + support);
-        let pitch = if columns <= 32 && rows <= 8 {
-            5
-        } else if columns <= 16 && rows <= 16 {
-            4
-        } else if columns <= 64 && rows <= 4 {
-            6
-        } else {
-            return None;
-        };
-        let size = [1 << pitch, 256 >> pitch];
+        let size = [1 << PITCH, 256 >> PITCH];
         if window.step != 1 || width < size[0] || height < size[1] {
             return None;
         }
         // The table may begin before the first tap, so as to end inside the image.
-        let (x, y) = ((x0 + window.first).min(width - size[0]), (y0 + window.first).min(height - size[1]));
+        let x = (at.min[0] + window.first).min(width - size[0]);
+        let y = (at.min[1] + window.first).min(height - size[1]);
         debug_assert!(x >= 0 && y >= 0);
         // SAFETY: see the module. Rows y to y + size[1] and columns x to x + size[0] are in the image,
         // since the least cell is in the kernel's area (the caller's promise) and the image is large
@@ -582,17 +582,33 @@ impl ByteTable<Sixteen> for Table {
             let row = window.data.as_ptr().add(y as usize * window.stride + x as usize);
             let mut bytes = [_mm512_setzero_si512(); 4];
             for (n, bytes) in bytes.iter_mut().enumerate() {
-                *bytes = match pitch {
+                *bytes = match PITCH {
                     4 => quarters(row.add(4 * n * window.stride), window.stride),
                     5 => halves(row.add(2 * n * window.stride), window.stride),
                     _ => _mm512_loadu_si512(row.add(n * window.stride).cast()),
                 };
             }
-            let [dx, dy] = [window.first - x, window.first - y];
-            let rows = _mm512_add_epi32(at.cell[1], _mm512_set1_epi32(dy));
-            let columns = _mm512_add_epi32(at.cell[0], _mm512_set1_epi32(dx));
-            let index = _mm512_add_epi32(_mm512_sll_epi32(rows, _mm_cvtsi32_si128(pitch)), columns);
-            Some(Table { bytes, index, pitch: pitch as u32 })
+            // The first tap of a cell less the corner, all at once.
+            let corner = window.first - x + ((window.first - y) << PITCH);
+            let rows = _mm512_sll_epi32(at.cell[1], _mm_cvtsi32_si128(PITCH as i32));
+            let index = _mm512_add_epi32(_mm512_add_epi32(rows, at.cell[0]), _mm512_set1_epi32(corner));
+            Some(Table { bytes, index, pitch: PITCH })
+        }
+    }
+}
+
+impl ByteTable<Sixteen> for Table {
+    #[inline(always)]
+    fn new(window: &Window<'_, u8>, at: &Positions<Sixteen>, support: i32) -> Option<Self> {
+        let (columns, rows) = (at.max[0] - at.min[0] + support, at.max[1] - at.min[1] + support);
+        if columns <= 32 && rows <= 8 {
+            Self::of::<5>(window, at)
+        } else if columns <= 16 && rows <= 16 {
+            Self::of::<4>(window, at)
+        } else if columns <= 64 && rows <= 4 {
+            Self::of::<6>(window, at)
+        } else {
+            None
         }
     }
 

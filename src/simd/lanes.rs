@@ -46,6 +46,10 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     fn shr(v: Self::I32, n: u32) -> Self::I32;
     /// Logical shift right, by less than 32.
     fn shr_logical(v: Self::I32, n: u32) -> Self::I32;
+    /// Bits that both have.
+    fn and(a: Self::I32, b: Self::I32) -> Self::I32;
+    /// Whether a lane is below a limit.
+    fn any_below(v: Self::I32, limit: i32) -> bool;
     /// `v + 1` where `sum` is below `a`, both unsigned: the carry of a sum that `a` is a part of.
     fn carry(v: Self::I32, a: Self::I32, sum: Self::I32) -> Self::I32;
 
@@ -75,6 +79,8 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     fn f32_splat(v: f32) -> Self::F32;
     /// Rounded to nearest even.
     fn f32_from(v: Self::I32) -> Self::F32;
+    /// To nearest or towards zero, of numbers in the range of `i32`.
+    fn i32_from(v: Self::F32) -> Self::I32;
     /// Sum.
     fn f32_add(a: Self::F32, b: Self::F32) -> Self::F32;
     /// Difference.
@@ -91,7 +97,7 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
         let at = |v: Option<&i32>| v.copied().unwrap_or(0);
         (at(lanes.as_ref().first()), at(lanes.as_ref().last()))
     }
-    /// The least and the greatest lane; of lanes that do not all fit `u16`, any that do not either.
+    /// The least and the greatest lane. (What is at an end of `i16` or beyond may be that end of `i32`.)
     #[inline(always)]
     fn bounds(v: Self::I32) -> (i32, i32) {
         let lanes = Self::i32_array(v);
