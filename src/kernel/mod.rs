@@ -301,6 +301,17 @@ pub trait Channel:
     ) {
         block::block_any(window, at, kernel, out);
     }
+    /// The same for all channels at once, each to an array of its own; or false, with nothing done.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn block_pixels<L: Lanes, K: Kernel, O: Output<Self>>(
+        _window: &Window<'_, Self>,
+        _at: &Positions<L>,
+        _kernel: &K,
+        _out: &mut [L::Array<O>],
+    ) -> bool {
+        false
+    }
 }
 
 /// `sum w_i p_i` over the taps.
@@ -414,6 +425,15 @@ impl Channel for u8 {
         out: &mut [O],
     ) {
         block::block_u8(window, at, kernel, out);
+    }
+    #[inline(always)]
+    fn block_pixels<L: Lanes, K: Kernel, O: Output<Self>>(
+        window: &Window<'_, Self>,
+        at: &Positions<L>,
+        kernel: &K,
+        out: &mut [L::Array<O>],
+    ) -> bool {
+        block::block_pixels(window, at, kernel, out)
     }
 }
 

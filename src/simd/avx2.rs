@@ -202,19 +202,19 @@ impl Lanes for Eight {
     }
     #[inline(always)]
     fn round(v: __m256, bits: u32) -> (__m256i, __m256i) {
+        const TO_ZERO: i32 = _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC;
         // SAFETY: see the module.
         unsafe {
-            let floor = _mm256_floor_ps(v);
-            // Exact, and below 1.
-            let rest = _mm256_sub_ps(v, floor);
-            let halves = _mm256_cvttps_epi32(_mm256_mul_ps(rest, _mm256_set1_ps((2_u64 << bits) as f32)));
-            let f = _mm256_srli_epi32::<1>(_mm256_add_epi32(halves, _mm256_set1_epi32(1)));
-            let carry = _mm256_srl_epi32(f, _mm_cvtsi32_si128(bits as i32));
-            let cell = _mm256_add_epi32(_mm256_cvttps_epi32(floor), carry);
+            let whole = _mm256_round_ps::<TO_ZERO>(v);
+            // Exact, and with the sign of v.
+            let rest = _mm256_mul_ps(_mm256_sub_ps(v, whole), _mm256_set1_ps((2_u64 << bits) as f32));
+            let halves = _mm256_cvttps_epi32(_mm256_floor_ps(rest));
+            let f = _mm256_srai_epi32::<1>(_mm256_add_epi32(halves, _mm256_set1_epi32(1)));
+            let carry = _mm256_sra_epi32(f, _mm_cvtsi32_si128(bits as i32));
+            let cell = _mm256_add_epi32(_mm256_cvttps_epi32(whole), carry);
             (cell, _mm256_and_si256(f, _mm256_set1_epi32((1 << bits) - 1)))
         }
     }
-
     #[inline(always)]
     fn store_u8(v: __m256i, out: &mut [u8]) {
         if let Ok(out) = <&mut [u8; 8]>::try_from(out) {

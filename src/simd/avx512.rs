@@ -402,15 +402,16 @@ impl Lanes for Sixteen {
     #[inline(always)]
     fn round(v: __m512, bits: u32) -> (__m512i, __m512i) {
         const DOWN: i32 = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;
+        const TO_ZERO: i32 = _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC;
         // SAFETY: see the module.
         unsafe {
-            let floor = _mm512_roundscale_ps::<DOWN>(v);
-            // Exact, and below 1.
-            let rest = _mm512_sub_ps(v, floor);
-            let halves = _mm512_cvttps_epi32(_mm512_mul_ps(rest, _mm512_set1_ps((2_u64 << bits) as f32)));
-            let f = _mm512_srli_epi32::<1>(_mm512_add_epi32(halves, _mm512_set1_epi32(1)));
-            let carry = _mm512_srl_epi32(f, _mm_cvtsi32_si128(bits as i32));
-            let cell = _mm512_add_epi32(_mm512_cvttps_epi32(floor), carry);
+            let whole = _mm512_roundscale_ps::<TO_ZERO>(v);
+            // Exact, and with the sign of v.
+            let rest = _mm512_mul_ps(_mm512_sub_ps(v, whole), _mm512_set1_ps((2_u64 << bits) as f32));
+            let halves = _mm512_cvt_roundps_epi32::<DOWN>(rest);
+            let f = _mm512_srai_epi32::<1>(_mm512_add_epi32(halves, _mm512_set1_epi32(1)));
+            let carry = _mm512_sra_epi32(f, _mm_cvtsi32_si128(bits as i32));
+            let cell = _mm512_add_epi32(_mm512_cvttps_epi32(whole), carry);
             (cell, _mm512_and_si512(f, _mm512_set1_epi32((1 << bits) - 1)))
         }
     }
@@ -449,6 +450,17 @@ impl Lanes for Sixteen {
             return;
         }
         super::lanes::interleave(channels, out);
+    }
+
+    #[inline(always)]
+    fn lookup(table: &[i32; 64], index: __m512i) -> __m512i {
+        // SAFETY: see the module; the table has four times 64 bytes.
+        unsafe {
+            let part = |n: usize| _mm512_loadu_si512(table.as_ptr().add(16 * n).cast());
+            let low = _mm512_permutex2var_epi32(part(0), index, part(1));
+            let high = _mm512_permutex2var_epi32(part(2), index, part(3));
+            _mm512_mask_mov_epi32(low, _mm512_cmpgt_epi32_mask(index, _mm512_set1_epi32(31)), high)
+        }
     }
 
     #[inline(always)]
@@ -542,6 +554,63 @@ impl Lanes for Sixteen {
                             *pair = _mm512_mask_mov_epi32(*pair, here, taps);
                         }
                     }
+                }
+            }
+        }
+        true
+    }
+    #[inline(always)]
+    fn fetch_pixels(window: &Window<'_, u8>, at: &Positions<Self>, channels: &mut [[__m512i; 2]]) -> bool {
+        let step = window.step as i32;
+        // Pixels in 64 bytes.
+        let Some(rows) = (match step {
+            2 => Rows::<u8>::new::<32>(window, at, 2),
+            3 => Rows::<u8>::new::<21>(window, at, 2),
+            4 => Rows::<u8>::new::<16>(window, at, 2),
+            _ => None,
+        }) else {
+            return false;
+        };
+        // SAFETY: see the module; `Rows` can be read, and the masks leave what is beyond.
+        unsafe {
+            // A row of 21 pixels of 3 bytes is one byte short of the register.
+            let inside: __mmask64 = if step == 3 { !0 >> 1 } else { !0 };
+            // Of both taps the bytes of channels 0 and 1, then of 2 and 3: none is beyond 127.
+            let bytes = |c: i32| {
+                _mm512_set1_epi32(i32::from_le_bytes([c, c + 1, c + step, c + step + 1].map(|v| v as u8)))
+            };
+            let x = _mm512_mullo_epi32(rows.x, _mm512_set1_epi32(step * 0x0101_0101));
+            let (first, second) = (_mm512_add_epi8(x, bytes(0)), _mm512_add_epi8(x, bytes(2)));
+            // Two rows at a time: the odd one in the upper half of the table.
+            let half = |j: i32| _mm512_srli_epi32::<1>(_mm512_add_epi32(rows.y, _mm512_set1_epi32(j)));
+            let halves = [half(0), half(1)];
+            let odd = _mm512_test_epi32_mask(rows.y, _mm512_set1_epi32(1));
+            let upper = _mm512_set1_epi32(0x4040_4040);
+            let index = |v: __m512i, odd: __mmask16| _mm512_mask_add_epi32(v, odd, v, upper);
+            let indices =
+                [[index(first, odd), index(second, odd)], [index(first, !odd), index(second, !odd)]];
+            let mut taps = [[_mm512_setzero_si512(); 2]; 2];
+            for r in (0..rows.count).step_by(2) {
+                let row = rows.first.wrapping_add(r as usize * window.stride);
+                let even = _mm512_maskz_loadu_epi8(inside, row.cast());
+                let last = if r + 1 < rows.count { inside } else { 0 };
+                let odd = _mm512_maskz_loadu_epi8(last, row.wrapping_add(window.stride).cast());
+                for ((taps, halves), indices) in taps.iter_mut().zip(halves).zip(indices) {
+                    let here = _mm512_cmpeq_epi32_mask(halves, _mm512_set1_epi32(r / 2));
+                    for (taps, index) in taps.iter_mut().zip(indices) {
+                        *taps =
+                            _mm512_mask_mov_epi32(*taps, here, _mm512_permutex2var_epi8(even, index, odd));
+                    }
+                }
+            }
+            for (c, pairs) in channels.iter_mut().enumerate() {
+                for (pair, taps) in pairs.iter_mut().zip(taps) {
+                    let taps = taps[c / 2 % 2];
+                    *pair = if c % 2 == 0 {
+                        _mm512_and_si512(taps, _mm512_set1_epi32(0x00ff_00ff))
+                    } else {
+                        _mm512_srli_epi16::<8>(taps)
+                    };
                 }
             }
         }

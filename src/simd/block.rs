@@ -186,6 +186,27 @@ pub(crate) fn block_u8<L: Lanes, K: Kernel, O: Output<u8>>(
     }
 }
 
+/// A block of pixels of 2 to 4 channels of `u8`, whose positions the caller has found in the kernel's area;
+/// false, with nothing done, if the backend has no way of its own.
+#[inline(always)]
+pub(crate) fn block_pixels<L: Lanes, K: Kernel, O: Output<u8>>(
+    window: &Window<'_, u8>,
+    at: &Positions<L>,
+    kernel: &K,
+    out: &mut [L::Array<O>],
+) -> bool {
+    let mut channels = [[L::pack(L::splat(0), L::splat(0)); 2]; 4];
+    let Some(channels) = channels.get_mut(..out.len()) else { return false };
+    if support::<K>() != 2 || !L::fetch_pixels(window, at, channels) {
+        return false;
+    }
+    for (out, pairs) in out.iter_mut().zip(channels) {
+        let rows = K::Taps::from_fn(|j| K::Taps::filled(pairs.get(j).copied().unwrap_or(pairs[0])));
+        sum_u8::<L, K, O, _>(at, kernel, &Fetched::<K, L>(rows), out.as_mut());
+    }
+    true
+}
+
 /// Pairs that are there, each at the place of its first tap.
 struct Fetched<K: Kernel, L: Lanes>(K::Taps<K::Taps<L::Pair>>);
 
@@ -494,8 +515,10 @@ fn draw<L: Lanes, P: Tap, K: Kernel, O: Output<P::Channel>>(
         }
         return;
     };
-    for (c, column) in columns.iter_mut().enumerate() {
-        P::Channel::block(&Window { channel: c, ..*window }, at, kernel, column.as_mut());
+    if !P::Channel::block_pixels(window, at, kernel, columns) {
+        for (c, column) in columns.iter_mut().enumerate() {
+            P::Channel::block(&Window { channel: c, ..*window }, at, kernel, column.as_mut());
+        }
     }
     O::interleave::<L>(columns, out);
 }
