@@ -213,6 +213,7 @@ fn inner<P: Tap>(
 #[cfg(test)]
 mod tests {
     use super::Boundary::{self, *};
+    use super::{Image, Patch};
     use std::string::String;
     use std::vec::Vec;
 
@@ -233,6 +234,58 @@ mod tests {
         assert_eq!(row(Wrap, "abc"), "abcabcabcabcabc");
         assert_eq!(row(Reflect101, "a"), "aaaaa");
         assert_eq!(row(Reflect, "a"), "aaaaa");
+    }
+
+    /// Every pixel of a patch is what the boundary says, wherever it lies.
+    #[test]
+    fn patches() {
+        let pixels: Vec<u16> = (1..=50 * 9).collect();
+        for (width, stride) in [(1, 1), (5, 7), (33, 50), (50, 50)] {
+            let image = Image::with_stride(&pixels[..8 * stride + width], width, 9, stride).unwrap();
+            for boundary in [Constant(7), Replicate, Reflect, Reflect101, Wrap] {
+                for size in [[1, 1], [3, 16], [32, 16], [33, 8], [64, 3], [9, 32]] {
+                    for x in [-100, -64, -20, -1, 0, 1, 3, 20, 49, 100] {
+                        for y in [-40, -5, 0, 2, 8, 30] {
+                            let mut patch = Patch::new();
+                            assert!(patch.copy(
+                                &image,
+                                &boundary,
+                                [x, y],
+                                [x + size[0] - 1, y + size[1] - 1]
+                            ));
+                            let [left, top] = patch.origin();
+                            for (i, j) in (0..size[0]).flat_map(|i| (0..size[1]).map(move |j| (x + i, y + j)))
+                            {
+                                let expected = match (boundary.index(i, width as i32), boundary.index(j, 9)) {
+                                    (Some(i), Some(j)) => image.get(i as usize, j as usize),
+                                    _ => Some(7),
+                                };
+                                let found =
+                                    patch.image().unwrap().get((i - left) as usize, (j - top) as usize);
+                                assert_eq!(found, expected, "{boundary:?} {size:?} ({i}, {j})");
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// What does not fit or may not be copied is refused.
+    #[test]
+    fn no_patches() {
+        let image = Image::new(&[1.0_f32; 4], 2, 2).unwrap();
+        let copy = |boundary, min, max| Patch::new().copy(&image, &boundary, min, max);
+        assert!(copy(Replicate, [-3, -3], [28, 12]));
+        assert!(!copy(Replicate, [-3, -3], [29, 12]));
+        assert!(!copy(Replicate, [-3, -3], [61, -3]));
+        assert!(!copy(Wrap, [i32::MIN; 2], [i32::MAX; 2]));
+        assert!(!copy(Transparent, [0; 2], [1; 2]));
+        for (constant, kept) in
+            [(0.0, true), (-0.0, false), (3.5, true), (f32::NAN, false), (f32::INFINITY, false)]
+        {
+            assert_eq!(copy(Constant(constant), [-1; 2], [1; 2]), kept);
+        }
     }
 
     #[test]
