@@ -233,6 +233,69 @@ pub trait Weight: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = 
     /// two), which is what the rounded others leave of the rounded sum. So weights that sum to one
     /// still do, and so do slopes that sum to zero.
     fn tabulate<const N: usize>(self, weights: impl Fn(u32) -> [i32; N]) -> [Self; N];
+    /// [`tabulate`](Self::tabulate) with cubics between knots.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn hermite<const N: usize>(self, table: &[Knots; N]) -> [Self; N] {
+        self.tabulate(|f| hermite(table, f, hermite_weight))
+    }
+}
+
+/// Intervals of a pixel, between knots.
+pub(crate) const PHASES: usize = 64;
+/// Fraction bits of a Q24 within an interval.
+const WITHIN: u32 = 24 - PHASES.ilog2();
+
+/// The values of a function at the fractions 0, 1/64, ... 1, and its derivatives, in Q30.
+#[doc(hidden)]
+pub type Knots = [[i32; PHASES + 1]; 2];
+
+/// What some functions are at a fraction in Q24, in Q30: made of the place within an interval in Q18, the
+/// values at both of its ends, and the derivatives.
+#[inline(always)]
+pub(crate) fn hermite<const N: usize>(
+    table: &[Knots; N],
+    f: u32,
+    piece: impl Fn(i64, [i64; 2], [i64; 2]) -> i64,
+) -> [i32; N] {
+    let index = (f >> WITHIN) as usize;
+    let t = i64::from(f & ((1 << WITHIN) - 1));
+    // There is a knot after that of any fraction below one.
+    let ends = |knots: &[i32; PHASES + 1]| match knots.get(index..) {
+        Some([a, b, ..]) => [i64::from(*a), i64::from(*b)],
+        _ => [0; 2],
+    };
+    core::array::from_fn(|i| {
+        table.get(i).map_or(0, |[values, derivatives]| piece(t, ends(values), ends(derivatives)) as i32)
+    })
+}
+
+/// The coefficients of t^2 and t^3, in the unit of the derivatives.
+#[inline(always)]
+pub(crate) fn hermite_coefficients(w: [i64; 2], m: [i64; 2]) -> [i64; 2] {
+    let d = PHASES as i64 * (w[1] - w[0]);
+    [3 * d - 2 * m[0] - m[1], m[0] + m[1] - 2 * d]
+}
+
+#[inline(always)]
+pub(crate) fn hermite_weight(t: i64, w: [i64; 2], m: [i64; 2]) -> i64 {
+    let [c2, c3] = hermite_coefficients(w, m);
+    let inner = c2 + round_shift_i64(t * c3, WITHIN);
+    w[0] + round_shift_i64(t * (m[0] + round_shift_i64(t * inner, WITHIN)), 24)
+}
+
+#[inline(always)]
+pub(crate) fn hermite_slope(t: i64, w: [i64; 2], m: [i64; 2]) -> i64 {
+    let [c2, c3] = hermite_coefficients(w, m);
+    m[0] + round_shift_i64(t * (2 * c2 + round_shift_i64(3 * t * c3, WITHIN)), WITHIN)
+}
+
+/// A quarter of the second derivative.
+#[inline(always)]
+pub(crate) fn hermite_curvature(t: i64, w: [i64; 2], m: [i64; 2]) -> i64 {
+    let [c2, c3] = hermite_coefficients(w, m);
+    const QUARTER: i64 = PHASES as i64 / 4;
+    QUARTER * 2 * c2 + round_shift_i64(QUARTER * 6 * t * c3, WITHIN)
 }
 
 /// Q30 numbers rounded to some format, the middle one by what is left.

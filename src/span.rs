@@ -43,7 +43,7 @@ impl Area {
 
     /// Whether it holds no cell of a box.
     #[inline(always)]
-    pub(crate) fn misses_box(&self, (min, max): ([i32; 2], [i32; 2])) -> bool {
+    pub(crate) fn misses_box(&self, min: &[i32; 2], max: &[i32; 2]) -> bool {
         let axis = |a: i32, b: i32, min: i32, max: i32| max < a || b < min;
         axis(self.min[0], self.max[0], min[0], max[0]) || axis(self.min[1], self.max[1], min[1], max[1])
     }
@@ -56,7 +56,7 @@ impl Area {
 
     /// Whether it holds every cell from `min` to `max`.
     #[inline(always)]
-    pub(crate) fn contains_box(&self, min: [i32; 2], max: [i32; 2]) -> bool {
+    pub(crate) fn contains_box(&self, min: &[i32; 2], max: &[i32; 2]) -> bool {
         let axis = |a: i32, b: i32, min: i32, max: i32| a <= min && max <= b;
         axis(self.min[0], self.max[0], min[0], max[0]) && axis(self.min[1], self.max[1], min[1], max[1])
     }

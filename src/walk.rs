@@ -176,9 +176,6 @@ pub trait Walk: Clone {
     /// Whether both coordinates are monotone over the next `len` pixels.
     fn monotone(&self, len: usize) -> bool;
 
-    /// Whether [`crossing`](Self::crossing) costs less than looking at a few pixels.
-    const EASY_CROSSING: bool = false;
-
     /// The coordinates in Q32.32 and their steps, where the walk is linear.
     #[inline(always)]
     fn line(&self) -> Option<([i64; 2], [i64; 2])> {
@@ -216,7 +213,6 @@ pub struct AffineWalk {
 }
 
 impl Walk for AffineWalk {
-    const EASY_CROSSING: bool = true;
     #[inline]
     fn crossing(&self, axis: usize, limit: i32, rising: bool, range: &Range<usize>, to: Rounding) -> usize {
         let (Some(&at), Some(&step)) = (self.at.get(axis), self.step.get(axis)) else { return range.end };
@@ -313,6 +309,20 @@ pub struct ProjectiveWalk {
     exponent: i32,
     /// Whole pixels.
     pub(crate) anchor: [i32; 2],
+}
+
+impl ProjectiveWalk {
+    /// The same quotients of forms with the other sign.
+    #[inline(always)]
+    pub(crate) fn negated(self) -> Self {
+        Self {
+            at: self.at.map(|v| -v),
+            step: self.step.map(|v| -v),
+            denominator: -self.denominator,
+            denominator_step: -self.denominator_step,
+            ..self
+        }
+    }
 }
 
 impl Walk for ProjectiveWalk {

@@ -228,6 +228,9 @@ pub mod registry {
         ("flattest", Plan::Affine([1e-6, 0.0, 3.999_99, 0.0, 1e-6, 1.25])),
         ("projective identity", Plan::Homography([1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0])),
         ("mild perspective", Plan::Homography([1.02, 0.03, -1.4, -0.02, 0.97, 2.6, 1e-3, -2e-3])),
+        // So little that a series tells the quotients; half of it in a mirror.
+        ("slight perspective", Plan::Homography([1.02, 0.03, -1.4, -0.02, 0.97, 2.6, 2e-4, -1e-4])),
+        ("slight perspective back", Plan::Homography([-0.81, 0.3, 33.0, -0.2, 1.3, 2.6, -1e-4, 2e-4])),
         ("strong perspective", Plan::Homography([2.1, 0.3, -2.0, 0.4, 1.6, 1.0, 0.03, 0.05])),
         ("horizon", Plan::Homography([0.9, 0.2, -6.3, 0.1, 1.1, -2.0, -0.077, 0.013])),
         // The denominator of pixel 8 is zero.

@@ -22,7 +22,7 @@ use super::robust::{Histogram, Loss};
 use super::solve::{Column, SIZE, Square};
 use super::{Grey, Interpolation};
 use crate::fixed::{Q14, Rounding, round_shift, round_shift_i64};
-use crate::image::Image;
+use crate::image::{Image, Tap};
 use crate::kernel::{Bilinear, Kernel, Lagrange, Output, first_tap, rounding, support};
 use crate::parallel::Bands;
 use crate::simd::block::Outside;
@@ -509,8 +509,8 @@ pub(super) struct LevelPair<'a, P> {
 /// Leaves what is outside.
 pub(super) struct Nothing;
 
-impl<W, O> Outside<W, O> for Nothing {
-    fn fill(&self, _: &W, _: ([i32; 2], [i32; 2]), _: &mut [O]) {}
+impl<W, P: Tap, O> Outside<W, P, O> for Nothing {
+    fn fill(&self, _: &W, _: &mut [O]) {}
 }
 
 /// One pass over a level.

@@ -7,7 +7,7 @@
 #![forbid(unsafe_code)]
 
 use super::{Array, Channel, Kernel, Output, rounding, support};
-use crate::boundary::Boundary;
+use crate::boundary::{Boundary, Patch};
 use crate::fixed::{Position, Rounding, Weight};
 #[cfg(dsp)]
 use crate::image::Image;
@@ -145,12 +145,19 @@ impl<I: Interpolator, P: Tap> Edge<'_, I, P> {
     }
 
     /// Where no tap is inside and that needs no look at the source: false if it does.
-    fn nothing<O: Output<P::Channel>>(&self, out: &mut [O]) -> bool {
+    #[inline(always)]
+    fn fill_nothing<O: Output<P::Channel>>(&self, out: &mut [O]) -> bool {
         match self.source.boundary {
             Boundary::Constant(v) => {
                 let value = P::flatten(core::slice::from_ref(&v));
-                for (out, &v) in out.iter_mut().zip(value.iter().cycle()) {
-                    *out = O::from_channel(v);
+                if let [v] = value {
+                    out.fill(O::from_channel(*v));
+                } else {
+                    for pixel in out.chunks_exact_mut(P::CHANNELS.max(1)) {
+                        for (out, &v) in pixel.iter_mut().zip(value) {
+                            *out = O::from_channel(v);
+                        }
+                    }
                 }
                 true
             }
@@ -160,13 +167,18 @@ impl<I: Interpolator, P: Tap> Edge<'_, I, P> {
     }
 }
 
-impl<K: Kernel, P: Tap, W: Walk, O: Output<P::Channel>> Outside<W, O> for Edge<'_, K, P> {
-    #[inline(never)]
-    fn fill(&self, walk: &W, cells: ([i32; 2], [i32; 2]), out: &mut [O]) {
-        let area = Area::touching::<K>(self.source.image.width(), self.source.image.height());
-        if !(area.misses_box(cells) && self.nothing(out)) {
-            self.each(walk, out);
-        }
+impl<K: Kernel, P: Tap, W: Walk, O: Output<P::Channel>> Outside<W, P, O> for Edge<'_, K, P> {
+    #[inline(always)]
+    fn nothing(&self, out: &mut [O]) -> bool {
+        self.fill_nothing(out)
+    }
+    #[inline(always)]
+    fn patch(&self, patch: &mut Patch<P>, min: [i32; 2], max: [i32; 2]) -> bool {
+        patch.copy(&self.source.image, &self.source.boundary, min, max)
+    }
+    #[inline(always)]
+    fn fill(&self, walk: &W, out: &mut [O]) {
+        self.each(walk, out);
     }
 }
 
@@ -248,7 +260,7 @@ impl<K: Kernel> Interpolator for K {
         let (width, height) = (source.image.width(), source.image.height());
         let len = out.len();
         let edge = Edge { rule: self, source };
-        if inside || (L::LEN > 1 && !W::EASY_CROSSING) || !walk.monotone(len) {
+        if L::LEN > 1 || inside || !walk.monotone(len) {
             let out = <P::Sampled>::flatten_mut(out);
             return simd::blocks::<L, P, K, W, _>(self, source.image, walk, out, &edge);
         }
@@ -260,7 +272,7 @@ impl<K: Kernel> Interpolator for K {
             for rest in [0..touching.start, touching.end..len] {
                 let empty = rest.is_empty();
                 let out = out.get_mut(rest.clone()).unwrap_or_default();
-                if !empty && edge.nothing(<P::Sampled>::flatten_mut(out)) {
+                if !empty && edge.fill_nothing(<P::Sampled>::flatten_mut(out)) {
                     if rest.start == 0 { begin = rest.end } else { end = rest.start }
                 }
             }

@@ -6,12 +6,7 @@
 use core::f64::consts::PI;
 
 use super::{Kernel, Smooth};
-use crate::fixed::{Weight, round_shift_i64};
-
-/// Intervals of a table per pixel.
-const PHASES: usize = 64;
-/// Fraction bits of a Q24 within an interval.
-const WITHIN: u32 = 24 - PHASES.ilog2();
+use crate::fixed::{Knots, PHASES, Weight, hermite, hermite_curvature, hermite_slope};
 
 /// Lanczos interpolation with A lobes on each side, over the 2A x 2A pixels around a position:
 /// `Lanczos<2>`, `Lanczos<3>`, `Lanczos<4>`. (Duchon 1979; sigma factors of Lanczos 1956.)
@@ -44,9 +39,6 @@ const WITHIN: u32 = 24 - PHASES.ilog2();
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lanczos<const A: usize>;
-
-/// Weights and derivatives of the taps at one fraction, in Q30.
-type Row<const S: usize> = [[i32; S]; 2];
 
 /// Sine and cosine of a number from 0 to pi, by their series.
 const fn sin_cos(x: f64) -> (f64, f64) {
@@ -108,8 +100,8 @@ const fn with_sum<const S: usize>(mut taps: [i32; S], sum: i32) -> [i32; S] {
 }
 
 /// The table of S = 2A taps.
-const fn table<const S: usize>() -> [Row<S>; PHASES + 1] {
-    let mut table = [[[0; S]; 2]; PHASES + 1];
+const fn table<const S: usize>() -> [Knots; S] {
+    let mut table = [[[0; PHASES + 1]; 2]; S];
     let mut phase = 0;
     while phase <= PHASES {
         let f = phase as f64 / PHASES as f64;
@@ -122,70 +114,29 @@ const fn table<const S: usize>() -> [Row<S>; PHASES + 1] {
             (sum, slope) = (sum + values[i], slope + derivatives[i]);
             i += 1;
         }
+        let (mut weights, mut slopes) = ([0; S], [0; S]);
         i = 0;
         while i < S {
             let weight = values[i] / sum;
-            table[phase][0][i] = q30(weight);
-            table[phase][1][i] = q30((derivatives[i] - weight * slope) / sum);
+            weights[i] = q30(weight);
+            slopes[i] = q30((derivatives[i] - weight * slope) / sum);
             i += 1;
         }
-        table[phase] = [with_sum(table[phase][0], 1 << 30), with_sum(table[phase][1], 0)];
+        (weights, slopes) = (with_sum(weights, 1 << 30), with_sum(slopes, 0));
+        i = 0;
+        while i < S {
+            (table[i][0][phase], table[i][1][phase]) = (weights[i], slopes[i]);
+            i += 1;
+        }
         phase += 1;
     }
     table
 }
 
-/// The taps at a fraction in Q24: of each its weight, slope, or a quarter of its curvature, in Q30.
-#[inline(always)]
-fn taps<const S: usize>(
-    table: &[Row<S>; PHASES + 1],
-    f: u32,
-    piece: impl Fn(i64, [i64; 2], [i64; 2]) -> i64,
-) -> [i32; S] {
-    let index = (f >> WITHIN) as usize;
-    let t = i64::from(f & ((1 << WITHIN) - 1));
-    // There is a row after that of any fraction below one.
-    let Some([[w0, m0], [w1, m1]]) = table.get(index..).and_then(|rows| rows.first_chunk::<2>()) else {
-        return [0; S];
-    };
-    let mut out = *w0;
-    for (out, (((&w0, &w1), &m0), &m1)) in out.iter_mut().zip(w0.iter().zip(w1).zip(m0).zip(m1)) {
-        *out = piece(t, [w0, w1].map(i64::from), [m0, m1].map(i64::from)) as i32;
-    }
-    out
-}
-
-/// The coefficients of t^2 and t^3, in the unit of the derivatives.
-#[inline(always)]
-fn coefficients(w: [i64; 2], m: [i64; 2]) -> [i64; 2] {
-    let d = PHASES as i64 * (w[1] - w[0]);
-    [3 * d - 2 * m[0] - m[1], m[0] + m[1] - 2 * d]
-}
-
-#[inline(always)]
-fn weight(t: i64, w: [i64; 2], m: [i64; 2]) -> i64 {
-    let [c2, c3] = coefficients(w, m);
-    let inner = c2 + round_shift_i64(t * c3, WITHIN);
-    w[0] + round_shift_i64(t * (m[0] + round_shift_i64(t * inner, WITHIN)), 24)
-}
-
-#[inline(always)]
-fn slope(t: i64, w: [i64; 2], m: [i64; 2]) -> i64 {
-    let [c2, c3] = coefficients(w, m);
-    m[0] + round_shift_i64(t * (2 * c2 + round_shift_i64(3 * t * c3, WITHIN)), WITHIN)
-}
-
-#[inline(always)]
-fn curvature(t: i64, w: [i64; 2], m: [i64; 2]) -> i64 {
-    let [c2, c3] = coefficients(w, m);
-    const QUARTER: i64 = PHASES as i64 / 4;
-    QUARTER * 2 * c2 + round_shift_i64(QUARTER * 6 * t * c3, WITHIN)
-}
-
 macro_rules! lobes {
     ($($a:literal),*) => {$(
         impl Lanczos<$a> {
-            const TABLE: &'static [Row<{ 2 * $a }>; PHASES + 1] = &table();
+            const TABLE: &'static [Knots; 2 * $a] = &table();
         }
 
         impl Kernel for Lanczos<$a> {
@@ -193,18 +144,18 @@ macro_rules! lobes {
 
             #[inline(always)]
             fn weights<W: Weight>(&self, f: W) -> [W; 2 * $a] {
-                f.tabulate(|f| taps(Self::TABLE, f, weight))
+                f.hermite(Self::TABLE)
             }
             #[inline(always)]
             fn slopes<W: Weight>(&self, f: W) -> [W; 2 * $a] {
-                f.tabulate(|f| taps(Self::TABLE, f, slope))
+                f.tabulate(|f| hermite(Self::TABLE, f, hermite_slope))
             }
         }
 
         impl Smooth for Lanczos<$a> {
             #[inline(always)]
             fn curvatures<W: Weight>(&self, f: W) -> [W; 2 * $a] {
-                f.tabulate(|f| taps(Self::TABLE, f, curvature)).map(|w| w + w).map(|w| w + w)
+                f.tabulate(|f| hermite(Self::TABLE, f, hermite_curvature)).map(|w| w + w).map(|w| w + w)
             }
         }
     )*};

@@ -285,6 +285,13 @@ pub trait Channel:
     /// Four columns in the pyramid's filter, rounded.
     fn reduce_row(columns: [Self::Mid; 4]) -> Self;
 
+    /// Whether a sum of taps that all have this value has this value too.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn is_kept(self) -> bool {
+        true
+    }
+
     /// A block of lanes at once, whose positions the caller has found in the kernel's area.
     #[doc(hidden)]
     #[inline(always)]
@@ -295,6 +302,17 @@ pub trait Channel:
         out: &mut [O],
     ) {
         block::block_any(window, at, kernel, out);
+    }
+    /// The same for all channels at once, each to an array of its own; or false, with nothing done.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn block_pixels<L: Lanes, K: Kernel, O: Output<Self>>(
+        _window: &Window<'_, Self>,
+        _at: &Positions<L>,
+        _kernel: &K,
+        _out: &mut [L::Array<O>],
+    ) -> bool {
+        false
     }
 }
 
@@ -409,6 +427,15 @@ impl Channel for u8 {
         out: &mut [O],
     ) {
         block::block_u8(window, at, kernel, out);
+    }
+    #[inline(always)]
+    fn block_pixels<L: Lanes, K: Kernel, O: Output<Self>>(
+        window: &Window<'_, Self>,
+        at: &Positions<L>,
+        kernel: &K,
+        out: &mut [L::Array<O>],
+    ) -> bool {
+        block::block_pixels(window, at, kernel, out)
     }
 }
 
@@ -600,6 +627,11 @@ macro_rules! coefficient {
             fn reduce_row(columns: [i32; 4]) -> Self {
                 Self::from_bits(Self::reduce_column(columns.map(Self::from_bits)))
             }
+            // The intermediate has 8 bits of the fraction.
+            #[inline(always)]
+            fn is_kept(self) -> bool {
+                self.to_bits() % (1 << (Self::BITS - 8)) == 0
+            }
         }
 
         impl Output<Coefficient<$t>> for $t {
@@ -766,6 +798,11 @@ impl Channel for f32 {
     #[inline(always)]
     fn reduce_row(columns: [f32; 4]) -> f32 {
         Self::reduce_column(columns) * (1.0 / 64.0)
+    }
+    // Not infinities, NaN and -0.
+    #[inline(always)]
+    fn is_kept(self) -> bool {
+        (self + (self - self)).to_bits() == self.to_bits()
     }
     #[inline(always)]
     fn block<L: Lanes, K: Kernel, O: Output<Self>>(

@@ -70,6 +70,16 @@ impl Lanes for Eight {
         unsafe { _mm256_srl_epi32(v, _mm_cvtsi32_si128(n as i32)) }
     }
     #[inline(always)]
+    fn and(a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: see the module.
+        unsafe { _mm256_and_si256(a, b) }
+    }
+    #[inline(always)]
+    fn any_below(v: __m256i, limit: i32) -> bool {
+        // SAFETY: see the module.
+        unsafe { _mm256_movemask_epi8(_mm256_cmpgt_epi32(_mm256_set1_epi32(limit), v)) != 0 }
+    }
+    #[inline(always)]
     fn carry(v: __m256i, a: __m256i, sum: __m256i) -> __m256i {
         // SAFETY: see the module.
         unsafe {
@@ -152,6 +162,11 @@ impl Lanes for Eight {
         unsafe { _mm256_cvtepi32_ps(v) }
     }
     #[inline(always)]
+    fn i32_from(v: __m256) -> __m256i {
+        // SAFETY: see the module.
+        unsafe { _mm256_cvttps_epi32(v) }
+    }
+    #[inline(always)]
     fn f32_add(a: __m256, b: __m256) -> __m256 {
         // SAFETY: see the module.
         unsafe { _mm256_add_ps(a, b) }
@@ -181,31 +196,25 @@ impl Lanes for Eight {
     fn bounds(v: __m256i) -> (i32, i32) {
         // SAFETY: see the module.
         unsafe {
-            let upper = _mm256_srli_epi32::<16>(v);
-            if _mm256_testz_si256(upper, upper) == 0 {
-                return (i32::MIN, i32::MAX);
-            }
-            let words = _mm_packus_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256::<1>(v));
-            let least = _mm_cvtsi128_si32(_mm_minpos_epu16(words));
-            let greatest = !_mm_cvtsi128_si32(_mm_minpos_epu16(_mm_xor_si128(words, _mm_set1_epi16(-1))));
-            (least & 0xffff, greatest & 0xffff)
+            let words = _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256::<1>(v));
+            ends_of_words(words, words)
         }
     }
     #[inline(always)]
     fn round(v: __m256, bits: u32) -> (__m256i, __m256i) {
+        const TO_ZERO: i32 = _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC;
         // SAFETY: see the module.
         unsafe {
-            let floor = _mm256_floor_ps(v);
-            // Exact, and below 1.
-            let rest = _mm256_sub_ps(v, floor);
-            let halves = _mm256_cvttps_epi32(_mm256_mul_ps(rest, _mm256_set1_ps((2_u64 << bits) as f32)));
-            let f = _mm256_srli_epi32::<1>(_mm256_add_epi32(halves, _mm256_set1_epi32(1)));
-            let carry = _mm256_srl_epi32(f, _mm_cvtsi32_si128(bits as i32));
-            let cell = _mm256_add_epi32(_mm256_cvttps_epi32(floor), carry);
+            let whole = _mm256_round_ps::<TO_ZERO>(v);
+            // Exact, and with the sign of v.
+            let rest = _mm256_mul_ps(_mm256_sub_ps(v, whole), _mm256_set1_ps((2_u64 << bits) as f32));
+            let halves = _mm256_cvttps_epi32(_mm256_floor_ps(rest));
+            let f = _mm256_srai_epi32::<1>(_mm256_add_epi32(halves, _mm256_set1_epi32(1)));
+            let carry = _mm256_sra_epi32(f, _mm_cvtsi32_si128(bits as i32));
+            let cell = _mm256_add_epi32(_mm256_cvttps_epi32(whole), carry);
             (cell, _mm256_and_si256(f, _mm256_set1_epi32((1 << bits) - 1)))
         }
     }
-
     #[inline(always)]
     fn store_u8(v: __m256i, out: &mut [u8]) {
         if let Ok(out) = <&mut [u8; 8]>::try_from(out) {
@@ -303,6 +312,24 @@ impl Lanes for Eight {
             }
         }
         true
+    }
+}
+
+/// The least of some words and the greatest of others, those at the ends of `i16` as the ends of `i32`.
+///
+/// # Safety
+/// SSE4.1 is there.
+#[inline(always)]
+pub(super) unsafe fn ends_of_words(least: __m128i, greatest: __m128i) -> (i32, i32) {
+    // SAFETY: as above.
+    unsafe {
+        // The instruction finds the least of unsigned words.
+        let min = _mm_minpos_epu16(_mm_xor_si128(least, _mm_set1_epi16(i16::MIN)));
+        let max = _mm_minpos_epu16(_mm_xor_si128(greatest, _mm_set1_epi16(i16::MAX)));
+        let (min, max) =
+            ((_mm_cvtsi128_si32(min) as i16) ^ i16::MIN, (_mm_cvtsi128_si32(max) as i16) ^ i16::MAX);
+        let min = if min == i16::MIN { i32::MIN } else { min.into() };
+        (min, if max == i16::MAX { i32::MAX } else { max.into() })
     }
 }
 

@@ -270,6 +270,16 @@ impl Lanes for Sixteen {
         unsafe { _mm512_srl_epi32(v, _mm_cvtsi32_si128(n as i32)) }
     }
     #[inline(always)]
+    fn and(a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: see the module.
+        unsafe { _mm512_and_si512(a, b) }
+    }
+    #[inline(always)]
+    fn any_below(v: __m512i, limit: i32) -> bool {
+        // SAFETY: see the module.
+        unsafe { _mm512_cmplt_epi32_mask(v, _mm512_set1_epi32(limit)) != 0 }
+    }
+    #[inline(always)]
     fn carry(v: __m512i, a: __m512i, sum: __m512i) -> __m512i {
         // SAFETY: see the module.
         unsafe { _mm512_mask_add_epi32(v, _mm512_cmplt_epu32_mask(sum, a), v, _mm512_set1_epi32(1)) }
@@ -347,6 +357,11 @@ impl Lanes for Sixteen {
         unsafe { _mm512_cvtepi32_ps(v) }
     }
     #[inline(always)]
+    fn i32_from(v: __m512) -> __m512i {
+        // SAFETY: see the module.
+        unsafe { _mm512_cvttps_epi32(v) }
+    }
+    #[inline(always)]
     fn f32_add(a: __m512, b: __m512) -> __m512 {
         // SAFETY: see the module.
         unsafe { _mm512_add_ps(a, b) }
@@ -379,29 +394,24 @@ impl Lanes for Sixteen {
     fn bounds(v: __m512i) -> (i32, i32) {
         // SAFETY: see the module.
         unsafe {
-            if _mm512_cmpgt_epu32_mask(v, _mm512_set1_epi32(0xffff)) != 0 {
-                return (i32::MIN, i32::MAX);
-            }
-            let words = _mm512_cvtepi32_epi16(v);
+            let words = _mm512_cvtsepi32_epi16(v);
             let (a, b) = (_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
-            let least = _mm_cvtsi128_si32(_mm_minpos_epu16(_mm_min_epu16(a, b)));
-            let flip = _mm_xor_si128(_mm_max_epu16(a, b), _mm_set1_epi16(-1));
-            let greatest = !_mm_cvtsi128_si32(_mm_minpos_epu16(flip));
-            (least & 0xffff, greatest & 0xffff)
+            super::avx2::ends_of_words(_mm_min_epi16(a, b), _mm_max_epi16(a, b))
         }
     }
     #[inline(always)]
     fn round(v: __m512, bits: u32) -> (__m512i, __m512i) {
         const DOWN: i32 = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;
+        const TO_ZERO: i32 = _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC;
         // SAFETY: see the module.
         unsafe {
-            let floor = _mm512_roundscale_ps::<DOWN>(v);
-            // Exact, and below 1.
-            let rest = _mm512_sub_ps(v, floor);
-            let halves = _mm512_cvttps_epi32(_mm512_mul_ps(rest, _mm512_set1_ps((2_u64 << bits) as f32)));
-            let f = _mm512_srli_epi32::<1>(_mm512_add_epi32(halves, _mm512_set1_epi32(1)));
-            let carry = _mm512_srl_epi32(f, _mm_cvtsi32_si128(bits as i32));
-            let cell = _mm512_add_epi32(_mm512_cvttps_epi32(floor), carry);
+            let whole = _mm512_roundscale_ps::<TO_ZERO>(v);
+            // Exact, and with the sign of v.
+            let rest = _mm512_mul_ps(_mm512_sub_ps(v, whole), _mm512_set1_ps((2_u64 << bits) as f32));
+            let halves = _mm512_cvt_roundps_epi32::<DOWN>(rest);
+            let f = _mm512_srai_epi32::<1>(_mm512_add_epi32(halves, _mm512_set1_epi32(1)));
+            let carry = _mm512_sra_epi32(f, _mm_cvtsi32_si128(bits as i32));
+            let cell = _mm512_add_epi32(_mm512_cvttps_epi32(whole), carry);
             (cell, _mm512_and_si512(f, _mm512_set1_epi32((1 << bits) - 1)))
         }
     }
@@ -440,6 +450,17 @@ impl Lanes for Sixteen {
             return;
         }
         super::lanes::interleave(channels, out);
+    }
+
+    #[inline(always)]
+    fn lookup(table: &[i32; 64], index: __m512i) -> __m512i {
+        // SAFETY: see the module; the table has four times 64 bytes.
+        unsafe {
+            let part = |n: usize| _mm512_loadu_si512(table.as_ptr().add(16 * n).cast());
+            let low = _mm512_permutex2var_epi32(part(0), index, part(1));
+            let high = _mm512_permutex2var_epi32(part(2), index, part(3));
+            _mm512_mask_mov_epi32(low, _mm512_cmpgt_epi32_mask(index, _mm512_set1_epi32(31)), high)
+        }
     }
 
     #[inline(always)]
@@ -538,6 +559,63 @@ impl Lanes for Sixteen {
         }
         true
     }
+    #[inline(always)]
+    fn fetch_pixels(window: &Window<'_, u8>, at: &Positions<Self>, channels: &mut [[__m512i; 2]]) -> bool {
+        let step = window.step as i32;
+        // Pixels in 64 bytes.
+        let Some(rows) = (match step {
+            2 => Rows::<u8>::new::<32>(window, at, 2),
+            3 => Rows::<u8>::new::<21>(window, at, 2),
+            4 => Rows::<u8>::new::<16>(window, at, 2),
+            _ => None,
+        }) else {
+            return false;
+        };
+        // SAFETY: see the module; `Rows` can be read, and the masks leave what is beyond.
+        unsafe {
+            // A row of 21 pixels of 3 bytes is one byte short of the register.
+            let inside: __mmask64 = if step == 3 { !0 >> 1 } else { !0 };
+            // Of both taps the bytes of channels 0 and 1, then of 2 and 3: none is beyond 127.
+            let bytes = |c: i32| {
+                _mm512_set1_epi32(i32::from_le_bytes([c, c + 1, c + step, c + step + 1].map(|v| v as u8)))
+            };
+            let x = _mm512_mullo_epi32(rows.x, _mm512_set1_epi32(step * 0x0101_0101));
+            let (first, second) = (_mm512_add_epi8(x, bytes(0)), _mm512_add_epi8(x, bytes(2)));
+            // Two rows at a time: the odd one in the upper half of the table.
+            let half = |j: i32| _mm512_srli_epi32::<1>(_mm512_add_epi32(rows.y, _mm512_set1_epi32(j)));
+            let halves = [half(0), half(1)];
+            let odd = _mm512_test_epi32_mask(rows.y, _mm512_set1_epi32(1));
+            let upper = _mm512_set1_epi32(0x4040_4040);
+            let index = |v: __m512i, odd: __mmask16| _mm512_mask_add_epi32(v, odd, v, upper);
+            let indices =
+                [[index(first, odd), index(second, odd)], [index(first, !odd), index(second, !odd)]];
+            let mut taps = [[_mm512_setzero_si512(); 2]; 2];
+            for r in (0..rows.count).step_by(2) {
+                let row = rows.first.wrapping_add(r as usize * window.stride);
+                let even = _mm512_maskz_loadu_epi8(inside, row.cast());
+                let last = if r + 1 < rows.count { inside } else { 0 };
+                let odd = _mm512_maskz_loadu_epi8(last, row.wrapping_add(window.stride).cast());
+                for ((taps, halves), indices) in taps.iter_mut().zip(halves).zip(indices) {
+                    let here = _mm512_cmpeq_epi32_mask(halves, _mm512_set1_epi32(r / 2));
+                    for (taps, index) in taps.iter_mut().zip(indices) {
+                        *taps =
+                            _mm512_mask_mov_epi32(*taps, here, _mm512_permutex2var_epi8(even, index, odd));
+                    }
+                }
+            }
+            for (c, pairs) in channels.iter_mut().enumerate() {
+                for (pair, taps) in pairs.iter_mut().zip(taps) {
+                    let taps = taps[c / 2 % 2];
+                    *pair = if c % 2 == 0 {
+                        _mm512_and_si512(taps, _mm512_set1_epi32(0x00ff_00ff))
+                    } else {
+                        _mm512_srli_epi16::<8>(taps)
+                    };
+                }
+            }
+        }
+        true
+    }
 }
 
 impl Pairs<Sixteen> for Table {
@@ -553,27 +631,18 @@ impl Pairs<Sixteen> for Table {
     }
 }
 
-impl ByteTable<Sixteen> for Table {
+impl Table {
+    /// Of rows of 2^PITCH bytes.
     #[inline(always)]
-    fn new(window: &Window<'_, u8>, at: &Positions<Sixteen>, support: i32) -> Option<Self> {
+    fn of<const PITCH: u32>(window: &Window<'_, u8>, at: &Positions<Sixteen>) -> Option<Self> {
         let (width, height) = (window.width as i32, window.height as i32);
-        let ([x0, y0], [x1, y1]) = (at.min, at.max);
-        let (columns, rows) = (x1 - x0 + support, y1 - y0 + support);
-        let pitch = if columns <= 32 && rows <= 8 {
-            5
-        } else if columns <= 16 && rows <= 16 {
-            4
-        } else if columns <= 64 && rows <= 4 {
-            6
-        } else {
-            return None;
-        };
-        let size = [1 << pitch, 256 >> pitch];
+        let size = [1 << PITCH, 256 >> PITCH];
         if window.step != 1 || width < size[0] || height < size[1] {
             return None;
         }
         // The table may begin before the first tap, so as to end inside the image.
-        let (x, y) = ((x0 + window.first).min(width - size[0]), (y0 + window.first).min(height - size[1]));
+        let x = (at.min[0] + window.first).min(width - size[0]);
+        let y = (at.min[1] + window.first).min(height - size[1]);
         debug_assert!(x >= 0 && y >= 0);
         // SAFETY: see the module. Rows y to y + size[1] and columns x to x + size[0] are in the image,
         // since the least cell is in the kernel's area (the caller's promise) and the image is large
@@ -582,17 +651,33 @@ impl ByteTable<Sixteen> for Table {
             let row = window.data.as_ptr().add(y as usize * window.stride + x as usize);
             let mut bytes = [_mm512_setzero_si512(); 4];
             for (n, bytes) in bytes.iter_mut().enumerate() {
-                *bytes = match pitch {
+                *bytes = match PITCH {
                     4 => quarters(row.add(4 * n * window.stride), window.stride),
                     5 => halves(row.add(2 * n * window.stride), window.stride),
                     _ => _mm512_loadu_si512(row.add(n * window.stride).cast()),
                 };
             }
-            let [dx, dy] = [window.first - x, window.first - y];
-            let rows = _mm512_add_epi32(at.cell[1], _mm512_set1_epi32(dy));
-            let columns = _mm512_add_epi32(at.cell[0], _mm512_set1_epi32(dx));
-            let index = _mm512_add_epi32(_mm512_sll_epi32(rows, _mm_cvtsi32_si128(pitch)), columns);
-            Some(Table { bytes, index, pitch: pitch as u32 })
+            // The first tap of a cell less the corner, all at once.
+            let corner = window.first - x + ((window.first - y) << PITCH);
+            let rows = _mm512_sll_epi32(at.cell[1], _mm_cvtsi32_si128(PITCH as i32));
+            let index = _mm512_add_epi32(_mm512_add_epi32(rows, at.cell[0]), _mm512_set1_epi32(corner));
+            Some(Table { bytes, index, pitch: PITCH })
+        }
+    }
+}
+
+impl ByteTable<Sixteen> for Table {
+    #[inline(always)]
+    fn new(window: &Window<'_, u8>, at: &Positions<Sixteen>, support: i32) -> Option<Self> {
+        let (columns, rows) = (at.max[0] - at.min[0] + support, at.max[1] - at.min[1] + support);
+        if columns <= 32 && rows <= 8 {
+            Self::of::<5>(window, at)
+        } else if columns <= 16 && rows <= 16 {
+            Self::of::<4>(window, at)
+        } else if columns <= 64 && rows <= 4 {
+            Self::of::<6>(window, at)
+        } else {
+            None
         }
     }
 

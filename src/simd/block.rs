@@ -3,6 +3,7 @@
 use super::lanes::{LanesF32, LanesQ14, LanesQ24};
 use super::steps::{Positions, Steps};
 use super::{Lanes, One};
+use crate::boundary::Patch;
 use crate::fixed::Position;
 use crate::image::{Image, Tap};
 use crate::kernel::{Array, Channel, Kernel, Output, first_tap, rounding, support};
@@ -185,6 +186,27 @@ pub(crate) fn block_u8<L: Lanes, K: Kernel, O: Output<u8>>(
     }
 }
 
+/// A block of pixels of 2 to 4 channels of `u8`, whose positions the caller has found in the kernel's area;
+/// false, with nothing done, if the backend has no way of its own.
+#[inline(always)]
+pub(crate) fn block_pixels<L: Lanes, K: Kernel, O: Output<u8>>(
+    window: &Window<'_, u8>,
+    at: &Positions<L>,
+    kernel: &K,
+    out: &mut [L::Array<O>],
+) -> bool {
+    let mut channels = [[L::pack(L::splat(0), L::splat(0)); 2]; 4];
+    let Some(channels) = channels.get_mut(..out.len()) else { return false };
+    if support::<K>() != 2 || !L::fetch_pixels(window, at, channels) {
+        return false;
+    }
+    for (out, pairs) in out.iter_mut().zip(channels) {
+        let rows = K::Taps::from_fn(|j| K::Taps::filled(pairs.get(j).copied().unwrap_or(pairs[0])));
+        sum_u8::<L, K, O, _>(at, kernel, &Fetched::<K, L>(rows), out.as_mut());
+    }
+    true
+}
+
 /// Pairs that are there, each at the place of its first tap.
 struct Fetched<K: Kernel, L: Lanes>(K::Taps<K::Taps<L::Pair>>);
 
@@ -346,21 +368,32 @@ fn sum_f32<L: Lanes>(taps: &[L::F32], weights: &[LanesF32<L>]) -> L::F32 {
     sum
 }
 
-/// What fills the pixels of a block that is not inside.
-pub(crate) trait Outside<W, O> {
-    /// The pixels along a walk, no cell of which is outside of a box.
-    fn fill(&self, walk: &W, cells: ([i32; 2], [i32; 2]), out: &mut [O]);
+/// What becomes of the pixels of a block that is not inside: `nothing` is asked where no tap is inside,
+/// then `patch`, and `fill` fills the rest.
+pub(crate) trait Outside<W, P: Tap, O> {
+    /// Fills pixels none of whose taps is inside, if that needs no look at the source.
+    #[inline(always)]
+    fn nothing(&self, _out: &mut [O]) -> bool {
+        false
+    }
+    /// Copies the pixels of the extended image from `min` to `max`, if one may compute with copies.
+    #[inline(always)]
+    fn patch(&self, _: &mut Patch<P>, _min: [i32; 2], _max: [i32; 2]) -> bool {
+        false
+    }
+    /// Fills the pixels along a walk.
+    fn fill(&self, walk: &W, out: &mut [O]);
 }
 
 /// Fills `out` (channels of whole pixels) with the values along the walk, block by block; `outside`
-/// fills those of which some tap may be outside of the source.
+/// knows what to do with those of which some tap may be outside of the source.
 #[inline(always)]
 pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>>(
     kernel: &K,
     source: Image<'_, P>,
     walk: &W,
     out: &mut [O],
-    outside: &impl Outside<W, O>,
+    outside: &impl Outside<W, P, O>,
 ) {
     let to = rounding::<K, P::Channel>();
     let (channels, n) = (P::CHANNELS, L::LEN);
@@ -378,58 +411,95 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
             }
         }
         for pixel in out.chunks_exact_mut(channels) {
-            fill::<L, P, K, O>(kernel, &window, &area, &steps.next(), true, pixel);
+            draw::<L, P, K, O>(kernel, &window, &steps.next(), pixel);
         }
         return;
     }
-    for (k, block) in out.chunks_exact_mut(n * channels).enumerate() {
-        let at = steps.next();
-        if !fill::<L, P, K, O>(kernel, &window, &area, &at, false, block) {
-            outside.fill(&walk.at(k * n), (at.min, at.max), block);
+    let touching = Area::touching::<K>(source.width(), source.height());
+    let mut begin = 0;
+    while begin < len {
+        if len - begin < n {
+            // The last pixels: as a whole block again where there are as many.
+            if len < n {
+                return rest::<P, K, W, O>(kernel, &window, &area, walk, out, outside);
+            }
+            begin = len - n;
+            steps = walk.at(begin).lanes::<L>(to);
         }
-    }
-    let done = len - len % n;
-    if done == len {
-        return;
-    }
-    // The last pixels: as a whole block again where there are as many.
-    if let Some(begin) = len.checked_sub(n)
-        && let Some(block) = out.get_mut(begin * channels..)
-        && fill::<L, P, K, O>(kernel, &window, &area, &walk.at(begin).lanes::<L>(to).next(), false, block)
-    {
-        return;
-    }
-    let rest = walk.at(done);
-    let mut steps = rest.lanes::<One>(to);
-    let pixels = out.get_mut(done * channels..).unwrap_or_default().chunks_exact_mut(channels);
-    for (k, pixel) in pixels.enumerate() {
         let at = steps.next();
-        if !fill::<One, P, K, O>(kernel, &window, &area, &at, false, pixel) {
-            outside.fill(&rest.at(k), (at.min, at.max), pixel);
+        let Some(block) = out.get_mut(begin * channels..(begin + n) * channels) else { return };
+        begin += n;
+        // What the blocks' invariant rests on: all cells are in the area, by its definition all taps
+        // are in the image then, and so is what the window reads of them.
+        let mut patch;
+        let (mut window, mut at) = (window, at);
+        if !area.contains_box(&at.min, &at.max) {
+            if touching.misses_box(&at.min, &at.max) && outside.nothing(block) {
+                continue;
+            }
+            patch = Patch::<P>::new();
+            let Some(patched) = patched::<L, P, K, W, O>(&mut patch, &at, outside) else {
+                outside.fill(&walk.at(begin - n), block);
+                continue;
+            };
+            (window, at) = patched;
+        }
+        draw::<L, P, K, O>(kernel, &window, &at, block);
+    }
+}
+
+/// A block that sticks out on a copy of what is around it, inside which it is.
+#[inline(always)]
+fn patched<'a, L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>>(
+    patch: &'a mut Patch<P>,
+    at: &Positions<L>,
+    outside: &impl Outside<W, P, O>,
+) -> Option<(Window<'a, P::Channel>, Positions<L>)> {
+    let last = at.max.map(|v| v.wrapping_add(support::<K>() as i32 - 1));
+    let [min, max] = [at.min, last].map(|v| v.map(|v| v.wrapping_add(first_tap::<K>())));
+    if L::LEN == 1 || !outside.patch(patch, min, max) {
+        return None;
+    }
+    let at = at.less(patch.origin());
+    let image = patch.image()?;
+    // As in blocks().
+    let inside = Area::new::<K>(image.width(), image.height()).contains_box(&at.min, &at.max);
+    inside.then(|| (Window::new::<K, P>(&image), at))
+}
+
+/// Fewer pixels than a block has, one by one.
+#[inline(always)]
+fn rest<P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>>(
+    kernel: &K,
+    window: &Window<'_, P::Channel>,
+    area: &Area,
+    walk: &W,
+    out: &mut [O],
+    outside: &impl Outside<W, P, O>,
+) {
+    let mut steps = walk.lanes::<One>(rounding::<K, P::Channel>());
+    for (k, pixel) in out.chunks_exact_mut(P::CHANNELS.max(1)).enumerate() {
+        let at = steps.next();
+        // As in blocks().
+        if area.contains_box(&at.min, &at.max) {
+            draw::<One, P, K, O>(kernel, window, &at, pixel);
+        } else {
+            outside.fill(&walk.at(k), pixel);
         }
     }
 }
 
-/// One block of lanes. False, with nothing done, unless all positions are in the area, or the caller
-/// has found that they are.
+/// One block of lanes, whose cells are all in the area (the caller's promise).
 #[inline(always)]
-fn fill<L: Lanes, P: Tap, K: Kernel, O: Output<P::Channel>>(
+fn draw<L: Lanes, P: Tap, K: Kernel, O: Output<P::Channel>>(
     kernel: &K,
     window: &Window<'_, P::Channel>,
-    area: &Area,
     at: &Positions<L>,
-    checked: bool,
     out: &mut [O],
-) -> bool {
-    // What the blocks' invariant rests on: all cells are in the area, by its definition all taps are
-    // in the image then, and so is what the window reads of them.
-    if !checked && !area.contains_box(at.min, at.max) {
-        return false;
-    }
+) {
     let channels = P::CHANNELS;
     if channels == 1 {
-        P::Channel::block(window, at, kernel, out);
-        return true;
+        return P::Channel::block(window, at, kernel, out);
     }
     // Up to four channels side by side, more one after the other.
     let mut columns = [L::Array::filled(O::from_channel(P::Channel::default())); 4];
@@ -443,13 +513,14 @@ fn fill<L: Lanes, P: Tap, K: Kernel, O: Output<P::Channel>>(
                 }
             }
         }
-        return true;
+        return;
     };
-    for (c, column) in columns.iter_mut().enumerate() {
-        P::Channel::block(&Window { channel: c, ..*window }, at, kernel, column.as_mut());
+    if !P::Channel::block_pixels(window, at, kernel, columns) {
+        for (c, column) in columns.iter_mut().enumerate() {
+            P::Channel::block(&Window { channel: c, ..*window }, at, kernel, column.as_mut());
+        }
     }
     O::interleave::<L>(columns, out);
-    true
 }
 
 /// Writes the partials at a position, channel by channel. Returns false, having done nothing,

@@ -4,7 +4,7 @@ use core::ops::{Add, Mul, Sub};
 
 use super::block::{ByteTable, Pairs, Window};
 use super::steps::Positions;
-use crate::fixed::{Coord, Q14, Q24, Rounding, Weight};
+use crate::fixed::{Coord, Knots, PHASES, Q14, Q24, Rounding, Weight};
 use crate::kernel::{Array, Channel};
 
 /// N lanes of 32 bits.
@@ -46,6 +46,10 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     fn shr(v: Self::I32, n: u32) -> Self::I32;
     /// Logical shift right, by less than 32.
     fn shr_logical(v: Self::I32, n: u32) -> Self::I32;
+    /// Bits that both have.
+    fn and(a: Self::I32, b: Self::I32) -> Self::I32;
+    /// Whether a lane is below a limit.
+    fn any_below(v: Self::I32, limit: i32) -> bool;
     /// `v + 1` where `sum` is below `a`, both unsigned: the carry of a sum that `a` is a part of.
     fn carry(v: Self::I32, a: Self::I32, sum: Self::I32) -> Self::I32;
 
@@ -75,6 +79,8 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     fn f32_splat(v: f32) -> Self::F32;
     /// Rounded to nearest even.
     fn f32_from(v: Self::I32) -> Self::F32;
+    /// To nearest or towards zero, of numbers in the range of `i32`.
+    fn i32_from(v: Self::F32) -> Self::I32;
     /// Sum.
     fn f32_add(a: Self::F32, b: Self::F32) -> Self::F32;
     /// Difference.
@@ -91,7 +97,7 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
         let at = |v: Option<&i32>| v.copied().unwrap_or(0);
         (at(lanes.as_ref().first()), at(lanes.as_ref().last()))
     }
-    /// The least and the greatest lane; of lanes that do not all fit `u16`, any that do not either.
+    /// The least and the greatest lane. (What is at an end of `i16` or beyond may be that end of `i32`.)
     #[inline(always)]
     fn bounds(v: Self::I32) -> (i32, i32) {
         let lanes = Self::i32_array(v);
@@ -124,6 +130,14 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
         interleave(channels, out);
     }
 
+    /// The number at an index from 0 to 63 in each lane.
+    #[inline(always)]
+    fn lookup(table: &[i32; 64], index: Self::I32) -> Self::I32 {
+        let index = Self::i32_array(index);
+        let at = |l: usize| index.as_ref().get(l).and_then(|&i| table.get(i as usize)).copied();
+        Self::i32(Self::Array::from_fn(|l| at(l).unwrap_or_default()))
+    }
+
     /// The taps of every lane, row by row, if they are near enough to each other for this backend to
     /// have its own way.
     #[inline(always)]
@@ -147,6 +161,11 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
         _: &Positions<Self>,
         _pairs: &mut [T],
     ) -> bool {
+        false
+    }
+    /// The same for the two taps of each of two rows, in all channels of pixels of 8-bit channels.
+    #[inline(always)]
+    fn fetch_pixels(_: &Window<'_, u8>, _: &Positions<Self>, _channels: &mut [[Self::Pair; 2]]) -> bool {
         false
     }
 }
@@ -234,7 +253,7 @@ fn tabulate_lanes<L: Lanes, T: Copy + Default, V, const N: usize>(
 }
 
 macro_rules! fixed_lanes {
-    ($(#[$doc:meta])* $name:ident, $format:ident, |$a:ident, $b:ident| $product:expr) => {
+    ($(#[$doc:meta])* $name:ident, $format:ident, |$a:ident, $b:ident| $product:expr $(, $hermite:item)?) => {
         $(#[$doc])*
         #[derive(Clone, Copy)]
         pub(crate) struct $name<L: Lanes>(pub(crate) L::I32);
@@ -266,13 +285,61 @@ macro_rules! fixed_lanes {
                 let one = |f: i32| $format::from_bits(f).tabulate(&weights).map($format::to_bits);
                 tabulate_lanes::<L, _, _, N>(L::i32_array(self.0), one, L::i32).map(Self)
             }
+            $(#[inline(always)] $hermite)?
         }
     };
 }
 fixed_lanes!(
     /// Weights in Q14, one per lane.
-    LanesQ14, Q14, |a, b| L::shr(L::add(L::mul(a, b), L::splat(8192)), 14)
+    LanesQ14, Q14, |a, b| L::shr(L::add(L::mul(a, b), L::splat(8192)), 14),
+    fn hermite<const N: usize>(self, table: &[Knots; N]) -> [Self; N] {
+        hermite_q14::<L, N>(self.0, table).map(Self)
+    }
 );
+
+/// [`Weight::hermite`] for fractions in Q14: eight bits of them are within an interval, so that products
+/// with the parts of a number that is split fit 32 bits.
+#[inline(always)]
+fn hermite_q14<L: Lanes, const N: usize>(fraction: L::I32, table: &[Knots; N]) -> [L::I32; N] {
+    let (index, t) = (L::shr(fraction, 8), L::and(fraction, L::splat(255)));
+    // round(t v / 2^n)
+    let part = |v: L::I32, n: u32| {
+        let (high, low) = (L::shr(v, n), L::and(v, L::splat((1 << n) - 1)));
+        let low = L::add(L::mul(t, low), L::splat(1 << (n - 1)));
+        L::add(L::mul(t, high), L::shr(low, n))
+    };
+    let mut sum = L::splat(1 << 15);
+    let mut weights = [sum; N];
+    for (weight, [values, derivatives]) in weights.iter_mut().zip(table) {
+        let pair = |knots: &[i32; PHASES + 1]| match (knots.first_chunk(), knots.last_chunk()) {
+            (Some(left), Some(right)) => (L::lookup(left, index), L::lookup(right, index)),
+            _ => (index, index),
+        };
+        let ((w0, w1), (m0, m1)) = (pair(values), pair(derivatives));
+        // As in the kernel's definition, modulo 2^32: what comes out fits.
+        let d = L::mul(L::sub(w1, w0), L::splat(PHASES as i32));
+        let (dd, mm) = (L::add(d, d), L::add(m0, m1));
+        let c2 = L::sub(L::add(dd, d), L::add(mm, m0));
+        let c3 = L::sub(mm, dd);
+        let inner = L::add(c2, L::shr(L::add(L::mul(t, c3), L::splat(128)), 8));
+        *weight = L::add(w0, part(L::add(m0, part(inner, 8)), 14));
+        sum = L::add(sum, *weight);
+    }
+    // As round_weights().
+    let mut rest = L::shr(sum, 16);
+    let middle = (N - 1) / 2;
+    for (i, weight) in weights.iter_mut().enumerate() {
+        if i != middle {
+            *weight = L::shr(L::add(*weight, L::splat(1 << 15)), 16);
+            rest = L::sub(rest, *weight);
+        }
+    }
+    if let Some(weight) = weights.get_mut(middle) {
+        *weight = rest;
+    }
+    weights
+}
+
 fixed_lanes!(
     /// Weights in Q24, one per lane.
     LanesQ24, Q24, |a, b| L::narrow(L::i64_add(L::mul_wide(a, b), L::i64_splat(0x80_0000)), 24)

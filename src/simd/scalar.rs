@@ -48,6 +48,14 @@ impl Lanes for One {
         (v as u32 >> n) as i32
     }
     #[inline(always)]
+    fn and(a: i32, b: i32) -> i32 {
+        a & b
+    }
+    #[inline(always)]
+    fn any_below(v: i32, limit: i32) -> bool {
+        v < limit
+    }
+    #[inline(always)]
     fn carry(v: i32, a: i32, sum: i32) -> i32 {
         v.wrapping_add(((sum as u32) < (a as u32)) as i32)
     }
@@ -98,6 +106,10 @@ impl Lanes for One {
     #[inline(always)]
     fn f32_from(v: i32) -> f32 {
         v as f32
+    }
+    #[inline(always)]
+    fn i32_from(v: f32) -> i32 {
+        v as i32
     }
     #[inline(always)]
     fn f32_add(a: f32, b: f32) -> f32 {

@@ -50,6 +50,14 @@ impl Lanes for Four {
         words(unsigned(v) >> n)
     }
     #[inline(always)]
+    fn and(a: i32x4, b: i32x4) -> i32x4 {
+        a & b
+    }
+    #[inline(always)]
+    fn any_below(v: i32x4, limit: i32) -> bool {
+        v.simd_lt(Self::splat(limit)).any()
+    }
+    #[inline(always)]
     fn carry(v: i32x4, a: i32x4, sum: i32x4) -> i32x4 {
         // Unsigned order is signed order with the sign flipped; true is -1.
         let flip = i32x4::new([i32::MIN, i32::MIN, i32::MIN, i32::MIN]);
@@ -104,6 +112,10 @@ impl Lanes for Four {
     #[inline(always)]
     fn f32_from(v: i32x4) -> f32x4 {
         v.round_float()
+    }
+    #[inline(always)]
+    fn i32_from(v: f32x4) -> i32x4 {
+        v.fast_trunc_int()
     }
     #[inline(always)]
     fn f32_add(a: f32x4, b: f32x4) -> f32x4 {
