@@ -213,6 +213,14 @@ pub struct AffineWalk {
     step: [i64; 2],
 }
 
+impl AffineWalk {
+    /// The coordinates here.
+    #[inline(always)]
+    pub(crate) fn coordinates(&self) -> [i64; 2] {
+        self.at
+    }
+}
+
 impl Walk for AffineWalk {
     const EASY_CROSSING: bool = true;
     #[inline]

@@ -193,17 +193,35 @@ impl Lanes for Eight {
     }
     #[inline(always)]
     fn round(v: __m256, bits: u32) -> (__m256i, __m256i) {
+        const WHOLE: i32 = _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC;
         // SAFETY: see the module.
         unsafe {
-            let floor = _mm256_floor_ps(v);
-            // Exact, and below 1.
-            let rest = _mm256_sub_ps(v, floor);
-            let halves = _mm256_cvttps_epi32(_mm256_mul_ps(rest, _mm256_set1_ps((2_u64 << bits) as f32)));
-            let f = _mm256_srli_epi32::<1>(_mm256_add_epi32(halves, _mm256_set1_epi32(1)));
-            let carry = _mm256_srl_epi32(f, _mm_cvtsi32_si128(bits as i32));
-            let cell = _mm256_add_epi32(_mm256_cvttps_epi32(floor), carry);
+            let whole = _mm256_round_ps::<WHOLE>(v);
+            // Exact: of the same sign, and smaller.
+            let rest = _mm256_sub_ps(v, whole);
+            let halves = _mm256_floor_ps(_mm256_mul_ps(rest, _mm256_set1_ps((2_u64 << bits) as f32)));
+            let f =
+                _mm256_srai_epi32::<1>(_mm256_add_epi32(_mm256_cvttps_epi32(halves), _mm256_set1_epi32(1)));
+            let carry = _mm256_sra_epi32(f, _mm_cvtsi32_si128(bits as i32));
+            let cell = _mm256_add_epi32(_mm256_cvttps_epi32(whole), carry);
             (cell, _mm256_and_si256(f, _mm256_set1_epi32((1 << bits) - 1)))
         }
+    }
+    #[inline(always)]
+    fn round_even(v: __m256) -> __m256i {
+        const EVEN: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+        // SAFETY: see the module.
+        unsafe { _mm256_cvttps_epi32(_mm256_round_ps::<EVEN>(v)) }
+    }
+    #[inline(always)]
+    fn clamp(v: __m256i, last: i32) -> __m256i {
+        // SAFETY: see the module.
+        unsafe { _mm256_max_epi32(_mm256_min_epi32(v, _mm256_set1_epi32(last)), _mm256_setzero_si256()) }
+    }
+    #[inline(always)]
+    fn f32_select_equal(a: __m256i, b: __m256i, then: __m256, otherwise: __m256) -> __m256 {
+        // SAFETY: see the module.
+        unsafe { _mm256_blendv_ps(otherwise, then, _mm256_castsi256_ps(_mm256_cmpeq_epi32(a, b))) }
     }
 
     #[inline(always)]

@@ -392,18 +392,36 @@ impl Lanes for Sixteen {
     }
     #[inline(always)]
     fn round(v: __m512, bits: u32) -> (__m512i, __m512i) {
+        const WHOLE: i32 = _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC;
         const DOWN: i32 = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;
         // SAFETY: see the module.
         unsafe {
-            let floor = _mm512_roundscale_ps::<DOWN>(v);
-            // Exact, and below 1.
-            let rest = _mm512_sub_ps(v, floor);
-            let halves = _mm512_cvttps_epi32(_mm512_mul_ps(rest, _mm512_set1_ps((2_u64 << bits) as f32)));
-            let f = _mm512_srli_epi32::<1>(_mm512_add_epi32(halves, _mm512_set1_epi32(1)));
-            let carry = _mm512_srl_epi32(f, _mm_cvtsi32_si128(bits as i32));
-            let cell = _mm512_add_epi32(_mm512_cvttps_epi32(floor), carry);
+            let whole = _mm512_roundscale_ps::<WHOLE>(v);
+            // Exact: of the same sign, and smaller.
+            let rest = _mm512_sub_ps(v, whole);
+            let halves = _mm512_mul_ps(rest, _mm512_set1_ps((2_u64 << bits) as f32));
+            let halves = _mm512_cvt_roundps_epi32::<DOWN>(halves);
+            let f = _mm512_srai_epi32::<1>(_mm512_add_epi32(halves, _mm512_set1_epi32(1)));
+            let carry = _mm512_sra_epi32(f, _mm_cvtsi32_si128(bits as i32));
+            let cell = _mm512_add_epi32(_mm512_cvttps_epi32(whole), carry);
             (cell, _mm512_and_si512(f, _mm512_set1_epi32((1 << bits) - 1)))
         }
+    }
+    #[inline(always)]
+    fn round_even(v: __m512) -> __m512i {
+        const EVEN: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+        // SAFETY: see the module.
+        unsafe { _mm512_cvt_roundps_epi32::<EVEN>(v) }
+    }
+    #[inline(always)]
+    fn clamp(v: __m512i, last: i32) -> __m512i {
+        // SAFETY: see the module.
+        unsafe { _mm512_max_epi32(_mm512_min_epi32(v, _mm512_set1_epi32(last)), _mm512_setzero_si512()) }
+    }
+    #[inline(always)]
+    fn f32_select_equal(a: __m512i, b: __m512i, then: __m512, otherwise: __m512) -> __m512 {
+        // SAFETY: see the module.
+        unsafe { _mm512_mask_mov_ps(otherwise, _mm512_cmpeq_epi32_mask(a, b), then) }
     }
 
     #[inline(always)]

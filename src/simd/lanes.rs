@@ -110,6 +110,39 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
         (Self::i32(cells), Self::i32(fractions))
     }
 
+    /// Coordinates within 2^29 px, none of which is NaN, rounded to whole pixels: ties to even.
+    #[inline(always)]
+    fn round_even(v: Self::F32) -> Self::I32 {
+        let mut cells = Self::Array::filled(0);
+        for (cell, &v) in cells.as_mut().iter_mut().zip(Self::f32_array(v).as_ref()) {
+            *cell = Coord::from(v).round(Rounding::HALF_EVEN).cell;
+        }
+        Self::i32(cells)
+    }
+    /// Lanes clamped to `0..=last`.
+    #[inline(always)]
+    fn clamp(v: Self::I32, last: i32) -> Self::I32 {
+        let mut lanes = Self::i32_array(v);
+        for v in lanes.as_mut() {
+            *v = (*v).min(last).max(0);
+        }
+        Self::i32(lanes)
+    }
+    /// `then` where `a` and `b` are the same, else `otherwise`.
+    #[inline(always)]
+    fn f32_select_equal(a: Self::I32, b: Self::I32, then: Self::F32, otherwise: Self::F32) -> Self::F32 {
+        let (a, b) = (Self::i32_array(a), Self::i32_array(b));
+        let (then, mut lanes) = (Self::f32_array(then), Self::f32_array(otherwise));
+        for ((lane, &then), (a, b)) in
+            lanes.as_mut().iter_mut().zip(then.as_ref()).zip(a.as_ref().iter().zip(b.as_ref()))
+        {
+            if a == b {
+                *lane = then;
+            }
+        }
+        Self::f32(lanes)
+    }
+
     /// Writes lanes as `u8`, from 0 to 255, to a slice of N.
     #[inline(always)]
     fn store_u8(v: Self::I32, out: &mut [u8]) {
