@@ -173,6 +173,12 @@ impl Lanes for Eight {
     }
 
     #[inline(always)]
+    fn f32_all_nonzero(v: __m256) -> bool {
+        // SAFETY: see the module.
+        unsafe { _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_EQ_OQ>(v, _mm256_setzero_ps())) == 0 }
+    }
+
+    #[inline(always)]
     fn ends(v: __m256i) -> (i32, i32) {
         // SAFETY: see the module.
         unsafe { (_mm256_cvtsi256_si32(v), _mm256_extract_epi32::<7>(v)) }
@@ -212,6 +218,14 @@ impl Lanes for Eight {
         const EVEN: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
         // SAFETY: see the module.
         unsafe { _mm256_cvttps_epi32(_mm256_round_ps::<EVEN>(v)) }
+    }
+    #[inline(always)]
+    fn within(v: __m256i, last: i32) -> bool {
+        // SAFETY: see the module.
+        unsafe {
+            let beyond = _mm256_or_si256(v, _mm256_sub_epi32(_mm256_set1_epi32(last), v));
+            _mm256_movemask_ps(_mm256_castsi256_ps(beyond)) == 0
+        }
     }
     #[inline(always)]
     fn clamp(v: __m256i, last: i32) -> __m256i {

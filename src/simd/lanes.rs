@@ -84,6 +84,12 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     /// `then` where `v` is not zero, else `otherwise`.
     fn f32_select_nonzero(v: Self::F32, then: Self::F32, otherwise: Self::F32) -> Self::F32;
 
+    /// Whether no lane is zero.
+    #[inline(always)]
+    fn f32_all_nonzero(v: Self::F32) -> bool {
+        Self::f32_array(v).as_ref().iter().all(|&v| v != 0.0)
+    }
+
     /// The first and the last lane.
     #[inline(always)]
     fn ends(v: Self::I32) -> (i32, i32) {
@@ -118,6 +124,11 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
             *cell = Coord::from(v).round(Rounding::HALF_EVEN).cell;
         }
         Self::i32(cells)
+    }
+    /// Whether all lanes are in `0..=last`.
+    #[inline(always)]
+    fn within(v: Self::I32, last: i32) -> bool {
+        Self::i32_array(v).as_ref().iter().all(|v| (0..=last).contains(v))
     }
     /// Lanes clamped to `0..=last`.
     #[inline(always)]
@@ -163,7 +174,17 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     fn fetch_f32<T: AsMut<[Self::F32]>>(_: &Window<'_, f32>, _: &Positions<Self>, _taps: &mut [T]) -> bool {
         false
     }
-    /// The same for channels of 16 bits, with their sign or zero.
+    /// The taps of every lane, row by row, wherever in the kernel's area they are, if the kernel has so
+    /// many of them that this backend has its own way.
+    #[inline(always)]
+    fn collect_f32<T: AsMut<[Self::F32]>>(
+        _: &Window<'_, f32>,
+        _cell: [Self::I32; 2],
+        _taps: &mut [T],
+    ) -> bool {
+        false
+    }
+    /// As [`fetch_f32`](Self::fetch_f32) for channels of 16 bits, with their sign or zero.
     #[inline(always)]
     fn fetch_16<C: Channel, T: AsMut<[Self::I32]>>(
         _: &Window<'_, C>,

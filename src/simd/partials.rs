@@ -58,7 +58,7 @@ pub(crate) fn run_partials<L: Lanes, P: Tap, K: Kernel, W: Walk>(
             };
             // What the blocks' invariant rests on.
             let reach = match across {
-                _ if area.contains_box(at.min, at.max) => Some(Reach::Inside),
+                _ if area.contains_lanes::<L>(at.cell) => Some(Reach::Inside),
                 Some(v) => Some(Reach::Across(v)),
                 None => None,
             };
@@ -147,7 +147,7 @@ pub(super) fn taps_f32<L: Lanes, K: Kernel>(
 ) {
     match reach {
         Reach::Inside => {
-            if L::FETCHES && L::fetch_f32(window, at, taps.as_mut()) {
+            if L::collect_f32(window, at.cell, taps.as_mut()) {
                 return;
             }
             let block = Block::new(window, at);

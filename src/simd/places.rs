@@ -9,7 +9,7 @@ use crate::fixed::{Position, Rounding};
 use crate::kernel::Array;
 
 /// How many are stored: some hundred bytes, and whole blocks of every backend.
-pub(crate) const PLACES: usize = 32;
+pub(crate) const PLACES: usize = 128;
 
 /// Positions of up to [`PLACES`] pixels; x before y.
 #[derive(Clone, Copy, Debug)]

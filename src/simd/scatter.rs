@@ -10,7 +10,7 @@ use super::steps::{Positions, Steps};
 use crate::boundary::Boundary;
 use crate::fixed::{Position, Weight};
 use crate::image::{ImageMut, Tap};
-use crate::kernel::{Array, Channel, Kernel, Linear, first_tap, rounding, support};
+use crate::kernel::{Array, Channel, Kernel, Linear, first_tap, rounding};
 use crate::span::Area;
 use crate::walk::Walk;
 
@@ -82,7 +82,7 @@ pub(crate) fn run_scatter<L: Lanes, P: Tap, K: Kernel, W: Walk>(
         for (k, block) in cotangents.chunks_exact(n).enumerate() {
             let at = steps.next();
             done += n;
-            if area.contains_box(at.min, at.max) {
+            if area.contains_lanes::<L>(at.cell) {
                 let mut sums = Sums {
                     data: P::flatten_adjoints(gradient.elements_mut()),
                     stride,
@@ -140,42 +140,41 @@ pub(crate) fn scatter_f32<L: Lanes, K: Kernel>(
     let unit = L::f32_splat(1.0 / 16_777_216.0);
     let [wx, wy] = at.fraction.map(|f| kernel.weights(LanesF32::<L>(L::f32_mul(L::f32_from(f), unit))));
     let Some(cotangent) = L::Array::from_slice(cotangents).map(L::f32) else { return };
-    let (mut terms, mut some) = (K::Taps::filled(K::Taps::filled(L::Array::filled(0.0))), true);
+    let mut all = sums.data.len() <= i32::MAX as usize;
+    for w in wx.as_ref().iter().chain(wy.as_ref()) {
+        all &= L::f32_all_nonzero(w.0);
+    }
+    if !all {
+        // Taps of weight zero are left out.
+        let [x, y] = at.cell.map(L::i32_array);
+        for (l, &cotangent) in cotangents.iter().enumerate() {
+            let lane = |w: &LanesF32<L>| L::f32_array(w.0).as_ref().get(l).copied().unwrap_or(0.0);
+            let along = |w: &K::Taps<LanesF32<L>>| K::Taps::from_fn(|i| w.as_ref().get(i).map_or(0.0, lane));
+            let cell = |v: &L::Array<i32>| v.as_ref().get(l).copied().unwrap_or(0);
+            sums.add::<K>([cell(&x), cell(&y)], &along(&wx), &along(&wy), &[cotangent]);
+        }
+        return;
+    }
+    let mut terms = K::Taps::filled(K::Taps::filled(L::Array::filled(0.0)));
     for (terms, wy) in terms.as_mut().iter_mut().zip(wy.as_ref()) {
         for (term, wx) in terms.as_mut().iter_mut().zip(wx.as_ref()) {
             *term = L::f32_array(L::f32_mul(cotangent, L::f32_mul(wx.0, wy.0)));
         }
     }
-    let weights = [wx, wy].map(|axis| {
-        K::Taps::from_fn(|i| axis.as_ref().get(i).map_or(L::Array::filled(0.0), |w| L::f32_array(w.0)))
-    });
-    for axis in &weights {
-        for w in axis.as_ref() {
-            for &w in w.as_ref() {
-                some &= w != 0.0;
-            }
-        }
-    }
-    let [x, y] = at.cell.map(L::i32_array);
-    for l in 0..L::LEN {
-        let cell = |v: &L::Array<i32>| v.as_ref().get(l).copied().unwrap_or(0);
-        let base = sums.base(cell(&x), cell(&y));
-        for j in 0..support::<K>() {
-            for i in 0..support::<K>() {
-                let lane =
-                    |v: Option<&L::Array<f32>>| v.and_then(|v| v.as_ref().get(l)).copied().unwrap_or(0.0);
-                let term = lane(terms.as_ref().get(j).and_then(|row| row.as_ref().get(i)));
-                let [wx, wy] = &weights;
-                if some || (lane(wx.as_ref().get(i)) != 0.0 && lane(wy.as_ref().get(j)) != 0.0) {
-                    let index = base + j * sums.stride + i * sums.step;
-                    debug_assert!(index < sums.data.len());
-                    // SAFETY: all taps of a cell in the area are in the image (the caller's promise).
-                    // Volatile, so that sums of neighbours are not loaded as one: what two stores
-                    // have left would have to reach memory first, at three times the cost.
-                    unsafe {
-                        let sum = sums.data.as_mut_ptr().add(index);
-                        *sum = sum.read_volatile() + term;
-                    }
+    let (first, stride) = (L::splat(sums.first), sums.stride as i32);
+    let rows = L::mul(L::add(at.cell[1], first), L::splat(stride));
+    let bases = L::i32_array(L::add(rows, L::add(at.cell[0], first)));
+    for (l, &base) in bases.as_ref().iter().enumerate() {
+        for (j, terms) in terms.as_ref().iter().enumerate() {
+            for (i, terms) in terms.as_ref().iter().enumerate() {
+                let index = base as usize + j * sums.stride + i;
+                debug_assert!(index < sums.data.len());
+                // SAFETY: all taps of a cell in the area are in the image (the caller's promise).
+                // Volatile, so that sums of neighbours are not loaded as one: what two stores
+                // have left would have to reach memory first, at three times the cost.
+                unsafe {
+                    let sum = sums.data.as_mut_ptr().add(index);
+                    *sum = sum.read_volatile() + terms.as_ref().get(l).copied().unwrap_or(0.0);
                 }
             }
         }

@@ -351,6 +351,15 @@ fn add_products<P: Tap>(
     let (derivatives, cotangents) = (P::flatten_derivatives(derivatives), P::flatten_cotangents(cotangents));
     match factors {
         None if P::CHANNELS == 1 => {
+            // A whole chunk is so many instructions without a branch.
+            if let (Ok(derivatives), Ok(cotangents)) =
+                (<&[_; CHUNK]>::try_from(&*derivatives), <&[_; CHUNK]>::try_from(cotangents))
+            {
+                for ((sum, &d), &v) in sums.iter_mut().zip(derivatives).zip(cotangents) {
+                    *sum = sum.plus(P::Channel::chain(d, v));
+                }
+                return;
+            }
             for ((sum, &d), &v) in sums.iter_mut().zip(&*derivatives).zip(cotangents) {
                 *sum = sum.plus(P::Channel::chain(d, v));
             }
@@ -381,6 +390,12 @@ impl<P: Tap<Channel: GridChannel>> Sink<P> for GridSink<'_, '_, P> {
     fn take(&mut self, [n, y]: [usize; 2], x: usize, len: usize, [a, b]: &Products<P>) {
         let [sx, sy] = self.scales;
         let row = self.gradient.row_mut(n, 0, y).get_mut(x..x + len).unwrap_or_default();
+        if let Ok(row) = <&mut [_; CHUNK]>::try_from(&mut *row) {
+            for ((out, &a), &b) in row.iter_mut().zip(a).zip(b) {
+                *out = [P::Channel::scaled(a, sx), P::Channel::scaled(b, sy)];
+            }
+            return;
+        }
         for ((out, &a), &b) in row.iter_mut().zip(a).zip(b) {
             *out = [P::Channel::scaled(a, sx), P::Channel::scaled(b, sy)];
         }

@@ -118,8 +118,14 @@ impl Lines for GridLines<'_> {
         let mut pixels = [[0.0f32; CHUNK]; 2];
         let [us, vs] = &mut pixels;
         let points = self.grid.row(self.n, 0, y).get(x..x + len).unwrap_or_default();
-        for ((px, py), &[u, v]) in us.iter_mut().zip(vs).zip(points) {
-            (*px, *py) = (u * sx + ox, v * sy + oy);
+        if let Ok(points) = <&[[f32; 2]; CHUNK]>::try_from(points) {
+            for ((px, py), &[u, v]) in us.iter_mut().zip(vs).zip(points) {
+                (*px, *py) = (u * sx + ox, v * sy + oy);
+            }
+        } else {
+            for ((px, py), &[u, v]) in us.iter_mut().zip(vs).zip(points) {
+                (*px, *py) = (u * sx + ox, v * sy + oy);
+            }
         }
         // By their bits, which needs no FPU; NaN is above.
         const LIMIT: u32 = (NEAR as f32).to_bits();
