@@ -8,8 +8,10 @@ use super::steps::{Positions, Steps};
 use crate::fixed::{Position, Rounding};
 use crate::kernel::Array;
 
-/// How many are stored: some hundred bytes, and whole blocks of every backend.
-pub(crate) const PLACES: usize = 128;
+/// How many are stored: whole blocks of every backend. A few hundred bytes for a microcontroller; where
+/// there are registers to fill so many that blocks do not wait for each other's way through memory.
+/// No result depends on it.
+pub(crate) const PLACES: usize = if cfg!(wide) { 128 } else { 32 };
 
 /// Positions of up to [`PLACES`] pixels; x before y.
 #[derive(Clone, Copy, Debug)]

@@ -220,7 +220,8 @@ impl<K: Interpolator> GridSample<K> {
         geometry: &Geometry,
         to: Rounding,
     ) {
-        chunk.fill::<L, N>(lines, at, len, geometry, self.padding, K::NARROW, to);
+        let padding = if K::NARROW { self.padding } else { Padding::Zeros };
+        chunk.fill::<L, N>(lines, at, len, geometry, padding, to);
     }
 }
 

@@ -10,7 +10,7 @@ use crate::transform::Grid;
 use crate::walk::{AffinePlan, AffineWalk, Plan, Walk};
 
 /// Points between two looks at the channels: each coordinate is computed once for all of them.
-/// (A few hundred bytes, whatever the size of the output.)
+/// (A fixed number, whatever the size of the output.)
 pub(super) const CHUNK: usize = PLACES;
 
 /// Pixels from the origin within which coordinates are rounded many at a time: none of them is at the
@@ -221,8 +221,8 @@ impl Chunk {
         Self { places: Places::new(), factors: [[0; 2]; CHUNK], plain: true, monotone: false }
     }
 
-    /// Becomes the next `len` points, at most [`CHUNK`]; with `folded`, padding acts on the
-    /// coordinates.
+    /// Becomes the next `len` points, at most [`CHUNK`], under a padding that acts on the coordinates
+    /// (`Zeros`, if it acts on the taps).
     #[inline(always)]
     pub(super) fn fill<L: Lanes, N: Lines>(
         &mut self,
@@ -231,10 +231,8 @@ impl Chunk {
         len: usize,
         geometry: &Geometry,
         padding: Padding,
-        folded: bool,
         to: Rounding,
     ) {
-        let padding = if folded { padding } else { Padding::Zeros };
         self.monotone = N::MONOTONE && padding != Padding::Reflection;
         self.plain = padding == Padding::Zeros && lines.round::<L>(x, y, len, to, &mut self.places);
         if !self.plain {
