@@ -257,7 +257,7 @@ impl<'a, T> ImageMut<'a, T> {
     }
 
     /// The elements from the first pixel to the last, row gaps included.
-    #[cfg(dsp)]
+    #[inline(always)]
     pub(crate) fn elements_mut(&mut self) -> &mut [T] {
         self.data
     }

@@ -11,6 +11,7 @@ use core::ops::Range;
 
 use crate::fixed::{Position, Rounding};
 use crate::kernel::{Kernel, first_tap, support};
+use crate::simd::Lanes;
 use crate::walk::Walk;
 
 /// The cells (of rounded coordinates) from which every tap of a kernel lies inside an image:
@@ -59,6 +60,17 @@ impl Area {
     pub(crate) fn contains_box(&self, min: &[i32; 2], max: &[i32; 2]) -> bool {
         let axis = |a: i32, b: i32, min: i32, max: i32| a <= min && max <= b;
         axis(self.min[0], self.max[0], min[0], max[0]) && axis(self.min[1], self.max[1], min[1], max[1])
+    }
+
+    /// Whether it holds the cell of every lane.
+    #[inline(always)]
+    pub(crate) fn contains_lanes<L: Lanes>(&self, [x, y]: [L::I32; 2]) -> bool {
+        // Cells are so small that differences do not wrap.
+        let within = |v: L::I32, axis: usize| {
+            let (min, max) = (self.min[axis], self.max[axis]);
+            L::within(L::sub(v, L::splat(min)), max - min)
+        };
+        within(x, 0) && within(y, 1)
     }
 
     #[inline(always)]

@@ -212,6 +212,14 @@ pub struct AffineWalk {
     step: [i64; 2],
 }
 
+impl AffineWalk {
+    /// The coordinates here.
+    #[inline(always)]
+    pub(crate) fn coordinates(&self) -> [i64; 2] {
+        self.at
+    }
+}
+
 impl Walk for AffineWalk {
     #[inline]
     fn crossing(&self, axis: usize, limit: i32, rising: bool, range: &Range<usize>, to: Rounding) -> usize {

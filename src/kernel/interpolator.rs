@@ -83,6 +83,24 @@ pub trait Interpolator: Copy + Send + Sync {
         let _ = inside;
         Edge { rule: self, source }.each(walk, <P::Sampled>::flatten_mut(out));
     }
+
+    /// The partials of the pixels of a run; and their values if there is room for any, where both
+    /// round coordinates the same way.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn partials_run<L: Lanes, P: Tap, W: Walk>(
+        &self,
+        source: &Source<'_, P>,
+        walk: &W,
+        values: &mut [P::Sampled],
+        dx: &mut [P::Derivative],
+        dy: &mut [P::Derivative],
+    ) {
+        if !values.is_empty() {
+            self.fill_run::<L, P, W>(source, walk, values, false);
+        }
+        simd::partials_each(self, source, walk, &mut [], dx, dy);
+    }
 }
 
 /// A rule whose value is linear in the image, so that it has an adjoint. Implemented for every
@@ -119,6 +137,24 @@ pub trait Linear: Interpolator {
                 P::Channel::scatter(sum, value, wx, wy);
             }
         });
+    }
+
+    /// Adds the cotangents of the pixels of a run, one after the other.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn scatter_run<L: Lanes, P: Tap, W: Walk>(
+        &self,
+        boundary: &Boundary<P>,
+        walk: &W,
+        cotangents: &[P::Cotangent],
+        gradient: &mut ImageMut<'_, P::Adjoint>,
+    ) {
+        let (to, mut walk) = (Self::rounding::<P::Channel>(), walk.clone());
+        for cotangent in cotangents {
+            let cotangent = P::flatten_cotangents(core::slice::from_ref(cotangent));
+            self.scatter(boundary, walk.position(to), cotangent, gradient);
+            walk.step();
+        }
     }
 }
 
@@ -231,7 +267,7 @@ impl<K: Kernel> Interpolator for K {
         dx: &mut [<P::Channel as Channel>::Derivative],
         dy: &mut [<P::Channel as Channel>::Derivative],
     ) {
-        if !simd::partials::<P, K>(self, source.image, at, dx, dy) {
+        if !simd::partials_at::<P, K>(self, source.image, at, dx, dy) {
             edge_partials(self, source, at, dx, dy);
         }
     }
@@ -245,6 +281,18 @@ impl<K: Kernel> Interpolator for K {
         destination: &mut ImageMut<'_, P::Sampled>,
     ) -> bool {
         simd::frame::<P, K, N>(source, plan, destination)
+    }
+
+    #[inline(always)]
+    fn partials_run<L: Lanes, P: Tap, W: Walk>(
+        &self,
+        source: &Source<'_, P>,
+        walk: &W,
+        values: &mut [P::Sampled],
+        dx: &mut [P::Derivative],
+        dy: &mut [P::Derivative],
+    ) {
+        simd::run_partials::<L, P, K, W>(self, source, walk, values, dx, dy);
     }
 
     /// Edge, interior, edge.
@@ -342,6 +390,17 @@ impl<K: Kernel> Linear for K {
             each_tap::<K, P::Channel>(&taps, Weight::one(), &mut tap);
         }
         !taps.left
+    }
+
+    #[inline(always)]
+    fn scatter_run<L: Lanes, P: Tap, W: Walk>(
+        &self,
+        boundary: &Boundary<P>,
+        walk: &W,
+        cotangents: &[P::Cotangent],
+        gradient: &mut ImageMut<'_, P::Adjoint>,
+    ) {
+        simd::run_scatter::<L, P, K, W>(self, boundary, walk, cotangents, gradient);
     }
 }
 

@@ -30,7 +30,7 @@ use super::{Bilinear, Channel, Fine, Interpolator, Linear, Output};
 use crate::Error;
 use crate::boundary::Boundary;
 use crate::fixed::{Position, Rounding};
-use crate::image::Tap;
+use crate::image::{ImageMut, Tap};
 use crate::sample::Source;
 use crate::simd::Lanes;
 use crate::span::Area;
@@ -188,5 +188,15 @@ impl Linear for Linearized {
         tap: impl FnMut(usize, usize, WeightOf<P>, WeightOf<P>),
     ) -> bool {
         Bilinear.taps(boundary, size, at, tap)
+    }
+    #[inline(always)]
+    fn scatter_run<L: Lanes, P: Tap, W: Walk>(
+        &self,
+        boundary: &Boundary<P>,
+        walk: &W,
+        cotangents: &[P::Cotangent],
+        gradient: &mut ImageMut<'_, P::Adjoint>,
+    ) {
+        Bilinear.scatter_run::<L, P, W>(boundary, walk, cotangents, gradient);
     }
 }

@@ -55,6 +55,8 @@ pub use weighted::WeightedNearest;
 use crate::fixed::{Q6, Q14, Q24, Rounding, Weight, floor_div, round_shift, round_shift_i64};
 use crate::gradient::Product;
 use crate::simd::block::{self, Window};
+use crate::simd::partials::{self, Reach};
+use crate::simd::scatter::{self, Sums};
 use crate::simd::{Lanes, Positions, Register, interleave};
 use crate::spline::Coefficient;
 
@@ -313,6 +315,45 @@ pub trait Channel:
         _out: &mut [L::Array<O>],
     ) -> bool {
         false
+    }
+
+    /// Whether it is no infinity and no NaN.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn is_finite(self) -> bool {
+        true
+    }
+
+    /// Whether there is [`block_partials`](Self::block_partials).
+    #[doc(hidden)]
+    const BLOCK_PARTIALS: bool = false;
+    /// The partials of a block of lanes at once, and the values if there is room for any.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn block_partials<L: Lanes, K: Kernel, O: Output<Self>>(
+        _: &Window<'_, Self>,
+        _: &Positions<L>,
+        _: Reach<Self>,
+        _: &K,
+        _values: &mut [O],
+        _dx: &mut [Self::Derivative],
+        _dy: &mut [Self::Derivative],
+    ) {
+    }
+
+    /// Whether there is [`block_scatter`](Self::block_scatter).
+    #[doc(hidden)]
+    const BLOCK_SCATTER: bool = false;
+    /// Adds the cotangents of a block of lanes, whose positions the caller has found in the kernel's
+    /// area.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn block_scatter<L: Lanes, K: Kernel>(
+        _: &mut Sums<'_, Self>,
+        _: &Positions<L>,
+        _: &K,
+        _: &[Self::Cotangent],
+    ) {
     }
 }
 
@@ -730,6 +771,8 @@ fn f32_sum(taps: &[f32], weights: &[f32], start: impl Fn(f32) -> f32) -> f32 {
 }
 
 impl Channel for f32 {
+    const BLOCK_PARTIALS: bool = true;
+    const BLOCK_SCATTER: bool = true;
     type Weight = f32;
     type Mid = f32;
     type Sum = f32;
@@ -812,6 +855,31 @@ impl Channel for f32 {
         out: &mut [O],
     ) {
         block::block_f32(window, at, kernel, out);
+    }
+    #[inline(always)]
+    fn is_finite(self) -> bool {
+        f32::is_finite(self)
+    }
+    #[inline(always)]
+    fn block_partials<L: Lanes, K: Kernel, O: Output<Self>>(
+        window: &Window<'_, Self>,
+        at: &Positions<L>,
+        reach: Reach<Self>,
+        kernel: &K,
+        values: &mut [O],
+        dx: &mut [f32],
+        dy: &mut [f32],
+    ) {
+        partials::partials_f32(window, at, reach, kernel, values, dx, dy);
+    }
+    #[inline(always)]
+    fn block_scatter<L: Lanes, K: Kernel>(
+        sums: &mut Sums<'_, Self>,
+        at: &Positions<L>,
+        kernel: &K,
+        cotangents: &[f32],
+    ) {
+        scatter::scatter_f32(sums, at, kernel, cotangents);
     }
 }
 

@@ -8,7 +8,7 @@ use super::interpolator::WeightOf;
 use super::{Channel, Interpolator, Kernel, Linear, Output};
 use crate::boundary::Boundary;
 use crate::fixed::{Position, Rounding, Weight};
-use crate::image::Tap;
+use crate::image::{ImageMut, Tap};
 use crate::sample::Source;
 use crate::simd::Lanes;
 use crate::span::Area;
@@ -95,6 +95,20 @@ impl<V: Interpolator, G: Interpolator> Interpolator for Surrogate<V, G> {
     ) {
         self.value.fill_run::<L, P, W>(source, walk, out, inside);
     }
+    #[inline(always)]
+    fn partials_run<L: Lanes, P: Tap, W: Walk>(
+        &self,
+        source: &Source<'_, P>,
+        walk: &W,
+        values: &mut [P::Sampled],
+        dx: &mut [P::Derivative],
+        dy: &mut [P::Derivative],
+    ) {
+        if !values.is_empty() {
+            self.value.fill_run::<L, P, W>(source, walk, values, false);
+        }
+        self.gradient.partials_run::<L, P, W>(source, walk, &mut [], dx, dy);
+    }
 }
 
 impl<V: Linear, G: Interpolator> Linear for Surrogate<V, G> {
@@ -107,6 +121,16 @@ impl<V: Linear, G: Interpolator> Linear for Surrogate<V, G> {
         tap: impl FnMut(usize, usize, WeightOf<P>, WeightOf<P>),
     ) -> bool {
         self.value.taps(boundary, size, at, tap)
+    }
+    #[inline(always)]
+    fn scatter_run<L: Lanes, P: Tap, W: Walk>(
+        &self,
+        boundary: &Boundary<P>,
+        walk: &W,
+        cotangents: &[P::Cotangent],
+        gradient: &mut ImageMut<'_, P::Adjoint>,
+    ) {
+        self.value.scatter_run::<L, P, W>(boundary, walk, cotangents, gradient);
     }
 }
 

@@ -188,6 +188,12 @@ impl Lanes for Eight {
     }
 
     #[inline(always)]
+    fn f32_all_nonzero(v: __m256) -> bool {
+        // SAFETY: see the module.
+        unsafe { _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_EQ_OQ>(v, _mm256_setzero_ps())) == 0 }
+    }
+
+    #[inline(always)]
     fn ends(v: __m256i) -> (i32, i32) {
         // SAFETY: see the module.
         unsafe { (_mm256_cvtsi256_si32(v), _mm256_extract_epi32::<7>(v)) }
@@ -215,6 +221,31 @@ impl Lanes for Eight {
             (cell, _mm256_and_si256(f, _mm256_set1_epi32((1 << bits) - 1)))
         }
     }
+    #[inline(always)]
+    fn round_even(v: __m256) -> __m256i {
+        const EVEN: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+        // SAFETY: see the module.
+        unsafe { _mm256_cvttps_epi32(_mm256_round_ps::<EVEN>(v)) }
+    }
+    #[inline(always)]
+    fn within(v: __m256i, last: i32) -> bool {
+        // SAFETY: see the module.
+        unsafe {
+            let beyond = _mm256_or_si256(v, _mm256_sub_epi32(_mm256_set1_epi32(last), v));
+            _mm256_movemask_ps(_mm256_castsi256_ps(beyond)) == 0
+        }
+    }
+    #[inline(always)]
+    fn clamp(v: __m256i, last: i32) -> __m256i {
+        // SAFETY: see the module.
+        unsafe { _mm256_max_epi32(_mm256_min_epi32(v, _mm256_set1_epi32(last)), _mm256_setzero_si256()) }
+    }
+    #[inline(always)]
+    fn f32_select_equal(a: __m256i, b: __m256i, then: __m256, otherwise: __m256) -> __m256 {
+        // SAFETY: see the module.
+        unsafe { _mm256_blendv_ps(otherwise, then, _mm256_castsi256_ps(_mm256_cmpeq_epi32(a, b))) }
+    }
+
     #[inline(always)]
     fn store_u8(v: __m256i, out: &mut [u8]) {
         if let Ok(out) = <&mut [u8; 8]>::try_from(out) {

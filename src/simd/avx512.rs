@@ -186,6 +186,113 @@ fn correct(q: __m512d, n: __m512d, d: __m512d, bits: u32) -> (__m256i, __m256i) 
     }
 }
 
+/// Sixteen places in a row of elements. (Written without closures, which would not be inlined with
+/// the features.)
+struct Spread<'a> {
+    first: *const f32,
+    index: &'a [i32; 16],
+}
+
+impl Spread<'_> {
+    /// Where place `L` is.
+    #[inline(always)]
+    fn at<const L: usize>(&self) -> *const f32 {
+        self.first.wrapping_offset(self.index[L] as isize)
+    }
+
+    /// Two elements each, of places `L` and the next one.
+    ///
+    /// # Safety
+    /// AVX-512 is there; the elements can be read.
+    #[inline(always)]
+    unsafe fn two<const L: usize, const M: usize>(&self) -> __m128 {
+        // SAFETY: as above.
+        unsafe { _mm_castpd_ps(_mm_loadh_pd(_mm_load_sd(self.at::<L>().cast()), self.at::<M>().cast())) }
+    }
+
+    /// The elements at the places, and those after them.
+    ///
+    /// # Safety
+    /// AVX-512 is there; the elements can be read.
+    #[inline(always)]
+    unsafe fn pairs(&self) -> [__m512; 2] {
+        // SAFETY: as above.
+        unsafe {
+            let a =
+                quarters_of(self.two::<0, 1>(), self.two::<4, 5>(), self.two::<8, 9>(), self.two::<12, 13>());
+            let b = quarters_of(
+                self.two::<2, 3>(),
+                self.two::<6, 7>(),
+                self.two::<10, 11>(),
+                self.two::<14, 15>(),
+            );
+            [_mm512_shuffle_ps::<0b10_00_10_00>(a, b), _mm512_shuffle_ps::<0b11_01_11_01>(a, b)]
+        }
+    }
+
+    /// The elements at the places, and the three after each.
+    ///
+    /// # Safety
+    /// AVX-512 is there; the elements can be read.
+    #[inline(always)]
+    unsafe fn quads(&self) -> [__m512; 4] {
+        // SAFETY: as above.
+        unsafe {
+            let a = quarters_of(
+                four(self.at::<0>()),
+                four(self.at::<4>()),
+                four(self.at::<8>()),
+                four(self.at::<12>()),
+            );
+            let b = quarters_of(
+                four(self.at::<1>()),
+                four(self.at::<5>()),
+                four(self.at::<9>()),
+                four(self.at::<13>()),
+            );
+            let c = quarters_of(
+                four(self.at::<2>()),
+                four(self.at::<6>()),
+                four(self.at::<10>()),
+                four(self.at::<14>()),
+            );
+            let d = quarters_of(
+                four(self.at::<3>()),
+                four(self.at::<7>()),
+                four(self.at::<11>()),
+                four(self.at::<15>()),
+            );
+            let (ab, cd) = (_mm512_unpacklo_ps(a, b), _mm512_unpacklo_ps(c, d));
+            let (ef, gh) = (_mm512_unpackhi_ps(a, b), _mm512_unpackhi_ps(c, d));
+            [
+                _mm512_shuffle_ps::<0b01_00_01_00>(ab, cd),
+                _mm512_shuffle_ps::<0b11_10_11_10>(ab, cd),
+                _mm512_shuffle_ps::<0b01_00_01_00>(ef, gh),
+                _mm512_shuffle_ps::<0b11_10_11_10>(ef, gh),
+            ]
+        }
+    }
+}
+
+/// Four elements.
+///
+/// # Safety
+/// They can be read.
+#[inline(always)]
+unsafe fn four(at: *const f32) -> __m128 {
+    // SAFETY: as above.
+    unsafe { _mm_loadu_ps(at) }
+}
+
+#[inline(always)]
+fn quarters_of(a: __m128, b: __m128, c: __m128, d: __m128) -> __m512 {
+    // SAFETY: see the module.
+    unsafe {
+        let (low, high) = (_mm256_set_m128(b, a), _mm256_set_m128(d, c));
+        _mm512_insertf32x8::<1>(_mm512_castps256_ps512(low), high)
+    }
+}
+
 /// Two rows of 32 bytes.
 ///
 /// # Safety
@@ -386,6 +493,12 @@ impl Lanes for Sixteen {
     }
 
     #[inline(always)]
+    fn f32_all_nonzero(v: __m512) -> bool {
+        // SAFETY: see the module.
+        unsafe { _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(v, _mm512_setzero_ps()) == 0 }
+    }
+
+    #[inline(always)]
     fn ends(v: __m512i) -> (i32, i32) {
         // SAFETY: see the module.
         unsafe { (_mm512_cvtsi512_si32(v), _mm_extract_epi32::<3>(_mm512_extracti32x4_epi32::<3>(v))) }
@@ -414,6 +527,27 @@ impl Lanes for Sixteen {
             let cell = _mm512_add_epi32(_mm512_cvttps_epi32(whole), carry);
             (cell, _mm512_and_si512(f, _mm512_set1_epi32((1 << bits) - 1)))
         }
+    }
+    #[inline(always)]
+    fn round_even(v: __m512) -> __m512i {
+        const EVEN: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+        // SAFETY: see the module.
+        unsafe { _mm512_cvt_roundps_epi32::<EVEN>(v) }
+    }
+    #[inline(always)]
+    fn within(v: __m512i, last: i32) -> bool {
+        // SAFETY: see the module.
+        last >= 0 && unsafe { _mm512_cmpgt_epu32_mask(v, _mm512_set1_epi32(last)) } == 0
+    }
+    #[inline(always)]
+    fn clamp(v: __m512i, last: i32) -> __m512i {
+        // SAFETY: see the module.
+        unsafe { _mm512_max_epi32(_mm512_min_epi32(v, _mm512_set1_epi32(last)), _mm512_setzero_si512()) }
+    }
+    #[inline(always)]
+    fn f32_select_equal(a: __m512i, b: __m512i, then: __m512, otherwise: __m512) -> __m512 {
+        // SAFETY: see the module.
+        unsafe { _mm512_mask_mov_ps(otherwise, _mm512_cmpeq_epi32_mask(a, b), then) }
     }
 
     #[inline(always)]
@@ -465,6 +599,11 @@ impl Lanes for Sixteen {
 
     #[inline(always)]
     fn fetch_f32<T: AsMut<[__m512]>>(window: &Window<'_, f32>, at: &Positions<Self>, taps: &mut [T]) -> bool {
+        // (Measured: from so many rows on it is faster to load the taps pixel by pixel.)
+        let rows = at.max[1] - at.min[1];
+        if rows > i32::from(taps.len() < 4) && Self::collect_f32(window, at.cell, taps) {
+            return true;
+        }
         let rows =
             if window.step == 1 { Rows::<f32>::new::<32>(window, at, taps.len() as i32) } else { None };
         let Some(rows) = rows else { return false };
@@ -479,6 +618,40 @@ impl Lanes for Sixteen {
                         let index = _mm512_add_epi32(rows.x, _mm512_set1_epi32(i as i32));
                         *tap = _mm512_mask_mov_ps(*tap, here, _mm512_permutex2var_ps(a, index, b));
                     }
+                }
+            }
+        }
+        true
+    }
+    #[inline(always)]
+    fn collect_f32<T: AsMut<[__m512]>>(
+        window: &Window<'_, f32>,
+        [x, y]: [__m512i; 2],
+        taps: &mut [T],
+    ) -> bool {
+        if window.step != 1 || window.data.len() > i32::MAX as usize || !matches!(taps.len(), 2 | 4) {
+            return false;
+        }
+        let support = taps.len();
+        // SAFETY: see the module. The cells are in the kernel's area (the caller's promise), so that
+        // all taps are in the data, whose indices fit.
+        unsafe {
+            let first = window.data.as_ptr().offset(window.first as isize);
+            let rows = _mm512_mullo_epi32(y, _mm512_set1_epi32(window.stride as i32));
+            let index = Self::i32_array(_mm512_add_epi32(rows, x));
+            for (j, taps) in taps.iter_mut().enumerate() {
+                let row = first.offset((j as isize + window.first as isize) * window.stride as isize);
+                if j + 1 == support {
+                    // What the rows below will need: hardware does not foresee a slanted path.
+                    for &index in index.iter().step_by(4) {
+                        let ahead = row.wrapping_offset(index as isize + 3 * window.stride as isize);
+                        _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
+                    }
+                }
+                match (support, taps.as_mut()) {
+                    (2, [left, right]) => [*left, *right] = Spread { first: row, index: &index }.pairs(),
+                    (_, [a, b, c, d]) => [*a, *b, *c, *d] = Spread { first: row, index: &index }.quads(),
+                    _ => return false,
                 }
             }
         }

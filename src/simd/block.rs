@@ -20,9 +20,7 @@ pub struct Window<'a, C> {
     pub(super) stride: usize,
     /// Channels.
     pub(super) step: usize,
-    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "for backends that load whole rows"))]
     pub(super) width: usize,
-    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "for backends that load whole rows"))]
     pub(super) height: usize,
     /// Which channel is read.
     pub(super) channel: usize,
@@ -32,7 +30,7 @@ pub struct Window<'a, C> {
 
 impl<'a, C: Channel> Window<'a, C> {
     #[inline(always)]
-    fn new<K: Kernel, P: Tap<Channel = C>>(source: &Image<'a, P>) -> Self {
+    pub(super) fn new<K: Kernel, P: Tap<Channel = C>>(source: &Image<'a, P>) -> Self {
         Self {
             data: P::flatten(source.elements()),
             // (The stride of an image of one row may be anything.)
@@ -43,6 +41,22 @@ impl<'a, C: Channel> Window<'a, C> {
             channel: 0,
             first: first_tap::<K>(),
         }
+    }
+}
+
+impl<C: Channel> Window<'_, C> {
+    /// The channel at the pixels (x, y), clamped to the image.
+    #[inline(always)]
+    pub(super) fn pick<L: Lanes>(&self, x: L::I32, y: L::I32) -> L::Array<C> {
+        let (x, y) = (L::clamp(x, self.width as i32 - 1), L::clamp(y, self.height as i32 - 1));
+        let (x, y) = (L::i32_array(x), L::i32_array(y));
+        L::Array::from_fn(|l| {
+            let at = |v: &L::Array<i32>| v.as_ref().get(l).map_or(0, |&v| v as usize);
+            let index = at(&y) * self.stride + at(&x) * self.step + self.channel;
+            debug_assert!(index < self.data.len());
+            // SAFETY: the window's invariant, since the pixel is in the image.
+            unsafe { *self.data.get_unchecked(index) }
+        })
     }
 }
 
@@ -61,7 +75,7 @@ pub struct Block<'a, L: Lanes, C> {
 impl<'a, L: Lanes, C: Channel> Block<'a, L, C> {
     /// The block at some positions, all of whose cells the caller has found in the kernel's area.
     #[inline(always)]
-    fn new(window: &Window<'a, C>, at: &Positions<L>) -> Self {
+    pub(super) fn new(window: &Window<'a, C>, at: &Positions<L>) -> Self {
         let [x, y] = at.cell.map(L::i32_array);
         let base = L::Array::from_fn(|l| {
             let cell = |v: &L::Array<i32>| v.as_ref().get(l).map_or(0, |&v| (v + window.first) as usize);
@@ -81,7 +95,12 @@ impl<'a, L: Lanes, C: Channel> Block<'a, L, C> {
 
     /// Tap (i, j) of every lane, as something else.
     #[inline(always)]
-    fn taps<T: Copy + Default>(&self, i: usize, j: usize, convert: impl Fn(C) -> T) -> L::Array<T> {
+    pub(super) fn taps<T: Copy + Default>(
+        &self,
+        i: usize,
+        j: usize,
+        convert: impl Fn(C) -> T,
+    ) -> L::Array<T> {
         let one = |&base: &usize| convert(self.tap(base, i, j));
         L::Array::from_fn(|l| self.base.as_ref().get(l).map_or(T::default(), one))
     }
@@ -348,17 +367,17 @@ pub(crate) fn block_f32<L: Lanes, K: Kernel, O: Output<f32>>(
         }
     }
     for (row, taps) in rows.as_mut().iter_mut().zip(taps.as_ref()) {
-        *row = sum_f32::<L>(taps.as_ref(), wx.as_ref());
+        *row = sum_f32::<L>(taps.as_ref(), wx.as_ref(), false);
     }
-    O::store::<L>(sum_f32::<L>(rows.as_ref(), wy.as_ref()), out);
+    O::store::<L>(sum_f32::<L>(rows.as_ref(), wy.as_ref(), false), out);
 }
 
-/// As `f32_sum` in the kernel module.
+/// As `f32_sum` in the kernel module: of weights, or of slopes.
 #[inline(always)]
-fn sum_f32<L: Lanes>(taps: &[L::F32], weights: &[LanesF32<L>]) -> L::F32 {
+pub(super) fn sum_f32<L: Lanes>(taps: &[L::F32], weights: &[LanesF32<L>], slopes: bool) -> L::F32 {
     let centre = (taps.len() - 1) / 2;
     let Some(&c) = taps.get(centre) else { return L::f32_splat(0.0) };
-    let mut sum = c;
+    let mut sum = if slopes { L::f32_splat(0.0) } else { c };
     for (i, (&p, w)) in taps.iter().zip(weights).enumerate() {
         if i != centre {
             let term = L::f32_mul(w.0, L::f32_sub(p, c));

@@ -90,6 +90,12 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     /// `then` where `v` is not zero, else `otherwise`.
     fn f32_select_nonzero(v: Self::F32, then: Self::F32, otherwise: Self::F32) -> Self::F32;
 
+    /// Whether no lane is zero.
+    #[inline(always)]
+    fn f32_all_nonzero(v: Self::F32) -> bool {
+        Self::f32_array(v).as_ref().iter().all(|&v| v != 0.0)
+    }
+
     /// The first and the last lane.
     #[inline(always)]
     fn ends(v: Self::I32) -> (i32, i32) {
@@ -114,6 +120,44 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
             (*cell, *fraction) = (at.cell, at.fraction as i32);
         }
         (Self::i32(cells), Self::i32(fractions))
+    }
+
+    /// Coordinates within 2^29 px, none of which is NaN, rounded to whole pixels: ties to even.
+    #[inline(always)]
+    fn round_even(v: Self::F32) -> Self::I32 {
+        let mut cells = Self::Array::filled(0);
+        for (cell, &v) in cells.as_mut().iter_mut().zip(Self::f32_array(v).as_ref()) {
+            *cell = Coord::from(v).round(Rounding::HALF_EVEN).cell;
+        }
+        Self::i32(cells)
+    }
+    /// Whether all lanes are in `0..=last`.
+    #[inline(always)]
+    fn within(v: Self::I32, last: i32) -> bool {
+        Self::i32_array(v).as_ref().iter().all(|v| (0..=last).contains(v))
+    }
+    /// Lanes clamped to `0..=last`.
+    #[inline(always)]
+    fn clamp(v: Self::I32, last: i32) -> Self::I32 {
+        let mut lanes = Self::i32_array(v);
+        for v in lanes.as_mut() {
+            *v = (*v).min(last).max(0);
+        }
+        Self::i32(lanes)
+    }
+    /// `then` where `a` and `b` are the same, else `otherwise`.
+    #[inline(always)]
+    fn f32_select_equal(a: Self::I32, b: Self::I32, then: Self::F32, otherwise: Self::F32) -> Self::F32 {
+        let (a, b) = (Self::i32_array(a), Self::i32_array(b));
+        let (then, mut lanes) = (Self::f32_array(then), Self::f32_array(otherwise));
+        for ((lane, &then), (a, b)) in
+            lanes.as_mut().iter_mut().zip(then.as_ref()).zip(a.as_ref().iter().zip(b.as_ref()))
+        {
+            if a == b {
+                *lane = then;
+            }
+        }
+        Self::f32(lanes)
     }
 
     /// Writes lanes as `u8`, from 0 to 255, to a slice of N.
@@ -144,7 +188,17 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     fn fetch_f32<T: AsMut<[Self::F32]>>(_: &Window<'_, f32>, _: &Positions<Self>, _taps: &mut [T]) -> bool {
         false
     }
-    /// The same for channels of 16 bits, with their sign or zero.
+    /// The taps of every lane, row by row, wherever in the kernel's area they are, if the kernel has so
+    /// many of them that this backend has its own way.
+    #[inline(always)]
+    fn collect_f32<T: AsMut<[Self::F32]>>(
+        _: &Window<'_, f32>,
+        _cell: [Self::I32; 2],
+        _taps: &mut [T],
+    ) -> bool {
+        false
+    }
+    /// As [`fetch_f32`](Self::fetch_f32) for channels of 16 bits, with their sign or zero.
     #[inline(always)]
     fn fetch_16<C: Channel, T: AsMut<[Self::I32]>>(
         _: &Window<'_, C>,

@@ -29,17 +29,23 @@ mod avx2;
 mod avx512;
 pub(crate) mod block;
 mod lanes;
+pub(crate) mod partials;
+mod places;
 mod scalar;
+pub(crate) mod scatter;
 mod steps;
 #[cfg(wide)]
 mod wide;
 
 #[cfg(dsp)]
 pub(crate) use arm_dsp::frame;
-pub(crate) use block::{blocks, partials};
+pub(crate) use block::{blocks, partials as partials_at};
 pub(crate) use lanes::{Lanes, Register, interleave};
+pub(crate) use partials::{one_by_one as partials_each, run_partials};
+pub(crate) use places::{KnownSteps, PLACES, Places};
 pub(crate) use scalar::One;
-pub(crate) use steps::{KnownSteps, LinearSteps, MapSteps, Positions, QuotientSteps, Steps};
+pub(crate) use scatter::run_scatter;
+pub(crate) use steps::{LinearSteps, MapSteps, Positions, QuotientSteps, Steps};
 
 /// The instruction set of a call: only levels that this build and machine have can be named.
 ///

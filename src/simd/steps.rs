@@ -277,25 +277,6 @@ fn read<L: Lanes>([x, y]: [L::Array<f32>; 2], pixel: Option<[i32; 2]>, to: Round
     Positions { cell: [x, y], fraction: [fx, fy], min: [x0, y0], max: [x1, y1] }
 }
 
-/// Positions that are known.
-#[derive(Clone, Copy, Debug)]
-pub struct KnownSteps<'a> {
-    pub(crate) at: &'a [[Position; 2]],
-}
-
-impl<L: Lanes> Steps<L> for KnownSteps<'_> {
-    #[inline(always)]
-    fn next(&mut self) -> Positions<L> {
-        Positions::gather(|| match self.at {
-            [first, rest @ ..] => {
-                self.at = rest;
-                *first
-            }
-            [] => [Position { cell: 0, fraction: 0 }; 2],
-        })
-    }
-}
-
 /// Coordinates in Q32.32 that are linear along the row.
 #[derive(Clone, Copy, Debug)]
 pub struct LinearSteps<L: Lanes> {

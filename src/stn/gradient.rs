@@ -8,7 +8,7 @@
 //! too: each sum times the scale of its axis, over the divisor of its base coordinate.
 #![forbid(unsafe_code)]
 
-use super::points::{CHUNK, Chunk, ChunkWalk, Geometry};
+use super::points::{CHUNK, Chunk, Geometry};
 use super::tensor::check_sides;
 use super::{GridSample, Points, Tensor, TensorMut, Theta, ThetaGradient, chunks};
 use crate::Error;
@@ -85,25 +85,8 @@ impl<K: Interpolator> GridSample<K> {
         K: Linear,
     {
         let geometry = self.geometry(gradient.shape(), cotangent.shape(), &points)?;
-        let to = K::rounding::<P::Channel>();
-        let boundary = self.padding.boundary::<P>(self.align_corners);
-        let [batch, channels, height, width] = cotangent.shape();
-        for n in 0..batch {
-            let lines = points.lines(n, &geometry)?;
-            for y in 0..height {
-                for (x, len) in chunks(width) {
-                    let chunk = self.chunk(&lines, [x, y], len, &geometry, to);
-                    for c in 0..channels {
-                        let Some(mut plane) = gradient.plane_mut(n, c) else { continue };
-                        let values = cotangent.row(n, c, y).iter().skip(x).take(len);
-                        for (value, (at, _)) in values.zip(chunk.iter()) {
-                            let value = P::flatten_cotangents(core::slice::from_ref(value));
-                            self.kernel.scatter(&boundary, at, value, &mut plane);
-                        }
-                    }
-                }
-            }
-        }
+        let level = self.level.unwrap_or_else(Level::best);
+        level.run(Adjoint::<K, P, G> { sampler: self, cotangent, points, gradient, geometry });
         Ok(())
     }
 
@@ -195,8 +178,7 @@ impl<K: Interpolator> GridSample<K> {
         if gradient.len() != theta.len() {
             return Err(Error::SizeMismatch);
         }
-        let values = [<P::Sampled>::zero(); CHUNK];
-        let asked = Asked::<P, _> { loss, values, cotangents: [Default::default(); CHUNK] };
+        let asked = Asked::<P, _> { loss, cotangents: [Default::default(); CHUNK] };
         self.backward(input, theta, geometry, asked, ThetaSink::<P>::new(gradient, geometry));
         Ok(())
     }
@@ -212,32 +194,37 @@ impl<K: Interpolator> GridSample<K> {
         let level = self.level.unwrap_or_else(Level::best);
         level.run(Backward { sampler: self, input, points, geometry, cotangents, sink });
     }
+}
 
-    /// Adds the products of one plane.
+struct Adjoint<'a, 'g, K, P: Tap, G> {
+    sampler: &'a GridSample<K>,
+    cotangent: Tensor<'a, P::Cotangent>,
+    points: G,
+    gradient: &'a mut TensorMut<'g, P::Adjoint>,
+    geometry: Geometry,
+}
+
+impl<K: Linear, P: Tap, G: Points> Operation for Adjoint<'_, '_, K, P, G> {
+    type Output = ();
+
     #[inline(always)]
-    fn add_products<P: Tap>(
-        &self,
-        source: &Source<'_, P>,
-        cotangent: &[P::Cotangent],
-        chunk: &Chunk,
-        sums: &mut [[ProductOf<P>; 2]],
-    ) {
-        for ((sums, value), (at, factors)) in sums.iter_mut().zip(cotangent).zip(chunk.iter()) {
-            if factors == [0, 0] {
-                continue;
-            }
-            let mut partials = [P::zero_derivative(); 2];
-            let [dx, dy] = &mut partials;
-            let dx = P::flatten_derivatives(core::slice::from_mut(dx));
-            let dy = P::flatten_derivatives(core::slice::from_mut(dy));
-            self.kernel.partials(source, at, dx, dy);
-            let value = P::flatten_cotangents(core::slice::from_ref(value));
-            for ((sum, partials), factor) in sums.iter_mut().zip([dx, dy]).zip(factors) {
-                if factor == 0 {
-                    continue;
-                }
-                for (&d, &v) in partials.iter().zip(value) {
-                    *sum = sum.plus(P::Channel::chain(d, v).times(i64::from(factor) << 32));
+    fn run<L: Lanes>(self) {
+        let Self { sampler, cotangent, points, gradient, geometry } = self;
+        let to = K::rounding::<P::Channel>();
+        let boundary = sampler.padding.boundary::<P>(sampler.align_corners);
+        let [batch, channels, height, width] = cotangent.shape();
+        let mut chunk = Chunk::new();
+        for n in 0..batch {
+            // Was checked.
+            let Ok(lines) = points.lines(n, &geometry) else { continue };
+            for y in 0..height {
+                for (x, len) in chunks(width) {
+                    sampler.fill_chunk::<L, _>(&mut chunk, &lines, [x, y], len, &geometry, to);
+                    for c in 0..channels {
+                        let Some(mut plane) = gradient.plane_mut(n, c) else { continue };
+                        let values = cotangent.row(n, c, y).get(x..x + len).unwrap_or_default();
+                        sampler.kernel.scatter_run::<L, P, _>(&boundary, &chunk.walk(), values, &mut plane);
+                    }
                 }
             }
         }
@@ -248,15 +235,9 @@ impl<K: Interpolator> GridSample<K> {
 trait Cotangents<P: Tap> {
     /// Whether they depend on the values.
     const OF_VALUES: bool;
-    /// Those of some points of a plane (item, channel, row, first column).
-    fn of<L: Lanes, K: Interpolator>(
-        &mut self,
-        at: [usize; 4],
-        kernel: &K,
-        source: &Source<'_, P>,
-        walk: &ChunkWalk<'_>,
-        len: usize,
-    ) -> &[P::Cotangent];
+    /// Those of `len` points of a plane (item, channel, row, first column), whose values are given if
+    /// they are needed.
+    fn of(&mut self, at: [usize; 4], len: usize, values: &[P::Sampled]) -> &[P::Cotangent];
 }
 
 /// From a tensor.
@@ -266,14 +247,7 @@ impl<P: Tap> Cotangents<P> for Given<'_, P> {
     const OF_VALUES: bool = false;
 
     #[inline(always)]
-    fn of<L: Lanes, K: Interpolator>(
-        &mut self,
-        [n, c, y, x]: [usize; 4],
-        _: &K,
-        _: &Source<'_, P>,
-        _: &ChunkWalk<'_>,
-        len: usize,
-    ) -> &[P::Cotangent] {
+    fn of(&mut self, [n, c, y, x]: [usize; 4], len: usize, _: &[P::Sampled]) -> &[P::Cotangent] {
         self.0.row(n, c, y).get(x..x + len).unwrap_or_default()
     }
 }
@@ -281,7 +255,6 @@ impl<P: Tap> Cotangents<P> for Given<'_, P> {
 /// From a loss.
 struct Asked<P: Tap, F> {
     loss: F,
-    values: [P::Sampled; CHUNK],
     cotangents: [P::Cotangent; CHUNK],
 }
 
@@ -289,27 +262,21 @@ impl<P: Tap, F: Loss<P>> Cotangents<P> for Asked<P, F> {
     const OF_VALUES: bool = true;
 
     #[inline(always)]
-    fn of<L: Lanes, K: Interpolator>(
-        &mut self,
-        at: [usize; 4],
-        kernel: &K,
-        source: &Source<'_, P>,
-        walk: &ChunkWalk<'_>,
-        len: usize,
-    ) -> &[P::Cotangent] {
-        let values = self.values.get_mut(..len).unwrap_or_default();
-        kernel.fill_run::<L, P, _>(source, walk, values, false);
+    fn of(&mut self, at: [usize; 4], len: usize, values: &[P::Sampled]) -> &[P::Cotangent] {
         let cotangents = self.cotangents.get_mut(..len).unwrap_or_default();
         self.loss.cotangents(at, values, cotangents);
         cotangents
     }
 }
 
-/// What becomes of the products of padding, cotangent and partials (x before y), summed over
-/// channels.
+/// Products of padding, cotangent and partials, summed over channels, of the points of a chunk; x
+/// before y.
+type Products<P> = [[ProductOf<P>; CHUNK]; 2];
+
+/// What becomes of the products.
 trait Sink<P: Tap> {
-    /// Those of some points of a row, one chunk after the other (item and row, first column).
-    fn take(&mut self, at: [usize; 2], x: usize, products: &[[ProductOf<P>; 2]]);
+    /// Those of `len` points of a row, one chunk after the other (item and row, first column).
+    fn take(&mut self, at: [usize; 2], x: usize, len: usize, products: &Products<P>);
 }
 
 struct Backward<'a, K, P: Tap, G, C, S> {
@@ -332,26 +299,80 @@ impl<K: Interpolator, P: Tap, G: Points, C: Cotangents<P>, S: Sink<P>> Operation
         let (to, of_values) = (K::partials_rounding::<P::Channel>(), K::rounding::<P::Channel>());
         let boundary = sampler.padding.boundary(sampler.align_corners);
         let ([batch, channels, ..], [width, height]) = (input.shape(), geometry.output);
+        // Surrogates round otherwise for their values.
+        let apart = C::OF_VALUES && of_values != to;
+        let (mut chunk, mut other) = (Chunk::new(), Chunk::new());
+        let mut values = [<P::Sampled>::zero(); CHUNK];
+        let (mut dx, mut dy) = ([P::zero_derivative(); CHUNK], [P::zero_derivative(); CHUNK]);
         for n in 0..batch {
             // Was checked.
             let Ok(lines) = points.lines(n, &geometry) else { continue };
             for y in 0..height {
                 for (x, len) in chunks(width) {
-                    let chunk = sampler.chunk(&lines, [x, y], len, &geometry, to);
-                    // Surrogates round otherwise for their values.
-                    let other = C::OF_VALUES && of_values != to;
-                    let other = other.then(|| sampler.chunk(&lines, [x, y], len, &geometry, of_values));
-                    let walk = other.as_ref().unwrap_or(&chunk).walk(len);
-                    let mut sums = [[ProductOf::<P>::default(); 2]; CHUNK];
-                    let Some(sums) = sums.get_mut(..len) else { continue };
+                    sampler.fill_chunk::<L, _>(&mut chunk, &lines, [x, y], len, &geometry, to);
+                    if apart {
+                        sampler.fill_chunk::<L, _>(&mut other, &lines, [x, y], len, &geometry, of_values);
+                    }
+                    let mut products = [[ProductOf::<P>::default(); CHUNK]; 2];
+                    let (Some(dx), Some(dy)) = (dx.get_mut(..len), dy.get_mut(..len)) else { continue };
+                    let values = if C::OF_VALUES { values.get_mut(..len) } else { None };
+                    let values = values.unwrap_or_default();
                     for c in 0..channels {
                         let Some(image) = input.plane(n, c) else { continue };
                         let source = Source::new(image, boundary);
-                        let values =
-                            cotangents.of::<L, K>([n, c, y, x], &sampler.kernel, &source, &walk, len);
-                        sampler.add_products(&source, values, &chunk, sums);
+                        let kernel = &sampler.kernel;
+                        if apart {
+                            kernel.fill_run::<L, P, _>(&source, &other.walk(), values, false);
+                            kernel.partials_run::<L, P, _>(&source, &chunk.walk(), &mut [], dx, dy);
+                        } else {
+                            kernel.partials_run::<L, P, _>(&source, &chunk.walk(), values, dx, dy);
+                        }
+                        let cotangents = cotangents.of([n, c, y, x], len, values);
+                        let [a, b] = &mut products;
+                        add_products::<P>(dx, cotangents, chunk.factors(len), 0, a);
+                        add_products::<P>(dy, cotangents, chunk.factors(len), 1, b);
                     }
-                    sink.take([n, y], x, sums);
+                    sink.take([n, y], x, len, &products);
+                }
+            }
+        }
+    }
+}
+
+/// Adds the products of one plane along one axis.
+#[inline(always)]
+fn add_products<P: Tap>(
+    derivatives: &mut [P::Derivative],
+    cotangents: &[P::Cotangent],
+    factors: Option<&[[i8; 2]]>,
+    axis: usize,
+    sums: &mut [ProductOf<P>; CHUNK],
+) {
+    let (derivatives, cotangents) = (P::flatten_derivatives(derivatives), P::flatten_cotangents(cotangents));
+    match factors {
+        None if P::CHANNELS == 1 => {
+            // A whole chunk is so many instructions without a branch.
+            if let (Ok(derivatives), Ok(cotangents)) =
+                (<&[_; CHUNK]>::try_from(&*derivatives), <&[_; CHUNK]>::try_from(cotangents))
+            {
+                for ((sum, &d), &v) in sums.iter_mut().zip(derivatives).zip(cotangents) {
+                    *sum = sum.plus(P::Channel::chain(d, v));
+                }
+                return;
+            }
+            for ((sum, &d), &v) in sums.iter_mut().zip(&*derivatives).zip(cotangents) {
+                *sum = sum.plus(P::Channel::chain(d, v));
+            }
+        }
+        _ => {
+            let pixels = derivatives.chunks_exact(P::CHANNELS).zip(cotangents.chunks_exact(P::CHANNELS));
+            for (i, (sum, (derivatives, cotangents))) in sums.iter_mut().zip(pixels).enumerate() {
+                let factor = factors.map_or(Some(1), |f| f.get(i)?.get(axis).copied()).unwrap_or(0);
+                if factor == 0 {
+                    continue;
+                }
+                for (&d, &v) in derivatives.iter().zip(cotangents) {
+                    *sum = sum.plus(P::Channel::chain(d, v).times(i64::from(factor) << 32));
                 }
             }
         }
@@ -366,9 +387,16 @@ struct GridSink<'a, 'g, P: Tap> {
 
 impl<P: Tap<Channel: GridChannel>> Sink<P> for GridSink<'_, '_, P> {
     #[inline(always)]
-    fn take(&mut self, [n, y]: [usize; 2], x: usize, products: &[[ProductOf<P>; 2]]) {
+    fn take(&mut self, [n, y]: [usize; 2], x: usize, len: usize, [a, b]: &Products<P>) {
         let [sx, sy] = self.scales;
-        for (out, &[a, b]) in self.gradient.row_mut(n, 0, y).iter_mut().skip(x).zip(products) {
+        let row = self.gradient.row_mut(n, 0, y).get_mut(x..x + len).unwrap_or_default();
+        if let Ok(row) = <&mut [_; CHUNK]>::try_from(&mut *row) {
+            for ((out, &a), &b) in row.iter_mut().zip(a).zip(b) {
+                *out = [P::Channel::scaled(a, sx), P::Channel::scaled(b, sy)];
+            }
+            return;
+        }
+        for ((out, &a), &b) in row.iter_mut().zip(a).zip(b) {
             *out = [P::Channel::scaled(a, sx), P::Channel::scaled(b, sy)];
         }
     }
@@ -378,7 +406,7 @@ impl<P: Tap<Channel: GridChannel>> Sink<P> for GridSink<'_, '_, P> {
 struct ThetaSink<'a, P: Tap> {
     gradient: &'a mut [ThetaGradient],
     geometry: Geometry,
-    row: [RowSums<P>; LANES],
+    row: RowSums<P>,
     total: ThetaSums<P>,
 }
 
@@ -390,16 +418,11 @@ impl<'a, P: Tap> ThetaSink<'a, P> {
 
 impl<P: Tap> Sink<P> for ThetaSink<'_, P> {
     #[inline(always)]
-    fn take(&mut self, [n, y]: [usize; 2], x: usize, products: &[[ProductOf<P>; 2]]) {
+    fn take(&mut self, [n, y]: [usize; 2], x: usize, len: usize, products: &Products<P>) {
         let [width, height] = self.geometry.output;
         let base = |i: usize, side: usize| 2 * i as i32 + 1 - side as i32;
-        // Chunks begin at multiples of the lanes.
-        for (i, chunk) in products.chunks(LANES).enumerate() {
-            for (j, (sums, &products)) in self.row.iter_mut().zip(chunk).enumerate() {
-                sums.add(products, base(x + i * LANES + j, width));
-            }
-        }
-        if x + products.len() < width {
+        self.row.add(products, len, base(x, width));
+        if x + len < width {
             return;
         }
         self.total.add(&self.row, base(y, height));
@@ -413,28 +436,55 @@ impl<P: Tap> Sink<P> for ThetaSink<'_, P> {
     }
 }
 
-/// The sums of a row: of A and B, and of both times the column's base coordinate.
-struct RowSums<P: Tap>([[SumOf<P>; 2]; 2]);
+/// The sums of a row, by columns modulo [`LANES`]: of A, of A times the column's base coordinate, and
+/// of B the same.
+struct RowSums<P: Tap>([[[SumOf<P>; LANES]; 2]; 2]);
 
-impl<P: Tap> Clone for RowSums<P> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<P: Tap> Copy for RowSums<P> {}
 impl<P: Tap> Default for RowSums<P> {
     fn default() -> Self {
-        Self([[Default::default(); 2]; 2])
+        Self([[[Default::default(); LANES]; 2]; 2])
     }
 }
 
 impl<P: Tap> RowSums<P> {
+    /// Adds those of `len` columns, the first of which is a multiple of [`LANES`] and has this base
+    /// coordinate.
     #[inline(always)]
-    fn add(&mut self, products: [ProductOf<P>; 2], base: i32) {
-        for ([sum, along], product) in self.0.iter_mut().zip(products) {
-            product.add_to(sum, 1);
-            product.add_to(along, base);
+    fn add(&mut self, products: &Products<P>, len: usize, first: i32) {
+        for ([sums, along], products) in self.0.iter_mut().zip(products) {
+            let (groups, _) = products.as_chunks::<LANES>();
+            let mut base = first;
+            for (k, group) in groups.iter().enumerate().take(len.div_ceil(LANES)) {
+                let rest = len - (k * LANES).min(len);
+                if rest >= LANES {
+                    add_columns(sums, along, group, base);
+                } else {
+                    let columns = sums.iter_mut().zip(along.iter_mut()).zip(group).take(rest);
+                    for (j, ((sum, along), product)) in columns.enumerate() {
+                        product.add_to(sum, 1);
+                        product.add_to(along, base + 2 * j as i32);
+                    }
+                }
+                base += 2 * LANES as i32;
+            }
         }
+    }
+}
+
+/// Adds products, and products times base coordinates, of which this is the first. (Two plain loops,
+/// so that each becomes an instruction or two.)
+#[inline(always)]
+fn add_columns<Q: Product>(
+    sums: &mut [Q::Sum; LANES],
+    along: &mut [Q::Sum; LANES],
+    products: &[Q; LANES],
+    base: i32,
+) {
+    for (sum, product) in sums.iter_mut().zip(products) {
+        product.add_to(sum, 1);
+    }
+    for (j, (along, product)) in along.iter_mut().zip(products).enumerate() {
+        product.add_to(along, base + 2 * j as i32);
     }
 }
 
@@ -448,14 +498,16 @@ impl<P: Tap> Default for ThetaSums<P> {
 }
 
 impl<P: Tap> ThetaSums<P> {
-    fn add(&mut self, row: &[RowSums<P>; LANES], base: i32) {
-        let mut sums = RowSums::<P>::default();
-        for lane in row {
-            for (sum, part) in sums.0.as_flattened_mut().iter_mut().zip(lane.0.as_flattened()) {
-                <ProductOf<P>>::join(sum, *part);
+    fn add(&mut self, row: &RowSums<P>, base: i32) {
+        let joined = |parts: &[SumOf<P>; LANES]| {
+            let mut sum = SumOf::<P>::default();
+            for &part in parts {
+                <ProductOf<P>>::join(&mut sum, part);
             }
-        }
-        for ([x, y, one], [sum, along]) in self.0.iter_mut().zip(sums.0) {
+            sum
+        };
+        for ([x, y, one], [sum, along]) in self.0.iter_mut().zip(&row.0) {
+            let (sum, along) = (joined(sum), joined(along));
             <ProductOf<P>>::join(x, along);
             <ProductOf<P>>::join(y, <ProductOf<P>>::scale(sum, base));
             <ProductOf<P>>::join(one, sum);

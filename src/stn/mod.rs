@@ -209,17 +209,19 @@ impl<K: Interpolator> GridSample<K> {
         Ok(geometry)
     }
 
-    /// The next points of row `y` from column `x` on.
+    /// Makes a chunk the next points of row `y` from column `x` on.
     #[inline(always)]
-    fn chunk<N: Lines>(
+    fn fill_chunk<L: Lanes, N: Lines>(
         &self,
+        chunk: &mut Chunk,
         lines: &N,
         at: [usize; 2],
         len: usize,
         geometry: &Geometry,
         to: Rounding,
-    ) -> Chunk {
-        Chunk::new(lines, at, len, geometry, self.padding, K::NARROW, to)
+    ) {
+        let padding = if K::NARROW { self.padding } else { Padding::Zeros };
+        chunk.fill::<L, N>(lines, at, len, geometry, padding, to);
     }
 }
 
@@ -246,17 +248,18 @@ impl<K: Interpolator, P: Tap, G: Points> Operation for Forward<'_, '_, K, P, G> 
         let to = K::rounding::<P::Channel>();
         let boundary = sampler.padding.boundary(sampler.align_corners);
         let [batch, channels, height, width] = output.shape();
+        let mut chunk = Chunk::new();
         for n in 0..batch {
             // Was checked.
             let Ok(lines) = points.lines(n, &geometry) else { continue };
             for y in 0..height {
                 for (x, len) in chunks(width) {
-                    let chunk = sampler.chunk(&lines, [x, y], len, &geometry, to);
+                    sampler.fill_chunk::<L, _>(&mut chunk, &lines, [x, y], len, &geometry, to);
                     for c in 0..channels {
                         let Some(image) = input.plane(n, c) else { continue };
                         let source = Source::new(image, boundary);
                         if let Some(out) = output.row_mut(n, c, y).get_mut(x..x + len) {
-                            sampler.kernel.fill_run::<L, P, _>(&source, &chunk.walk(len), out, false);
+                            sampler.kernel.fill_run::<L, P, _>(&source, &chunk.walk(), out, false);
                         }
                     }
                 }

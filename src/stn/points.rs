@@ -5,13 +5,17 @@
 use super::{Padding, Tensor, Theta};
 use crate::Error;
 use crate::fixed::{Coord, Position, Rounding, round_coordinate};
-use crate::simd::{KnownSteps, Lanes};
+use crate::simd::{KnownSteps, Lanes, PLACES, Places};
 use crate::transform::Grid;
-use crate::walk::{AffinePlan, Walk};
+use crate::walk::{AffinePlan, AffineWalk, Plan, Walk};
 
 /// Points between two looks at the channels: each coordinate is computed once for all of them.
-/// (A few hundred bytes, whatever the size of the output.)
-pub(super) const CHUNK: usize = 32;
+/// (A fixed number, whatever the size of the output.)
+pub(super) const CHUNK: usize = PLACES;
+
+/// Pixels from the origin within which coordinates are rounded many at a time: none of them is at the
+/// end of its range.
+const NEAR: i64 = 1 << 29;
 
 /// Sizes (width, height) and the meaning of -1 and 1.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +69,9 @@ pub trait Lines: Copy {
     /// The points of row `y` from column `x` on: Q32.32, in pixels of the input, within the range
     /// of [`Coord`].
     fn fill(&self, x: usize, y: usize, out: &mut [[i64; 2]]);
+    /// Rounds `len` of them many at a time. False, with nothing of use done, where some are not within
+    /// [`NEAR`].
+    fn round<L: Lanes>(&self, x: usize, y: usize, len: usize, to: Rounding, places: &mut Places) -> bool;
 }
 
 mod sealed {
@@ -104,6 +111,32 @@ impl Lines for GridLines<'_> {
         for (out, &[u, v]) in out.iter_mut().zip(self.grid.row(self.n, 0, y).iter().skip(x)) {
             *out = [Coord::from(u * sx + ox).to_bits(), Coord::from(v * sy + oy).to_bits()];
         }
+    }
+    #[inline(always)]
+    fn round<L: Lanes>(&self, x: usize, y: usize, len: usize, to: Rounding, places: &mut Places) -> bool {
+        let [(sx, ox), (sy, oy)] = self.axes;
+        let mut pixels = [[0.0f32; CHUNK]; 2];
+        let [us, vs] = &mut pixels;
+        let points = self.grid.row(self.n, 0, y).get(x..x + len).unwrap_or_default();
+        if let Ok(points) = <&[[f32; 2]; CHUNK]>::try_from(points) {
+            for ((px, py), &[u, v]) in us.iter_mut().zip(vs).zip(points) {
+                (*px, *py) = (u * sx + ox, v * sy + oy);
+            }
+        } else {
+            for ((px, py), &[u, v]) in us.iter_mut().zip(vs).zip(points) {
+                (*px, *py) = (u * sx + ox, v * sy + oy);
+            }
+        }
+        // By their bits, which needs no FPU; NaN is above.
+        const LIMIT: u32 = (NEAR as f32).to_bits();
+        let mut far = 0;
+        for v in pixels.as_flattened() {
+            far |= u32::from(v.to_bits() & 0x7fff_ffff >= LIMIT);
+        }
+        if far == 0 {
+            places.read::<L>(&pixels, len, to);
+        }
+        far == 0
     }
 }
 
@@ -159,64 +192,94 @@ impl Lines for AffinePlan {
             *out = [at(u, x + i), at(v, x + i)];
         }
     }
+    #[inline(always)]
+    fn round<L: Lanes>(&self, x: usize, y: usize, len: usize, to: Rounding, places: &mut Places) -> bool {
+        let (walk, _) = self.run(x, y, len);
+        let near = |walk: AffineWalk| walk.coordinates().iter().all(|v| v.unsigned_abs() >> 32 < NEAR as u64);
+        if !(near(walk) && near(walk.at(len.saturating_sub(1)))) {
+            return false;
+        }
+        places.step::<L>(&mut walk.lanes::<L>(to), len);
+        true
+    }
 }
 
 /// Some points of a row.
 pub(super) struct Chunk {
-    at: [[Position; 2]; CHUNK],
+    places: Places,
     /// The derivative of the padded coordinates with respect to the coordinates: -1, 0 or 1.
     factors: [[i8; 2]; CHUNK],
+    /// Whether all factors are one, and not written down.
+    plain: bool,
     monotone: bool,
 }
 
 impl Chunk {
-    /// The next `len` points, at most [`CHUNK`]; with `folded`, padding acts on the coordinates.
+    /// No points yet.
     #[inline(always)]
-    pub(super) fn new<L: Lines>(
-        lines: &L,
+    pub(super) fn new() -> Self {
+        Self { places: Places::new(), factors: [[0; 2]; CHUNK], plain: true, monotone: false }
+    }
+
+    /// Becomes the next `len` points, at most [`CHUNK`], under a padding that acts on the coordinates
+    /// (`Zeros`, if it acts on the taps).
+    #[inline(always)]
+    pub(super) fn fill<L: Lanes, N: Lines>(
+        &mut self,
+        lines: &N,
         [x, y]: [usize; 2],
         len: usize,
         geometry: &Geometry,
         padding: Padding,
-        folded: bool,
         to: Rounding,
-    ) -> Self {
+    ) {
+        self.monotone = N::MONOTONE && padding != Padding::Reflection;
+        self.plain = padding == Padding::Zeros && lines.round::<L>(x, y, len, to, &mut self.places);
+        if !self.plain {
+            self.fold(lines, [x, y], len, geometry, padding, to);
+        }
+    }
+
+    /// One by one.
+    #[inline(never)]
+    fn fold<N: Lines>(
+        &mut self,
+        lines: &N,
+        [x, y]: [usize; 2],
+        len: usize,
+        geometry: &Geometry,
+        padding: Padding,
+        to: Rounding,
+    ) {
         let mut points = [[0; 2]; CHUNK];
         lines.fill(x, y, points.get_mut(..len).unwrap_or_default());
-        let outside = Position { cell: 0, fraction: 0 };
-        let mut chunk = Self {
-            at: [[outside; 2]; CHUNK],
-            factors: [[0; 2]; CHUNK],
-            monotone: L::MONOTONE && !(folded && padding == Padding::Reflection),
-        };
-        let padding = if folded { padding } else { Padding::Zeros };
-        for ((at, factors), point) in chunk.at.iter_mut().zip(&mut chunk.factors).zip(points).take(len) {
-            let axes = at.iter_mut().zip(factors).zip(point.iter().zip(geometry.input));
-            for ((at, factor), (&v, side)) in axes {
-                let (v, f) = padding.fold(v, side, geometry.align_corners);
-                (*at, *factor) = (round_coordinate(v, to), f);
-            }
+        for (k, (factors, [u, v])) in self.factors.iter_mut().zip(points).enumerate().take(len) {
+            let [width, height] = geometry.input;
+            let (u, du) = padding.fold(u, width, geometry.align_corners);
+            let (v, dv) = padding.fold(v, height, geometry.align_corners);
+            *factors = [du, dv];
+            self.places.set(k, [round_coordinate(u, to), round_coordinate(v, to)]);
         }
-        chunk
     }
 
-    /// The first `len` positions.
+    /// The positions.
     #[inline(always)]
-    pub(super) fn walk(&self, len: usize) -> ChunkWalk<'_> {
-        ChunkWalk { at: self.at.get(..len).unwrap_or_default(), monotone: self.monotone }
+    pub(super) fn walk(&self) -> ChunkWalk<'_> {
+        ChunkWalk { places: &self.places, k: 0, monotone: self.monotone }
     }
 
-    /// Positions and factors, one after the other.
+    /// The derivatives of the first `len` padded coordinates, unless all of them are one.
     #[inline(always)]
-    pub(super) fn iter(&self) -> impl Iterator<Item = ([Position; 2], [i8; 2])> {
-        self.at.iter().copied().zip(self.factors.iter().copied())
+    pub(super) fn factors(&self, len: usize) -> Option<&[[i8; 2]]> {
+        if self.plain { None } else { Some(self.factors.get(..len).unwrap_or_default()) }
     }
 }
 
 /// Positions that are known, as a walk of the drivers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ChunkWalk<'a> {
-    at: &'a [[Position; 2]],
+    places: &'a Places,
+    k: usize,
     monotone: bool,
 }
 
@@ -225,19 +288,19 @@ impl<'a> Walk for ChunkWalk<'a> {
 
     #[inline(always)]
     fn lanes<L: Lanes>(&self, _: Rounding) -> KnownSteps<'a> {
-        KnownSteps { at: self.at }
+        KnownSteps { places: self.places, k: self.k }
     }
     #[inline(always)]
     fn position(&self, _: Rounding) -> [Position; 2] {
-        self.at.first().copied().unwrap_or([Position { cell: 0, fraction: 0 }; 2])
+        self.places.get(self.k)
     }
     #[inline(always)]
     fn step(&mut self) {
-        *self = self.at(1);
+        self.k += 1;
     }
     #[inline(always)]
     fn at(&self, n: usize) -> Self {
-        Self { at: self.at.get(n..).unwrap_or_default(), ..*self }
+        Self { k: self.k + n, ..*self }
     }
     #[inline(always)]
     fn monotone(&self, _: usize) -> bool {

@@ -1,0 +1,112 @@
+//! Positions that are stored: those of some pixels of a row, computed once for all planes of a batch.
+//!
+//! In: the steps of a walk, coordinates in `f32`, or one position after the other. Out: the same
+//! positions as steps ([`KnownSteps`]), as often as they are needed.
+
+use super::lanes::Lanes;
+use super::steps::{Positions, Steps};
+use crate::fixed::{Position, Rounding};
+use crate::kernel::Array;
+
+/// How many are stored: whole blocks of every backend. A few hundred bytes for a microcontroller; where
+/// there are registers to fill so many that blocks do not wait for each other's way through memory.
+/// No result depends on it.
+pub(crate) const PLACES: usize = if cfg!(wide) { 128 } else { 32 };
+
+/// Positions of up to [`PLACES`] pixels; x before y.
+#[derive(Clone, Copy, Debug)]
+pub struct Places {
+    cell: [[i32; PLACES]; 2],
+    fraction: [[i32; PLACES]; 2],
+}
+
+impl Places {
+    /// Positions at the origin.
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
+        Self { cell: [[0; PLACES]; 2], fraction: [[0; PLACES]; 2] }
+    }
+
+    /// Sets one position.
+    #[inline(always)]
+    pub(crate) fn set(&mut self, k: usize, at: [Position; 2]) {
+        let axes = self.cell.iter_mut().zip(&mut self.fraction);
+        for ((cells, fractions), at) in axes.zip(at) {
+            if let (Some(cell), Some(fraction)) = (cells.get_mut(k), fractions.get_mut(k)) {
+                (*cell, *fraction) = (at.cell, at.fraction as i32);
+            }
+        }
+    }
+
+    /// One position.
+    #[inline(always)]
+    pub(crate) fn get(&self, k: usize) -> [Position; 2] {
+        let at = |axis: usize| {
+            let get = |of: &[[i32; PLACES]; 2]| of.get(axis).and_then(|v| v.get(k)).copied().unwrap_or(0);
+            Position { cell: get(&self.cell), fraction: get(&self.fraction) as u32 }
+        };
+        [at(0), at(1)]
+    }
+
+    /// The first `len` positions, and what completes their last block, from steps.
+    #[inline(always)]
+    pub(crate) fn step<L: Lanes>(&mut self, steps: &mut impl Steps<L>, len: usize) {
+        for k in (0..len).step_by(L::LEN) {
+            let at = steps.next();
+            for axis in 0..2 {
+                self.store::<L>(axis, k, at.cell[axis], at.fraction[axis]);
+            }
+        }
+    }
+
+    /// As many from coordinates within 2^29 px, none of which is NaN.
+    #[inline(always)]
+    pub(crate) fn read<L: Lanes>(&mut self, coordinates: &[[f32; PLACES]; 2], len: usize, to: Rounding) {
+        for (axis, coordinates) in coordinates.iter().enumerate() {
+            for k in (0..len).step_by(L::LEN) {
+                let Some(v) = coordinates.get(k..k + L::LEN).and_then(L::Array::from_slice) else { return };
+                let v = L::f32(v);
+                let (cell, fraction) =
+                    if to.ties_to_even { (L::round_even(v), L::splat(0)) } else { L::round(v, to.bits) };
+                self.store::<L>(axis, k, cell, fraction);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn store<L: Lanes>(&mut self, axis: usize, k: usize, cell: L::I32, fraction: L::I32) {
+        for (to, v) in [(&mut self.cell, cell), (&mut self.fraction, fraction)] {
+            let out = to.get_mut(axis).and_then(|axis| axis.get_mut(k..k + L::LEN)).unwrap_or_default();
+            for (out, &v) in out.iter_mut().zip(L::i32_array(v).as_ref()) {
+                *out = v;
+            }
+        }
+    }
+}
+
+/// Stored positions, from the k-th on.
+#[derive(Clone, Copy, Debug)]
+pub struct KnownSteps<'a> {
+    pub(crate) places: &'a Places,
+    pub(crate) k: usize,
+}
+
+impl<L: Lanes> Steps<L> for KnownSteps<'_> {
+    #[inline(always)]
+    fn next(&mut self) -> Positions<L> {
+        let k = self.k;
+        self.k += L::LEN;
+        let load = |axis: &[i32; PLACES]| Some(L::i32(L::Array::from_slice(axis.get(k..k + L::LEN)?)?));
+        let ([x, y], [fx, fy]) = (&self.places.cell, &self.places.fraction);
+        let (Some(x), Some(y), Some(fx), Some(fy)) = (load(x), load(y), load(fx), load(fy)) else {
+            // Some are beyond the last one.
+            let mut k = k;
+            return Positions::gather(|| {
+                k += 1;
+                self.places.get(k - 1)
+            });
+        };
+        let ((x0, x1), (y0, y1)) = (L::bounds(x), L::bounds(y));
+        Positions { cell: [x, y], fraction: [fx, fy], min: [x0, y0], max: [x1, y1] }
+    }
+}

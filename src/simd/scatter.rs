@@ -1,0 +1,182 @@
+//! The adjoint: cotangents of neighbouring pixels, added to the taps that their values are made of.
+//!
+//! In: a walk, and a cotangent for each of its pixels. Out: sums in an image of accumulators, in the
+//! order of the pixels, row by row of their taps. Positions and weights are made N at a time where the
+//! channel has a way; sums are added one after the other, since neighbours share their taps.
+
+use super::Lanes;
+use super::lanes::LanesF32;
+use super::steps::{Positions, Steps};
+use crate::boundary::Boundary;
+use crate::fixed::{Position, Weight};
+use crate::image::{ImageMut, Tap};
+use crate::kernel::{Array, Channel, Kernel, Linear, first_tap, rounding};
+use crate::span::Area;
+use crate::walk::Walk;
+
+/// The accumulators of an image, channel by channel.
+///
+/// Invariant: as a [`Window`](super::block::Window)'s.
+#[derive(Debug)]
+pub struct Sums<'a, C: Channel> {
+    data: &'a mut [C::Adjoint],
+    stride: usize,
+    /// Channels.
+    step: usize,
+    /// From the cell to the first tap.
+    first: i32,
+}
+
+impl<C: Channel> Sums<'_, C> {
+    /// The index of the first tap of a cell in the kernel's area.
+    #[inline(always)]
+    fn base(&self, x: i32, y: i32) -> usize {
+        (y + self.first) as usize * self.stride + (x + self.first) as usize * self.step
+    }
+
+    /// Adds a cotangent (by channels) to the taps of a pixel, whose cell the caller has found in the
+    /// kernel's area.
+    #[inline(always)]
+    fn add<K: Kernel>(
+        &mut self,
+        [x, y]: [i32; 2],
+        wx: &K::Taps<C::Weight>,
+        wy: &K::Taps<C::Weight>,
+        cotangent: &[C::Cotangent],
+    ) {
+        let base = self.base(x, y);
+        for (j, &wy) in wy.as_ref().iter().enumerate() {
+            for (i, &wx) in wx.as_ref().iter().enumerate() {
+                if wx == Weight::zero() || wy == Weight::zero() {
+                    continue;
+                }
+                for (c, &cotangent) in cotangent.iter().enumerate().take(self.step) {
+                    let index = base + j * self.stride + i * self.step + c;
+                    debug_assert!(index < self.data.len());
+                    // SAFETY: all taps of a cell in the area are in the image (the caller's promise).
+                    C::scatter(unsafe { self.data.get_unchecked_mut(index) }, cotangent, wx, wy);
+                }
+            }
+        }
+    }
+}
+
+/// Adds the cotangents of the pixels along a walk.
+#[inline(always)]
+pub(crate) fn run_scatter<L: Lanes, P: Tap, K: Kernel, W: Walk>(
+    kernel: &K,
+    boundary: &Boundary<P>,
+    walk: &W,
+    cotangents: &[P::Cotangent],
+    gradient: &mut ImageMut<'_, P::Adjoint>,
+) {
+    let (to, n) = (rounding::<K, P::Channel>(), L::LEN);
+    let (width, height, stride) = (gradient.width(), gradient.height(), gradient.stride());
+    let area = Area::new::<K>(width, height);
+    let touching = Area::touching::<K>(width, height);
+    let apart = matches!(boundary, Boundary::Constant(_) | Boundary::Transparent);
+    let mut along = walk.clone();
+    let mut done = 0;
+    if n > 1 && P::CHANNELS == 1 && P::Channel::BLOCK_SCATTER {
+        let mut steps = walk.lanes::<L>(to);
+        for (k, block) in cotangents.chunks_exact(n).enumerate() {
+            let at = steps.next();
+            done += n;
+            if area.contains_lanes::<L>(at.cell) {
+                let mut sums = Sums {
+                    data: P::flatten_adjoints(gradient.elements_mut()),
+                    stride,
+                    step: 1,
+                    first: first_tap::<K>(),
+                };
+                P::Channel::block_scatter(&mut sums, &at, kernel, P::flatten_cotangents(block));
+            } else if !(apart && touching.misses_box(&at.min, &at.max)) {
+                each(kernel, boundary, &walk.at(k * n), block, gradient);
+            }
+        }
+        along = walk.at(done);
+    }
+    each(kernel, boundary, &along, cotangents.get(done..).unwrap_or_default(), gradient);
+}
+
+/// The same, pixel by pixel.
+#[inline(never)]
+fn each<P: Tap, K: Kernel, W: Walk>(
+    kernel: &K,
+    boundary: &Boundary<P>,
+    walk: &W,
+    cotangents: &[P::Cotangent],
+    gradient: &mut ImageMut<'_, P::Adjoint>,
+) {
+    let to = rounding::<K, P::Channel>();
+    let (width, height) = (gradient.width(), gradient.height());
+    // (The stride of an image of one row may be anything.)
+    let stride = gradient.stride().wrapping_mul(P::CHANNELS);
+    let area = Area::new::<K>(width, height);
+    let mut walk = walk.clone();
+    for cotangent in cotangents {
+        let at @ [x, y] = walk.position(to);
+        let cotangent = P::flatten_cotangents(core::slice::from_ref(cotangent));
+        if area.contains(at) {
+            let [wx, wy] = at.map(|p: Position| kernel.weights(P::Channel::fraction(p.fraction)));
+            let data = P::flatten_adjoints(gradient.elements_mut());
+            let mut sums = Sums::<P::Channel> { data, stride, step: P::CHANNELS, first: first_tap::<K>() };
+            sums.add::<K>([x.cell, y.cell], &wx, &wy, cotangent);
+        } else {
+            kernel.scatter(boundary, at, cotangent, gradient);
+        }
+        walk.step();
+    }
+}
+
+/// A block of `f32`, whose positions the caller has found in the kernel's area.
+#[inline(always)]
+pub(crate) fn scatter_f32<L: Lanes, K: Kernel>(
+    sums: &mut Sums<'_, f32>,
+    at: &Positions<L>,
+    kernel: &K,
+    cotangents: &[f32],
+) {
+    let unit = L::f32_splat(1.0 / 16_777_216.0);
+    let [wx, wy] = at.fraction.map(|f| kernel.weights(LanesF32::<L>(L::f32_mul(L::f32_from(f), unit))));
+    let Some(cotangent) = L::Array::from_slice(cotangents).map(L::f32) else { return };
+    let mut all = sums.data.len() <= i32::MAX as usize;
+    for w in wx.as_ref().iter().chain(wy.as_ref()) {
+        all &= L::f32_all_nonzero(w.0);
+    }
+    if !all {
+        // Taps of weight zero are left out.
+        let [x, y] = at.cell.map(L::i32_array);
+        for (l, &cotangent) in cotangents.iter().enumerate() {
+            let lane = |w: &LanesF32<L>| L::f32_array(w.0).as_ref().get(l).copied().unwrap_or(0.0);
+            let along = |w: &K::Taps<LanesF32<L>>| K::Taps::from_fn(|i| w.as_ref().get(i).map_or(0.0, lane));
+            let cell = |v: &L::Array<i32>| v.as_ref().get(l).copied().unwrap_or(0);
+            sums.add::<K>([cell(&x), cell(&y)], &along(&wx), &along(&wy), &[cotangent]);
+        }
+        return;
+    }
+    let mut terms = K::Taps::filled(K::Taps::filled(L::Array::filled(0.0)));
+    for (terms, wy) in terms.as_mut().iter_mut().zip(wy.as_ref()) {
+        for (term, wx) in terms.as_mut().iter_mut().zip(wx.as_ref()) {
+            *term = L::f32_array(L::f32_mul(cotangent, L::f32_mul(wx.0, wy.0)));
+        }
+    }
+    let (first, stride) = (L::splat(sums.first), sums.stride as i32);
+    let rows = L::mul(L::add(at.cell[1], first), L::splat(stride));
+    let bases = L::i32_array(L::add(rows, L::add(at.cell[0], first)));
+    for (l, &base) in bases.as_ref().iter().enumerate() {
+        for (j, terms) in terms.as_ref().iter().enumerate() {
+            for (i, terms) in terms.as_ref().iter().enumerate() {
+                let index = base as usize + j * sums.stride + i;
+                debug_assert!(index < sums.data.len());
+                // SAFETY: all taps of a cell in the area are in the image (the caller's promise).
+                // Volatile, so that sums of neighbours are not loaded as one: what two stores
+                // have left would have to reach memory first, at three times the cost.
+                unsafe {
+                    let sum = sums.data.as_mut_ptr().add(index);
+                    *sum = sum.read_volatile() + terms.as_ref().get(l).copied().unwrap_or(0.0);
+                }
+            }
+        }
+    }
+}
