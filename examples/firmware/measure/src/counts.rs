@@ -36,9 +36,9 @@ static WIDE: &Aligned<[u8; 2 * WIDTH * HEIGHT]> =
     &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/frame.u16")));
 
 /// What destinations and workspaces are made of.
-const MEMORY: usize = if cfg!(board = "microbit") { 96 * 64 } else { WIDTH * HEIGHT };
+const MEMORY: usize = WIDTH * HEIGHT;
 static mut RAM: Aligned<[u32; MEMORY / 4]> = Aligned([0; MEMORY / 4]);
-const STACK: usize = if cfg!(board = "microbit") { 7 * 1024 } else { 16 * 1024 };
+const STACK: usize = 64 * 1024;
 
 /// Whether a case is asked for: all are, or those whose names begin with `ONLY` at build time.
 fn wanted(name: &str) -> bool {
@@ -167,10 +167,8 @@ fn main() -> ! {
     warp(meter, "bilinear-shift", Bilinear, frame(), window, Translation::new(20.3, 17.6).unwrap());
     warp(meter, "bilinear-u16", Bilinear, wide(), half, turn(12.0, half));
     let full = (WIDTH, HEIGHT);
-    if MEMORY >= WIDTH * HEIGHT {
-        warp(meter, "nearest-full", Nearest, frame(), full, turn(12.0, full));
-        warp(meter, "bilinear-full", Bilinear, frame(), full, turn(12.0, full));
-    }
+    warp(meter, "nearest-full", Nearest, frame(), full, turn(12.0, full));
+    warp(meter, "bilinear-full", Bilinear, frame(), full, turn(12.0, full));
     step::<Translation>(meter, "step-translation");
     step::<Affine>(meter, "step-affine");
     step::<Homography>(meter, "step-homography");
