@@ -4,7 +4,7 @@
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rustc-check-cfg=cfg(wide, dsp)");
+    println!("cargo:rustc-check-cfg=cfg(wide, dsp, armv8m)");
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
     let arch = variable("CARGO_CFG_TARGET_ARCH");
     if ["x86_64", "x86", "aarch64", "wasm32"].contains(&arch.as_str()) {
@@ -18,7 +18,11 @@ fn main() {
         .split('\u{1f}')
         .filter_map(|flag| flag.split_once("target-cpu="))
         .any(|(_, cpu)| processors.contains(&cpu));
-    if target.starts_with("thumbv7em-") || (target.starts_with("thumbv8m.main-") && chosen) {
+    let armv8m = target.starts_with("thumbv8m.main-");
+    if target.starts_with("thumbv7em-") || (armv8m && chosen) {
         println!("cargo:rustc-cfg=dsp");
+    }
+    if armv8m {
+        println!("cargo:rustc-cfg=armv8m");
     }
 }

@@ -151,6 +151,20 @@ impl Lines {
     }
 }
 
+// The assembler knows what the target has, but not what the chosen processor has beyond that.
+#[cfg(armv8m)]
+macro_rules! processor {
+    () => {
+        ".cpu cortex-m33"
+    };
+}
+#[cfg(not(armv8m))]
+macro_rules! processor {
+    () => {
+        ""
+    };
+}
+
 // r0 is where the next pixel goes, r1-r3 are the coordinates, r4-r6 their step, r7 the stride and r8
 // the base of the source; r9 is where the line ends, r10 where its last whole block does, r11 what it
 // is all about.
@@ -188,6 +202,7 @@ macro_rules! next_line {
 #[unsafe(naked)]
 unsafe extern "C" fn nearest_u8(_: &mut Lines) {
     naked_asm!(
+        processor!(),
         "push {{r4-r11, lr}}",
         "mov r11, r0",
         "6:",
@@ -260,6 +275,7 @@ macro_rules! bilinear {
         #[unsafe(naked)]
         unsafe extern "C" fn $name(_: &mut Lines) {
             naked_asm!(
+                processor!(),
                 "push {{r4-r11, lr}}",
                 // The lowest word of the step; where the line ends, and its last whole block; what it is
                 // all about.

@@ -11,11 +11,7 @@ const SIDE: usize = 64;
 fn main() {
     println!("cargo:rerun-if-env-changed=BOARD");
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rustc-check-cfg=cfg(board, values(\"microbit\"))");
     let board = env::var("BOARD").unwrap_or_else(|_| "an386".into());
-    if board == "microbit" {
-        println!("cargo:rustc-cfg=board=\"microbit\"");
-    }
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("set by cargo"));
     let map = format!("../memory/{board}.x");
     println!("cargo:rerun-if-changed={map}");
