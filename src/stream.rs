@@ -229,7 +229,7 @@ impl<P: Tap, T: Transform> Course<P, T> {
             (Some((a, b)), _) if a >= 0 && b <= last => (a, b),
             // (What is constant or left reads no row outside; where there is none, any will do.)
             (Some((a, b)), Boundary::Replicate | Boundary::Constant(_) | Boundary::Transparent) => {
-                (a.clamp(0, last), b.clamp(0, last))
+                (a.min(last).max(0), b.min(last).max(0))
             }
             (Some((a, b)), boundary) if a > -side && b < 2 * side && b - a < side => (a..=b)
                 .filter_map(|tap| boundary.index(tap, side))
