@@ -800,7 +800,7 @@ impl Channel for f32 {
     // Not infinities, NaN and -0.
     #[inline(always)]
     fn is_kept(self) -> bool {
-        (self + (self - self)).to_bits() == self.to_bits()
+        self.is_finite() && self.to_bits() != (-0.0_f32).to_bits()
     }
     #[inline(always)]
     fn block<L: Lanes, K: Kernel, O: Output<Self>>(
