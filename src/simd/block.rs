@@ -453,6 +453,9 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
         let mut patch;
         let (mut window, mut at) = (window, at);
         if !area.contains_box(&at.min, &at.max) {
+            at = at.tight();
+        }
+        if !area.contains_box(&at.min, &at.max) {
             if touching.misses_box(&at.min, &at.max) && outside.nothing(block) {
                 continue;
             }

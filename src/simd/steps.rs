@@ -19,6 +19,13 @@ pub struct Positions<L: Lanes> {
 }
 
 impl<L: Lanes> Positions<L> {
+    /// With a box that holds no more than it must.
+    #[inline(always)]
+    pub(super) fn tight(&self) -> Self {
+        let ((x0, x1), (y0, y1)) = (L::bounds(self.cell[0]), L::bounds(self.cell[1]));
+        Self { min: [x0, y0], max: [x1, y1], ..*self }
+    }
+
     /// As seen from another origin.
     #[inline(always)]
     pub(super) fn less(&self, [x, y]: [i32; 2]) -> Self {
