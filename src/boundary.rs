@@ -13,7 +13,7 @@
 //! | `Wrap` | `BORDER_WRAP` | `grid-wrap` | | `dft` |
 //! | `Transparent` | `BORDER_TRANSPARENT` | | | |
 //!
-//! A [`Patch`] is a copy of a small part of the image so extended, for blocks of pixels that stick out:
+//! A `Patch` is a copy of a small part of the image so extended, for blocks of pixels that stick out:
 //! there they are drawn as in the interior.
 #![forbid(unsafe_code)]
 

@@ -11,7 +11,7 @@
 //! | `imgref` | `ImgRef`, `ImgRefMut`, with stride | `Image`, `ImageMut` |
 //! | `ndarray` | (rows, columns) | `Image` of `T` |
 //! | | (rows, columns, channels) | `Image` of `[T; C]` |
-//! | | (planes, rows, columns) | [`Planes`] of `T` |
+//! | | (planes, rows, columns) | [`Planes`](crate::Planes) of `T` |
 //! | | (batch, channels, rows, columns) | [`Tensor`](crate::stn::Tensor) of `T` |
 //!
 //! Views of `ndarray` must be contiguous: what lies between the rows of any other may be borrowed by
