@@ -19,6 +19,7 @@
 
 use crate::image::{Image, Tap};
 use crate::kernel::Channel;
+use crate::sample::Source;
 
 /// What stands for the pixels outside of the source. For an image `abcd`:
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -110,13 +111,8 @@ impl<P: Tap> Patch<P> {
     /// Copies the pixels from `min` to `max`. False, if they do not fit, or if one may not compute with
     /// copies: where the boundary is transparent, or so constant that sums would change it.
     #[inline(never)]
-    pub(crate) fn copy(
-        &mut self,
-        image: &Image<'_, P>,
-        boundary: &Boundary<P>,
-        min: [i32; 2],
-        max: [i32; 2],
-    ) -> bool {
+    pub(crate) fn copy(&mut self, source: &Source<'_, P>, min: [i32; 2], max: [i32; 2]) -> bool {
+        let (image, boundary) = (&source.image, &source.boundary);
         let constant = match boundary {
             Boundary::Transparent => return false,
             Boundary::Constant(v) => {
@@ -136,7 +132,7 @@ impl<P: Tap> Patch<P> {
         let fits = |width: &usize| columns <= *width as i32 && rows <= (PATCH / *width) as i32;
         let Some(&width) = Self::WIDTHS.iter().find(|width| fits(width)) else { return false };
         (self.width, self.origin) = (width, min);
-        let (w, h) = (image.width() as i32, image.height() as i32);
+        let (w, h) = (image.width() as i32, source.height as i32);
         // Of these columns those from `begin` to `end` are inside.
         let begin = (-min[0]).clamp(0, columns.max(0));
         let end = (w - min[0]).clamp(begin, columns.max(begin));
@@ -150,7 +146,10 @@ impl<P: Tap> Patch<P> {
         let outside = || (0..begin).chain(end..columns);
         for row in 0..rows {
             let to = self.pixels.get_mut(row as usize * width..).unwrap_or_default();
-            let y = boundary.index(min[1] + row, h);
+            let y = boundary.index(min[1] + row + source.above as i32, h).map(|y| y - source.above as i32);
+            if y.is_some_and(|y| y < 0 || y >= image.height() as i32) {
+                return false;
+            }
             let line = y.map_or(&[][..], |y| image.row(y as usize));
             match (&constant, y) {
                 (Some(constant), None) => chunks(to, 0..columns, constant),
@@ -214,6 +213,7 @@ fn inner<P: Tap>(
 mod tests {
     use super::Boundary::{self, *};
     use super::{Image, Patch};
+    use crate::sample::Source;
     use std::string::String;
     use std::vec::Vec;
 
@@ -247,12 +247,8 @@ mod tests {
                     for x in [-100, -64, -20, -1, 0, 1, 3, 20, 49, 100] {
                         for y in [-40, -5, 0, 2, 8, 30] {
                             let mut patch = Patch::new();
-                            assert!(patch.copy(
-                                &image,
-                                &boundary,
-                                [x, y],
-                                [x + size[0] - 1, y + size[1] - 1]
-                            ));
+                            let max = [x + size[0] - 1, y + size[1] - 1];
+                            assert!(patch.copy(&Source::new(image, boundary), [x, y], max));
                             let [left, top] = patch.origin();
                             for (i, j) in (0..size[0]).flat_map(|i| (0..size[1]).map(move |j| (x + i, y + j)))
                             {
@@ -275,7 +271,7 @@ mod tests {
     #[test]
     fn no_patches() {
         let image = Image::new(&[1.0_f32; 4], 2, 2).unwrap();
-        let copy = |boundary, min, max| Patch::new().copy(&image, &boundary, min, max);
+        let copy = |boundary, min, max| Patch::new().copy(&Source::new(image, boundary), min, max);
         assert!(copy(Replicate, [-3, -3], [28, 12]));
         assert!(!copy(Replicate, [-3, -3], [29, 12]));
         assert!(!copy(Replicate, [-3, -3], [61, -3]));

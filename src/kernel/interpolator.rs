@@ -210,7 +210,7 @@ impl<K: Kernel, P: Tap, W: Walk, O: Output<P::Channel>> Outside<W, P, O> for Edg
     }
     #[inline(always)]
     fn patch(&self, patch: &mut Patch<P>, min: [i32; 2], max: [i32; 2]) -> bool {
-        patch.copy(&self.source.image, &self.source.boundary, min, max)
+        patch.copy(self.source, min, max)
     }
     #[inline(always)]
     fn fill(&self, walk: &W, out: &mut [O]) {
