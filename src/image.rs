@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 use crate::Error;
+use crate::format::{Format, Packed};
 use crate::kernel::{Channel, Output};
 use crate::spline::Coefficient;
 
@@ -483,7 +484,8 @@ pub trait Pixel: Tap<Sampled = Self> {}
 
 impl<P: Tap<Sampled = P>> Pixel for P {}
 
-/// What a kernel can tap: a [`Pixel`], or a coefficient of a spline. Sealed.
+/// What a kernel can tap: a [`Pixel`], a coefficient of a spline, or a pixel of a camera's format that is
+/// read as its luma ([`Packed`]). Sealed.
 pub trait Tap: Copy + PartialEq + core::fmt::Debug + Send + Sync + sealed::Sealed + 'static {
     /// The type of one channel.
     type Channel: Channel;
@@ -536,12 +538,13 @@ mod sealed {
     impl Sealed for i16 {}
     impl Sealed for f32 {}
     impl<T> Sealed for crate::spline::Coefficient<T> {}
+    impl<F> Sealed for crate::format::Packed<F> {}
     impl<T: Sealed, const C: usize> Sealed for [T; C] {}
 }
 
-macro_rules! single_channel {
-    ($($t:ty),*) => {$(
-        impl Tap for $t {
+macro_rules! one_channel {
+    ([$($of:tt)*] $t:ty) => {
+        impl<$($of)*> Tap for $t {
             type Channel = $t;
             type Derivative = <$t as Channel>::Derivative;
             type Adjoint = <$t as Channel>::Adjoint;
@@ -594,6 +597,13 @@ macro_rules! single_channel {
                 Output::from_channel(self)
             }
         }
+    };
+}
+one_channel!([F: Format] Packed<F>);
+
+macro_rules! channels {
+    ($($t:ty),*) => {$(
+        one_channel!([] $t);
 
         impl<const C: usize> Tap for [$t; C] {
             type Channel = $t;
@@ -650,4 +660,4 @@ macro_rules! single_channel {
         }
     )*};
 }
-single_channel!(u8, u16, i16, f32, Coefficient<u8>, Coefficient<u16>, Coefficient<i16>);
+channels!(u8, u16, i16, f32, Coefficient<u8>, Coefficient<u16>, Coefficient<i16>);

@@ -1,4 +1,5 @@
-//! Views of other crates' images, without copying: features `image`, `imgref` and `ndarray`.
+//! Views of other crates' images, without copying: features `embedded-graphics`, `image`, `imgref` and
+//! `ndarray`.
 //!
 //! In: an image of theirs. Out: an [`Image`] or [`ImageMut`] of the same memory, or the other way
 //! round, by `From` and `TryFrom`. What does not fit is an [`Error`]: an empty image, one of more than
@@ -13,12 +14,122 @@
 //! | | (rows, columns, channels) | `Image` of `[T; C]` |
 //! | | (planes, rows, columns) | [`Planes`](crate::Planes) of `T` |
 //! | | (batch, channels, rows, columns) | [`Tensor`](crate::stn::Tensor) of `T` |
+//! | `embedded-graphics` | `Framebuffer` of `Gray8`, `Rgb888` (big endian) | `Image`, `ImageMut` of `u8`, `[u8; 3]` |
+//! | | `Framebuffer` of `Rgb565` | `Image` of [`Packed`](crate::format::Packed) |
+//! | | `ImageDrawable` and `GetPixel` of `Gray8`, `Rgb888`, `Rgb565` | are implemented by such an `Image`; YUV422 is drawn in `Gray8` |
 //!
 //! Views of `ndarray` must be contiguous: what lies between the rows of any other may be borrowed by
 //! somebody else. Of a part of an array, take the whole array and a [view](Image::view) of the image.
 #![forbid(unsafe_code)]
 
 use crate::{Error, Image, ImageMut};
+
+#[cfg(feature = "embedded-graphics")]
+mod embedded_graphics {
+    //! ```
+    //! use embedded_graphics::framebuffer::{Framebuffer, buffer_size};
+    //! use embedded_graphics::pixelcolor::{Gray8, Rgb565, raw::LittleEndian};
+    //! use embedded_graphics::{image::Image as Drawing, prelude::*};
+    //! use nonius::{Bilinear, Boundary, Image, ImageMut, Sampler, Translation};
+    //!
+    //! let camera: [u8; 16 * 12] = core::array::from_fn(|i| i as u8);
+    //! let frame = Image::new(&camera, 16, 12)?;
+    //!
+    //! // Warped into a framebuffer.
+    //! let mut grey = Framebuffer::<Gray8, _, LittleEndian, 8, 6, { buffer_size::<Gray8>(8, 6) }>::new();
+    //! let sampler = Sampler::new(Bilinear, Boundary::Replicate);
+    //! sampler.warp(frame, &mut ImageMut::try_from(&mut grey)?, &Translation::new(2.5, 1.0)?)?;
+    //! assert_eq!(grey.pixel(Point::new(0, 0)), Some(Gray8::new(16 + 3)));
+    //!
+    //! // Drawn on a display, here in colour, with its top left corner at (3, 2).
+    //! let mut display = Framebuffer::<Rgb565, _, LittleEndian, 32, 24, { buffer_size::<Rgb565>(32, 24) }>::new();
+    //! Drawing::new(&frame, Point::new(3, 2)).draw(&mut display.color_converted()).unwrap();
+    //! assert_eq!(display.pixel(Point::new(3 + 15, 2 + 11)), Some(Gray8::new(191).into()));
+    //! # Ok::<(), nonius::Error>(())
+    //! ```
+    use ::embedded_graphics::draw_target::DrawTarget;
+    use ::embedded_graphics::framebuffer::Framebuffer;
+    use ::embedded_graphics::geometry::{Dimensions, OriginDimensions, Point, Size};
+    use ::embedded_graphics::image::{GetPixel, ImageDrawable};
+    use ::embedded_graphics::pixelcolor::raw::{BigEndian, LittleEndian, RawU8, RawU16, RawU24};
+    use ::embedded_graphics::pixelcolor::{Gray8, Rgb565, Rgb888};
+    use ::embedded_graphics::primitives::Rectangle;
+
+    use super::{Error, Image, ImageMut};
+    use crate::format::{Packed, Rgb565Be, Rgb565Le, Uyvy, Yuyv};
+
+    impl<T> OriginDimensions for Image<'_, T> {
+        fn size(&self) -> Size {
+            Size::new(self.width() as u32, self.height() as u32)
+        }
+    }
+
+    /// The part of an image in an area, unless that sticks out.
+    fn part<'a, T>(image: &Image<'a, T>, area: &Rectangle) -> Option<Image<'a, T>> {
+        let number = |v: i32| usize::try_from(v).ok();
+        let side = |v: u32| usize::try_from(v).ok();
+        let (Point { x, y }, Size { width, height }) = (area.top_left, area.size);
+        image.view(number(x)?, number(y)?, side(width)?, side(height)?).ok()
+    }
+
+    macro_rules! drawn {
+        ($($pixel:ty => $color:ident, $of:expr;)*) => {$(
+            impl ImageDrawable for Image<'_, $pixel> {
+                type Color = $color;
+                fn draw<D: DrawTarget<Color = $color>>(&self, target: &mut D) -> Result<(), D::Error> {
+                    target.fill_contiguous(&self.bounding_box(), self.rows().flatten().copied().map($of))
+                }
+                fn draw_sub_image<D>(&self, target: &mut D, area: &Rectangle) -> Result<(), D::Error>
+                where
+                    D: DrawTarget<Color = $color>,
+                {
+                    part(self, area).map_or(Ok(()), |part| part.draw(target))
+                }
+            }
+
+            impl GetPixel for Image<'_, $pixel> {
+                type Color = $color;
+                fn pixel(&self, p: Point) -> Option<$color> {
+                    self.get(usize::try_from(p.x).ok()?, usize::try_from(p.y).ok()?).map($of)
+                }
+            }
+        )*};
+    }
+    drawn! {
+        u8 => Gray8, Gray8::new;
+        [u8; 3] => Rgb888, |[r, g, b]| Rgb888::new(r, g, b);
+        Packed<Rgb565Le> => Rgb565, |p| RawU16::new(u16::from_le_bytes(p.bytes())).into();
+        Packed<Rgb565Be> => Rgb565, |p| RawU16::new(u16::from_be_bytes(p.bytes())).into();
+        Packed<Yuyv> => Gray8, |p| Gray8::new(p.luma());
+        Packed<Uyvy> => Gray8, |p| Gray8::new(p.luma());
+    }
+
+    macro_rules! framebuffers {
+        ($($image:ident ($($mutable:ident)?) [$($order:ident)?] $color:ident, $raw:ident, $byte_order:ident:
+            $pixel:ty, $data:ident, $cut:expr;)*) => {$(
+            impl<'a, $($order,)? const WIDTH: usize, const HEIGHT: usize, const N: usize>
+                TryFrom<&'a $($mutable)? Framebuffer<$color, $raw, $byte_order, WIDTH, HEIGHT, N>>
+                for $image<'a, $pixel>
+            {
+                type Error = Error;
+                fn try_from(
+                    buffer: &'a $($mutable)? Framebuffer<$color, $raw, $byte_order, WIDTH, HEIGHT, N>,
+                ) -> Result<Self, Error> {
+                    let cut: fn(&$($mutable)? [u8]) -> &$($mutable)? [$pixel] = $cut;
+                    $image::new(cut(buffer.$data()), WIDTH, HEIGHT)
+                }
+            }
+        )*};
+    }
+    framebuffers! {
+        Image () [O] Gray8, RawU8, O: u8, data, |bytes| bytes;
+        ImageMut (mut) [O] Gray8, RawU8, O: u8, data_mut, |bytes| bytes;
+        Image () [] Rgb888, RawU24, BigEndian: [u8; 3], data, |bytes| bytes.as_chunks().0;
+        ImageMut (mut) [] Rgb888, RawU24, BigEndian: [u8; 3], data_mut, |bytes| bytes.as_chunks_mut().0;
+        Image () [] Rgb565, RawU16, LittleEndian: Packed<Rgb565Le>, data, Packed::pixels;
+        Image () [] Rgb565, RawU16, BigEndian: Packed<Rgb565Be>, data, Packed::pixels;
+    }
+}
 
 #[cfg(feature = "image")]
 mod image {

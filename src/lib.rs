@@ -10,9 +10,10 @@ pub mod antialias;
 pub mod boundary;
 mod error;
 pub mod fixed;
+pub mod format;
 pub mod gradient;
 mod image;
-#[cfg(any(feature = "image", feature = "imgref", feature = "ndarray"))]
+#[cfg(any(feature = "embedded-graphics", feature = "image", feature = "imgref", feature = "ndarray"))]
 pub mod interop;
 pub mod kernel;
 mod parallel;

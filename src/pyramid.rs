@@ -11,7 +11,7 @@
 #![forbid(unsafe_code)]
 
 use crate::Error;
-use crate::image::{Image, ImageMut, Pixel};
+use crate::image::{Image, ImageMut, Pixel, Tap};
 use crate::kernel::Channel;
 use crate::parallel::{Bands, Threads};
 use crate::simd::{Lanes, Level, Operation};
@@ -178,11 +178,11 @@ fn halves<P, Q>(source: &Image<'_, P>, destination: &ImageMut<'_, Q>) -> Result<
 }
 
 /// Halves an image into `destination`, of half its width and height rounded down. See the
-/// [module](self) for the filter.
+/// [module](self) for the filter. (A frame in a camera's [format](crate::format) becomes grey.)
 ///
 /// # Errors
 /// [`Error::SizeMismatch`]; nothing is written then.
-pub fn reduce<P: Pixel>(source: Image<'_, P>, destination: &mut ImageMut<'_, P>) -> Result<(), Error> {
+pub fn reduce<P: Tap>(source: Image<'_, P>, destination: &mut ImageMut<'_, P::Sampled>) -> Result<(), Error> {
     reduce_with_threads(source, destination, Threads::ONE)
 }
 
@@ -190,9 +190,9 @@ pub fn reduce<P: Pixel>(source: Image<'_, P>, destination: &mut ImageMut<'_, P>)
 ///
 /// # Errors
 /// As [`reduce`].
-pub fn reduce_with_threads<P: Pixel>(
+pub fn reduce_with_threads<P: Tap>(
     source: Image<'_, P>,
-    destination: &mut ImageMut<'_, P>,
+    destination: &mut ImageMut<'_, P::Sampled>,
     threads: Threads,
 ) -> Result<(), Error> {
     halves(&source, destination)?;
@@ -201,16 +201,16 @@ pub fn reduce_with_threads<P: Pixel>(
 }
 
 /// Rows of a reduction, from row `first` on.
-struct Reduce<'a, P> {
+struct Reduce<'a, P: Tap> {
     source: Image<'a, P>,
-    destination: ImageMut<'a, P>,
+    destination: ImageMut<'a, P::Sampled>,
     first: usize,
 }
 
 /// Pixels of a level that are computed at a time, from the columns of twice as many and two.
 const BLOCK: usize = 64;
 
-impl<P: Pixel> Operation for Reduce<'_, P> {
+impl<P: Tap> Operation for Reduce<'_, P> {
     type Output = ();
 
     #[inline(always)]
@@ -220,14 +220,15 @@ impl<P: Pixel> Operation for Reduce<'_, P> {
         for (y, out) in self.destination.rows_mut().enumerate() {
             let rows = around(first + y, height).map(|y| P::flatten(source.row(y)));
             if channels == 1 {
-                for (block, out) in P::flatten_mut(out).chunks_mut(BLOCK).enumerate() {
+                for (block, out) in <P::Sampled>::flatten_mut(out).chunks_mut(BLOCK).enumerate() {
                     reduce_block(rows, 2 * block * BLOCK, out);
                 }
                 continue;
             }
             for (x, pixel) in out.iter_mut().enumerate() {
                 let columns = around(x, width);
-                for (c, out) in P::flatten_mut(core::slice::from_mut(pixel)).iter_mut().enumerate() {
+                let pixel = core::slice::from_mut(pixel);
+                for (c, out) in <P::Sampled>::flatten_mut(pixel).iter_mut().enumerate() {
                     let at = |row: &[P::Channel], x: usize| row.get(x * channels + c).copied();
                     let column =
                         |x| P::Channel::reduce_column(rows.map(|row| at(row, x).unwrap_or_default()));
@@ -238,7 +239,7 @@ impl<P: Pixel> Operation for Reduce<'_, P> {
     }
 }
 
-impl<P: Pixel> Bands for Reduce<'_, P> {
+impl<P: Tap> Bands for Reduce<'_, P> {
     fn size(&self) -> [usize; 2] {
         [self.destination.width(), self.destination.height()]
     }
@@ -251,7 +252,7 @@ impl<P: Pixel> Bands for Reduce<'_, P> {
 
 /// At most a block of one channel, from four rows of at least two pixels, from pixel `x` of theirs on.
 #[inline(always)]
-fn reduce_block<C: Channel>(rows: [&[C]; 4], x: usize, out: &mut [C]) {
+fn reduce_block<C: Channel>(rows: [&[C]; 4], x: usize, out: &mut [C::Sampled]) {
     let mut columns = [C::reduce_column([C::default(); 4]); 2 * BLOCK + 2];
     // The first column is that of x - 1. Outside, that of the border is repeated.
     let first = x.saturating_sub(1);

@@ -1,9 +1,16 @@
 //! Views of other crates' images are of the same memory, and what does not fit is refused.
 #![deny(unsafe_code)] // (The macro `s` has some of its own.)
 
+use embedded_graphics::framebuffer::{Framebuffer, buffer_size};
+use embedded_graphics::image::{GetPixel, ImageDrawable, ImageDrawableExt, ImageRaw, ImageRawBE, ImageRawLE};
+use embedded_graphics::pixelcolor::raw::{BigEndian, LittleEndian};
+use embedded_graphics::pixelcolor::{Gray8, PixelColor, Rgb565, Rgb888};
+use embedded_graphics::prelude::*;
+use embedded_graphics::primitives::Rectangle;
 use image::{FlatSamples, GenericImageView, ImageBuffer, Luma, LumaA, Rgb, Rgba};
 use imgref::{Img, ImgRef, ImgRefMut, ImgVec};
 use ndarray::{Array2, Array3, Array4, ArrayView2, ArrayViewMut2, s};
+use nonius::format::{Packed, Rgb565Be, Rgb565Le, Uyvy, Yuyv};
 use nonius::stn::{Tensor, TensorMut};
 use nonius::{Error, Image, ImageMut, Planes, PlanesMut};
 
@@ -145,4 +152,126 @@ fn arrays_of_channels_and_batches() {
     TensorMut::try_from(array.view_mut()).unwrap().row_mut(1, 0, 2)[3] = -1.0;
     assert_eq!(array[(1, 0, 2, 3)], -1.0);
     assert_eq!(Tensor::try_from(array.slice(s![.., ..;2, .., ..])).unwrap_err(), Error::Stride);
+}
+
+/// A display that keeps what is drawn, and asks for it as one area.
+struct Display<C> {
+    pixels: Vec<Option<C>>,
+    areas: Vec<Rectangle>,
+}
+
+const SIDE: u32 = 24;
+
+impl<C: PixelColor> Display<C> {
+    fn showing(drawable: &impl Drawable<Color = C>) -> Self {
+        let mut display = Self { pixels: vec![None; (SIDE * SIDE) as usize], areas: Vec::new() };
+        drawable.draw(&mut display).unwrap();
+        display
+    }
+}
+
+impl<C> OriginDimensions for Display<C> {
+    fn size(&self) -> Size {
+        Size::new_equal(SIDE)
+    }
+}
+
+impl<C: PixelColor> DrawTarget for Display<C> {
+    type Color = C;
+    type Error = core::convert::Infallible;
+    fn draw_iter<I: IntoIterator<Item = Pixel<C>>>(&mut self, pixels: I) -> Result<(), Self::Error> {
+        for Pixel(p, color) in pixels {
+            assert!(self.bounding_box().contains(p));
+            self.pixels[(p.y * SIDE as i32 + p.x) as usize] = Some(color);
+        }
+        Ok(())
+    }
+    fn fill_contiguous<I: IntoIterator<Item = C>>(
+        &mut self,
+        area: &Rectangle,
+        colors: I,
+    ) -> Result<(), Self::Error> {
+        self.areas.push(*area);
+        let colors: Vec<C> = colors.into_iter().collect();
+        // (A raw image has some to spare.)
+        assert!(colors.len() >= (area.size.width * area.size.height) as usize);
+        self.draw_iter(area.points().zip(colors).map(|(p, color)| Pixel(p, color)))
+    }
+}
+
+/// An image of 7 x 5 pixels is drawn and read as the raw image of the same bytes, in whole and in parts.
+fn drawn<T, C: PixelColor + core::fmt::Debug, R>(pixels: &[T], raw: &R)
+where
+    T: Copy + 'static,
+    R: ImageDrawable<Color = C> + GetPixel<Color = C>,
+    for<'a> Image<'a, T>: ImageDrawable<Color = C> + GetPixel<Color = C>,
+{
+    use embedded_graphics::image::Image as Drawing;
+    let image = Image::new(pixels, 7, 5).unwrap();
+    assert_eq!(OriginDimensions::size(&image), Size::new(7, 5));
+    for p in Rectangle::new(Point::new(-1, -2), Size::new(10, 9)).points() {
+        assert_eq!(image.pixel(p), raw.pixel(p), "{p}");
+    }
+    let at = Point::new(9, 3);
+    let (here, there) =
+        (Display::showing(&Drawing::new(&image, at)), Display::showing(&Drawing::new(raw, at)));
+    assert_eq!((here.pixels, &here.areas), (there.pixels, &vec![Rectangle::new(at, Size::new(7, 5))]));
+
+    let parts = [(0, 0, 7, 5), (2, 1, 3, 4), (6, 4, 1, 1), (-1, 0, 3, 3), (5, 0, 3, 1), (0, 0, 0, 2)];
+    for (x, y, width, height) in parts {
+        let area = Rectangle::new(Point::new(x, y), Size::new(width, height));
+        let here = image.sub_image(&area);
+        let there = raw.sub_image(&area);
+        let here = Display::showing(&Drawing::new(&here, at));
+        assert_eq!(here.pixels, Display::showing(&Drawing::new(&there, at)).pixels, "{area:?}");
+    }
+    // A view, whose rows have a gap, as a part of the whole.
+    let view = image.view(2, 1, 3, 4).unwrap();
+    let part = raw.sub_image(&Rectangle::new(Point::new(2, 1), Size::new(3, 4)));
+    let here = Display::showing(&Drawing::new(&view, at));
+    assert_eq!(here.pixels, Display::showing(&Drawing::new(&part, at)).pixels);
+}
+
+#[test]
+fn drawings() {
+    let bytes: Vec<u8> = (0..3 * 35).map(|i| (i * 37 % 251) as u8).collect();
+    drawn(&bytes[..35], &ImageRaw::<Gray8>::new(&bytes[..35], 7));
+    drawn(bytes.as_chunks::<3>().0, &ImageRawBE::<Rgb888>::new(&bytes, 7));
+    drawn(Packed::<Rgb565Le>::pixels(&bytes[..70]), &ImageRawLE::<Rgb565>::new(&bytes[..70], 7));
+    drawn(Packed::<Rgb565Be>::pixels(&bytes[..70]), &ImageRawBE::<Rgb565>::new(&bytes[..70], 7));
+    let luma: Vec<u8> = bytes[..70].iter().copied().step_by(2).collect();
+    drawn(Packed::<Yuyv>::pixels(&bytes[..70]), &ImageRaw::<Gray8>::new(&luma, 7));
+    let luma: Vec<u8> = bytes[..70].iter().copied().skip(1).step_by(2).collect();
+    drawn(Packed::<Uyvy>::pixels(&bytes[..70]), &ImageRaw::<Gray8>::new(&luma, 7));
+}
+
+#[test]
+fn framebuffers() {
+    let mut grey = Framebuffer::<Gray8, _, LittleEndian, 5, 3, { buffer_size::<Gray8>(5, 3) }>::new();
+    let first = grey.data().as_ptr();
+    *ImageMut::try_from(&mut grey).unwrap().get_mut(4, 2).unwrap() = 9;
+    assert_eq!(grey.pixel(Point::new(4, 2)), Some(Gray8::new(9)));
+    lies(&Image::try_from(&grey).unwrap(), first, [5, 3, 5]);
+
+    // Room for more than the pixels.
+    let mut colour = Framebuffer::<Rgb888, _, BigEndian, 5, 3, 50>::new();
+    *ImageMut::try_from(&mut colour).unwrap().get_mut(4, 2).unwrap() = [1, 2, 3];
+    assert_eq!(colour.pixel(Point::new(4, 2)), Some(Rgb888::new(1, 2, 3)));
+    lies(&Image::<[u8; 3]>::try_from(&colour).unwrap(), colour.data().as_ptr(), [5, 3, 5]);
+
+    const N: usize = buffer_size::<Rgb565>(5, 3);
+    let mut low = Framebuffer::<Rgb565, _, LittleEndian, 5, 3, N>::new();
+    low.set_pixel(Point::new(4, 2), Rgb565::CSS_DARK_ORANGE);
+    let here = Image::<Packed<Rgb565Le>>::try_from(&low).unwrap();
+    lies(&here, low.data().as_ptr(), [5, 3, 5]);
+    assert_eq!(here.pixel(Point::new(4, 2)), Some(Rgb565::CSS_DARK_ORANGE));
+    let mut high = Framebuffer::<Rgb565, _, BigEndian, 5, 3, N>::new();
+    high.set_pixel(Point::new(4, 2), Rgb565::CSS_DARK_ORANGE);
+    let there = Image::<Packed<Rgb565Be>>::try_from(&high).unwrap();
+    assert_eq!(there.pixel(Point::new(4, 2)), Some(Rgb565::CSS_DARK_ORANGE));
+    assert_eq!(there.get(4, 2).unwrap().luma(), here.get(4, 2).unwrap().luma());
+    assert_ne!(there.get(4, 2).unwrap().bytes(), here.get(4, 2).unwrap().bytes());
+
+    let empty = Framebuffer::<Gray8, _, LittleEndian, 0, 3, 0>::new();
+    assert_eq!(Image::<u8>::try_from(&empty).unwrap_err(), Error::Empty);
 }

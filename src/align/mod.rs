@@ -79,7 +79,7 @@ use crate::transform::Transform;
 use normal::Word;
 
 /// A pixel that can be aligned: `u8`, `u16` or `i16`.
-pub trait Grey: Pixel<Channel = Self> + Channel + Into<i32> {
+pub trait Grey: Pixel<Channel = Self> + Channel + Output<Self> + Into<i32> {
     /// A value before its last rounding.
     #[doc(hidden)]
     type Fine: Output<Self> + Into<i32>;

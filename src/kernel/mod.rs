@@ -13,7 +13,7 @@
 //!
 //! | channel | weights | intermediate | sum | |error| of linear interpolation, in levels |
 //! |---|---|---|---|---|
-//! | `u8` | Q14 | Q7 | Q21, `i32` | 0.5 + 2^-8 + 2^-15 per level of slope and axis: below 0.52 |
+//! | `u8`, [`Packed`] | Q14 | Q7 | Q21, `i32` | 0.5 + 2^-8 + 2^-15 per level of slope and axis: below 0.52 |
 //! | `u16`, `i16` | Q24 | Q8 | Q32, `i64` | 0.5 + 2^-9 + 2^-25 per level of slope and axis: below 0.51 |
 //! | [`Coefficient`] | Q24 | Q8 | Q32, `i64` | as 16 bits, for coefficients that are exact |
 //! | `f32` | `f32` of Q24 | `f32` | `f32` | a few roundings of the largest tap |
@@ -53,6 +53,7 @@ pub use surrogate::{StraightThrough, Surrogate};
 pub use weighted::WeightedNearest;
 
 use crate::fixed::{Q6, Q14, Q24, Rounding, Weight, floor_div, round_shift, round_shift_i64};
+use crate::format::{Format, Packed};
 use crate::gradient::Product;
 use crate::simd::block::{self, Window};
 use crate::simd::partials::{self, Reach};
@@ -97,6 +98,7 @@ mod sealed {
     impl Sealed for i16 {}
     impl Sealed for f32 {}
     impl<T> Sealed for crate::spline::Coefficient<T> {}
+    impl<F> Sealed for crate::format::Packed<F> {}
 }
 
 /// An interpolation kernel along one axis.
@@ -215,9 +217,7 @@ pub trait Output<C: Channel>: Copy + 'static {
 ///
 /// Everything here is the definition of sampling for that type (see the [module](self)); the
 /// vector backends compute the same bits.
-pub trait Channel:
-    Copy + PartialEq + core::fmt::Debug + Default + sealed::Sealed + 'static + Output<Self>
-{
+pub trait Channel: Copy + PartialEq + core::fmt::Debug + Default + sealed::Sealed + 'static {
     /// The format of weights.
     type Weight: Weight + PartialEq;
     /// A row of taps after horizontal weights.
@@ -285,7 +285,7 @@ pub trait Channel:
     /// The four pixels of a column in the pyramid's filter, before its rounding.
     fn reduce_column(column: [Self; 4]) -> Self::Mid;
     /// Four columns in the pyramid's filter, rounded.
-    fn reduce_row(columns: [Self::Mid; 4]) -> Self;
+    fn reduce_row(columns: [Self::Mid; 4]) -> Self::Sampled;
 
     /// Whether a sum of taps that all have this value has this value too.
     #[doc(hidden)]
@@ -381,85 +381,94 @@ const fn binomial([a, b, c, d]: [i32; 4]) -> i32 {
     a + d + 3 * (b + c)
 }
 
-impl Channel for u8 {
-    type Weight = Q14;
-    type Mid = i32;
-    type Sum = i32;
-    type Rounded = i32;
-    type Derivative = i32;
-    type Adjoint = i64;
-    type Cotangent = i32;
-    type Product = i64;
-    type Sampled = Self;
-    type Unrounded = Q6;
-    const FRACTION_BITS: u32 = 14;
+/// The arithmetic of 8-bit channels: numbers from 0 to 255 in an `i32`.
+macro_rules! eight_bit_arithmetic {
+    ($number:expr) => {
+        type Weight = Q14;
+        type Mid = i32;
+        type Sum = i32;
+        type Rounded = i32;
+        type Derivative = i32;
+        type Adjoint = i64;
+        type Cotangent = i32;
+        type Product = i64;
+        type Unrounded = Q6;
+        const FRACTION_BITS: u32 = 14;
 
-    #[inline(always)]
-    fn fraction(f: u32) -> Q14 {
-        Q14::from_bits(f as i32)
-    }
-    #[inline(always)]
-    fn horizontal<T: Array<Self>, W: Array<Q14>>(taps: &T, weights: &W) -> i32 {
-        round_shift(dot!(i32, taps, weights, i32::from), 7)
-    }
-    #[inline(always)]
-    fn horizontal_slope<T: Array<Self>, W: Array<Q14>>(taps: &T, slopes: &W) -> i32 {
-        Self::horizontal(taps, slopes)
-    }
-    #[inline(always)]
-    fn vertical<T: Array<i32>, W: Array<Q14>>(rows: &T, weights: &W) -> i32 {
-        dot!(i32, rows, weights, i32::from)
-    }
-    #[inline(always)]
-    fn vertical_slope<T: Array<i32>, W: Array<Q14>>(rows: &T, slopes: &W) -> i32 {
-        dot!(i32, rows, slopes, i32::from)
-    }
-    #[inline(always)]
-    fn finish<O: Output<Self>>(sum: i32) -> O {
-        O::from_rounded(round_shift(sum, 21 - O::BITS))
-    }
-    #[inline(always)]
-    fn finish_derivative(sum: i32) -> i32 {
-        round_shift(sum, 7)
-    }
-    // Sums of 32 bits hold first derivatives, but not these.
-    #[inline(always)]
-    fn curvature_x<T: Array<i32>, W: Array<Q14>>(rows: &T, weights: &W) -> i32 {
-        round_shift_i64(dot!(i64, rows, weights, i64::from), 7).clamp(i32::MIN.into(), i32::MAX.into()) as i32
-    }
-    #[inline(always)]
-    fn curvature_y<T: Array<i32>, W: Array<Q14>>(rows: &T, slopes: &W) -> i32 {
-        Self::curvature_x(rows, slopes)
-    }
-    #[inline(always)]
-    fn scatter(to: &mut i64, cotangent: i32, wx: Q14, wy: Q14) {
-        let w = i64::from(wx.to_bits()) * i64::from(wy.to_bits());
-        *to = to.saturating_add(i64::from(cotangent).wrapping_mul(w));
-    }
-    #[inline(always)]
-    fn scatter_q14(to: &mut i32, cotangent: i32, wx: Q14, wy: Q14) {
-        *to = plus_product(*to, cotangent, round_shift(wx.to_bits().wrapping_mul(wy.to_bits()), 14));
-    }
-    #[inline(always)]
-    fn residual(a: u8, b: u8) -> i32 {
-        i32::from(a) - i32::from(b)
-    }
-    #[inline(always)]
-    fn square(residual: i32) -> i64 {
-        i64::from(residual) * i64::from(residual)
-    }
-    #[inline(always)]
-    fn chain(derivative: i32, cotangent: i32) -> i64 {
-        i64::from(derivative) * i64::from(cotangent)
-    }
-    #[inline(always)]
-    fn reduce_column(column: [Self; 4]) -> i32 {
-        binomial(column.map(i32::from))
-    }
-    #[inline(always)]
-    fn reduce_row(columns: [i32; 4]) -> Self {
-        round_shift(binomial(columns), 6) as Self
-    }
+        #[inline(always)]
+        fn fraction(f: u32) -> Q14 {
+            Q14::from_bits(f as i32)
+        }
+        #[inline(always)]
+        fn horizontal<T: Array<Self>, W: Array<Q14>>(taps: &T, weights: &W) -> i32 {
+            round_shift(dot!(i32, taps, weights, $number), 7)
+        }
+        #[inline(always)]
+        fn horizontal_slope<T: Array<Self>, W: Array<Q14>>(taps: &T, slopes: &W) -> i32 {
+            Self::horizontal(taps, slopes)
+        }
+        #[inline(always)]
+        fn vertical<T: Array<i32>, W: Array<Q14>>(rows: &T, weights: &W) -> i32 {
+            dot!(i32, rows, weights, i32::from)
+        }
+        #[inline(always)]
+        fn vertical_slope<T: Array<i32>, W: Array<Q14>>(rows: &T, slopes: &W) -> i32 {
+            dot!(i32, rows, slopes, i32::from)
+        }
+        #[inline(always)]
+        fn finish<O: Output<Self>>(sum: i32) -> O {
+            O::from_rounded(round_shift(sum, 21 - O::BITS))
+        }
+        #[inline(always)]
+        fn finish_derivative(sum: i32) -> i32 {
+            round_shift(sum, 7)
+        }
+        // Sums of 32 bits hold first derivatives, but not these.
+        #[inline(always)]
+        fn curvature_x<T: Array<i32>, W: Array<Q14>>(rows: &T, weights: &W) -> i32 {
+            round_shift_i64(dot!(i64, rows, weights, i64::from), 7).clamp(i32::MIN.into(), i32::MAX.into())
+                as i32
+        }
+        #[inline(always)]
+        fn curvature_y<T: Array<i32>, W: Array<Q14>>(rows: &T, slopes: &W) -> i32 {
+            Self::curvature_x(rows, slopes)
+        }
+        #[inline(always)]
+        fn scatter(to: &mut i64, cotangent: i32, wx: Q14, wy: Q14) {
+            let w = i64::from(wx.to_bits()) * i64::from(wy.to_bits());
+            *to = to.saturating_add(i64::from(cotangent).wrapping_mul(w));
+        }
+        #[inline(always)]
+        fn scatter_q14(to: &mut i32, cotangent: i32, wx: Q14, wy: Q14) {
+            *to = plus_product(*to, cotangent, round_shift(wx.to_bits().wrapping_mul(wy.to_bits()), 14));
+        }
+        #[inline(always)]
+        fn residual(a: u8, b: u8) -> i32 {
+            i32::from(a) - i32::from(b)
+        }
+        #[inline(always)]
+        fn square(residual: i32) -> i64 {
+            i64::from(residual) * i64::from(residual)
+        }
+        #[inline(always)]
+        fn chain(derivative: i32, cotangent: i32) -> i64 {
+            i64::from(derivative) * i64::from(cotangent)
+        }
+        #[inline(always)]
+        fn reduce_column(column: [Self; 4]) -> i32 {
+            binomial(column.map($number))
+        }
+        #[inline(always)]
+        fn reduce_row(columns: [i32; 4]) -> u8 {
+            round_shift(binomial(columns), 6) as u8
+        }
+    };
+}
+
+impl Channel for u8 {
+    type Sampled = Self;
+    eight_bit_arithmetic!(i32::from);
+
     #[inline(always)]
     fn block<L: Lanes, K: Kernel, O: Output<Self>>(
         window: &Window<'_, Self>,
@@ -499,6 +508,42 @@ impl Output<u8> for u8 {
         L::interleave_u8(channels, out);
     }
 }
+
+impl<F: Format> Channel for Packed<F> {
+    type Sampled = u8;
+    eight_bit_arithmetic!(|p: Self| i32::from(p.luma()));
+
+    #[inline(always)]
+    fn block<L: Lanes, K: Kernel, O: Output<Self>>(
+        window: &Window<'_, Self>,
+        at: &Positions<L>,
+        kernel: &K,
+        out: &mut [O],
+    ) {
+        block::block_bytes(window, at, kernel, out);
+    }
+}
+
+macro_rules! luma_outputs {
+    ($($t:ty),*) => {$(
+        impl<F: Format> Output<Packed<F>> for $t {
+            const BITS: u32 = <$t as Output<u8>>::BITS;
+            #[inline(always)]
+            fn from_rounded(v: i32) -> $t {
+                <$t as Output<u8>>::from_rounded(v)
+            }
+            #[inline(always)]
+            fn from_channel(v: Packed<F>) -> $t {
+                <$t as Output<u8>>::from_channel(v.luma())
+            }
+            #[inline(always)]
+            fn store<L: Lanes>(v: L::I32, out: &mut [$t]) {
+                <$t as Output<u8>>::store::<L>(v, out);
+            }
+        }
+    )*};
+}
+luma_outputs!(u8, Q6, i32);
 
 /// The arithmetic of 16-bit channels: numbers in an `i32` with some fraction bits.
 macro_rules! sixteen_bit_arithmetic {
@@ -665,8 +710,9 @@ macro_rules! coefficient {
                 round_shift_i64(a + d + 3 * (b + c), 3) as i32
             }
             #[inline(always)]
-            fn reduce_row(columns: [i32; 4]) -> Self {
-                Self::from_bits(Self::reduce_column(columns.map(Self::from_bits)))
+            fn reduce_row(columns: [i32; 4]) -> $t {
+                let reduced = Self::from_bits(Self::reduce_column(columns.map(Self::from_bits)));
+                Output::<Self>::from_channel(reduced)
             }
             // The intermediate has 8 bits of the fraction.
             #[inline(always)]
@@ -709,18 +755,6 @@ macro_rules! coefficient {
             #[inline(always)]
             fn from_channel(v: Coefficient<$t>) -> i32 {
                 v.to_bits() << (14 - <Coefficient<$t>>::BITS)
-            }
-        }
-
-        impl Output<Self> for Coefficient<$t> {
-            const BITS: u32 = Self::BITS;
-            #[inline(always)]
-            fn from_rounded(v: i32) -> Self {
-                Self::from_bits(v)
-            }
-            #[inline(always)]
-            fn from_channel(v: Self) -> Self {
-                v
             }
         }
     )*};

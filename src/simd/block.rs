@@ -191,17 +191,32 @@ pub(crate) fn block_u8<L: Lanes, K: Kernel, O: Output<u8>>(
             _ => block_any(window, at, kernel, out),
         }
     } else if let Some(table) = table {
-        sum_u8::<L, K, O, _>(at, kernel, &table, out);
+        sum_u8::<L, u8, K, O, _>(at, kernel, &table, out);
     } else if L::FETCHES {
         let none = L::pack(L::splat(0), L::splat(0));
         let mut pairs = K::Taps::filled(K::Taps::filled(none));
         if L::fetch_bytes(window, at, pairs.as_mut()) {
-            sum_u8::<L, K, O, _>(at, kernel, &Fetched::<K, L>(pairs), out);
+            sum_u8::<L, u8, K, O, _>(at, kernel, &Fetched::<K, L>(pairs), out);
         } else {
             block_any(window, at, kernel, out);
         }
     } else {
-        sum_u8::<L, K, O, _>(at, kernel, &Block::new(window, at), out);
+        block_bytes(window, at, kernel, out);
+    }
+}
+
+/// A block of a channel that is read as a `u8`, whose positions the caller has found in the kernel's area.
+#[inline(always)]
+pub(crate) fn block_bytes<L: Lanes, C: Channel<Rounded = i32> + Into<u8>, K: Kernel, O: Output<C>>(
+    window: &Window<'_, C>,
+    at: &Positions<L>,
+    kernel: &K,
+    out: &mut [O],
+) {
+    if support::<K>().is_multiple_of(2) {
+        sum_u8::<L, C, K, O, _>(at, kernel, &Block::new(window, at), out);
+    } else {
+        block_any(window, at, kernel, out);
     }
 }
 
@@ -221,7 +236,7 @@ pub(crate) fn block_pixels<L: Lanes, K: Kernel, O: Output<u8>>(
     }
     for (out, pairs) in out.iter_mut().zip(channels) {
         let rows = K::Taps::from_fn(|j| K::Taps::filled(pairs.get(j).copied().unwrap_or(pairs[0])));
-        sum_u8::<L, K, O, _>(at, kernel, &Fetched::<K, L>(rows), out.as_mut());
+        sum_u8::<L, u8, K, O, _>(at, kernel, &Fetched::<K, L>(rows), out.as_mut());
     }
     true
 }
@@ -255,15 +270,16 @@ pub trait ByteTable<L: Lanes>: Pairs<L> + Copy {
     fn byte(&self) -> L::I32;
 }
 
-impl<L: Lanes> Pairs<L> for Block<'_, L, u8> {
+impl<L: Lanes, C: Channel + Into<u8>> Pairs<L> for Block<'_, L, C> {
     #[inline(always)]
     fn pair(&self, i: usize, j: usize) -> L::Pair {
-        L::pair(self.taps(i, j, i16::from), self.taps(i + 1, j, i16::from))
+        let number = |c: C| i16::from(c.into());
+        L::pair(self.taps(i, j, number), self.taps(i + 1, j, number))
     }
 }
 
 #[inline(always)]
-fn sum_u8<L: Lanes, K: Kernel, O: Output<u8>, T: Pairs<L>>(
+fn sum_u8<L: Lanes, C: Channel<Rounded = i32>, K: Kernel, O: Output<C>, T: Pairs<L>>(
     at: &Positions<L>,
     kernel: &K,
     taps: &T,

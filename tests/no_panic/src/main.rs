@@ -9,6 +9,7 @@
 use core::hint::black_box as any;
 
 use nonius::align::{Aligner, Found, Grey, Options, Pair, Robust, Status, Step, Tracker, Tracking};
+use nonius::format::{Format, Packed, Rgb565Be, Yuyv, luma, luma_in_place};
 use nonius::kernel::adaptive::{Frozen, GateImage, Hard, Soft};
 use nonius::kernel::weighted::{Smoothstep, Table};
 use nonius::pyramid::{Pyramid, buffer_len, level_size, reduce, reduce_mask};
@@ -56,6 +57,8 @@ pub extern "C" fn _start() -> ! {
         splines::<Coefficient<u16>>(),
         splines::<f32>(),
         masks(),
+        formats::<Rgb565Be>(),
+        formats::<Yuyv>(),
         stream::<Affine>(),
         stream::<Homography>(),
         alignments::<u8>(),
@@ -382,6 +385,28 @@ fn masks() -> Result<(), Error> {
     let mask = Image::new(any(&data[..]), any(8), any(8))?;
     reduce_mask(mask, &mut ImageMut::new(any(&mut buffer[..]), any(4), any(4))?)?;
     any(Pyramid::new_mask(mask, any(2), any(&mut buffer[..]))?);
+    Ok(())
+}
+
+#[inline(never)]
+fn formats<F: Format>() -> Result<(), Error> {
+    let (mut data, mut out) = ([0_u8; 128], [0_u8; 64]);
+    let frame = Image::with_stride(Packed::<F>::pixels(any(&data[..])), any(8), any(8), any(8))?;
+    let mut out = ImageMut::new(any(&mut out[..]), any(8), any(8))?;
+    let sampler = Sampler::new(Bilinear, any(Boundary::Reflect));
+    sampler.warp(frame, &mut out, &any(Affine::IDENTITY))?;
+    sampler.warp(frame, &mut out, &any(Homography::IDENTITY))?;
+    Sampler::new(Nearest, any(Boundary::Constant(Packed::new(any([0; 2]))))).warp(
+        frame,
+        &mut out,
+        &any(Affine::IDENTITY),
+    )?;
+    any((sampler.sample(frame, any(1.0), any(2.0)), sampler.partials(frame, any(1.0), any(2.0))));
+    reduce(frame, &mut out)?;
+    luma(frame, &mut out)?;
+    any(Packed::bytes_mut(Packed::<F>::pixels_mut(any(&mut data[..]))));
+    let (grey, rest) = luma_in_place::<F>(any(&mut data[..]), any(8), any(8), any(8))?;
+    any((grey.as_image().get(any(1), any(2)), rest.len()));
     Ok(())
 }
 
