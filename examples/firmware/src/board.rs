@@ -1,7 +1,8 @@
 //! The board: where a program begins, how it logs and how it ends.
 //!
 //! Log by [`say!`](crate::say), end by [`exit`]. Logging and ending go through semihosting, which QEMU
-//! and probe-rs both understand; with feature `rtt` logging goes through RTT.
+//! and probe-rs both understand; with feature `rtt` logging goes through RTT. Time is a timer's
+//! interrupt: see [`each_tick`].
 
 #[cfg(target_arch = "arm")]
 pub use cortex_m_rt::entry;
@@ -14,11 +15,10 @@ mod log;
 #[cfg(feature = "rtt")]
 use defmt_rtt as _;
 
-// They bring the critical sections.
-#[cfg(target_arch = "arm")]
-use cortex_m as _;
-#[cfg(target_arch = "riscv32")]
-use riscv as _;
+#[cfg_attr(target_arch = "arm", path = "systick.rs")]
+#[cfg_attr(target_arch = "riscv32", path = "mtime.rs")]
+mod timer;
+pub use timer::each_tick;
 
 /// The board's name: the feature that chose it.
 pub const NAME: &str = env!("BOARD");

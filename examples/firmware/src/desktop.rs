@@ -9,6 +9,11 @@ macro_rules! say {
     ($($t:tt)*) => { println!($($t)*) };
 }
 
+/// Calls `work` until it says that all is done: here time is not waited for.
+pub fn each_tick(mut work: impl FnMut() -> bool) {
+    while !work() {}
+}
+
 /// Ends the program: status 0 if all was well, 1 if not.
 pub fn exit(ok: bool) -> ! {
     std::process::exit(if ok { 0 } else { 1 })

@@ -1,11 +1,13 @@
-//! nonius on a microcontroller: warps, differentiates and aligns what a camera saw, checks every
-//! result against what is known of it, and shows that bad input does no harm.
+//! nonius on a microcontroller: warps, differentiates and aligns what a camera saw, at once and by the
+//! tick of a timer, checks every result against what is known of it, and shows that bad input does no
+//! harm.
 //!
 //! Every line that is printed is the same on every board and, by `cargo desktop`, on a desktop: so
 //! what a device did can be replayed there. The exit status is 0 if every check held.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 mod bad_input;
+mod interrupts;
 mod memory;
 mod sampling;
 #[cfg(not(feature = "small"))]
@@ -32,6 +34,7 @@ fn main() -> ! {
 
 fn demonstrate(memory: &mut memory::Memory, checks: &mut Checks) -> Result<(), nonius::Error> {
     sampling::run(memory, checks)?;
+    interrupts::run(memory, checks)?;
     bad_input::run(memory, checks)?;
     #[cfg(not(feature = "small"))]
     {

@@ -2,6 +2,7 @@
 
 #[cfg(not(feature = "small"))]
 use firmware::film::VIEW;
+use nonius::format::{Packed, Yuyv};
 #[cfg(not(feature = "small"))]
 use nonius::pyramid::{MAX_LEVELS, buffer_len};
 use static_cell::ConstStaticCell;
@@ -13,6 +14,9 @@ const PYRAMIDS: usize = 2 * buffer_len(VIEW.width, VIEW.height, MAX_LEVELS);
 /// Width and height of a warped image.
 pub const WARPED: [usize; 2] = [64, if cfg!(feature = "small") { 32 } else { 64 }];
 
+/// Rows of a camera that are kept while it is streamed.
+pub const ROWS: usize = 8;
+
 /// What the examples work in.
 pub struct Memory {
     /// The aligner's workspace: a third of the pixels of two frames.
@@ -20,6 +24,8 @@ pub struct Memory {
     pub pyramids: [u8; PYRAMIDS],
     /// A warped image.
     pub warped: [u8; WARPED[0] * WARPED[1]],
+    /// The last lines of a camera.
+    pub window: [Packed<Yuyv>; WARPED[0] * ROWS],
 }
 
 /// Taken once, by `main`.
@@ -27,4 +33,5 @@ pub static MEMORY: ConstStaticCell<Memory> = ConstStaticCell::new(Memory {
     #[cfg(not(feature = "small"))]
     pyramids: [0; PYRAMIDS],
     warped: [0; WARPED[0] * WARPED[1]],
+    window: [Packed::new([0; 2]); WARPED[0] * ROWS],
 });

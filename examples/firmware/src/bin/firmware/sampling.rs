@@ -1,8 +1,10 @@
-//! A warp and its gradients, each checked against what can be said of it without the library.
+//! A warp, its gradients and a frame in a camera's format, each checked against what can be said of it
+//! without the library.
 
 use firmware::film::FLOW;
 use firmware::report::{Checks, Hash, milli};
 use firmware::say;
+use nonius::format::{Packed, Rgb565Be, luma, luma_in_place};
 use nonius::{
     Affine, Bilinear, Boundary, Error, Image, ImageMut, Nearest, Sampler, Similarity, Transform, Translation,
 };
@@ -20,7 +22,9 @@ pub fn run(memory: &mut Memory, checks: &mut Checks) -> Result<(), Error> {
     say!("warp of {} x {} pixels, bilinear", frame.width(), frame.height());
     warps(frame, &mut memory.warped, checks)?;
     say!("gradients of {} x {} pixels, bilinear", WINDOW[0], WINDOW[1]);
-    gradients(frame, checks)
+    gradients(frame, checks)?;
+    say!("RGB565 of {} x {} pixels, bilinear", WINDOW[0], WINDOW[1]);
+    formats(frame, checks)
 }
 
 fn warps(frame: Image<'_, u8>, warped: &mut [u8], checks: &mut Checks) -> Result<(), Error> {
@@ -105,5 +109,39 @@ fn gradients(frame: Image<'_, u8>, checks: &mut Checks) -> Result<(), Error> {
     let total: i64 = adjoint.iter().map(|&v| i64::from(v)).sum();
     checks.that(total == (width * height) as i64 * (1 << 14), "the adjoint loses nothing");
     say!("  adjoint:      {:016x}", Hash::default().words(&adjoint).value());
+    Ok(())
+}
+
+#[inline(never)]
+fn formats(frame: Image<'_, u8>, checks: &mut Checks) -> Result<(), Error> {
+    let [width, height] = WINDOW;
+    // What a camera sends of a grey scene, high byte first.
+    let mut bytes = [0; 2 * AREA];
+    let pixels = frame.rows().take(height).flat_map(|row| row.iter().take(width));
+    for (pair, &v) in bytes.as_chunks_mut().0.iter_mut().zip(pixels) {
+        *pair = [(v & 0xf8) | v >> 5, (v << 3 & 0xe0) | v >> 3];
+    }
+    let colours = Image::new(Packed::<Rgb565Be>::pixels(&bytes), width, height)?;
+    let steps = colours.rows().zip(frame.rows()).flat_map(|(a, b)| a.iter().zip(b));
+    let near = |(a, &b): (&Packed<Rgb565Be>, &u8)| a.luma().abs_diff(b) <= 8;
+    checks.that(steps.map(near).all(|near| near), "grey in five and six bits is still grey");
+
+    // Where it lies, and converted.
+    let (mut warped, mut grey, mut out) = ([0; AREA], [0; AREA], [0; AREA]);
+    let turn = Affine::from_parameters([0.9, -0.2, 2.0, 0.2, 0.9, -1.0])?;
+    let mut there = ImageMut::new(&mut warped, width, height)?;
+    Sampler::new(Bilinear, Boundary::Reflect).warp(colours, &mut there, &turn)?;
+    luma(colours, &mut ImageMut::new(&mut grey, width, height)?)?;
+    let converted = Image::new(&grey, width, height)?;
+    let mut here = ImageMut::new(&mut out, width, height)?;
+    Sampler::new(Bilinear, Boundary::Reflect).warp(converted, &mut here, &turn)?;
+    checks.that(warped == out, "a warp of RGB565 is that of its luma");
+    say!("  turned and shrunk: {:016x}", Hash::default().bytes(&warped).value());
+
+    let (in_place, rest) = luma_in_place::<Rgb565Be>(&mut bytes, width, height, width)?;
+    checks.that(
+        in_place.as_image().rows().eq(converted.rows()) && rest.len() == AREA,
+        "luma in the frame's own memory leaves half of it",
+    );
     Ok(())
 }
