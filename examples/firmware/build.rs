@@ -1,8 +1,7 @@
 //! Hands the linker the memory map of the board, memory/BOARD.x, where BOARD is the feature.
 
-use std::{env, fs, path::PathBuf};
-
-const BOARDS: [&str; 7] = ["an385", "an386", "an500", "an505", "an547", "microbit", "virt"];
+use std::path::{Path, PathBuf};
+use std::{env, fs};
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
@@ -10,9 +9,11 @@ fn main() {
     if env::var("CARGO_CFG_TARGET_OS").unwrap() != "none" {
         return;
     }
-    let chosen = |board: &&&str| env::var_os(format!("CARGO_FEATURE_{}", board.to_uppercase())).is_some();
-    let boards: Vec<_> = BOARDS.iter().filter(chosen).collect();
-    let [board] = boards[..] else {
+    let maps = fs::read_dir("memory").unwrap().map(|file| file.unwrap().path());
+    let name = |map: &Path| map.file_stem().unwrap().to_str().unwrap().to_owned();
+    let chosen = |board: &String| env::var_os(format!("CARGO_FEATURE_{}", board.to_uppercase())).is_some();
+    let boards: Vec<_> = maps.map(|map| name(&map)).filter(chosen).collect();
+    let [board] = &boards[..] else {
         panic!("choose one board with --no-default-features --features BOARD; chosen: {boards:?}");
     };
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap());

@@ -11,8 +11,9 @@ use core::hint::black_box;
 use cortex_m_rt::entry;
 use meter::Meter;
 use nonius::align::{Aligner, Options, Pair, Status, Step};
+use nonius::format::{Format, Packed, Rgb565Be, Yuyv};
 use nonius::{
-    Affine, Array, Bilinear, Boundary, Homography, Image, ImageMut, Interpolator, Nearest, Pixel, Sampler,
+    Affine, Array, Bilinear, Boundary, Homography, Image, ImageMut, Interpolator, Nearest, Sampler, Tap,
     Transform, Translation,
 };
 use semihosting::println;
@@ -76,6 +77,11 @@ fn wide() -> Image<'static, u16> {
     Image::new(black_box(pixels), WIDTH, HEIGHT).unwrap()
 }
 
+/// The frame with luma in the first of two bytes; or some colours.
+fn packed<F: Format>() -> Image<'static, Packed<F>> {
+    Image::new(Packed::pixels(black_box(&WIDE.0[..])), WIDTH, HEIGHT).unwrap()
+}
+
 /// A turn about the centre of a destination, which falls beside that of the frame.
 fn turn(degrees: f64, (width, height): (usize, usize)) -> Affine {
     let (s, c) = libm::sincos(black_box(degrees).to_radians());
@@ -84,7 +90,7 @@ fn turn(degrees: f64, (width, height): (usize, usize)) -> Affine {
     Affine::from_parameters([c, -s, u - c * x + s * y, s, c, v - s * x - c * y]).unwrap()
 }
 
-fn warp<K: Interpolator, P: Pixel<Sampled = P> + Into<u32>, T: Transform>(
+fn warp<K: Interpolator, P: Tap<Sampled: Into<u32>>, T: Transform>(
     meter: &Meter,
     name: &str,
     kernel: K,
@@ -94,23 +100,65 @@ fn warp<K: Interpolator, P: Pixel<Sampled = P> + Into<u32>, T: Transform>(
 ) {
     let memory = memory();
     // SAFETY: whole numbers, of which any bits are one; there is room for as many as are asked for.
-    let out: &mut [P] = unsafe {
-        core::slice::from_raw_parts_mut(memory.as_mut_ptr().cast(), size_of_val(memory) / size_of::<P>())
+    let out: &mut [P::Sampled] = unsafe {
+        core::slice::from_raw_parts_mut(
+            memory.as_mut_ptr().cast(),
+            size_of_val(memory) / size_of::<P::Sampled>(),
+        )
     };
     let mut out = ImageMut::new(out, width, height).unwrap();
     let sampler = Sampler::new(kernel, black_box(Boundary::Constant(P::zero())));
     report(meter, name, width * height, || {
         sampler.warp(black_box(source), &mut out, black_box(&transform)).unwrap();
     });
+    hash(name, out.as_image().rows().flatten().map(|&pixel| pixel.into().into()));
+}
+
+/// Prints the hash of some results. (FNV-1a: the same on every core, with or without loops of its own.)
+fn hash(name: &str, results: impl Iterator<Item = u64>) {
     if wanted(name) {
-        let image = out.as_image();
-        let pixels = image.rows().flatten();
-        // (FNV-1a: the same on every core, with or without loops of its own.)
-        let hash = pixels.fold(0xcbf2_9ce4_8422_2325_u64, |hash, &pixel| {
-            (hash ^ u64::from(pixel.into())).wrapping_mul(0x100_0000_01b3)
-        });
+        let hash =
+            results.fold(0xcbf2_9ce4_8422_2325_u64, |hash, v| (hash ^ v).wrapping_mul(0x100_0000_01b3));
         println!("hash {name} {hash:016x}");
     }
+}
+
+/// Partials (bilinear, in two images), the gradient of a transform's parameters without any image, and
+/// the adjoint, all under a turn.
+fn gradients(meter: &Meter) {
+    let (width, height) = (WINDOW.0 / 2, WINDOW.1 / 2);
+    let area = width * height;
+    let sampler = Sampler::new(Bilinear, black_box(Boundary::Constant(0)));
+    let transform = turn(12.0, (width, height));
+    // SAFETY: as many numbers, with every bit in use.
+    let memory = unsafe { core::slice::from_raw_parts_mut(memory().as_mut_ptr().cast::<i32>(), MEMORY / 4) };
+    let (dx, dy) = memory.split_at_mut(area);
+    let size = [width, height];
+    report(meter, "partials", area, || {
+        let [mut dx, mut dy] = [&mut *dx, &mut *dy].map(|d| ImageMut::new(d, size[0], size[1]).unwrap());
+        sampler.warp_partials(black_box(frame()), &mut dx, &mut dy, black_box(&transform)).unwrap();
+    });
+    hash("partials", dx.iter().chain(dy.iter().take(area)).map(|&v| v as u64));
+
+    dx.fill(3);
+    let cotangent = Image::new(black_box(&*dx), width, height).unwrap();
+    let mut gradient = [0.0; 6];
+    report(meter, "parameters", area, || {
+        gradient = sampler.parameter_gradient(black_box(frame()), cotangent, black_box(&transform));
+    });
+    hash("parameters", gradient.iter().map(|v| v.to_bits()));
+
+    // To as much of the frame as there is memory for.
+    let part = (32, 20);
+    let cotangent = cotangent.view(0, 0, part.0, part.1).unwrap();
+    let corner = Affine::from_matrix(Translation::new(-56.0, -44.0).unwrap().matrix()).unwrap();
+    let inside = corner.compose(&turn(12.0, part)).unwrap();
+    let gradient = &mut dy[..area];
+    report(meter, "adjoint-q14", part.0 * part.1, || {
+        let mut gradient = ImageMut::new(&mut *gradient, width, height).unwrap();
+        sampler.adjoint_q14(cotangent, black_box(&inside), &mut gradient).unwrap();
+    });
+    hash("adjoint-q14", gradient.iter().map(|&v| v as u64));
 }
 
 fn align<T: Transform>(
@@ -178,6 +226,10 @@ fn main() -> ! {
     warp(meter, "bilinear-back", Bilinear, frame(), window, turn(-168.0, window));
     warp(meter, "bilinear-shift", Bilinear, frame(), window, Translation::new(20.3, 17.6).unwrap());
     warp(meter, "bilinear-u16", Bilinear, wide(), half, turn(12.0, half));
+    warp(meter, "nearest-yuyv", Nearest, packed::<Yuyv>(), half, turn(12.0, half));
+    warp(meter, "bilinear-yuyv", Bilinear, packed::<Yuyv>(), half, turn(12.0, half));
+    warp(meter, "bilinear-rgb565", Bilinear, packed::<Rgb565Be>(), half, turn(12.0, half));
+    gradients(meter);
     let full = (WIDTH, HEIGHT);
     warp(meter, "nearest-full", Nearest, frame(), full, turn(12.0, full));
     warp(meter, "bilinear-full", Bilinear, frame(), full, turn(12.0, full));

@@ -63,7 +63,7 @@ pub fn run(memory: &mut Memory, checks: &mut Checks) -> Result<(), Error> {
             made += 1;
         }
         most = most.max(made - before);
-        let mut done = made == height;
+        let done = made == height;
 
         #[cfg(not(feature = "small"))]
         if found.is_none() {
@@ -71,8 +71,10 @@ pub fn run(memory: &mut Memory, checks: &mut Checks) -> Result<(), Error> {
             if let Step::Done(report) = aligner.step() {
                 found = Some(report);
             }
-            done &= found.is_some();
         }
+        #[cfg(not(feature = "small"))]
+        let done = done && found.is_some();
+
         done || ticks == PATIENCE
     });
 
