@@ -4,12 +4,13 @@
 //! coordinate crosses a bound once; where, is a division for an affine walk, and found by bisection
 //! on the walk's own positions for others: the result equals testing every pixel, with no second
 //! rounding rule that could disagree with the first. (A walk that is not monotone is tested block
-//! by block as it is drawn.)
+//! by block as it is drawn.) From row to row of an affine warp the dividends grow by constants, so
+//! that the quotients of all rows come from those of the first.
 #![forbid(unsafe_code)]
 
 use core::ops::Range;
 
-use crate::fixed::{Position, Rounding};
+use crate::fixed::{Position, Rounding, floor_div};
 use crate::kernel::{Kernel, first_tap, support};
 use crate::simd::Lanes;
 use crate::walk::Walk;
@@ -126,6 +127,126 @@ pub(crate) fn interior<W: Walk>(
     range
 }
 
+/// The spans of row after row, where coordinates are linear: what [`interior`] says of the areas of all and
+/// of some of the taps.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spans {
+    x: Crossings,
+    y: Crossings,
+    len: usize,
+}
+
+impl Spans {
+    /// Of rows of `len` pixels on an image of this size, from the coordinates of the first pixel (in
+    /// Q32.32), their steps along rows, and from row to row. Halves are rounded up.
+    #[inline(never)]
+    pub(crate) fn new<K: Kernel>(
+        size: [usize; 2],
+        len: usize,
+        [at, steps, down]: [[i64; 2]; 3],
+        to: Rounding,
+    ) -> Self {
+        let touching = Area::touching::<K>(size[0], size[1]);
+        let beside = support::<K>() - 1;
+        // The least coordinate in a cell.
+        let limit = |cell: i32| (i64::from(cell) << 32).wrapping_sub(1 << (31 - to.bits));
+        let axis = |i: usize| {
+            let (min, max) = (limit(touching.min[i]), limit(touching.max[i] + 1));
+            Crossings::new([min, max], at[i], steps[i], down[i], [beside, size[i], size[i] + beside])
+        };
+        Self { x: axis(0), y: axis(1), len }
+    }
+
+    /// Those of the next row: of the pixels of which some tap may be inside (empty if there are none), and
+    /// within it of those of which all are (empty at its end if there are none).
+    #[inline]
+    pub(crate) fn next<K: Kernel>(&mut self) -> (Range<usize>, Range<usize>) {
+        let len = self.len;
+        let (x, y) = (self.x.next::<K>(len), self.y.next::<K>(len));
+        let touching = x[0].max(y[0])..x[3].min(y[3]);
+        let inner = x[1].max(y[1])..x[2].min(y[2]);
+        if touching.is_empty() {
+            (0..0, 0..0)
+        } else if inner.is_empty() {
+            (touching.clone(), touching.end..touching.end)
+        } else {
+            (touching, inner)
+        }
+    }
+}
+
+/// Where one coordinate crosses four limits on its way along a row: into the cells with some tap inside, into
+/// those with all, out of these, and out of those. They are quotients by one divisor.
+#[derive(Clone, Copy, Debug)]
+struct Crossings {
+    /// The divisor; 1 where the coordinate is the same all along.
+    step: i64,
+    constant: bool,
+    /// The first one as quotient and remainder, and what is to be added for the next row.
+    first: [i64; 2],
+    down: [i64; 2],
+    /// What is to be added for the others.
+    others: [[i64; 2]; 3],
+}
+
+impl Crossings {
+    /// Of the cells from one limit to another, by a coordinate in the first pixel; the other limits are so
+    /// many cells behind the one that comes first.
+    #[inline(never)]
+    fn new([min, max]: [i64; 2], at: i64, step: i64, down: i64, cells: [usize; 3]) -> Self {
+        let constant = step == 0;
+        // The first pixel at or above a limit; or on the way down, below it.
+        let (first, step, down) = if step >= 0 {
+            let step = step.max(1);
+            (min.wrapping_sub(at).wrapping_add(step - 1), step, down.wrapping_neg())
+        } else {
+            (at.wrapping_sub(max).wrapping_sub(step), step.wrapping_neg(), down)
+        };
+        let divide = |n: i64| {
+            let quotient = floor_div(n, step);
+            [quotient, n.wrapping_sub(quotient.wrapping_mul(step))]
+        };
+        let others = cells.map(|cells| if cells == 0 { [0; 2] } else { divide((cells as i64) << 32) });
+        let [mut first, down] = [first, down].map(divide);
+        // One row back.
+        first = [first[0].wrapping_sub(down[0]), first[1].wrapping_sub(down[1])];
+        if first[1] < 0 {
+            first = [first[0].wrapping_sub(1), first[1].wrapping_add(step)];
+        }
+        Self { step, constant, first, down, others }
+    }
+
+    /// The sum of two numbers, as quotient and remainder.
+    #[inline(always)]
+    fn add(&self, a: [i64; 2], b: [i64; 2]) -> [i64; 2] {
+        let (quotient, remainder) = (a[0].wrapping_add(b[0]), a[1].wrapping_add(b[1]));
+        if remainder >= self.step {
+            [quotient.wrapping_add(1), remainder.wrapping_sub(self.step)]
+        } else {
+            [quotient, remainder]
+        }
+    }
+
+    /// Those of the next row, as pixels of `0..=len`.
+    #[inline(always)]
+    fn next<K: Kernel>(&mut self, len: usize) -> [usize; 4] {
+        self.first = self.add(self.first, self.down);
+        let pixel = |[quotient, _]: [i64; 2]| {
+            // (Along a constant coordinate, it is beyond the limit or it is not.)
+            if quotient <= 0 {
+                0
+            } else if self.constant || quotient >= len as i64 {
+                len
+            } else {
+                quotient as usize
+            }
+        };
+        let other = |i: usize| pixel(self.add(self.first, self.others[i]));
+        let (first, last) = (pixel(self.first), other(2));
+        if support::<K>() == 1 { [first, first, last, last] } else { [first, other(0), other(1), last] }
+    }
+}
+
 /// The first index of the range for which `before` no longer holds.
 #[inline]
 pub(crate) fn bisect(range: &Range<usize>, before: impl Fn(usize) -> bool) -> usize {
@@ -139,4 +260,59 @@ pub(crate) fn bisect(range: &Range<usize>, before: impl Fn(usize) -> bool) -> us
         }
     }
     low
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixed::round_coordinate;
+    use crate::kernel::{Bilinear, Cubic, Nearest, rounding};
+
+    /// The spans of rows are those that testing every pixel gives.
+    fn rows<K: Kernel>() {
+        let mut state = 1_u64;
+        let mut random = |below: u64| {
+            state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+            (state >> 33) % below
+        };
+        let to = rounding::<K, u8>();
+        let (mut some, mut inside) = (0, 0);
+        for _ in 0..2000 {
+            let size = [1 + random(9) as usize, 1 + random(9) as usize];
+            let (len, height) = (1 + random(12) as usize, 1 + random(6) as i64);
+            // Whole numbers, halves, eighths, and any; often none.
+            let mut number = |limit: i64| {
+                let shift = [32, 31, 29, 16, 0][random(5) as usize];
+                let v = (random(1 << 31) as i64 - (1 << 30)) % ((limit << 32 >> shift) + 1);
+                if random(4) == 0 { 0 } else { (v << shift) + if random(3) == 0 { -1 } else { 0 } }
+            };
+            let mut pair = |limit: i64| [number(limit), number(limit)];
+            let frame @ [at, step, down] = [pair(10), pair(3), pair(3)];
+            let mut spans = Spans::new::<K>(size, len, frame, to);
+            for y in 0..height {
+                let cells =
+                    |x: i64| [0, 1].map(|i: usize| round_coordinate(at[i] + step[i] * x + down[i] * y, to));
+                let of = |area: Area| {
+                    let mut all = (0..len).filter(|&x| area.contains(cells(x as i64)));
+                    let first = all.next();
+                    first.map(|first| first..all.next_back().unwrap_or(first) + 1)
+                };
+                let touching = of(Area::touching::<K>(size[0], size[1]));
+                let inner = of(Area::new::<K>(size[0], size[1]));
+                (some, inside) =
+                    (some + usize::from(touching.is_some()), inside + usize::from(inner.is_some()));
+                let touching = touching.unwrap_or(0..0);
+                let inner = inner.unwrap_or(touching.end..touching.end);
+                assert_eq!(spans.next::<K>(), (touching, inner), "{size:?} {len} {frame:?} {y}");
+            }
+        }
+        assert!(some > 1000 && inside > 20 && inside <= some);
+    }
+
+    #[test]
+    fn rows_of_spans() {
+        rows::<Nearest>();
+        rows::<Bilinear>();
+        rows::<Cubic<-8192>>();
+    }
 }

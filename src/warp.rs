@@ -84,12 +84,11 @@ impl<K: Interpolator, P: Tap, N: Plan> Operation for Rows<'_, K, P, N> {
 
     #[inline(always)]
     fn run<L: Lanes>(mut self) {
-        #[cfg(dsp)]
-        if self.sampler.kernel.fill_all(&self.source, &self.plan, &mut self.destination) {
+        let source = self.sampler.source(self.source);
+        if L::LEN == 1 && self.sampler.kernel.fill_all(&source, &self.plan, &mut self.destination) {
             return;
         }
         let width = self.destination.width();
-        let source = self.sampler.source(self.source);
         let area = K::area(self.source.width(), self.source.height());
         for (y, row) in self.destination.rows_mut().enumerate() {
             let inside = self.plan.inside(y, width, &area);

@@ -6,19 +6,17 @@
 //! implements these traits itself.
 #![forbid(unsafe_code)]
 
+use core::ops::Range;
+
 use super::{Array, Channel, Kernel, Output, rounding, support};
 use crate::boundary::{Boundary, Patch};
-use crate::fixed::{Position, Rounding, Weight};
-#[cfg(dsp)]
-use crate::image::Image;
+use crate::fixed::{Position, Rounding, Weight, round_coordinate};
 use crate::image::{ImageMut, Tap};
 use crate::sample::{Footprint, Source, footprint};
 use crate::simd::block::Outside;
-use crate::simd::{self, Lanes};
-use crate::span::{self, Area};
-#[cfg(dsp)]
-use crate::walk::Plan;
-use crate::walk::Walk;
+use crate::simd::{self, Lanes, One};
+use crate::span::{self, Area, Spans};
+use crate::walk::{Plan, Walk};
 
 /// A rule that gives value and partials at a position. Implemented for every [`Kernel`], and for
 /// [`Surrogate`](super::Surrogate) and its like; its methods are not for direct use.
@@ -63,10 +61,9 @@ pub trait Interpolator: Copy + Send + Sync {
     );
 
     /// All of a warp at once, if there is a way for it. False, with nothing done, otherwise.
-    #[cfg(dsp)]
     #[doc(hidden)]
     #[inline(always)]
-    fn fill_all<P: Tap, N: Plan>(&self, _: &Image<'_, P>, _: &N, _: &mut ImageMut<'_, P::Sampled>) -> bool {
+    fn fill_all<P: Tap, N: Plan>(&self, _: &Source<'_, P>, _: &N, _: &mut ImageMut<'_, P::Sampled>) -> bool {
         false
     }
 
@@ -272,15 +269,20 @@ impl<K: Kernel> Interpolator for K {
         }
     }
 
-    #[cfg(dsp)]
     #[inline(always)]
     fn fill_all<P: Tap, N: Plan>(
         &self,
-        source: &Image<'_, P>,
+        source: &Source<'_, P>,
         plan: &N,
         destination: &mut ImageMut<'_, P::Sampled>,
     ) -> bool {
-        simd::frame::<P, K, N>(source, plan, destination)
+        match Lines::new::<K, P>(self, plan) {
+            Some(lines) => {
+                lines.fill(self, source, destination);
+                true
+            }
+            None => false,
+        }
     }
 
     #[inline(always)]
@@ -339,6 +341,147 @@ impl<K: Kernel> Interpolator for K {
             simd::blocks::<L, P, K, W, _>(self, source.image, &first, out, &edge);
         }
     }
+}
+
+/// A warp with linear coordinates.
+struct Lines<'a, N> {
+    plan: &'a N,
+    /// The source pixel of the first pixel, if every pixel is a copy of one, all in the same order.
+    copied: Option<[i32; 2]>,
+}
+
+impl<'a, N: Plan> Lines<'a, N> {
+    /// Of a plan whose walks are lines, where halves are rounded up.
+    #[inline(always)]
+    fn new<K: Kernel, P: Tap>(kernel: &K, plan: &'a N) -> Option<Self> {
+        let to = rounding::<K, P::Channel>();
+        let lines = Self { plan, copied: None };
+        let [at, step, down] = lines.at(0, 0)?;
+        if to.ties_to_even {
+            return None;
+        }
+        let [x, y] = at.map(|v| round_coordinate(v, to));
+        let shift = step == [1 << 32, 0] && down == [0, 1 << 32] && x.fraction == 0 && y.fraction == 0;
+        let copied = (shift && copies::<K, P::Channel>(kernel)).then_some([x.cell, y.cell]);
+        Some(Self { copied, ..lines })
+    }
+
+    /// The coordinates of a pixel, and their steps along rows, and from row to row.
+    #[inline(always)]
+    fn at(&self, x: usize, y: usize) -> Option<[[i64; 2]; 3]> {
+        let line = |y| self.plan.run(x, y, 1).0.line();
+        let ((at, step), (below, _)) = (line(y)?, line(y + 1)?);
+        Some([at, step, [below[0].wrapping_sub(at[0]), below[1].wrapping_sub(at[1])]])
+    }
+
+    /// Row by row what has no taps inside and what has some, and the same part of many rows at once
+    /// where all are.
+    #[inline(never)]
+    fn fill<K: Kernel, P: Tap>(
+        &self,
+        kernel: &K,
+        source: &Source<'_, P>,
+        destination: &mut ImageMut<'_, P::Sampled>,
+    ) {
+        let (width, height) = (destination.width(), destination.height());
+        if width == 0 || height == 0 {
+            return;
+        }
+        let size = [source.image.width(), source.image.height()];
+        let area = Area::new::<K>(size[0], size[1]);
+        // Linear, so that all pixels are inside if the corners are.
+        let to = rounding::<K, P::Channel>();
+        let inside = |x: usize, y: usize| area.contains(self.plan.run(x, y, 1).0.position(to));
+        if [(0, 0), (width - 1, 0), (0, height - 1), (width - 1, height - 1)]
+            .iter()
+            .all(|&(x, y)| inside(x, y))
+        {
+            return self.draw(kernel, source, 0..width, 0..height, destination);
+        }
+        let edge = Edge { rule: kernel, source };
+        let known = matches!(source.boundary, Boundary::Constant(_) | Boundary::Transparent);
+        let Some(frame) = self.at(0, 0) else { return };
+        let mut spans = Spans::new::<K>(size, width, frame, to);
+        let (mut drawn, mut inner) = (0, 0..0);
+        for y in 0..height {
+            let (mut touching, now) = spans.next::<K>();
+            let row = destination.row_mut(y);
+            if known {
+                for rest in [0..touching.start, touching.end..width] {
+                    if let Some(out) = row.get_mut(rest)
+                        && !out.is_empty()
+                    {
+                        edge.fill_nothing(<P::Sampled>::flatten_mut(out));
+                    }
+                }
+            } else {
+                touching = 0..width;
+            }
+            for part in [touching.start..now.start, now.end..touching.end] {
+                let first = part.start;
+                if let Some(out) = row.get_mut(part)
+                    && !out.is_empty()
+                {
+                    edge.each(&self.plan.run(first, y, out.len()).0, <P::Sampled>::flatten_mut(out));
+                }
+            }
+            if now != inner {
+                self.draw(kernel, source, inner, drawn..y, destination);
+                (drawn, inner) = (y, now);
+            }
+        }
+        self.draw(kernel, source, inner, drawn..height, destination);
+    }
+
+    /// Pixels all of whose taps are inside.
+    #[inline(never)]
+    fn draw<K: Kernel, P: Tap>(
+        &self,
+        kernel: &K,
+        source: &Source<'_, P>,
+        columns: Range<usize>,
+        rows: Range<usize>,
+        destination: &mut ImageMut<'_, P::Sampled>,
+    ) {
+        let (x, y) = (columns.start, rows.start);
+        let Ok(mut out) = destination.view_mut(x, y, columns.len(), rows.len()) else { return };
+        if let Some([cell_x, cell_y]) = self.copied {
+            for (k, row) in out.rows_mut().enumerate() {
+                let first = (x as i32).wrapping_add(cell_x) as usize;
+                let from = source.image.row((y + k).wrapping_add(cell_y as usize));
+                for (out, pixel) in row.iter_mut().zip(from.get(first..).unwrap_or_default()) {
+                    *out = pixel.sampled();
+                }
+            }
+            return;
+        }
+        #[cfg(dsp)]
+        if let Some(frame) = self.at(x, y)
+            && simd::frame::<P, K>(&source.image, frame, &mut out)
+        {
+            return;
+        }
+        let edge = Edge { rule: kernel, source };
+        for (k, row) in out.rows_mut().enumerate() {
+            let walk = self.plan.run(x, y + k, row.len()).0;
+            simd::blocks::<One, P, K, _, _>(
+                kernel,
+                source.image,
+                &walk,
+                <P::Sampled>::flatten_mut(row),
+                &edge,
+            );
+        }
+    }
+}
+
+/// Whether values at pixels are copies of them: the middle weight is one, and the others are zero.
+#[inline(always)]
+fn copies<K: Kernel, C: Channel>(kernel: &K) -> bool {
+    let weights = kernel.weights(<C::Weight as Weight>::zero());
+    let middle = (support::<K>() - 1) / 2;
+    let is = |i: usize, w: &C::Weight| *w == if i == middle { Weight::one() } else { Weight::zero() };
+    weights.as_ref().iter().enumerate().all(|(i, w)| is(i, w))
 }
 
 /// The partials where some taps may be outside.

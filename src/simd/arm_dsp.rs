@@ -13,22 +13,21 @@ use core::any::TypeId;
 use core::arch::naked_asm;
 
 use super::block::Window;
-use crate::fixed::{Q6, Rounding};
+use crate::fixed::{Q6, Rounding, round_coordinate};
 use crate::image::{Image, ImageMut, Tap};
 use crate::kernel::{Channel, Kernel, Output, rounding, support};
 use crate::span::Area;
-use crate::walk::{Plan, Walk};
 
 /// Coordinates along a line, in Q32.32, and their steps.
 type Line = ([i64; 2], [i64; 2]);
 
-/// Fills a whole destination, if its coordinates are linear, all of it is inside, and there is a loop
-/// for it: nearest and bilinear, `u8` to `u8` or (along lines, bilinear) [`Q6`], one channel. False, with
-/// nothing done, otherwise.
+/// Fills a destination whose coordinates are linear (in Q32.32: those of the first pixel, their steps along
+/// rows, and from row to row), if all taps are inside, and there is a loop for it: nearest and bilinear,
+/// `u8` to `u8`, one channel. False, with nothing done, otherwise.
 #[inline(always)]
-pub(crate) fn frame<P: Tap, K: Kernel, N: Plan>(
+pub(crate) fn frame<P: Tap, K: Kernel>(
     source: &Image<'_, P>,
-    plan: &N,
+    [first, step, down]: [[i64; 2]; 3],
     destination: &mut ImageMut<'_, P::Sampled>,
 ) -> bool {
     let (width, height, stride) = (destination.width(), destination.height(), destination.stride());
@@ -39,23 +38,27 @@ pub(crate) fn frame<P: Tap, K: Kernel, N: Plan>(
     else {
         return false;
     };
-    let walk = |x: usize, y: usize| plan.run(x, y, width).0;
+    if width == 0 || height == 0 {
+        return true;
+    }
+    let from = |at: [i64; 2], step: [i64; 2], n: usize| {
+        let along = |i: usize| at[i].wrapping_add(step[i].wrapping_mul(n as i64));
+        [along(0), along(1)]
+    };
+    let below = from(first, down, height - 1);
     // Linear, so that all pixels are inside if the corners are.
-    let inside = |x: usize, y: usize| area.contains(walk(x, y).position(to));
-    let (right, below) = (width.wrapping_sub(1), height.wrapping_sub(1));
-    let (Some(line), Some((next, _))) = (walk(0, 0).line(), walk(0, 1).line()) else { return false };
-    if !(inside(0, 0) && inside(right, 0) && inside(0, below) && inside(right, below)) {
+    let inside = |at: [i64; 2]| area.contains(at.map(|v| round_coordinate(v, to)));
+    let ends = [first, from(first, step, width - 1), below, from(below, step, width - 1)];
+    if !ends.into_iter().all(inside) {
         return false;
     }
-    let [x, y] = line.0;
-    let down = [next[0].wrapping_sub(x), next[1].wrapping_sub(y)];
     let out = destination.elements_mut().as_mut_ptr().cast();
     let lines = Lines {
         down: packed_step(down),
         width,
         out_stride: stride,
         height,
-        ..Lines::new(P::flatten(source.elements()), source.stride(), line, to, out)
+        ..Lines::new(P::flatten(source.elements()), source.stride(), (first, step), to, out)
     };
     // SAFETY: all taps are in the image (see above), and all of `destination` in its elements, of the
     // type (see `of`) that the loop writes.
