@@ -7,6 +7,7 @@
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 mod bad_input;
+mod equality;
 mod interrupts;
 mod memory;
 mod sampling;
@@ -35,6 +36,7 @@ fn main() -> ! {
 fn demonstrate(memory: &mut memory::Memory, checks: &mut Checks) -> Result<(), nonius::Error> {
     sampling::run(memory, checks)?;
     interrupts::run(memory, checks)?;
+    equality::run(memory, checks)?;
     bad_input::run(memory, checks)?;
     #[cfg(not(feature = "small"))]
     {
