@@ -74,7 +74,12 @@ pub trait Plan: Copy + Send + Sync {
     /// The runs of the first `width` pixels of row `y`.
     #[inline(always)]
     fn row(&self, y: usize, width: usize) -> Runs<'_, Self> {
-        Runs { plan: self, x: 0, y, width }
+        self.part(y, 0..width)
+    }
+    /// The runs of some columns of row `y`.
+    #[inline(always)]
+    fn part(&self, y: usize, columns: Range<usize>) -> Runs<'_, Self> {
+        Runs { plan: self, x: columns.start, y, end: columns.end }
     }
 }
 
@@ -135,7 +140,7 @@ pub struct Runs<'a, N> {
     plan: &'a N,
     x: usize,
     y: usize,
-    width: usize,
+    end: usize,
 }
 
 impl<N: Plan> Iterator for Runs<'_, N> {
@@ -143,7 +148,7 @@ impl<N: Plan> Iterator for Runs<'_, N> {
 
     #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
-        let (x, rest) = (self.x, self.width.checked_sub(self.x)?);
+        let (x, rest) = (self.x, self.end.checked_sub(self.x)?);
         if rest == 0 {
             return None;
         }

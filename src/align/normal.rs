@@ -6,8 +6,9 @@
 //! Every sum is weighted as the loss has it, in whole numbers of [`Loss::unit`].
 //!
 //! Along a chunk of at most 64 pixels, moments are taken about the chunk's centre; chunks are moved to
-//! the image's centre and rows multiplied by their height in `i128`. At the very worst (16-bit noise,
-//! 32,767 px square, degree 4, weights of 2^7) they stay below 2^123.
+//! the centre of a tile and rows multiplied by their height in `i64`. A tile is as much of the image as
+//! that holds: all of it, if it is not large. Tiles are moved to the image's centre in `i128`. At the very
+//! worst (16-bit noise, 32,767 px square, degree 4, weights of 2^7) sums stay below 2^123.
 //!
 //! Where all pixels weigh the same, a chunk is summed in [`Word`]s, in blocks along which the products
 //! fit: for 8-bit images `i16` times `i16` into `i32`, the operation that vector units and DSPs have.
@@ -16,7 +17,7 @@
 //! affine iteration costs, beside sampling, seven multiplications a pixel.
 #![forbid(unsafe_code)]
 
-use core::ops::{Add, AddAssign, Mul, Range};
+use core::ops::{AddAssign, Range};
 
 use super::robust::{Histogram, Loss};
 use super::solve::{Column, SIZE, Square};
@@ -56,6 +57,8 @@ pub trait Word: Copy + Default {
     const MAX_GAIN: f64;
     /// The largest residual, Q4: 64 squares of it fit `Sum`.
     const MAX_RESIDUAL: i32;
+    /// The largest difference of two pixels.
+    const MAX_GRADIENT: i32;
     /// A value that is known to fit.
     fn new(v: i32) -> Self;
     /// The value.
@@ -73,6 +76,7 @@ impl Word for i16 {
     const GAIN_BITS: u32 = 12;
     const MAX_GAIN: f64 = 7.0;
     const MAX_RESIDUAL: i32 = 5_792;
+    const MAX_GRADIENT: i32 = 255;
     #[inline(always)]
     fn new(v: i32) -> Self {
         v as i16
@@ -101,6 +105,7 @@ impl Word for i32 {
     const GAIN_BITS: u32 = 16;
     const MAX_GAIN: f64 = 16_384.0;
     const MAX_RESIDUAL: i32 = 1 << 22;
+    const MAX_GRADIENT: i32 = 65_535;
     #[inline(always)]
     fn new(v: i32) -> Self {
         v
@@ -194,8 +199,8 @@ pub(super) struct Sums<S, const M: usize, const H: usize> {
     residual: Residual<S, H>,
 }
 
-type Chunk = Sums<i64, POWERS, HALF_POWERS>;
-type Row = Sums<i128, POWERS, HALF_POWERS>;
+type Row = Sums<i64, POWERS, HALF_POWERS>;
+type TileMoments = Sums<i64, MONOMIALS, HALF_MONOMIALS>;
 pub(super) type Moments = Sums<i128, MONOMIALS, HALF_MONOMIALS>;
 /// What passes over the same level share where their supports are the same.
 pub(super) type FixedMoments = Fixed<i128, MONOMIALS, HALF_MONOMIALS>;
@@ -303,23 +308,61 @@ fn add_powers<const N: usize>(sums: &mut [i64; N], v: i64, u: i64, degree: usize
 
 /// Adds moments about `centre` to moments about zero: `(centre + u)^k` by the binomial theorem.
 #[inline(always)]
-fn add_moved<S, const N: usize>(sums: &mut [S; N], local: &[i64; N], centre: i64, degree: usize)
-where
-    S: Copy + From<i64> + AddAssign + Add<Output = S> + Mul<Output = S>,
-{
+fn add_moved<const N: usize>(sums: &mut [i64; N], local: &[i64; N], centre: i64, degree: usize) {
     const BINOMIAL: [[i64; POWERS]; POWERS] =
         [[1, 0, 0, 0, 0], [1, 1, 0, 0, 0], [1, 2, 1, 0, 0], [1, 3, 3, 1, 0], [1, 4, 6, 4, 1]];
-    let centre = S::from(centre);
     for (k, (sum, row)) in sums.iter_mut().zip(BINOMIAL).enumerate().take(degree + 1) {
-        // Horner's rule over j = 0..=k for sum_j C(k, j) centre^(k - j) local_j.
+        // Horner's rule over j = 0..=k for sum_j C(k, j) centre^(k - j) local_j. (What it goes through may
+        // not fit, but what it comes to.)
         let terms = local.iter().zip(row).take(k + 1);
-        *sum += terms.fold(S::from(0), |v, (&m, c)| v * centre + S::from(c) * S::from(m));
+        let moved = terms.fold(0_i64, |v, (&m, c)| v.wrapping_mul(centre).wrapping_add(c.wrapping_mul(m)));
+        *sum = sum.wrapping_add(moved);
     }
 }
 
-impl Fixed<i128, POWERS, HALF_POWERS> {
+/// Adds a row's sums times powers of its height.
+#[inline(always)]
+fn add_row<const N: usize, const M: usize>(sums: &mut [i64; M], row: &[i64; N], v: i64, degree: usize) {
+    for (k, &sum) in row.iter().enumerate().take(degree + 1) {
+        let mut term = sum;
+        for l in 0..=degree - k {
+            if let Some(sum) = sums.get_mut(monomial(k, l)) {
+                *sum += term;
+            }
+            // One more than is used, which may not fit.
+            term = term.wrapping_mul(v);
+        }
+    }
+}
+
+/// Moves moments to another origin, which is at (`x`, `y`) from the new one.
+fn move_moments<const M: usize>(sums: &mut [i128; M], [x, y]: [i64; 2], degree: usize) {
+    for (by, along) in [(x, true), (y, false)] {
+        let place = |k: usize, l: usize| if along { monomial(k, l) } else { monomial(l, k) };
+        for l in 0..=degree {
+            // Pascal's triangle.
+            for n in 1..=degree - l {
+                for k in (n..=degree - l).rev() {
+                    let less = sums.get(place(k - 1, l)).copied().unwrap_or(0);
+                    if let Some(sum) = sums.get_mut(place(k, l)) {
+                        *sum += i128::from(by) * less;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Adds moments of a tile.
+fn add_tile<const M: usize>(sums: &mut [i128; M], tile: &[i64; M], at: [i64; 2], degree: usize) {
+    let mut moved = tile.map(i128::from);
+    move_moments(&mut moved, at, degree);
+    sums.iter_mut().zip(moved).for_each(|(sum, moved)| *sum += moved);
+}
+
+impl Fixed<i64, POWERS, HALF_POWERS> {
     #[inline(always)]
-    fn add(&mut self, chunk: &Fixed<i64, POWERS, HALF_POWERS>, centre: i64, degree: usize) {
+    fn add(&mut self, chunk: &Self, centre: i64, degree: usize) {
         self.join(
             chunk,
             |sums, local| add_moved(sums, local, centre, 2 * degree),
@@ -328,24 +371,26 @@ impl Fixed<i128, POWERS, HALF_POWERS> {
     }
 }
 
-impl Residual<i128, HALF_POWERS> {
+impl Residual<i64, HALF_POWERS> {
     #[inline(always)]
-    fn add(&mut self, chunk: &Residual<i64, HALF_POWERS>, centre: i64, degree: usize) {
+    fn add(&mut self, chunk: &Self, centre: i64, degree: usize) {
         self.join(chunk, |sums, local| add_moved(sums, local, centre, degree));
     }
 }
 
-/// Adds a row's sums times powers of its height.
-#[inline(always)]
-fn add_row<const N: usize, const M: usize>(sums: &mut [i128; M], row: &[i128; N], v: i128, degree: usize) {
-    for (k, &sum) in row.iter().enumerate().take(degree + 1) {
-        let mut term = sum;
-        for l in 0..=degree - k {
-            if let Some(sum) = sums.get_mut(monomial(k, l)) {
-                *sum += term;
-            }
-            term *= v;
-        }
+impl TileMoments {
+    #[inline(always)]
+    fn add_fixed(&mut self, row: &Fixed<i64, POWERS, HALF_POWERS>, v: i64, degree: usize) {
+        self.fixed.join(
+            row,
+            |sums, row| add_row(sums, row, v, 2 * degree),
+            |sums, row| add_row(sums, row, v, degree),
+        );
+    }
+
+    #[inline(always)]
+    fn add_residual(&mut self, row: &Residual<i64, HALF_POWERS>, v: i64, degree: usize) {
+        self.residual.join(row, |sums, row| add_row(sums, row, v, degree));
     }
 }
 
@@ -356,29 +401,25 @@ impl FixedMoments {
         // Gradients are in half levels.
         (xx[0] as f64 + yy[0] as f64) * 0.25 / unit
     }
-
-    #[inline(always)]
-    fn add(&mut self, row: &Fixed<i128, POWERS, HALF_POWERS>, v: i64, degree: usize) {
-        let v = i128::from(v);
-        self.join(
-            row,
-            |sums, row| add_row(sums, row, v, 2 * degree),
-            |sums, row| add_row(sums, row, v, degree),
-        );
-    }
-}
-
-impl Residual<i128, HALF_MONOMIALS> {
-    #[inline(always)]
-    fn add(&mut self, row: &Residual<i128, HALF_POWERS>, v: i64, degree: usize) {
-        self.join(row, |sums, row| add_row(sums, row, v.into(), degree));
-    }
 }
 
 impl Moments {
     /// The part that the moving image has no share in.
     pub(super) const fn fixed(&self) -> &FixedMoments {
         &self.fixed
+    }
+
+    /// Adds the sums over a tile, which are about a point that is at `at` from the centre.
+    #[inline(never)]
+    fn add_tile(&mut self, tile: &TileMoments, at: [i64; 2], degree: usize) {
+        let centred = at == [0; 2];
+        self.fixed.join(
+            &tile.fixed,
+            |sums, tile| add_tile(sums, tile, at, if centred { 0 } else { 2 * degree }),
+            |sums, tile| add_tile(sums, tile, at, if centred { 0 } else { degree }),
+        );
+        self.residual
+            .join(&tile.residual, |sums, tile| add_tile(sums, tile, at, if centred { 0 } else { degree }));
     }
 
     /// Adds the sums over other pixels.
@@ -726,71 +767,114 @@ fn changes(from: &Range<usize>, to: &Range<usize>) -> [(Range<usize>, bool); 2] 
     [(between(from.start, to.start), from.start < to.start), (between(from.end, to.end), to.end < from.end)]
 }
 
+/// The sides of the tiles of an image: as large as sums of weighted pixels about their centres fit `i64`.
+/// Columns are whole chunks, unless there is one tile.
+fn tile<W: Word>(mut sides: [usize; 2], degree: usize, largest_weight: u64) -> [usize; 2] {
+    // At least the sum of the absolute values of the d-th powers of the offsets along a side.
+    let powers = |side: usize, d: usize| {
+        let most = side as u64 / 2 + 1;
+        let power = (0..=d).fold(1_u64, |power, _| power.saturating_mul(most));
+        if d == 0 { side as u64 } else { power.saturating_mul(2) / (d as u64 + 1) }
+    };
+    let (g, e) = (W::MAX_GRADIENT as u64, W::MAX_RESIDUAL as u64);
+    let fits = |[width, height]: [usize; 2]| {
+        [(g * g, 2 * degree), (g * e, degree), (e * e, 0)].into_iter().all(|(product, d)| {
+            let along = powers(width, d).saturating_mul(height as u64);
+            let across = powers(height, d).saturating_mul(width as u64);
+            let largest = along.max(across).saturating_mul(product).saturating_mul(largest_weight);
+            largest <= i64::MAX as u64
+        })
+    };
+    while !fits(sides) {
+        let [width, height] = &mut sides;
+        if *width > RUN && *width >= *height {
+            *width = width.div_ceil(2).next_multiple_of(RUN);
+        } else if *height > 1 {
+            *height = height.div_ceil(2);
+        } else {
+            break;
+        }
+    }
+    sides
+}
+
 impl<P: Grey, T: Transform> Operation for Accumulate<'_, P, T> {
     type Output = Pass;
 
     #[inline(always)]
     fn run<L: Lanes>(self) -> Pass {
-        let LevelPair { fixed, moving, .. } = self.pair;
-        let plan = self.transform.plan();
-        let to = to::<P>();
-        let area = self.interpolation.area(&moving);
-        let (width, height, [first, end]) = (fixed.width(), fixed.height(), self.rows);
+        let (width, height, [first, end]) = (self.pair.fixed.width(), self.pair.fixed.height(), self.rows);
         // Where nothing but the support changes what the fixed image sums to, only its changes are
         // summed anew.
-        let shared = self.is_shared();
-        let known = self.known.filter(|_| shared);
-        let before = known.map(|known| (known.transform.plan(), known.interpolation.area(&moving)));
+        let known = self.known.filter(|_| self.is_shared());
+        let supports = Supports::new(&self, known);
         let mut pass = Pass { moments: Moments::zero(), pixels: 0, loss: 0, histogram: Histogram::EMPTY };
         if let Some(known) = known
-            && self.rows[0] == 0
+            && first == 0
         {
             pass.moments.fixed = known.moments;
         }
-        for y in first..end {
-            let mut line = Row::zero();
-            let mut before = before.as_ref().map(|(plan, area)| (plan.row(y, width), area));
-            // (A run across a homography's pole does not count: its images are far apart.)
-            let interior = |(x, walk, len): (usize, <T::Plan as Plan>::Walk, usize), area: &Area| {
-                let inner =
-                    if walk.monotone(len) { span::interior(&walk, 0, len, to, area) } else { len..len };
-                x + inner.start..x + inner.end
-            };
-            let centre = |begin: usize| (begin - begin % RUN + RUN / 2) as i64 - (width / 2) as i64;
-            for (x, walk, len) in plan.row(y, width) {
-                let range = interior((x, walk.clone(), len), &area);
-                if shared {
-                    let before = before.as_mut().and_then(|(runs, area)| Some(interior(runs.next()?, area)));
-                    let before = before.unwrap_or(x..x);
-                    for (range, less) in changes(&before, &range) {
-                        for chunk in chunks(range) {
-                            let begin = chunk.start;
-                            let sums = Self::fixed_chunk(&self.gradients(y, chunk));
-                            let sums = if less { sums.negated() } else { sums };
-                            line.fixed.add(&sums, centre(begin), T::DEGREE);
-                        }
-                    }
-                }
-                for chunk in chunks(range) {
-                    let begin = chunk.start;
-                    let pixels = self.pixels::<L, _>(&walk.at(begin - x), y, chunk, &mut pass);
-                    if self.loss == Loss::Squares {
-                        if !shared {
-                            line.fixed.add(&Self::fixed_chunk(&pixels), centre(begin), T::DEGREE);
-                        }
-                        line.residual.add(&Self::residual_chunk(&pixels), centre(begin), T::DEGREE);
-                    } else {
-                        let Chunk { fixed, residual } = Self::weighted_chunk(&pixels);
-                        line.fixed.add(&fixed, centre(begin), T::DEGREE);
-                        line.residual.add(&residual, centre(begin), T::DEGREE);
-                    }
-                }
+        let [across, down] = tile::<P::Word>([width, height], T::DEGREE, self.loss.unit() as u64);
+        for top in (0..height).step_by(down.max(1)) {
+            let rows = top.max(first)..(top + down).min(end);
+            if rows.is_empty() {
+                continue;
             }
-            let v = y as i64 - (height / 2) as i64;
-            pass.moments.fixed.add(&line.fixed, v, T::DEGREE);
-            pass.moments.residual.add(&line.residual, v, T::DEGREE);
+            for left in (0..width).step_by(across.max(1)) {
+                let columns = left..(left + across).min(width);
+                let centre = [left + across / 2, top + down / 2];
+                let mut tile = TileMoments::zero();
+                self.tile::<L>(&supports, columns, rows.clone(), centre, &mut tile, &mut pass);
+                let [x, y] = centre.map(|v| v as i64);
+                pass.moments.add_tile(&tile, [x - (width / 2) as i64, y - (height / 2) as i64], T::DEGREE);
+            }
         }
         pass
+    }
+}
+
+/// Where a transform finds all taps inside the moving image.
+struct Support<N> {
+    plan: N,
+    area: Area,
+}
+
+impl<N: Plan> Support<N> {
+    /// The runs of a stretch of row `y`: where each begins, its walk, and the range of its columns that
+    /// is inside. (A run across a homography's pole does not count: its images are far apart.)
+    #[inline(always)]
+    fn runs<P: Grey>(
+        &self,
+        y: usize,
+        columns: Range<usize>,
+    ) -> impl Iterator<Item = (usize, N::Walk, Range<usize>)> {
+        self.plan.part(y, columns).map(|(x, walk, len)| {
+            let inner = if walk.monotone(len) {
+                span::interior(&walk, 0, len, to::<P>(), &self.area)
+            } else {
+                len..len
+            };
+            (x, walk, x + inner.start..x + inner.end)
+        })
+    }
+}
+
+/// The support of a pass, and that of the one whose sums it takes over.
+struct Supports<N> {
+    now: Support<N>,
+    before: Option<Support<N>>,
+}
+
+impl<N: Plan> Supports<N> {
+    fn new<P, T: Transform<Plan = N>>(pass: &Accumulate<'_, P, T>, known: Option<&Known<T>>) -> Self {
+        let support = |transform: &T, interpolation: Interpolation| Support {
+            plan: transform.plan(),
+            area: interpolation.area(&pass.pair.moving),
+        };
+        Self {
+            now: support(pass.transform, pass.interpolation),
+            before: known.map(|known| support(&known.transform, known.interpolation)),
+        }
     }
 }
 
@@ -812,6 +896,60 @@ impl<P: Grey, T: Transform> Bands for Accumulate<'_, P, T> {
 }
 
 impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
+    /// Adds the sums over a stretch of some rows, about `centre`.
+    #[inline(always)]
+    fn tile<L: Lanes>(
+        &self,
+        supports: &Supports<T::Plan>,
+        columns: Range<usize>,
+        rows: Range<usize>,
+        [u, v]: [usize; 2],
+        tile: &mut TileMoments,
+        pass: &mut Pass,
+    ) {
+        let shared = self.is_shared();
+        let centre = |chunk: &Range<usize>| {
+            (chunk.start - chunk.start % RUN + RUN / 2) as i64 - u as i64
+        };
+        for y in rows {
+            let (mut fixed, mut residual) = (Fixed::zero(), Residual::zero());
+            // Whether the fixed image's sums of this row are not zero.
+            let mut changed = !shared;
+            let mut before = supports.before.as_ref().map(|support| support.runs::<P>(y, columns.clone()));
+            for (x, walk, range) in supports.now.runs::<P>(y, columns.clone()) {
+                if shared {
+                    let before = before.as_mut().and_then(|runs| runs.next()).map(|(.., range)| range);
+                    for (range, less) in changes(&before.unwrap_or(x..x), &range) {
+                        for chunk in chunks(range) {
+                            let sums = Self::fixed_chunk(&self.gradients(y, chunk.clone()));
+                            let sums = if less { sums.negated() } else { sums };
+                            fixed.add(&sums, centre(&chunk), T::DEGREE);
+                            changed = true;
+                        }
+                    }
+                }
+                for chunk in chunks(range) {
+                    let pixels = self.pixels::<L, _>(&walk.at(chunk.start - x), y, chunk.clone(), pass);
+                    if self.loss == Loss::Squares {
+                        if !shared {
+                            fixed.add(&Self::fixed_chunk(&pixels), centre(&chunk), T::DEGREE);
+                        }
+                        residual.add(&Self::residual_chunk(&pixels), centre(&chunk), T::DEGREE);
+                    } else {
+                        let Row { fixed: weighted, residual: errors } = Self::weighted_chunk(&pixels);
+                        fixed.add(&weighted, centre(&chunk), T::DEGREE);
+                        residual.add(&errors, centre(&chunk), T::DEGREE);
+                    }
+                }
+            }
+            let height = y as i64 - v as i64;
+            if changed {
+                tile.add_fixed(&fixed, height, T::DEGREE);
+            }
+            tile.add_residual(&residual, height, T::DEGREE);
+        }
+    }
+
     /// Whether what the fixed image sums to depends on the support alone.
     fn is_shared(&self) -> bool {
         self.loss == Loss::Squares && self.pair.fixed_mask.is_none() && self.pair.moving_mask.is_none()
@@ -934,8 +1072,8 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
 
     /// Both, weighted.
     #[inline(always)]
-    fn weighted_chunk(pixels: &Pixels<P::Word>) -> Chunk {
-        let mut sums = Chunk::zero();
+    fn weighted_chunk(pixels: &Pixels<P::Word>) -> Row {
+        let mut sums = Row::zero();
         let gradients = pixels.gx.iter().zip(&pixels.gy).zip(&pixels.weight);
         let levels = pixels.fixed.iter().zip(&pixels.residual);
         for (k, (((gx, gy), &w), (t, e))) in gradients.zip(levels).enumerate() {
