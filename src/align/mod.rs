@@ -58,6 +58,7 @@
 #![forbid(unsafe_code)]
 
 mod aligner;
+mod direct;
 mod normal;
 mod robust;
 mod search;

@@ -33,8 +33,8 @@ use crate::transform::{Term, Transform};
 use crate::walk::{Plan, RUN, Walk};
 
 /// Powers of the horizontal offset for products of two gradients, and for one.
-const POWERS: usize = 5;
-const HALF_POWERS: usize = 3;
+pub(super) const POWERS: usize = 5;
+pub(super) const HALF_POWERS: usize = 3;
 /// Monomials up to degree 4, and up to degree 2.
 const MONOMIALS: usize = 15;
 const HALF_MONOMIALS: usize = 6;
@@ -67,6 +67,10 @@ pub trait Word: Copy + Default {
     fn times(self, other: Self) -> Self;
     /// A sum and the product of two words.
     fn add(sum: Self::Sum, a: Self, b: Self) -> Self::Sum;
+    /// Of two sums.
+    fn plus(a: Self::Sum, b: Self::Sum) -> Self::Sum;
+    /// A number that fits `Sum`, from one that is the same modulo its range.
+    fn wrapped(v: i64) -> i64;
     /// Gain times a pixel, in Q6, rounded half up.
     fn gained(gain: i32, pixel: i32) -> i32;
 }
@@ -92,6 +96,14 @@ impl Word for i16 {
     #[inline(always)]
     fn add(sum: i32, a: Self, b: Self) -> i32 {
         sum.wrapping_add(i32::from(a) * i32::from(b))
+    }
+    #[inline(always)]
+    fn plus(a: i32, b: i32) -> i32 {
+        a.wrapping_add(b)
+    }
+    #[inline(always)]
+    fn wrapped(v: i64) -> i64 {
+        (v as i32).into()
     }
     #[inline(always)]
     fn gained(gain: i32, pixel: i32) -> i32 {
@@ -121,6 +133,14 @@ impl Word for i32 {
     #[inline(always)]
     fn add(sum: i64, a: Self, b: Self) -> i64 {
         sum.wrapping_add(i64::from(a) * i64::from(b))
+    }
+    #[inline(always)]
+    fn plus(a: i64, b: i64) -> i64 {
+        a.wrapping_add(b)
+    }
+    #[inline(always)]
+    fn wrapped(v: i64) -> i64 {
+        v
     }
     #[inline(always)]
     fn gained(gain: i32, pixel: i32) -> i32 {
@@ -163,7 +183,7 @@ impl Photometry {
     /// In Q4, from a pixel and a sample in Q6. Limited, so that products fit; what is so far off says
     /// nothing.
     #[inline(always)]
-    fn residual<W: Word>(&self, fixed: i32, moving: i32) -> W {
+    pub(super) fn residual<W: Word>(&self, fixed: i32, moving: i32) -> W {
         let e = round_shift(moving - W::gained(self.gain, fixed) - self.offset, 2);
         W::new(e.clamp(-W::MAX_RESIDUAL, W::MAX_RESIDUAL))
     }
@@ -173,22 +193,22 @@ impl Photometry {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Fixed<S, const M: usize, const H: usize> {
     /// xx, xy, yy.
-    gg: [[S; M]; 3],
+    pub(super) gg: [[S; M]; 3],
     /// x and y with the fixed image t.
-    gt: [[S; H]; 2],
+    pub(super) gt: [[S; H]; 2],
     /// x and y.
-    g: [[S; H]; 2],
+    pub(super) g: [[S; H]; 2],
     /// tt, t, and one.
-    plain: [S; 3],
+    pub(super) plain: [S; 3],
 }
 
 /// What residuals take part in.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Residual<S, const H: usize> {
     /// The gradient's x and y with the residual e.
-    ge: [[S; H]; 2],
+    pub(super) ge: [[S; H]; 2],
     /// te, ee, e.
-    plain: [S; 3],
+    pub(super) plain: [S; 3],
 }
 
 /// Sums over some pixels, in `S`: about the centre of a chunk, by powers of the horizontal offset; of
@@ -199,14 +219,14 @@ pub(super) struct Sums<S, const M: usize, const H: usize> {
     residual: Residual<S, H>,
 }
 
-type Row = Sums<i64, POWERS, HALF_POWERS>;
+pub(super) type Row = Sums<i64, POWERS, HALF_POWERS>;
 type TileMoments = Sums<i64, MONOMIALS, HALF_MONOMIALS>;
 pub(super) type Moments = Sums<i128, MONOMIALS, HALF_MONOMIALS>;
 /// What passes over the same level share where their supports are the same.
 pub(super) type FixedMoments = Fixed<i128, MONOMIALS, HALF_MONOMIALS>;
 
 impl<S: Copy + Default, const M: usize, const H: usize> Fixed<S, M, H> {
-    fn zero() -> Self {
+    pub(super) fn zero() -> Self {
         let zero = S::default();
         Self { gg: [[zero; M]; 3], gt: [[zero; H]; 2], g: [[zero; H]; 2], plain: [zero; 3] }
     }
@@ -236,7 +256,7 @@ impl<S: Copy + Default, const M: usize, const H: usize> Fixed<S, M, H> {
 impl<S: Copy + Into<i64>, const M: usize, const H: usize> Fixed<S, M, H> {
     /// In wide numbers.
     #[inline(always)]
-    fn wide(&self) -> Fixed<i64, M, H> {
+    pub(super) fn wide(&self) -> Fixed<i64, M, H> {
         let half = |axes: [[S; H]; 2]| axes.map(|sums| sums.map(Into::into));
         Fixed {
             gg: self.gg.map(|sums| sums.map(Into::into)),
@@ -248,7 +268,7 @@ impl<S: Copy + Into<i64>, const M: usize, const H: usize> Fixed<S, M, H> {
 }
 
 impl<const M: usize, const H: usize> Fixed<i64, M, H> {
-    fn negated(&self) -> Self {
+    pub(super) fn negated(&self) -> Self {
         let half = |axes: [[i64; H]; 2]| axes.map(|sums| sums.map(|v| -v));
         Self {
             gg: self.gg.map(|sums| sums.map(|v| -v)),
@@ -290,7 +310,7 @@ impl<S: Copy + Default, const H: usize> Residual<S, H> {
 }
 
 impl<S: Copy + Default, const M: usize, const H: usize> Sums<S, M, H> {
-    fn zero() -> Self {
+    pub(super) fn zero() -> Self {
         Self { fixed: Fixed::zero(), residual: Residual::zero() }
     }
 }
@@ -308,7 +328,12 @@ fn add_powers<const N: usize>(sums: &mut [i64; N], v: i64, u: i64, degree: usize
 
 /// Adds moments about `centre` to moments about zero: `(centre + u)^k` by the binomial theorem.
 #[inline(always)]
-fn add_moved<const N: usize>(sums: &mut [i64; N], local: &[i64; N], centre: i64, degree: usize) {
+pub(super) fn add_moved<const N: usize, const M: usize>(
+    sums: &mut [i64; N],
+    local: &[i64; M],
+    centre: i64,
+    degree: usize,
+) {
     const BINOMIAL: [[i64; POWERS]; POWERS] =
         [[1, 0, 0, 0, 0], [1, 1, 0, 0, 0], [1, 2, 1, 0, 0], [1, 3, 3, 1, 0], [1, 4, 6, 4, 1]];
     for (k, (sum, row)) in sums.iter_mut().zip(BINOMIAL).enumerate().take(degree + 1) {
@@ -362,7 +387,7 @@ fn add_tile<const M: usize>(sums: &mut [i128; M], tile: &[i64; M], at: [i64; 2],
 
 impl Fixed<i64, POWERS, HALF_POWERS> {
     #[inline(always)]
-    fn add(&mut self, chunk: &Self, centre: i64, degree: usize) {
+    pub(super) fn add(&mut self, chunk: &Self, centre: i64, degree: usize) {
         self.join(
             chunk,
             |sums, local| add_moved(sums, local, centre, 2 * degree),
@@ -373,8 +398,33 @@ impl Fixed<i64, POWERS, HALF_POWERS> {
 
 impl Residual<i64, HALF_POWERS> {
     #[inline(always)]
-    fn add(&mut self, chunk: &Self, centre: i64, degree: usize) {
+    pub(super) fn add(&mut self, chunk: &Self, centre: i64, degree: usize) {
         self.join(chunk, |sums, local| add_moved(sums, local, centre, degree));
+    }
+}
+
+impl Row {
+    /// Adds a pixel of weight `w` that is `u` away from the centre.
+    #[inline(always)]
+    pub(super) fn add_weighted(&mut self, pixel: [i32; 4], w: i32, u: i64, degree: usize) {
+        let w = i64::from(w);
+        let [gx, gy, t, e] = pixel.map(i64::from);
+        let [wx, wy, wt, we] = [w * gx, w * gy, w * t, w * e];
+        for (sum, product) in self.fixed.gg.iter_mut().zip([wx * gx, wx * gy, wy * gy]) {
+            add_powers(sum, product, u, 2 * degree);
+        }
+        let Fixed { gt, g, .. } = &mut self.fixed;
+        for (axes, factor) in [(gt, t), (g, 1), (&mut self.residual.ge, e)] {
+            for (sum, g) in axes.iter_mut().zip([wx, wy]) {
+                add_powers(sum, g * factor, u, degree);
+            }
+        }
+        for (sum, product) in self.fixed.plain.iter_mut().zip([wt * t, wt, w]) {
+            *sum += product;
+        }
+        for (sum, product) in self.residual.plain.iter_mut().zip([wt * e, we * e, we]) {
+            *sum += product;
+        }
     }
 }
 
@@ -629,6 +679,19 @@ pub(super) struct Pass {
     pub(super) histogram: Histogram,
 }
 
+impl Pass {
+    /// The weight of a pixel that counts, by its residual; its loss is noted.
+    #[inline(always)]
+    pub(super) fn weight<P, T>(&mut self, accumulate: &Accumulate<'_, P, T>, e: i32) -> i32 {
+        let (weight, loss) = accumulate.loss.at(e);
+        self.loss += loss;
+        if accumulate.histogram {
+            self.histogram.add(e);
+        }
+        weight
+    }
+}
+
 /// What is needed of the pixels of a chunk; zero where a pixel does not count.
 struct Pixels<W> {
     gx: [W; RUN],
@@ -665,7 +728,11 @@ fn powers<W: Word, const N: usize>(k: usize, g: W) -> [W; HALF_POWERS] {
 
 /// Adds products to moments up to `degree`.
 #[inline(always)]
-fn add_products<W: Word, const N: usize>(sums: &mut [W::Sum; N], factors: [(W, W); N], degree: usize) {
+pub(super) fn add_products<W: Word, const N: usize>(
+    sums: &mut [W::Sum; N],
+    factors: [(W, W); N],
+    degree: usize,
+) {
     for (k, (sum, (a, b))) in sums.iter_mut().zip(factors).enumerate() {
         if k <= degree {
             *sum = W::add(*sum, a, b);
@@ -908,9 +975,7 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
         pass: &mut Pass,
     ) {
         let shared = self.is_shared();
-        let centre = |chunk: &Range<usize>| {
-            (chunk.start - chunk.start % RUN + RUN / 2) as i64 - u as i64
-        };
+        let centre = |chunk: &Range<usize>| (chunk.start - chunk.start % RUN + RUN / 2) as i64 - u as i64;
         for y in rows {
             let (mut fixed, mut residual) = (Fixed::zero(), Residual::zero());
             // Whether the fixed image's sums of this row are not zero.
@@ -920,25 +985,46 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
                 if shared {
                     let before = before.as_mut().and_then(|runs| runs.next()).map(|(.., range)| range);
                     for (range, less) in changes(&before.unwrap_or(x..x), &range) {
+                        changed |= !range.is_empty();
                         for chunk in chunks(range) {
+                            if L::LEN == 1 {
+                                self.add_fixed(&mut fixed, y, chunk, u, less);
+                                continue;
+                            }
                             let sums = Self::fixed_chunk(&self.gradients(y, chunk.clone()));
                             let sums = if less { sums.negated() } else { sums };
                             fixed.add(&sums, centre(&chunk), T::DEGREE);
-                            changed = true;
                         }
                     }
                 }
                 for chunk in chunks(range) {
-                    let pixels = self.pixels::<L, _>(&walk.at(chunk.start - x), y, chunk.clone(), pass);
+                    let walk = walk.at(chunk.start - x);
+                    if L::LEN == 1 {
+                        let mut samples = [P::Fine::from_channel(P::default()); RUN];
+                        let samples = samples.get_mut(..chunk.len()).unwrap_or_default();
+                        self.sampled(&walk, samples);
+                        if shared && !self.histogram {
+                            pass.pixels += chunk.len() as u64;
+                            self.add_residual(&mut residual, y, chunk, u, samples);
+                            continue;
+                        }
+                        let sums = self.weighted(&walk, y, chunk.clone(), samples, pass);
+                        if !shared {
+                            fixed.add(&sums.fixed, centre(&chunk), T::DEGREE);
+                        }
+                        residual.add(&sums.residual, centre(&chunk), T::DEGREE);
+                        continue;
+                    }
+                    let pixels = self.pixels::<L, _>(&walk, y, chunk.clone(), pass);
                     if self.loss == Loss::Squares {
                         if !shared {
                             fixed.add(&Self::fixed_chunk(&pixels), centre(&chunk), T::DEGREE);
                         }
                         residual.add(&Self::residual_chunk(&pixels), centre(&chunk), T::DEGREE);
                     } else {
-                        let Row { fixed: weighted, residual: errors } = Self::weighted_chunk(&pixels);
-                        fixed.add(&weighted, centre(&chunk), T::DEGREE);
-                        residual.add(&errors, centre(&chunk), T::DEGREE);
+                        let sums = Self::weighted_chunk(&pixels);
+                        fixed.add(&sums.fixed, centre(&chunk), T::DEGREE);
+                        residual.add(&sums.residual, centre(&chunk), T::DEGREE);
                     }
                 }
             }
@@ -1035,13 +1121,7 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
         }
         if self.loss != Loss::Squares || self.histogram {
             for (weight, e) in pixels.weight.iter_mut().zip(&pixels.residual).filter(|(w, _)| **w != 0) {
-                let e = e.get();
-                let (w, loss) = self.loss.at(e);
-                *weight = w;
-                pass.loss += loss;
-                if self.histogram {
-                    pass.histogram.add(e);
-                }
+                *weight = pass.weight(self, e.get());
             }
         }
         pixels
@@ -1081,31 +1161,14 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
                 continue;
             }
             let u = k as i64 - RUN as i64 / 2;
-            let w = i64::from(w);
-            let [gx, gy, t, e] = [gx, gy, t, e].map(|v| i64::from(v.get()));
-            let [wx, wy, wt, we] = [w * gx, w * gy, w * t, w * e];
-            for (sum, product) in sums.fixed.gg.iter_mut().zip([wx * gx, wx * gy, wy * gy]) {
-                add_powers(sum, product, u, 2 * T::DEGREE);
-            }
-            let Fixed { gt, g, .. } = &mut sums.fixed;
-            for (axes, factor) in [(gt, t), (g, 1), (&mut sums.residual.ge, e)] {
-                for (sum, g) in axes.iter_mut().zip([wx, wy]) {
-                    add_powers(sum, g * factor, u, T::DEGREE);
-                }
-            }
-            for (sum, product) in sums.fixed.plain.iter_mut().zip([wt * t, wt, w]) {
-                *sum += product;
-            }
-            for (sum, product) in sums.residual.plain.iter_mut().zip([wt * e, we * e, we]) {
-                *sum += product;
-            }
+            sums.add_weighted([gx, gy, t, e].map(|v| v.get()), w, u, T::DEGREE);
         }
         sums
     }
 
     /// Whether the masks let pixel (x, y), the walk's k-th, count.
     #[inline(always)]
-    fn counts<W: Walk>(&self, walk: &W, k: usize, x: usize, y: usize) -> bool {
+    pub(super) fn counts<W: Walk>(&self, walk: &W, k: usize, x: usize, y: usize) -> bool {
         let valid = |mask: &Image<'_, u8>, x: usize, y: usize| mask.get(x, y).is_some_and(|v| v != 0);
         if let Some(mask) = &self.pair.fixed_mask {
             let last = |side: usize| side.saturating_sub(1);

@@ -1,0 +1,249 @@
+//! The sums of a stretch of a row at a level of one lane: pixel by pixel, straight from the images.
+//!
+//! In: where in the fixed image, and samples of the moving one. Out: the sums that
+//! [`normal`](super::normal) takes from buffers, in vectors, where there are more lanes.
+#![forbid(unsafe_code)]
+
+use core::ops::Range;
+
+use super::normal::{Accumulate, Fixed, HALF_POWERS, Nothing, POWERS, Pass, Residual, Row, Word, add_moved};
+use super::{Grey, Interpolation};
+use crate::image::Image;
+use crate::kernel::{Bilinear, Lagrange};
+use crate::simd::{self, One};
+use crate::transform::Transform;
+use crate::walk::{RUN, Walk};
+
+/// Calls `each` for the pixels of a stretch of row `y`: with the gradient, the pixel, and what is beside it.
+/// The outermost pixels of an image have no central difference along their normal: it counts as zero.
+#[inline(always)]
+fn each_pixel<P: Grey, S: Copy>(
+    fixed: &Image<'_, P>,
+    y: usize,
+    stretch: Range<usize>,
+    beside: &[S],
+    mut each: impl FnMut([i32; 3], S),
+) {
+    let row = fixed.row(y);
+    let inner = y > 0 && y + 1 < fixed.height();
+    let (above, below) = if inner { (fixed.row(y - 1), fixed.row(y + 1)) } else { (row, row) };
+    let from = stretch.start.max(1);
+    let to = stretch.end.min(fixed.width() - 1).max(from);
+    let border = |x: usize| [row.get(x).copied().unwrap_or_default(); 3];
+    let (first, last) = (border(stretch.start), border(to));
+    let parts = [
+        (&first[..], stretch.start..from.min(stretch.end)),
+        (row.get(from - 1..to + 1).unwrap_or_default(), from..to),
+        (&last[..], to..stretch.end.max(to)),
+    ];
+    for (row, part) in parts {
+        let beside = beside.get(part.start - stretch.start..).unwrap_or_default();
+        let above = above.get(part.clone()).unwrap_or_default();
+        let below = below.get(part).unwrap_or_default();
+        for (row, ((&above, &below), &beside)) in row.windows(3).zip(above.iter().zip(below).zip(beside)) {
+            if let &[left, pixel, right] = row {
+                let [a, b, c, d, t]: [i32; 5] = [left, right, above, below, pixel].map(Into::into);
+                each([b - a, d - c, t], beside);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn difference<P: Grey>(a: P, b: P) -> P::Word {
+    let [a, b]: [i32; 2] = [a, b].map(Into::into);
+    P::Word::new(b - a)
+}
+
+/// Moments of products of words up to `degree`, about the middle (rounded down) of at most [`RUN`].
+///
+/// With running sums, and running sums of those: after all of them the product at place j, counted from
+/// the end (the last one is 1), has been added once, j times, j (j + 1) / 2 times and so on. So a power
+/// costs an addition.
+#[inline(always)]
+fn moments<W: Word, S: Word>(
+    products: impl ExactSizeIterator<Item = (W, W)>,
+    degree: usize,
+) -> [i64; POWERS] {
+    let half = (products.len() - products.len() / 2) as i64;
+    let mut sums = [S::Sum::default(); POWERS];
+    for (a, b) in products {
+        let [zeroth, further @ ..] = &mut sums;
+        *zeroth = S::add(*zeroth, S::new(a.get()), S::new(b.get()));
+        let mut below = *zeroth;
+        for sum in further.iter_mut().take(degree) {
+            *sum = S::plus(*sum, below);
+            below = *sum;
+        }
+    }
+    let [s, t, u, v, w] = sums.map(Into::into);
+    let about_end = [s, -t, 2 * u - t, 6 * (u - v) - t, 24 * w - 36 * v + 14 * u - t];
+    let mut about_middle = [0; POWERS];
+    add_moved(&mut about_middle, &about_end, half, degree);
+    // These fit, and what they come of is right modulo the range of sums.
+    about_middle.map(S::wrapped)
+}
+
+impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
+    /// [`moments`] in sums that hold them.
+    #[inline(always)]
+    fn moments(products: impl ExactSizeIterator<Item = (P::Word, P::Word)>, degree: usize) -> [i64; POWERS] {
+        if T::DEGREE < 2 {
+            moments::<P::Word, P::Word>(products, degree)
+        } else {
+            moments::<P::Word, i32>(products, degree)
+        }
+    }
+
+    /// Moments of products of two gradients.
+    #[inline(never)]
+    fn full_moments(a: &[P::Word], b: &[P::Word]) -> [i64; POWERS] {
+        Self::moments(a.iter().copied().zip(b.iter().copied()), 2 * T::DEGREE)
+    }
+
+    /// Moments of a gradient times something else.
+    #[inline(never)]
+    fn half_moments(a: &[P::Word], b: &[P::Word]) -> [i64; HALF_POWERS] {
+        let [s, t, u, ..] = Self::moments(a.iter().copied().zip(b.iter().copied()), T::DEGREE);
+        [s, t, u]
+    }
+
+    /// Moments of differences times something else.
+    #[inline(never)]
+    fn difference_moments(a: &[P], b: &[P], factors: &[P::Word]) -> [i64; HALF_POWERS] {
+        let products = a.iter().zip(b).zip(factors).map(|((&a, &b), &factor)| (difference(a, b), factor));
+        let [s, t, u, ..] = Self::moments(products, T::DEGREE);
+        [s, t, u]
+    }
+
+    /// The moving image along a walk. (The support is exact: nothing is outside.)
+    #[inline(never)]
+    pub(super) fn sampled<W: Walk>(&self, walk: &W, samples: &mut [P::Fine]) {
+        let moving = self.pair.moving;
+        match self.interpolation {
+            Interpolation::Bilinear => {
+                simd::blocks::<One, P, Bilinear, W, P::Fine>(&Bilinear, moving, walk, samples, &Nothing);
+            }
+            Interpolation::Lagrange => {
+                simd::blocks::<One, P, Lagrange, W, P::Fine>(&Lagrange, moving, walk, samples, &Nothing);
+            }
+        }
+    }
+
+    /// Adds what the fixed image sums to over a chunk of row `y`, about column `centre`, or takes it away.
+    #[inline(never)]
+    pub(super) fn add_fixed(
+        &self,
+        sums: &mut Fixed<i64, POWERS, HALF_POWERS>,
+        y: usize,
+        chunk: Range<usize>,
+        centre: usize,
+        less: bool,
+    ) {
+        let n = chunk.len();
+        let middle = (chunk.start + n / 2) as i64 - centre as i64;
+        let [mut gx, mut gy, mut t] = [[P::Word::default(); RUN]; 3];
+        let words = gx.iter_mut().zip(&mut gy).zip(&mut t);
+        let mut words = words.take(n);
+        each_pixel(&self.pair.fixed, y, chunk, &[(); RUN], |pixel, ()| {
+            if let Some(((gx, gy), t)) = words.next() {
+                [*gx, *gy, *t] = pixel.map(P::Word::new);
+            }
+        });
+        let [gx, gy, t] = [&gx, &gy, &t].map(|words| words.get(..n).unwrap_or_default());
+        let one = [P::Word::new(1); RUN];
+        let mut found = Fixed::zero();
+        for (sums, (a, b)) in found.gg.iter_mut().zip([(gx, gx), (gx, gy), (gy, gy)]) {
+            *sums = Self::full_moments(a, b);
+        }
+        let products = [(gx, t), (gy, t), (gx, &one[..]), (gy, &one[..])];
+        for (sums, (a, b)) in found.gt.iter_mut().chain(&mut found.g).zip(products) {
+            *sums = Self::half_moments(a, b);
+        }
+        let plain =
+            |a: &[P::Word]| moments::<P::Word, P::Word>(a.iter().copied().zip(t.iter().copied()), 0)[0];
+        found.plain = [plain(t), plain(&one), n as i64];
+        sums.add(&if less { found.negated() } else { found }, middle, T::DEGREE);
+    }
+
+    /// Adds what residuals take part in over a chunk of row `y`, about column `centre`.
+    #[inline(never)]
+    pub(super) fn add_residual(
+        &self,
+        sums: &mut Residual<i64, HALF_POWERS>,
+        y: usize,
+        chunk: Range<usize>,
+        centre: usize,
+        samples: &[P::Fine],
+    ) {
+        let fixed = &self.pair.fixed;
+        let mut residuals = [P::Word::default(); RUN];
+        let residuals = residuals.get_mut(..chunk.len()).unwrap_or_default();
+        let row = |y: usize, columns: Range<usize>| fixed.row(y).get(columns).unwrap_or_default();
+        for (sum, found) in
+            sums.plain.iter_mut().zip(self.residuals(row(y, chunk.clone()), samples, residuals))
+        {
+            *sum += found;
+        }
+        let [along, across] = &mut sums.ge;
+        let add = |sums: &mut [i64; HALF_POWERS], a: &[P], b: &[P], from: usize, residuals: &[P::Word]| {
+            let middle = (from + residuals.len() / 2) as i64 - centre as i64;
+            add_moved(sums, &Self::difference_moments(a, b, residuals), middle, T::DEGREE);
+        };
+        // (No differences across the border: see each_pixel().)
+        let (from, to) = (chunk.start.max(1), chunk.end.min(fixed.width() - 1));
+        if from < to {
+            let residuals = residuals.get(from - chunk.start..to - chunk.start).unwrap_or_default();
+            add(along, row(y, from - 1..to - 1), row(y, from + 1..to + 1), from, residuals);
+        }
+        if y > 0 && y + 1 < fixed.height() {
+            add(across, row(y - 1, chunk.clone()), row(y + 1, chunk.clone()), chunk.start, residuals);
+        }
+    }
+
+    /// Residuals of a chunk, and te, ee, e.
+    #[inline(always)]
+    fn residuals(&self, fixed: &[P], samples: &[P::Fine], residuals: &mut [P::Word]) -> [i64; 3] {
+        let [mut te, mut ee, mut e1] = [<P::Word as Word>::Sum::default(); 3];
+        let photometry = self.photometry;
+        for ((&t, &sample), out) in fixed.iter().zip(samples).zip(residuals) {
+            let t: i32 = t.into();
+            let e: P::Word = photometry.residual(t, sample.into());
+            te = P::Word::add(te, P::Word::new(t), e);
+            ee = P::Word::add(ee, e, e);
+            e1 = P::Word::add(e1, e, P::Word::new(1));
+            *out = e;
+        }
+        [te, ee, e1].map(Into::into)
+    }
+
+    /// Both over an aligned chunk of row `y`, about its centre: weighted, by masks and the loss; and what
+    /// is counted pixel by pixel.
+    #[inline(never)]
+    pub(super) fn weighted<W: Walk>(
+        &self,
+        walk: &W,
+        y: usize,
+        chunk: Range<usize>,
+        samples: &[P::Fine],
+        pass: &mut Pass,
+    ) -> Row {
+        let mut sums = Row::zero();
+        let mut x = chunk.start;
+        each_pixel(&self.pair.fixed, y, chunk.clone(), samples, |[gx, gy, t], sample| {
+            let here = x;
+            x += 1;
+            if !self.counts(walk, here - chunk.start, here, y) {
+                return;
+            }
+            let e = self.photometry.residual::<P::Word>(t, sample.into()).get();
+            pass.pixels += 1;
+            let w = pass.weight(self, e);
+            if w != 0 {
+                let u = (here % RUN) as i64 - RUN as i64 / 2;
+                sums.add_weighted([gx, gy, t, e], w, u, T::DEGREE);
+            }
+        });
+        sums
+    }
+}
