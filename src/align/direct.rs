@@ -49,12 +49,6 @@ fn each_pixel<P: Grey, S: Copy>(
     }
 }
 
-#[inline(always)]
-fn difference<P: Grey>(a: P, b: P) -> P::Word {
-    let [a, b]: [i32; 2] = [a, b].map(Into::into);
-    P::Word::new(b - a)
-}
-
 /// Moments of products of words up to `degree`, about the middle (rounded down) of at most [`RUN`].
 ///
 /// With running sums, and running sums of those: after all of them the product at place j, counted from
@@ -110,8 +104,11 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
 
     /// Moments of differences times something else.
     #[inline(never)]
-    fn difference_moments(a: &[P], b: &[P], factors: &[P::Word]) -> [i64; HALF_POWERS] {
-        let products = a.iter().zip(b).zip(factors).map(|((&a, &b), &factor)| (difference(a, b), factor));
+    fn difference_moments(a: &[P], b: &[P], factors: &[P::Fine]) -> [i64; HALF_POWERS] {
+        let products = a.iter().zip(b).zip(factors).map(|((&a, &b), &factor)| {
+            let [a, b]: [i32; 2] = [a, b].map(Into::into);
+            (P::Word::new(b - a), P::Word::new(factor.into()))
+        });
         let [s, t, u, ..] = Self::moments(products, T::DEGREE);
         [s, t, u]
     }
@@ -166,7 +163,8 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
         sums.add(&if less { found.negated() } else { found }, middle, T::DEGREE);
     }
 
-    /// Adds what residuals take part in over a chunk of row `y`, about column `centre`.
+    /// Adds what residuals take part in over a chunk of row `y`, about column `centre`. Leaves residuals
+    /// where the samples were.
     #[inline(never)]
     pub(super) fn add_residual(
         &self,
@@ -174,19 +172,17 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
         y: usize,
         chunk: Range<usize>,
         centre: usize,
-        samples: &[P::Fine],
+        samples: &mut [P::Fine],
     ) {
         let fixed = &self.pair.fixed;
-        let mut residuals = [P::Word::default(); RUN];
-        let residuals = residuals.get_mut(..chunk.len()).unwrap_or_default();
         let row = |y: usize, columns: Range<usize>| fixed.row(y).get(columns).unwrap_or_default();
-        for (sum, found) in
-            sums.plain.iter_mut().zip(self.residuals(row(y, chunk.clone()), samples, residuals))
-        {
+        let plain = self.residuals(row(y, chunk.clone()), samples);
+        for (sum, found) in sums.plain.iter_mut().zip(plain) {
             *sum += found;
         }
+        let residuals = &*samples;
         let [along, across] = &mut sums.ge;
-        let add = |sums: &mut [i64; HALF_POWERS], a: &[P], b: &[P], from: usize, residuals: &[P::Word]| {
+        let add = |sums: &mut [i64; HALF_POWERS], a: &[P], b: &[P], from: usize, residuals: &[P::Fine]| {
             let middle = (from + residuals.len() / 2) as i64 - centre as i64;
             add_moved(sums, &Self::difference_moments(a, b, residuals), middle, T::DEGREE);
         };
@@ -201,18 +197,18 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
         }
     }
 
-    /// Residuals of a chunk, and te, ee, e.
+    /// Makes residuals of the samples of a chunk. Out: te, ee, e.
     #[inline(always)]
-    fn residuals(&self, fixed: &[P], samples: &[P::Fine], residuals: &mut [P::Word]) -> [i64; 3] {
+    fn residuals(&self, fixed: &[P], samples: &mut [P::Fine]) -> [i64; 3] {
         let [mut te, mut ee, mut e1] = [<P::Word as Word>::Sum::default(); 3];
         let photometry = self.photometry;
-        for ((&t, &sample), out) in fixed.iter().zip(samples).zip(residuals) {
+        for (&t, sample) in fixed.iter().zip(samples) {
             let t: i32 = t.into();
-            let e: P::Word = photometry.residual(t, sample.into());
+            let e: P::Word = photometry.residual(t, (*sample).into());
             te = P::Word::add(te, P::Word::new(t), e);
             ee = P::Word::add(ee, e, e);
             e1 = P::Word::add(e1, e, P::Word::new(1));
-            *out = e;
+            *sample = e.get().into();
         }
         [te, ee, e1].map(Into::into)
     }

@@ -83,7 +83,7 @@ use normal::Word;
 pub trait Grey: Pixel<Channel = Self> + Channel + Output<Self> + Into<i32> {
     /// A value before its last rounding.
     #[doc(hidden)]
-    type Fine: Output<Self> + Into<i32>;
+    type Fine: Output<Self> + Into<i32> + From<i32>;
     /// Holds differences of pixels times offsets in a block, and residuals.
     #[doc(hidden)]
     type Word: Word;
@@ -102,6 +102,13 @@ impl From<Q6> for i32 {
     #[inline(always)]
     fn from(v: Q6) -> i32 {
         v.0
+    }
+}
+
+impl From<i32> for Q6 {
+    #[inline(always)]
+    fn from(v: i32) -> Self {
+        Q6(v)
     }
 }
 

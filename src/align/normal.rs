@@ -975,6 +975,7 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
         pass: &mut Pass,
     ) {
         let shared = self.is_shared();
+        let mut samples = [P::Fine::from_channel(P::default()); RUN];
         let centre = |chunk: &Range<usize>| (chunk.start - chunk.start % RUN + RUN / 2) as i64 - u as i64;
         for y in rows {
             let (mut fixed, mut residual) = (Fixed::zero(), Residual::zero());
@@ -1000,7 +1001,6 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
                 for chunk in chunks(range) {
                     let walk = walk.at(chunk.start - x);
                     if L::LEN == 1 {
-                        let mut samples = [P::Fine::from_channel(P::default()); RUN];
                         let samples = samples.get_mut(..chunk.len()).unwrap_or_default();
                         self.sampled(&walk, samples);
                         if shared && !self.histogram {
