@@ -6,7 +6,10 @@
 
 use core::ops::Range;
 
-use super::normal::{Accumulate, Fixed, HALF_POWERS, Nothing, POWERS, Pass, Residual, Row, Word, add_moved};
+use super::normal::{
+    Accumulate, Fixed, HALF_POWERS, Nothing, POWERS, Pass, Residual, Row, Word, add_moved, to,
+};
+use super::shifted::Rows;
 use super::{Grey, Interpolation};
 use crate::image::Image;
 use crate::kernel::{Bilinear, Lagrange};
@@ -115,8 +118,17 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
 
     /// The moving image along a walk. (The support is exact: nothing is outside.)
     #[inline(never)]
-    pub(super) fn sampled<W: Walk>(&self, walk: &W, samples: &mut [P::Fine]) {
+    pub(super) fn sampled<W: Walk>(&self, walk: &W, rows: &mut Rows<P>, samples: &mut [P::Fine]) {
         let moving = self.pair.moving;
+        // A translation, that is.
+        if T::DEGREE == 0 {
+            let at = walk.position(to::<P>());
+            match self.interpolation {
+                Interpolation::Bilinear => rows.sample(&Bilinear, &moving, at, samples),
+                Interpolation::Lagrange => rows.sample(&Lagrange, &moving, at, samples),
+            }
+            return;
+        }
         match self.interpolation {
             Interpolation::Bilinear => {
                 simd::blocks::<One, P, Bilinear, W, P::Fine>(&Bilinear, moving, walk, samples, &Nothing);

@@ -62,6 +62,7 @@ mod direct;
 mod normal;
 mod robust;
 mod search;
+mod shifted;
 mod solve;
 mod tracker;
 

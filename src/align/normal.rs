@@ -20,6 +20,7 @@
 use core::ops::{AddAssign, Range};
 
 use super::robust::{Histogram, Loss};
+use super::shifted::{Rows, STRIP};
 use super::solve::{Column, SIZE, Square};
 use super::{Grey, Interpolation};
 use crate::fixed::{Q14, Rounding, round_shift, round_shift_i64};
@@ -663,7 +664,7 @@ impl Interpolation {
 
 /// How positions are rounded: the same for all kernels of even support.
 #[inline(always)]
-fn to<P: Grey>() -> Rounding {
+pub(super) fn to<P: Grey>() -> Rounding {
     rounding::<Bilinear, P>()
 }
 
@@ -888,10 +889,15 @@ impl<P: Grey, T: Transform> Operation for Accumulate<'_, P, T> {
                 continue;
             }
             for left in (0..width).step_by(across.max(1)) {
-                let columns = left..(left + across).min(width);
+                let right = (left + across).min(width);
                 let centre = [left + across / 2, top + down / 2];
                 let mut tile = TileMoments::zero();
-                self.tile::<L>(&supports, columns, rows.clone(), centre, &mut tile, &mut pass);
+                // Samples of a shifted image share rows.
+                let strip = if L::LEN == 1 && T::DEGREE == 0 { STRIP } else { across.max(1) };
+                for left in (left..right).step_by(strip) {
+                    let columns = left..(left + strip).min(right);
+                    self.tile::<L>(&supports, columns, rows.clone(), centre, &mut tile, &mut pass);
+                }
                 let [x, y] = centre.map(|v| v as i64);
                 pass.moments.add_tile(&tile, [x - (width / 2) as i64, y - (height / 2) as i64], T::DEGREE);
             }
@@ -975,7 +981,7 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
         pass: &mut Pass,
     ) {
         let shared = self.is_shared();
-        let mut samples = [P::Fine::from_channel(P::default()); RUN];
+        let (mut samples, mut shifted) = ([P::Fine::from_channel(P::default()); RUN], Rows::new());
         let centre = |chunk: &Range<usize>| (chunk.start - chunk.start % RUN + RUN / 2) as i64 - u as i64;
         for y in rows {
             let (mut fixed, mut residual) = (Fixed::zero(), Residual::zero());
@@ -1002,7 +1008,7 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
                     let walk = walk.at(chunk.start - x);
                     if L::LEN == 1 {
                         let samples = samples.get_mut(..chunk.len()).unwrap_or_default();
-                        self.sampled(&walk, samples);
+                        self.sampled(&walk, &mut shifted, samples);
                         if shared && !self.histogram {
                             pass.pixels += chunk.len() as u64;
                             self.add_residual(&mut residual, y, chunk, u, samples);
