@@ -1,7 +1,7 @@
 //! The aligner: a state machine that does one pass over one level at a step.
 #![forbid(unsafe_code)]
 
-use super::normal::{Accumulate, Known, LevelPair, Photometry, Statistics};
+use super::normal::{Accumulate, Known, LevelPair, Photometry, Statistics, Word};
 use super::robust::{Loss, Robust};
 use super::solve::{Column, Factor, SIZE, Square};
 use super::{Grey, Interpolation, LEAST_SIDE, Options, Pair, Report, Status, search};
@@ -9,7 +9,8 @@ use crate::Error;
 use crate::image::Image;
 use crate::kernel::Array;
 use crate::pyramid::{MAX_LEVELS, Pyramid, buffer_len, to_full, to_level};
-use crate::transform::{IDENTITY, Matrix, Term, Transform, at, inverse, multiply, project};
+use crate::transform::{Matrix, Term, Transform, after_shift, at, before_shift, inverse, multiply, project};
+use crate::walk::RUN;
 
 /// Levels but the last are left when no corner moves by this many of their pixels any more.
 const COARSE_EPSILON: f64 = 1.0 / 32.0;
@@ -288,13 +289,13 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         };
         let level = self.options.level;
         let beginning = correlation < -1.0 && next == range.map(|r| -r);
-        let moved = |by: [i32; 3]| {
+        let moved = |from: T, by: [i32; 3]| {
             let [x, y, turn] = by.map(f64::from);
-            let turned = search::turned(&pair, &self.candidate.matrix(), turn);
-            T::from_matrix(multiply(&[1.0, 0.0, x, 0.0, 1.0, y, 0.0, 0.0, 1.0], &turned))
+            let turned = search::turned(&pair, &from.matrix(), turn);
+            T::from_matrix(before_shift(&turned, x, y))
         };
         let mut compare = |by: [i32; 3]| {
-            if let Ok(transform) = moved(by)
+            if let Ok(transform) = moved(self.candidate, by)
                 && let Some(c) = level.run(search::Compare { pair, transform: &transform, every: 1 })
                 && c > correlation
             {
@@ -306,7 +307,6 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             compare([0; 3]);
         }
         compare(next);
-        let found = moved(best);
         self.note(&pair, correlation.max(-1.0));
         let [dx, dy, turn] = next;
         let next = if dx < range[0] {
@@ -320,7 +320,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             self.phase = Phase::Search { next, range, best, correlation };
             return;
         }
-        self.candidate = found.unwrap_or(self.candidate);
+        self.candidate = moved(self.candidate, best).unwrap_or(self.candidate);
         if self.level == self.top {
             self.phase = Phase::Refine;
         } else {
@@ -501,7 +501,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             let solution = factor.solve(&best.right);
             let increment = T::Parameters::from_fn(|i| at(&solution, i) / gain);
             let candidate = T::near_identity(increment).and_then(|w| {
-                let about = multiply(&centre, &multiply(&inverse(&w.matrix())?, &inverse(&centre)?));
+                let about = about(&inverse(&w.matrix())?, centre);
                 let candidate = T::from_matrix(multiply(&best.transform.matrix(), &about))?;
                 Ok((candidate, w.matrix()))
             });
@@ -622,7 +622,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         let centre = centre(&pair.fixed);
         let mut tangents = [[0.0; SIZE]; SIZE];
         for (generator, column) in T::GENERATORS.iter().zip(&mut tangents) {
-            let about = multiply(&centre, &multiply(&generator_matrix(generator), &inverse(&centre).ok()?));
+            let about = about(&generator_matrix(generator), centre);
             let matrix = best.transform.matrix();
             let tangent = multiply(&matrix, &about);
             let moved = |h: f64| {
@@ -662,25 +662,22 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
 fn steepness<P: Grey>(image: &Image<'_, P>, variance: f64) -> f64 {
     let height = image.height();
     let (mut squares, mut products, mut n) = (0_i64, 0_i64, 0_i64);
-    // In half grey levels, and in 1/120 of a grey level squared.
-    let mut add = |[a, b, c, d, e, f]: [P; 6]| {
-        let less = |v: P, w: P| i64::from(Into::<i32>::into(v)) - i64::from(Into::<i32>::into(w));
-        let (one, two, three) = (less(d, c), less(e, b), less(f, a));
-        squares += one * one;
-        products += one * (45 * one - 9 * two + three);
-        n += 1;
+    let mut add = |pixels: [&[P]; 6]| {
+        let len = pixels.iter().map(|p| p.len()).min().unwrap_or(0);
+        for begin in (0..len).step_by(RUN) {
+            let (square, product) =
+                differences(pixels.map(|p| p.get(begin..(begin + RUN).min(len)).unwrap_or_default()));
+            squares += square;
+            products += product;
+        }
+        n += len as i64;
     };
     let every = (image.width() * height / (LOOK / 2)).max(1);
     for y in (3..height.saturating_sub(3)).step_by(every) {
-        for window in image.row(y).windows(7) {
-            if let &[a, b, c, _, d, e, f] = window {
-                add([a, b, c, d, e, f]);
-            }
-        }
-        let [a, b, c, d, e, f] = [y - 3, y - 2, y - 1, y + 1, y + 2, y + 3].map(|y| image.row(y));
-        for (((a, b), c), ((d, e), f)) in a.iter().zip(b).zip(c).zip(d.iter().zip(e).zip(f)) {
-            add([*a, *b, *c, *d, *e, *f]);
-        }
+        let row = image.row(y);
+        let last = row.len().saturating_sub(6);
+        add([0, 1, 2, 4, 5, 6].map(|x| row.get(x..x + last).unwrap_or_default()));
+        add([y - 3, y - 2, y - 1, y + 1, y + 2, y + 3].map(|y| image.row(y)));
     }
     let (squares, products, n) = (squares as f64 / 4.0, products as f64 / 120.0, n as f64);
     let (own, shared) = (n * variance / 2.0, n * variance * 0.75);
@@ -688,6 +685,21 @@ fn steepness<P: Grey>(image: &Image<'_, P>, variance: f64) -> f64 {
         return 1.0;
     }
     ((products - shared) / (squares - own)).clamp(1.0, 2.0)
+}
+
+/// Of at most [`RUN`] places with three pixels on either side: the sum of the squares of differences of
+/// neighbours, in half grey levels, and of products of those with exacter ones, in 1/120 of a grey level
+/// squared.
+#[inline(never)]
+fn differences<P: Grey>([a, b, c, d, e, f]: [&[P]; 6]) -> (i64, i64) {
+    let (mut squares, mut products) = Default::default();
+    for (((a, b), c), ((d, e), f)) in a.iter().zip(b).zip(c).zip(d.iter().zip(e).zip(f)) {
+        let [a, b, c, d, e, f]: [i32; 6] = [*a, *b, *c, *d, *e, *f].map(Into::into);
+        let one = P::Word::new(d - c);
+        squares = P::Word::add(squares, one, one);
+        products = P::Word::add(products, one, P::Word::new(45 * (d - c) - 9 * (e - b) + (f - a)));
+    }
+    (squares.into(), products.into())
 }
 
 /// The number of parameters of a model.
@@ -711,12 +723,14 @@ fn split<T>(buffer: &mut [T], first: usize, needed: usize) -> Result<(&mut [T], 
     buffer.split_at_mut_checked(first).ok_or(Error::TooShort { needed, found })
 }
 
-/// The shift by the pixel about which increments are taken.
-fn centre<P>(fixed: &Image<'_, P>) -> Matrix {
-    let mut m = IDENTITY;
-    m[2] = (fixed.width() / 2) as f64;
-    m[5] = (fixed.height() / 2) as f64;
-    m
+/// The pixel about which increments are taken.
+fn centre<P>(fixed: &Image<'_, P>) -> [f64; 2] {
+    [(fixed.width() / 2) as f64, (fixed.height() / 2) as f64]
+}
+
+/// A matrix about a pixel instead of the origin.
+fn about(m: &Matrix, [x, y]: [f64; 2]) -> Matrix {
+    before_shift(&after_shift(m, -x, -y), x, y)
 }
 
 /// The derivative of a model's matrix with respect to one parameter, at the identity.

@@ -644,12 +644,13 @@ impl Interpolation {
     /// The sum of the squares of the weights along an axis, at a fraction of a pixel.
     pub(super) fn squares(self, fraction: f64) -> f64 {
         let f = Q14::from_bits(libm::round(fraction * 16_384.0) as i32);
-        let square =
-            |w: &Q14| libm::ldexp(f64::from(w.to_bits()), -14) * libm::ldexp(f64::from(w.to_bits()), -14);
-        match self {
-            Interpolation::Bilinear => Bilinear.weights(f).iter().map(square).sum(),
-            Interpolation::Lagrange => Lagrange.weights(f).iter().map(square).sum(),
-        }
+        // (Exact, as it would be in f64.)
+        let squares = |weights: &[Q14]| weights.iter().map(|w| w.to_bits() * w.to_bits()).sum::<i32>();
+        let sum = match self {
+            Interpolation::Bilinear => squares(&Bilinear.weights(f)),
+            Interpolation::Lagrange => squares(&Lagrange.weights(f)),
+        };
+        f64::from(sum) / 268_435_456.0
     }
 
     /// From the cell of a position to its first tap, and how many there are along each axis.

@@ -43,6 +43,9 @@ fn unit<P>(pair: &LevelPair<'_, P>) -> f64 {
 
 /// A transform after a turn about the centre of the fixed image, by so many units.
 pub(super) fn turned<P>(pair: &LevelPair<'_, P>, matrix: &Matrix, units: f64) -> Matrix {
+    if units == 0.0 {
+        return *matrix;
+    }
     let (sine, cosine) = libm::sincos(units * unit(pair));
     let [x, y] = [pair.fixed.width(), pair.fixed.height()].map(|side| (side as f64 - 1.0) / 2.0);
     let (dx, dy) = (x - cosine * x + sine * y, y - sine * x - cosine * y);

@@ -144,6 +144,22 @@ pub(crate) fn project(m: &Matrix, x: f64, y: f64) -> (f64, f64) {
     (form(m[0], m[1], m[2]) / d, form(m[3], m[4], m[5]) / d)
 }
 
+/// The matrix after a shift by (`x`, `y`): [`multiply`] by that of the shift, with less work.
+pub(crate) fn after_shift(m: &Matrix, x: f64, y: f64) -> Matrix {
+    let row = |a: f64, b: f64, c: f64| [a, b, a * x + b * y + c];
+    let ([a, b, c], [d, e, f], [g, h, i]) =
+        (row(m[0], m[1], m[2]), row(m[3], m[4], m[5]), row(m[6], m[7], m[8]));
+    [a, b, c, d, e, f, g, h, i]
+}
+
+/// The matrix before a shift by (`x`, `y`).
+pub(crate) fn before_shift(m: &Matrix, x: f64, y: f64) -> Matrix {
+    let moved = |v: f64, by: f64, last: f64| if last == 0.0 { v } else { v + by * last };
+    let row = |a: f64, b: f64, c: f64, by: f64| [moved(a, by, m[6]), moved(b, by, m[7]), moved(c, by, m[8])];
+    let ([a, b, c], [d, e, f]) = (row(m[0], m[1], m[2], x), row(m[3], m[4], m[5], y));
+    [a, b, c, d, e, f, m[6], m[7], m[8]]
+}
+
 /// The matrix product `a b`.
 pub(crate) fn multiply(a: &Matrix, b: &Matrix) -> Matrix {
     core::array::from_fn(|i| {
@@ -187,7 +203,8 @@ pub(crate) fn normalised(m: Matrix) -> Result<Matrix, Error> {
     if last == 0.0 {
         return Err(Error::OutOfRange);
     }
-    let n = m.map(|v| v / last);
+    // (Most matrices come with a one, and a division takes long without an FPU.)
+    let n = if last == 1.0 { m } else { m.map(|v| v / last) };
     if !n.iter().all(|v| v.is_finite()) {
         return Err(Error::OutOfRange);
     }
