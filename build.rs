@@ -1,17 +1,20 @@
 //! Names the targets that have the portable vector backend (the manifest lists the same ones as those
-//! that depend on `wide`), and the microcontrollers that have the DSP extension, which stable Rust does
-//! not say.
+//! that depend on `wide`), the microcontrollers with a Cortex-M, and those of them that have the DSP
+//! extension, which stable Rust does not say.
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rustc-check-cfg=cfg(wide, dsp, armv8m)");
+    println!("cargo:rustc-check-cfg=cfg(wide, thumb, dsp, armv8m)");
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
     let arch = variable("CARGO_CFG_TARGET_ARCH");
     if ["x86_64", "x86", "aarch64", "wasm32"].contains(&arch.as_str()) {
         println!("cargo:rustc-cfg=wide");
     }
-    // Every ARMv7E-M has it, and of ARMv8-M these.
     let target = variable("TARGET");
+    if ["thumbv6m-", "thumbv7m-", "thumbv7em-", "thumbv8m."].iter().any(|name| target.starts_with(name)) {
+        println!("cargo:rustc-cfg=thumb");
+    }
+    // Every ARMv7E-M has it, and of ARMv8-M these.
     let processors = ["cortex-m33", "cortex-m35p", "cortex-m55", "cortex-m85"];
     let flags = variable("CARGO_ENCODED_RUSTFLAGS");
     let chosen = flags

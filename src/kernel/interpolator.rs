@@ -374,9 +374,8 @@ impl<'a, N: Plan> Lines<'a, N> {
         Some([at, step, [below[0].wrapping_sub(at[0]), below[1].wrapping_sub(at[1])]])
     }
 
-    /// Row by row what has no taps inside and what has some, and the same part of many rows at once
-    /// where all are.
-    #[inline(never)]
+    /// All pixels.
+    #[inline(always)]
     fn fill<K: Kernel, P: Tap>(
         &self,
         kernel: &K,
@@ -387,8 +386,7 @@ impl<'a, N: Plan> Lines<'a, N> {
         if width == 0 || height == 0 {
             return;
         }
-        let size = [source.image.width(), source.image.height()];
-        let area = Area::new::<K>(size[0], size[1]);
+        let area = Area::new::<K>(source.image.width(), source.image.height());
         // Linear, so that all pixels are inside if the corners are.
         let to = rounding::<K, P::Channel>();
         let inside = |x: usize, y: usize| area.contains(self.plan.run(x, y, 1).0.position(to));
@@ -398,6 +396,21 @@ impl<'a, N: Plan> Lines<'a, N> {
         {
             return self.draw(kernel, source, 0..width, 0..height, destination);
         }
+        self.fill_spans(kernel, source, destination);
+    }
+
+    /// Row by row what has no taps inside and what has some, and the same part of many rows at once
+    /// where all are.
+    #[inline(never)]
+    fn fill_spans<K: Kernel, P: Tap>(
+        &self,
+        kernel: &K,
+        source: &Source<'_, P>,
+        destination: &mut ImageMut<'_, P::Sampled>,
+    ) {
+        let (width, height) = (destination.width(), destination.height());
+        let size = [source.image.width(), source.image.height()];
+        let to = rounding::<K, P::Channel>();
         let edge = Edge { rule: kernel, source };
         let known = matches!(source.boundary, Boundary::Constant(_) | Boundary::Transparent);
         let Some(frame) = self.at(0, 0) else { return };
@@ -455,7 +468,7 @@ impl<'a, N: Plan> Lines<'a, N> {
             }
             return;
         }
-        #[cfg(dsp)]
+        #[cfg(thumb)]
         if let Some(frame) = self.at(x, y)
             && simd::frame::<P, K>(&source.image, frame, &mut out)
         {

@@ -1,195 +1,20 @@
-//! Whole stretches of rows on Cortex-M with the DSP extension (M4, M7, M33, M55), in assembly. Two or four
-//! pixels are loaded at once from any address, which these processors do unless they are told not to
-//! (`UNALIGN_TRP`, not set after a reset).
-//!
-//! In: a window, a linear walk whose cells are all in the kernel's area, and the destination. Out: the
-//! bits that the scalar code gives. What a compiler does not find: both coordinates step in three words
-//! (48 bits each, y below x), so that the fraction of one and the cells are there without a shift; a
-//! pixel's address is one multiply-add and one addition; SMLAD and SMUAD apply two weights at once.
-//!
-//! Weights are pairs `16384 - f, f`, which is `f 65535 + 16384` as one number. They sum to 2^14, so 64
-//! added to both intermediates is 2^20, the half that the last rounding to whole levels adds (and 1 is
-//! 2^14, the one that rounding to Q6 adds): it goes along in the constant of the first, `64 + (64 << 7)`.
-//! With 16 bits SMMLAR makes and rounds an intermediate from the left pixel and the step to the right one.
+//! Loops for Cortex-M with the DSP extension (M4, M7, M33, M55). A pixel's address is one multiply-add and
+//! one addition; SMLAD and SMUAD apply two weights at once, pairs `16384 - f, f`, which are
+//! `f 65535 + 16384` as one number; SMMLAR makes and rounds an intermediate of 16 bits from the left pixel
+//! and the step to the right one. Two or four pixels are loaded at once from any address, which these
+//! processors do unless they are told not to (`UNALIGN_TRP`, not set after a reset).
 
-use core::any::TypeId;
 use core::arch::naked_asm;
 
-use super::block::Window;
-use crate::fixed::{Q6, Rounding, round_coordinate};
-use crate::image::{Image, ImageMut, Tap};
-use crate::kernel::{Channel, Kernel, Output, rounding, support};
-use crate::span::Area;
+use super::arm::Lines;
 
-/// Coordinates along a line, in Q32.32, and their steps.
-type Line = ([i64; 2], [i64; 2]);
-
-/// Fills a destination whose coordinates are linear (in Q32.32: those of the first pixel, their steps along
-/// rows, and from row to row), if all taps are inside, and there is a loop for it: nearest and bilinear, one
-/// channel of 8 or 16 bits. False, with nothing done, otherwise.
-#[inline(always)]
-pub(crate) fn frame<P: Tap, K: Kernel>(
-    source: &Image<'_, P>,
-    [first, step, down]: [[i64; 2]; 3],
-    destination: &mut ImageMut<'_, P::Sampled>,
-) -> bool {
-    let (width, height, stride) = (destination.width(), destination.height(), destination.stride());
-    let to = rounding::<K, P::Channel>();
-    let area = Area::new::<K>(source.width(), source.height());
-    let (Some(draw), 1) =
-        (of::<P::Channel, K, <P::Sampled as Tap>::Channel>(source.stride(), to), P::CHANNELS)
-    else {
-        return false;
-    };
-    if width == 0 || height == 0 {
-        return true;
-    }
-    let from = |at: [i64; 2], step: [i64; 2], n: usize| {
-        let along = |i: usize| at[i].wrapping_add(step[i].wrapping_mul(n as i64));
-        [along(0), along(1)]
-    };
-    let below = from(first, down, height - 1);
-    // Linear, so that all pixels are inside if the corners are.
-    let inside = |at: [i64; 2]| area.contains(at.map(|v| round_coordinate(v, to)));
-    let ends = [first, from(first, step, width - 1), below, from(below, step, width - 1)];
-    if !ends.into_iter().all(inside) {
-        return false;
-    }
-    let out = destination.elements_mut().as_mut_ptr().cast();
-    let size = size_of::<P::Sampled>();
-    if K::LINEAR && size == 1 && step == [1 << 32, 0] && down == [0, 1 << 32] && width >= 4 {
-        let [x, y] = first.map(|v| round_coordinate(v, to));
-        let (across, stride_in) = (x.cell as usize, source.stride());
-        let strip = Strip {
-            source: P::flatten(source.elements())
-                .as_ptr()
-                .cast::<u8>()
-                .wrapping_add(y.cell as usize * stride_in + across),
-            out,
-            stride: stride_in,
-            out_stride: stride,
-            rows: height,
-            ..Strip::new(x.fraction, y.fraction)
-        };
-        // SAFETY: as below; the width is at least that of a block, and the pixels are bytes (a linear kernel's
-        // `Q6` are no pixels).
-        unsafe { shift(strip, width) };
-        return true;
-    }
-    let lines = Lines {
-        down: packed_step(down),
-        width: width * size,
-        out_stride: stride * size,
-        height,
-        ..Lines::new(P::flatten(source.elements()), source.stride(), (first, step), to, out)
-    };
-    // SAFETY: all taps are in the image (see above), and all of `destination` in its elements, of the
-    // type (see `of`) that the loop writes.
-    unsafe { draw(&mut { lines }) };
-    true
-}
-
-/// Fills `out` along a line, if there is a loop for it. False, with nothing done, otherwise.
-///
-/// # Safety
-/// All taps of all pixels are in the window.
-#[inline(always)]
-pub(super) unsafe fn line<C: Channel, K: Kernel, O: Output<C>>(
-    window: &Window<'_, C>,
-    line: Line,
-    to: Rounding,
-    out: &mut [O],
-) -> bool {
-    let (Some(draw), 1) = (of::<C, K, O>(window.stride, to), window.step) else { return false };
-    let width = size_of_val(out);
-    let lines = Lines { width, ..Lines::new(window.data, window.stride, line, to, out.as_mut_ptr().cast()) };
-    // SAFETY: the caller's promise; `out` is as long as said, and of the type that the loop writes.
-    unsafe { draw(&mut { lines }) };
-    true
-}
-
-/// A loop.
-type Draw = unsafe extern "C" fn(&mut Lines);
-
-/// The loop for these types.
-#[inline(always)]
-fn of<C: Channel, K: Kernel, O: 'static>(stride: usize, to: Rounding) -> Option<Draw> {
-    let (from, into) = (TypeId::of::<C>(), TypeId::of::<O>());
-    let [byte, unsigned, signed] = [TypeId::of::<u8>(), TypeId::of::<u16>(), TypeId::of::<i16>()];
-    let nearest = support::<K>() == 1;
-    if to.ties_to_even || i16::try_from(stride.saturating_mul(size_of::<C>())).is_err() {
-        None
-    } else if from == byte && into == byte && nearest {
-        Some(nearest_8)
-    } else if from == byte && into == byte && K::LINEAR {
-        Some(bilinear_u8)
-    } else if from == byte && into == TypeId::of::<Q6>() && K::LINEAR {
-        Some(bilinear_q6)
-    } else if from == into && (from == unsigned || from == signed) && nearest {
-        Some(nearest_16)
-    } else if from == into && from == unsigned && K::LINEAR {
-        Some(bilinear_u16)
-    } else if from == into && from == signed && K::LINEAR {
-        Some(bilinear_i16)
-    } else {
-        None
-    }
-}
-
-/// What the loops work on: loaded as it lies here. In bytes.
-#[repr(C)]
-struct Lines {
-    /// Both coordinates of the first pixel: 48 bits of y, with 16 of them the cell, below 48 bits of x.
-    at: [u32; 3],
-    step: [u32; 3],
-    stride: usize,
-    base: *const u8,
-    /// From line to line.
-    down: [u32; 3],
-    out: *mut u8,
-    width: usize,
-    out_stride: usize,
-    height: usize,
-}
-
-/// Two numbers of which 48 bits matter.
-#[inline(always)]
-fn packed([x, y]: [i64; 2]) -> [u32; 3] {
-    let (x, y) = (x as u64, y as u64);
-    [y as u32, (y >> 32) as u32 & 0xffff | (x as u32) << 16, (x >> 16) as u32]
-}
-
-/// A step between pixels. Their y is never negative, so that adding a negative number modulo 2^48
-/// always carries into x.
-#[inline(always)]
-fn packed_step([x, y]: [i64; 2]) -> [u32; 3] {
-    packed([x.wrapping_sub((y < 0).into()), y])
-}
-
-impl Lines {
-    /// One of no width.
-    #[inline(always)]
-    fn new<C>(data: &[C], stride: usize, (at, step): Line, to: Rounding, out: *mut u8) -> Self {
-        Self {
-            at: packed(at.map(|v| v.wrapping_add(1 << (31 - to.bits)))),
-            step: packed_step(step),
-            stride: stride * size_of::<C>(),
-            base: data.as_ptr().cast(),
-            down: [0; 3],
-            out,
-            width: 0,
-            out_stride: 0,
-            height: 1,
-        }
-    }
-}
-
-/// Pixels in a block of a strip, and the most blocks that it has.
-const BLOCK: usize = 4;
+/// Pixels in a block of a strip: the least width of a warp by a shift.
+pub(super) const SHIFTED: usize = 4;
+/// The most blocks of a strip.
 const BLOCKS: usize = 24;
 
-/// A part of a warp by a shift, some columns wide: all pixels have the same weights, and intermediates of one
-/// row are those of the next one. Loaded as it lies here. In bytes.
+/// A part of a warp by a shift, some columns wide: all pixels have the same weights, and the intermediates of
+/// one row are those of the next one. Loaded as it lies here.
 #[repr(C)]
 struct Strip {
     source: *const u8,
@@ -204,60 +29,55 @@ struct Strip {
     /// its upper half; those along y in Q14.
     across: u32,
     down: u32,
-    /// What the intermediates begin with: a half, the 128 again, and 64 for the last rounding (see the module).
+    /// What the intermediates begin with: a half, the 128 again, and 64 for the last rounding (see `arm`).
     half: u32,
 }
 
-impl Strip {
-    /// With weights only.
-    #[inline(always)]
-    fn new(x: u32, y: u32) -> Self {
-        let half = (1 << 15) + ((128 << 7) + 64 << 16);
-        // One is no number in Q15, but a pixel times the one below with a little less than a half is
-        // rounded to the same.
-        let (across, half) = if x == 0 { (32_767, half - 1) } else { (32_768 - 2 * x | x << 17, half) };
-        let (none, down) = (core::ptr::null_mut(), 16_384 - y | y << 16);
-        Self {
-            source: none,
-            out: none,
-            stride: 0,
-            out_stride: 0,
-            rows: 0,
-            above: none.cast(),
-            last: none.cast(),
-            across,
-            down,
-            half,
-        }
-    }
-}
-
-/// Fills `width` columns, of which the strip has the first.
+/// Fills an image of bytes (width, height) by linear interpolation, where the first pixel is the first of
+/// the source and a fraction (x, y) in Q14, and so are all others. Strides are of the source and of the
+/// destination.
 ///
 /// # Safety
-/// The strip is of columns and rows of a source and a destination, with one row and column more of the
-/// source; `width` is at least that of a block.
+/// The image is in the destination, and with one column and one row more in the source. The width is at least
+/// [`SHIFTED`].
 #[inline(never)]
-unsafe fn shift(all: Strip, width: usize) {
-    let mut above = [0_u32; 2 * BLOCKS];
+pub(super) unsafe fn shift(
+    source: *const u8,
+    out: *mut u8,
+    strides: [usize; 2],
+    [width, height]: [usize; 2],
+    [x, y]: [u32; 2],
+) {
+    let half = (1 << 15) + (((128 << 7) + 64) << 16);
+    // One is no number in Q15, but a pixel times the one below, with a little less than a half, is rounded to
+    // the same.
+    let (across, half) = if x == 0 { (32_767, half - 1) } else { ((32_768 - 2 * x) | x << 17, half) };
+    let mut above = [0; 2 * BLOCKS];
     let mut begin = 0;
     while begin < width {
-        let blocks = ((width - begin) / BLOCK).clamp(1, BLOCKS);
+        let blocks = ((width - begin) / SHIFTED).clamp(1, BLOCKS);
         // (The last pixels once more, if they are less than a block.)
-        let first = begin.min(width - BLOCK);
-        let strip = Strip {
-            source: all.source.wrapping_add(first),
-            out: all.out.wrapping_add(first),
+        let first = begin.min(width - SHIFTED);
+        begin = first + SHIFTED * blocks;
+        let mut strip = Strip {
+            source: source.wrapping_add(first),
+            out: out.wrapping_add(first),
+            stride: strides[0],
+            out_stride: strides[1],
+            rows: 1,
             above: above.as_mut_ptr(),
             last: above.as_mut_ptr().wrapping_add(2 * (blocks - 1)),
-            ..all
+            across,
+            down: (16_384 - y) | y << 16,
+            half,
         };
-        // The first row of intermediates: what becomes of it is overwritten by the next call.
+        // The intermediates of the first row: what comes out is overwritten by the next call.
         // SAFETY: all blocks are within the width, and there is room for their intermediates.
-        unsafe { shift_u8(&mut Strip { rows: 1, ..strip }) };
+        unsafe { shift_u8(&mut strip) };
+        // (The source has moved on by one row.)
+        (strip.out, strip.rows) = (out.wrapping_add(first), height);
         // SAFETY: as above, and there is a row more.
-        unsafe { shift_u8(&mut Strip { source: all.source.wrapping_add(first + all.stride), ..strip }) };
-        begin = first + BLOCK * blocks;
+        unsafe { shift_u8(&mut strip) };
     }
 }
 
@@ -322,7 +142,7 @@ macro_rules! next_line {
 macro_rules! nearest {
     ($name:ident, $size:tt) => {
         #[unsafe(naked)]
-        unsafe extern "C" fn $name(_: &mut Lines) {
+        pub(super) unsafe extern "C" fn $name(_: &mut Lines) {
             naked_asm!(
                 processor!(),
                 "push {{r4-r11, lr}}",
@@ -399,7 +219,7 @@ macro_rules! bilinear_pixel {
 macro_rules! bilinear {
     ($name:ident, $constant:literal, $shift:literal, $store:literal, $size:literal) => {
         #[unsafe(naked)]
-        unsafe extern "C" fn $name(_: &mut Lines) {
+        pub(super) unsafe extern "C" fn $name(_: &mut Lines) {
             naked_asm!(
                 processor!(),
                 "push {{r4-r11, lr}}",
@@ -497,7 +317,7 @@ macro_rules! bilinear_16_pixel {
 macro_rules! bilinear_16 {
     ($name:ident, $extend:literal, $shift:literal) => {
         #[unsafe(naked)]
-        unsafe extern "C" fn $name(_: &mut Lines) {
+        pub(super) unsafe extern "C" fn $name(_: &mut Lines) {
             naked_asm!(
                 processor!(),
                 "push {{r4-r11, lr}}",

@@ -438,10 +438,10 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
     let mut steps = walk.lanes::<L>(to);
     // One lane steps as the walk itself does, so that its ends say all.
     if n == 1 && walk.inside(len, to, &area) {
-        #[cfg(dsp)]
+        #[cfg(thumb)]
         if let Some(line) = walk.line() {
             // SAFETY: every cell is in the area, so every tap is in the image.
-            if unsafe { super::arm_dsp::line::<P::Channel, K, O>(&window, line, to, out) } {
+            if unsafe { super::arm::line::<P::Channel, K, O>(&window, line, to, out) } {
                 return;
             }
         }

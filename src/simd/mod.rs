@@ -21,6 +21,10 @@
 //!
 //! The scalar backend is `Lanes` with one lane. It is also what runs rests of rows.
 
+#[cfg(thumb)]
+mod arm;
+#[cfg(all(thumb, not(dsp)))]
+mod arm_base;
 #[cfg(dsp)]
 mod arm_dsp;
 #[cfg(target_arch = "x86_64")]
@@ -38,8 +42,8 @@ mod steps;
 #[cfg(wide)]
 mod wide;
 
-#[cfg(dsp)]
-pub(crate) use arm_dsp::frame;
+#[cfg(thumb)]
+pub(crate) use arm::frame;
 pub(crate) use block::{blocks, partials as partials_at};
 pub(crate) use lanes::{Lanes, Register, interleave};
 pub(crate) use partials::{one_by_one as partials_each, run_partials};
