@@ -16,6 +16,8 @@ use crate::walk::RUN;
 const COARSE_EPSILON: f64 = 1.0 / 32.0;
 /// About how many pixels are looked at to compare two transforms.
 const LOOK: usize = 1 << 14;
+/// From this correlation on there is no need to look elsewhere.
+const ALIKE: f64 = 0.98;
 /// Steps of this many pixels are beyond what the interpolation of the last iterations could matter for.
 const ROUGH: f64 = 0.25;
 
@@ -94,6 +96,8 @@ pub struct Aligner<'a, P, T: Transform> {
     progress: Progress,
     iterations: heapless::Vec<u16, MAX_LEVELS>,
     iteration: u16,
+    /// Iterations at this level from where the search ended, while its rival has its turn.
+    earlier: u16,
     /// What to report if no level had enough support.
     initial: T,
     found: bool,
@@ -111,6 +115,18 @@ pub struct Aligner<'a, P, T: Transform> {
     best: Option<Best<T>>,
     /// The last pass of this level in least squares, for the next.
     shared: Option<Known<T>>,
+    rival: Rival<T>,
+}
+
+/// Where else refining may begin. What the search found has the highest correlation of all shifts, and yet
+/// is wrong where images are turned or distorted so much that the right one correlates no better.
+#[derive(Clone, Copy, Debug)]
+enum Rival<T> {
+    None,
+    /// The initial transform, to be tried once the search's has been.
+    Waiting(T),
+    /// What the search's came to, and the correlation there.
+    Against(T, f64),
 }
 
 /// The pyramids of a pair and its masks.
@@ -214,6 +230,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             progress: Progress::default(),
             iterations: heapless::Vec::new(),
             iteration: 0,
+            earlier: 0,
             initial,
             found: false,
             candidate: T::from_matrix(to_level(&initial.matrix(), levels - 1))?,
@@ -226,6 +243,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             damping: 0.0,
             best: None,
             shared: None,
+            rival: Rival::None,
         };
         let turn = if T::DEGREE > 0 { options.rotation } else { 0.0 };
         let range = aligner.pair().map_or([0; 3], |p| search::range(&p, options.search, turn));
@@ -323,6 +341,10 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         self.candidate = moved(self.candidate, best).unwrap_or(self.candidate);
         if self.level == self.top {
             self.phase = Phase::Refine;
+            self.rival = match T::from_matrix(to_level(&self.initial.matrix(), self.level)) {
+                Ok(initial) if initial != self.candidate => Rival::Waiting(initial),
+                _ => Rival::None,
+            };
         } else {
             // At the larger levels there are only the neighbours to look at.
             self.phase = Phase::searching(range.map(|r| r.min(1)));
@@ -529,11 +551,30 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         parameters::<T>() + if self.options.gain_and_offset { 2 } else { 0 }
     }
 
-    /// On to the next level, or the end.
+    /// On to the rival, to the next level, or the end.
     fn end_level(&mut self, status: Status) {
-        // Capacity is the largest number of levels.
-        let _ = self.iterations.push(self.iteration);
         let transform = self.best.as_ref().map_or(self.candidate, |b| b.transform);
+        let correlation = self.best.as_ref().map_or(-1.0, |b| b.statistics.correlation);
+        let again = match self.rival {
+            Rival::Waiting(initial) if correlation < ALIKE => {
+                self.rival = Rival::Against(transform, correlation);
+                Some(initial)
+            }
+            Rival::Against(other, better) if better > correlation => {
+                self.rival = Rival::None;
+                Some(other)
+            }
+            _ => None,
+        };
+        if let Some(candidate) = again {
+            self.earlier += self.iteration;
+            self.candidate = candidate;
+            return self.begin_level();
+        }
+        self.rival = Rival::None;
+        // Capacity is the largest number of levels.
+        let _ = self.iterations.push(self.earlier + self.iteration);
+        self.earlier = 0;
         self.candidate = transform;
         if self.level == 0 {
             self.phase = Phase::Done(status);
@@ -543,6 +584,11 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             self.phase = Phase::Done(Status::Stalled);
             return;
         }
+        self.begin_level();
+    }
+
+    /// Forgets all but gain and offset.
+    fn begin_level(&mut self) {
         self.iteration = 0;
         self.step = 0.0;
         self.damping = 0.0;
