@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use cpu_time::ProcessTime;
-use nonius::align::{Aligner, Options, Pair, Report, Status};
+use nonius::align::{Aligner, Interpolation, Options, Pair, Report, Status};
 use nonius::transform::Matrix;
 use nonius::{Image, Transform};
 
@@ -118,7 +118,8 @@ pub struct Contest {
 
 /// The settings of nonius that take part.
 pub fn settings() -> Vec<(&'static str, Options)> {
-    vec![("nonius", Options::default())]
+    let bilinear = Options { finish: Interpolation::Bilinear, ..Options::default() };
+    vec![("nonius", Options::default()), ("nonius, bilinear finish", bilinear)]
 }
 
 /// Library, and the methods of it: name in tables, name in requests.
