@@ -14,7 +14,8 @@ use core::any::TypeId;
 use super::arm_base::{bilinear_q6, bilinear_u8, nearest_8, nearest_16};
 #[cfg(dsp)]
 use super::arm_dsp::{
-    SHIFTED, bilinear_i16, bilinear_q6, bilinear_u8, bilinear_u16, nearest_8, nearest_16, shift,
+    SHIFTED, are_long, bilinear_i16, bilinear_q6, bilinear_u8, bilinear_u16, nearest_8, nearest_16, runs,
+    shift,
 };
 use super::block::Window;
 use crate::fixed::{Q6, Rounding, round_coordinate};
@@ -66,6 +67,15 @@ pub(crate) fn frame<P: Tap, K: Kernel>(
         let strides = [source.stride(), stride];
         // SAFETY: as below, and pixels are bytes (one that has a size of one and is not a byte has no loop).
         unsafe { shift(from, out, strides, [width, height], [x.fraction, y.fraction]) };
+        return true;
+    }
+    #[cfg(dsp)]
+    if support::<K>() == 1 && size == 1 && are_long(step) {
+        let from = P::flatten(source.elements()).as_ptr().cast();
+        let strides = [source.stride(), stride];
+        let first = first.map(|v| v.wrapping_add(1 << (31 - to.bits)));
+        // SAFETY: as below; pixels are bytes.
+        unsafe { runs(from, out, strides, [width, height], [first, step, down]) };
         return true;
     }
     let lines = Lines {

@@ -81,6 +81,99 @@ pub(super) unsafe fn shift(
     }
 }
 
+/// Whether runs of pixels that lie side by side in the source too are long enough, on the average, to be
+/// copied as runs: where a step is nearly one pixel to the right.
+#[inline(always)]
+pub(super) fn are_long([x, y]: [i64; 2]) -> bool {
+    x.wrapping_sub(1 << 32).unsigned_abs() < 1 << 28 && y.unsigned_abs() < 1 << 28
+}
+
+/// Fills an image of bytes (width, height) with the pixels in whose squares its coordinates are, run by run
+/// of those that lie side by side. Coordinates are half a pixel more than where they are, in Q32.32: of the
+/// first pixel, from pixel to pixel, and from row to row. Strides are of the source and of the destination.
+///
+/// # Safety
+/// The image is in the destination, and its coordinates in the source. The steps are such as [`are_long`]
+/// finds long.
+#[inline(never)]
+pub(super) unsafe fn runs(
+    source: *const u8,
+    mut out: *mut u8,
+    strides: [usize; 2],
+    [width, height]: [usize; 2],
+    [mut first, step, down]: [[i64; 2]; 3],
+) {
+    // (What is beside a whole pixel fits.)
+    let [dx, dy] = step.map(|v| v as i32);
+    for _ in 0..height {
+        let ([mut x, mut y], mut rest, mut to) = (first, width, out);
+        while rest > 0 {
+            let n = before_next(x as u32, dx).min(before_next(y as u32, dy)).min(rest as u32);
+            let from = (y >> 32) as usize * strides[0] + (x >> 32) as usize;
+            // SAFETY: the first pixel and the last of the run are in the source, and in one row of it.
+            unsafe { copy(to, source.wrapping_add(from), n as usize) };
+            to = to.wrapping_add(n as usize);
+            rest -= n as usize;
+            x = x.wrapping_add(i64::from(n) << 32).wrapping_add(i64::from(n as i32) * i64::from(dx));
+            y = y.wrapping_add(i64::from(n as i32) * i64::from(dy));
+        }
+        out = out.wrapping_add(strides[1]);
+        first = [first[0].wrapping_add(down[0]), first[1].wrapping_add(down[1])];
+    }
+}
+
+/// How many steps from a fraction on there are until it has left its whole number, 2^31 at most: the last
+/// one is the one with which it does.
+#[inline(always)]
+fn before_next(fraction: u32, step: i32) -> u32 {
+    let room = if step < 0 { fraction } else { !fraction };
+    room.checked_div(step.unsigned_abs()).unwrap_or(u32::MAX).min((1 << 31) - 2) + 1
+}
+
+/// Copies bytes.
+#[unsafe(naked)]
+unsafe extern "C" fn copy(out: *mut u8, source: *const u8, len: usize) {
+    naked_asm!(
+        "subs r2, r2, #16",
+        "blo 3f",
+        "2:",
+        "ldr r3, [r1], #4",
+        "ldr r12, [r1], #4",
+        "str r3, [r0], #4",
+        "str r12, [r0], #4",
+        "ldr r3, [r1], #4",
+        "ldr r12, [r1], #4",
+        "str r3, [r0], #4",
+        "str r12, [r0], #4",
+        "subs r2, r2, #16",
+        "bhs 2b",
+        "3:",
+        // Eight, four, two and one more, by the bits of what is left.
+        "lsls r3, r2, #29",
+        "bcc 4f",
+        "ldr r3, [r1], #4",
+        "ldr r12, [r1], #4",
+        "str r3, [r0], #4",
+        "str r12, [r0], #4",
+        "4:",
+        "tst r2, #4",
+        "beq 5f",
+        "ldr r3, [r1], #4",
+        "str r3, [r0], #4",
+        "5:",
+        "lsls r2, r2, #31",
+        "bcc 6f",
+        "ldrh r3, [r1], #2",
+        "strh r3, [r0], #2",
+        "6:",
+        "bpl 7f",
+        "ldrb r3, [r1]",
+        "strb r3, [r0]",
+        "7:",
+        "bx lr",
+    )
+}
+
 // The assembler knows what the target has, but not what the chosen processor has beyond that.
 #[cfg(armv8m)]
 macro_rules! processor {
