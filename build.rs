@@ -1,10 +1,10 @@
 //! Names the targets that have the portable vector backend (the manifest lists the same ones as those
 //! that depend on `wide`), the microcontrollers with a Cortex-M, and those of them that have the DSP
-//! extension, which stable Rust does not say.
+//! extension or Helium, which stable Rust does not say.
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rustc-check-cfg=cfg(wide, thumb, dsp, armv8m)");
+    println!("cargo:rustc-check-cfg=cfg(wide, thumb, dsp, helium, armv8m)");
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
     let arch = variable("CARGO_CFG_TARGET_ARCH");
     if ["x86_64", "x86", "aarch64", "wasm32"].contains(&arch.as_str()) {
@@ -17,13 +17,15 @@ fn main() {
     // Every ARMv7E-M has it, and of ARMv8-M these.
     let processors = ["cortex-m33", "cortex-m35p", "cortex-m55", "cortex-m85"];
     let flags = variable("CARGO_ENCODED_RUSTFLAGS");
-    let chosen = flags
-        .split('\u{1f}')
-        .filter_map(|flag| flag.split_once("target-cpu="))
-        .any(|(_, cpu)| processors.contains(&cpu));
+    // (The last one counts.)
+    let cpu = flags.split('\u{1f}').filter_map(|flag| flag.split_once("target-cpu=")).next_back();
+    let cpu = cpu.map_or("", |(_, cpu)| cpu);
     let armv8m = target.starts_with("thumbv8m.main-");
-    if target.starts_with("thumbv7em-") || (armv8m && chosen) {
+    if target.starts_with("thumbv7em-") || (armv8m && processors.contains(&cpu)) {
         println!("cargo:rustc-cfg=dsp");
+    }
+    if armv8m && ["cortex-m55", "cortex-m85"].contains(&cpu) {
+        println!("cargo:rustc-cfg=helium");
     }
     if armv8m {
         println!("cargo:rustc-cfg=armv8m");

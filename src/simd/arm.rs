@@ -13,11 +13,12 @@ use core::any::TypeId;
 #[cfg(not(dsp))]
 use super::arm_base::{bilinear_q6, bilinear_u8, nearest_8, nearest_16};
 #[cfg(dsp)]
-use super::arm_dsp::{
-    SHIFTED, are_long, bilinear_i16, bilinear_q6, bilinear_u8, bilinear_u16, nearest_8, nearest_16, runs,
-    shift,
-};
+use super::arm_dsp::{SHIFTED, are_long, bilinear_i16, bilinear_u16, nearest_16, runs, shift};
+#[cfg(all(dsp, not(helium)))]
+use super::arm_dsp::{bilinear_q6, bilinear_u8, nearest_8};
 use super::block::Window;
+#[cfg(helium)]
+use super::helium::{bilinear_q6, bilinear_u8, nearest_8};
 use crate::fixed::{Q6, Rounding, round_coordinate};
 use crate::image::{Image, ImageMut, Tap};
 use crate::kernel::{Channel, Kernel, Output, rounding, support};
@@ -146,14 +147,14 @@ pub(super) struct Lines {
     /// Both coordinates of the first pixel: 48 bits of y, with 16 of them the cell, below 48 bits of x.
     at: [u32; 3],
     step: [u32; 3],
-    stride: usize,
-    base: *const u8,
+    pub(super) stride: usize,
+    pub(super) base: *const u8,
     /// From line to line.
     down: [u32; 3],
-    out: *mut u8,
-    width: usize,
-    out_stride: usize,
-    height: usize,
+    pub(super) out: *mut u8,
+    pub(super) width: usize,
+    pub(super) out_stride: usize,
+    pub(super) height: usize,
 }
 
 /// Two numbers of which 48 bits matter.
@@ -170,7 +171,27 @@ fn packed_step([x, y]: [i64; 2]) -> [u32; 3] {
     packed([x.wrapping_sub((y < 0).into()), y])
 }
 
+/// What was packed, each with 48 bits that matter.
+#[cfg(helium)]
+fn unpacked([low, middle, high]: [u32; 3]) -> [u64; 2] {
+    let [low, middle, high] = [low, middle, high].map(u64::from);
+    [middle >> 16 | high << 16, low | (middle & 0xffff) << 32]
+}
+
+/// What was packed as a step.
+#[cfg(helium)]
+fn unpacked_step(step: [u32; 3]) -> [u64; 2] {
+    let [x, y] = unpacked(step);
+    [x.wrapping_add(y >> 47), y]
+}
+
 impl Lines {
+    /// The coordinates of the first pixel, x before y, their steps along a line, and from line to line.
+    #[cfg(helium)]
+    pub(super) fn coordinates(&self) -> [[u64; 2]; 3] {
+        [unpacked(self.at), unpacked_step(self.step), unpacked_step(self.down)]
+    }
+
     /// One of no width.
     #[inline(always)]
     fn new<C>(data: &[C], stride: usize, (at, step): Line, to: Rounding, out: *mut u8) -> Self {

@@ -272,11 +272,13 @@ macro_rules! nearest {
         }
     };
 }
+#[cfg(not(helium))]
 nearest!(nearest_8, 1);
 nearest!(nearest_16, 2);
 
 // As above; but the lowest word of the step is at sp, r6 is free, r9 is the constant of the first
 // rounding, and r10 and r11 make weights.
+#[cfg(not(helium))]
 macro_rules! bilinear_pixel {
     ($shift:literal, $store:literal) => {
         concat!(
@@ -309,6 +311,7 @@ macro_rules! bilinear_pixel {
     };
 }
 
+#[cfg(not(helium))]
 macro_rules! bilinear {
     ($name:ident, $constant:literal, $shift:literal, $store:literal, $size:literal) => {
         #[unsafe(naked)]
@@ -360,7 +363,9 @@ macro_rules! bilinear {
         }
     };
 }
+#[cfg(not(helium))]
 bilinear!(bilinear_u8, "8256", "21", "strb r12, [r0], #1", "1");
+#[cfg(not(helium))]
 bilinear!(bilinear_q6, "192", "15", "str r12, [r0], #4", "4");
 
 // As nearest; but where the line ends is at sp, r9 is the fraction of x in Q31, later that of y in Q24, r10

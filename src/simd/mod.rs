@@ -33,6 +33,8 @@ mod avx2;
 mod avx512;
 pub(crate) mod block;
 pub(crate) mod cast;
+#[cfg(helium)]
+mod helium;
 mod lanes;
 pub(crate) mod partials;
 mod places;
