@@ -206,6 +206,15 @@ impl<K: Kernel, P: Tap, W: Walk, O: Output<P::Channel>> Outside<W, P, O> for Edg
         self.fill_nothing(out)
     }
     #[inline(always)]
+    fn constant(&self) -> Option<P::Channel> {
+        match &self.source.boundary {
+            Boundary::Constant(v) => {
+                P::flatten(core::slice::from_ref(v)).first().copied().filter(|v| v.is_kept())
+            }
+            _ => None,
+        }
+    }
+    #[inline(always)]
     fn patch(&self, patch: &mut Patch<P>, min: [i32; 2], max: [i32; 2]) -> bool {
         patch.copy(self.source, min, max)
     }

@@ -317,6 +317,21 @@ pub trait Channel: Copy + PartialEq + core::fmt::Debug + Default + sealed::Seale
         false
     }
 
+    /// Whether there is [`block_across`](Self::block_across).
+    #[doc(hidden)]
+    const BLOCK_ACROSS: bool = false;
+    /// A block of lanes at once, wherever they are: outside of the source is one value, which sums keep.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn block_across<L: Lanes, K: Kernel, O: Output<Self>>(
+        _: &Window<'_, Self>,
+        _: &Positions<L>,
+        _outside: Self,
+        _: &K,
+        _out: &mut [O],
+    ) {
+    }
+
     /// Whether it is no infinity and no NaN.
     #[doc(hidden)]
     #[inline(always)]
@@ -805,6 +820,7 @@ fn f32_sum(taps: &[f32], weights: &[f32], start: impl Fn(f32) -> f32) -> f32 {
 }
 
 impl Channel for f32 {
+    const BLOCK_ACROSS: bool = true;
     const BLOCK_PARTIALS: bool = true;
     const BLOCK_SCATTER: bool = true;
     type Weight = f32;
@@ -888,7 +904,17 @@ impl Channel for f32 {
         kernel: &K,
         out: &mut [O],
     ) {
-        block::block_f32(window, at, kernel, out);
+        block::block_f32(window, at, Reach::Inside, kernel, out);
+    }
+    #[inline(always)]
+    fn block_across<L: Lanes, K: Kernel, O: Output<Self>>(
+        window: &Window<'_, Self>,
+        at: &Positions<L>,
+        outside: f32,
+        kernel: &K,
+        out: &mut [O],
+    ) {
+        block::block_f32(window, at, Reach::Across(outside), kernel, out);
     }
     #[inline(always)]
     fn is_finite(self) -> bool {

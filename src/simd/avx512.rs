@@ -210,6 +210,55 @@ impl Spread<'_> {
         unsafe { _mm_castpd_ps(_mm_loadh_pd(_mm_load_sd(self.at::<L>().cast()), self.at::<M>().cast())) }
     }
 
+    /// The elements at the places, and so many after each that all taps are filled, if there are 1, 2 or
+    /// 4 of them.
+    ///
+    /// # Safety
+    /// AVX-512 is there; the elements can be read.
+    #[inline(always)]
+    unsafe fn fill(&self, taps: &mut [__m512]) {
+        // SAFETY: as above.
+        unsafe {
+            match taps {
+                [tap] => *tap = self.singles(),
+                [left, right] => [*left, *right] = self.pairs(),
+                [a, b, c, d] => [*a, *b, *c, *d] = self.quads(),
+                _ => {}
+            }
+        }
+    }
+
+    /// Four elements, of places `A` to `D`.
+    ///
+    /// # Safety
+    /// AVX-512 is there; the elements can be read.
+    #[inline(always)]
+    unsafe fn ones<const A: usize, const B: usize, const C: usize, const D: usize>(&self) -> __m128 {
+        // SAFETY: as above.
+        unsafe {
+            let ab = _mm_unpacklo_ps(_mm_load_ss(self.at::<A>()), _mm_load_ss(self.at::<B>()));
+            let cd = _mm_unpacklo_ps(_mm_load_ss(self.at::<C>()), _mm_load_ss(self.at::<D>()));
+            _mm_movelh_ps(ab, cd)
+        }
+    }
+
+    /// The elements at the places.
+    ///
+    /// # Safety
+    /// AVX-512 is there; the elements can be read.
+    #[inline(always)]
+    unsafe fn singles(&self) -> __m512 {
+        // SAFETY: as above.
+        unsafe {
+            quarters_of(
+                self.ones::<0, 1, 2, 3>(),
+                self.ones::<4, 5, 6, 7>(),
+                self.ones::<8, 9, 10, 11>(),
+                self.ones::<12, 13, 14, 15>(),
+            )
+        }
+    }
+
     /// The elements at the places, and those after them.
     ///
     /// # Safety
@@ -629,10 +678,10 @@ impl Lanes for Sixteen {
         [x, y]: [__m512i; 2],
         taps: &mut [T],
     ) -> bool {
-        if window.step != 1 || window.data.len() > i32::MAX as usize || !matches!(taps.len(), 2 | 4) {
+        let support = taps.len();
+        if window.step != 1 || window.data.len() > i32::MAX as usize || !matches!(support, 1 | 2 | 4) {
             return false;
         }
-        let support = taps.len();
         // SAFETY: see the module. The cells are in the kernel's area (the caller's promise), so that
         // all taps are in the data, whose indices fit.
         unsafe {
@@ -648,10 +697,45 @@ impl Lanes for Sixteen {
                         _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
                     }
                 }
-                match (support, taps.as_mut()) {
-                    (2, [left, right]) => [*left, *right] = Spread { first: row, index: &index }.pairs(),
-                    (_, [a, b, c, d]) => [*a, *b, *c, *d] = Spread { first: row, index: &index }.quads(),
-                    _ => return false,
+                Spread { first: row, index: &index }.fill(taps.as_mut());
+            }
+        }
+        true
+    }
+    #[inline(always)]
+    fn collect_across_f32<T: AsMut<[__m512]>>(
+        window: &Window<'_, f32>,
+        [x, y]: [__m512i; 2],
+        outside: f32,
+        taps: &mut [T],
+    ) -> bool {
+        let support = taps.len();
+        let mut pixels = [Self::f32_splat(0.0); 4];
+        let few = matches!(support, 1 | 2 | 4) && window.width >= support;
+        let Some(pixels) = pixels.get_mut(..support).filter(|_| few) else { return false };
+        if window.step != 1 || window.data.len() > i32::MAX as usize {
+            return false;
+        }
+        // SAFETY: see the module. Columns are clamped so that as many pixels as there are taps are in the
+        // image, and rows to the image: all are in the data, whose indices fit.
+        unsafe {
+            let x = _mm512_add_epi32(x, _mm512_set1_epi32(window.first));
+            let inside = Self::clamp(x, (window.width - support) as i32);
+            let off = _mm512_sub_epi32(x, inside);
+            for (j, taps) in taps.iter_mut().enumerate() {
+                let y = _mm512_add_epi32(y, _mm512_set1_epi32(window.first + j as i32));
+                let row = Self::clamp(y, window.height as i32 - 1);
+                let here = _mm512_cmpeq_epi32_mask(y, row);
+                let row = _mm512_mullo_epi32(row, _mm512_set1_epi32(window.stride as i32));
+                let index = Self::i32_array(_mm512_add_epi32(row, inside));
+                Spread { first: window.data.as_ptr(), index: &index }.fill(pixels);
+                for (i, tap) in taps.as_mut().iter_mut().enumerate() {
+                    *tap = _mm512_set1_ps(outside);
+                    for (k, &pixel) in pixels.iter().enumerate() {
+                        // Tap i is the k-th pixel.
+                        let same = _mm512_cmpeq_epi32_mask(off, _mm512_set1_epi32(k as i32 - i as i32));
+                        *tap = _mm512_mask_mov_ps(*tap, here & same, pixel);
+                    }
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! Blocks: the taps of N neighbouring pixels, and the arithmetic of the channels on them.
 
 use super::lanes::{LanesF32, LanesQ14, LanesQ24};
+use super::partials::{Reach, taps_f32};
 use super::steps::{Positions, Steps};
 use super::{Lanes, One};
 use crate::boundary::Patch;
@@ -353,34 +354,29 @@ pub(crate) fn block_16<
     O::store::<L>(L::narrow(sum, 32 - O::BITS), out);
 }
 
-/// A block of `f32`, whose positions the caller has found in the kernel's area.
+/// A block of `f32`, whose taps the caller knows to be within reach.
 #[inline(always)]
 pub(crate) fn block_f32<L: Lanes, K: Kernel, O: Output<f32>>(
     window: &Window<'_, f32>,
     at: &Positions<L>,
+    reach: Reach<f32>,
     kernel: &K,
     out: &mut [O],
 ) {
-    if support::<K>() == 1 {
-        return block_any(window, at, kernel, out);
-    }
     let unit = L::f32_splat(1.0 / 16_777_216.0);
     let [fx, fy] = at.fraction;
     let wx = kernel.weights(LanesF32::<L>(L::f32_mul(L::f32_from(fx), unit)));
     let wy = kernel.weights(LanesF32::<L>(L::f32_mul(L::f32_from(fy), unit)));
     let mut rows = K::Taps::filled(L::f32_splat(0.0));
     let mut taps = K::Taps::filled(rows);
-    if L::FETCHES {
-        if !L::fetch_f32(window, at, taps.as_mut()) {
-            return block_any(window, at, kernel, out);
-        }
-    } else {
-        let block = Block::new(window, at);
-        for (j, row) in taps.as_mut().iter_mut().enumerate() {
-            for (i, tap) in row.as_mut().iter_mut().enumerate() {
-                *tap = L::f32(block.taps(i, j, |p| p));
+    match reach {
+        Reach::Inside if L::FETCHES => {
+            if !L::fetch_f32(window, at, taps.as_mut()) {
+                return block_any(window, at, kernel, out);
             }
         }
+        Reach::Inside if support::<K>() == 1 => return block_any(window, at, kernel, out),
+        _ => taps_f32::<L, K>(window, at, reach, &mut taps),
     }
     for (row, taps) in rows.as_mut().iter_mut().zip(taps.as_ref()) {
         *row = sum_f32::<L>(taps.as_ref(), wx.as_ref(), false);
@@ -404,12 +400,17 @@ pub(super) fn sum_f32<L: Lanes>(taps: &[L::F32], weights: &[LanesF32<L>], slopes
 }
 
 /// What becomes of the pixels of a block that is not inside: `nothing` is asked where no tap is inside,
-/// then `patch`, and `fill` fills the rest.
+/// then `constant` where the channel has a use for it, then `patch`; `fill` fills the rest.
 pub(crate) trait Outside<W, P: Tap, O> {
     /// Fills pixels none of whose taps is inside, if that needs no look at the source.
     #[inline(always)]
     fn nothing(&self, _out: &mut [O]) -> bool {
         false
+    }
+    /// What all pixels outside are, if they are one value that sums keep.
+    #[inline(always)]
+    fn constant(&self) -> Option<P::Channel> {
+        None
     }
     /// Copies the pixels of the extended image from `min` to `max`, if one may compute with copies.
     #[inline(always)]
@@ -473,6 +474,13 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
         }
         if !area.contains_box(&at.min, &at.max) {
             if touching.misses_box(&at.min, &at.max) && outside.nothing(block) {
+                continue;
+            }
+            if P::CHANNELS == 1
+                && P::Channel::BLOCK_ACROSS
+                && let Some(v) = outside.constant()
+            {
+                P::Channel::block_across(&window, &at, v, kernel, block);
                 continue;
             }
             patch = Patch::<P>::new();

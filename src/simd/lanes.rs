@@ -198,6 +198,16 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     ) -> bool {
         false
     }
+    /// The taps of every lane, row by row, wherever they are: outside of the source they are one value.
+    #[inline(always)]
+    fn collect_across_f32<T: AsMut<[Self::F32]>>(
+        _: &Window<'_, f32>,
+        _cell: [Self::I32; 2],
+        _outside: f32,
+        _taps: &mut [T],
+    ) -> bool {
+        false
+    }
     /// As [`fetch_f32`](Self::fetch_f32) for channels of 16 bits, with their sign or zero.
     #[inline(always)]
     fn fetch_16<C: Channel, T: AsMut<[Self::I32]>>(

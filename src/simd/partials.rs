@@ -158,6 +158,9 @@ pub(super) fn taps_f32<L: Lanes, K: Kernel>(
             }
         }
         Reach::Across(outside) => {
+            if L::collect_across_f32(window, at.cell, outside, taps.as_mut()) {
+                return;
+            }
             let outside = L::f32_splat(outside);
             let [x, y] = at.cell;
             let last = [window.width, window.height].map(|side| side as i32 - 1);

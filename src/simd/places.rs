@@ -12,24 +12,35 @@ use crate::kernel::Array;
 /// there are registers to fill so many that blocks do not wait for each other's way through memory.
 /// No result depends on it.
 pub(crate) const PLACES: usize = if cfg!(wide) { 128 } else { 32 };
+/// Blocks of the narrowest registers in so many.
+const BLOCKS: usize = if cfg!(wide) { PLACES / 4 } else { 0 };
 
 /// Positions of up to [`PLACES`] pixels; x before y.
 #[derive(Clone, Copy, Debug)]
 pub struct Places {
     cell: [[i32; PLACES]; 2],
     fraction: [[i32; PLACES]; 2],
+    /// The least and the greatest cells of whole blocks, where those are known.
+    bounds: [[[i32; 2]; 2]; BLOCKS],
+    bounded: bool,
 }
 
 impl Places {
     /// Positions at the origin.
     #[inline(always)]
     pub(crate) fn new() -> Self {
-        Self { cell: [[0; PLACES]; 2], fraction: [[0; PLACES]; 2] }
+        Self {
+            cell: [[0; PLACES]; 2],
+            fraction: [[0; PLACES]; 2],
+            bounds: [[[0; 2]; 2]; BLOCKS],
+            bounded: false,
+        }
     }
 
     /// Sets one position.
     #[inline(always)]
     pub(crate) fn set(&mut self, k: usize, at: [Position; 2]) {
+        self.bounded = false;
         let axes = self.cell.iter_mut().zip(&mut self.fraction);
         for ((cells, fractions), at) in axes.zip(at) {
             if let (Some(cell), Some(fraction)) = (cells.get_mut(k), fractions.get_mut(k)) {
@@ -56,20 +67,34 @@ impl Places {
             for axis in 0..2 {
                 self.store::<L>(axis, k, at.cell[axis], at.fraction[axis]);
             }
+            self.bound(k / L::LEN, [at.min, at.max]);
         }
+        self.bounded = true;
     }
 
     /// As many from coordinates within 2^29 px, none of which is NaN.
     #[inline(always)]
     pub(crate) fn read<L: Lanes>(&mut self, coordinates: &[[f32; PLACES]; 2], len: usize, to: Rounding) {
-        for (axis, coordinates) in coordinates.iter().enumerate() {
-            for k in (0..len).step_by(L::LEN) {
+        for k in (0..len).step_by(L::LEN) {
+            let mut bounds = [[0; 2]; 2];
+            for (axis, coordinates) in coordinates.iter().enumerate() {
                 let Some(v) = coordinates.get(k..k + L::LEN).and_then(L::Array::from_slice) else { return };
                 let v = L::f32(v);
                 let (cell, fraction) =
                     if to.ties_to_even { (L::round_even(v), L::splat(0)) } else { L::round(v, to.bits) };
                 self.store::<L>(axis, k, cell, fraction);
+                let (min, max) = L::bounds(cell);
+                (bounds[0][axis], bounds[1][axis]) = (min, max);
             }
+            self.bound(k / L::LEN, bounds);
+        }
+        self.bounded = true;
+    }
+
+    #[inline(always)]
+    fn bound(&mut self, block: usize, bounds: [[i32; 2]; 2]) {
+        if let Some(to) = self.bounds.get_mut(block) {
+            *to = bounds;
         }
     }
 
@@ -106,6 +131,11 @@ impl<L: Lanes> Steps<L> for KnownSteps<'_> {
                 self.places.get(k - 1)
             });
         };
+        let whole = self.places.bounded && k.is_multiple_of(L::LEN);
+        let known = if whole { self.places.bounds.get(k / L::LEN) } else { None };
+        if let Some(&[min, max]) = known {
+            return Positions { cell: [x, y], fraction: [fx, fy], min, max };
+        }
         let ((x0, x1), (y0, y1)) = (L::bounds(x), L::bounds(y));
         Positions { cell: [x, y], fraction: [fx, fy], min: [x0, y0], max: [x1, y1] }
     }
