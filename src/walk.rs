@@ -187,6 +187,12 @@ pub trait Walk: Clone {
         None
     }
 
+    /// The position here, if each pixel's is one pixel to the right of the last one's.
+    #[inline(always)]
+    fn shift(&self, _: Rounding) -> Option<[Position; 2]> {
+        None
+    }
+
     /// Where a monotone coordinate (0 is x, 1 is y) crosses: the first pixel of the range whose cell
     /// is at least `limit`, or for a falling coordinate below it; the end if there is none.
     #[inline]
@@ -273,6 +279,12 @@ impl Walk for AffineWalk {
     #[inline(always)]
     fn line(&self) -> Option<([i64; 2], [i64; 2])> {
         Some((self.at, self.step))
+    }
+    #[inline(always)]
+    fn shift(&self, to: Rounding) -> Option<[Position; 2]> {
+        // Ties go left and right in turn.
+        let tie = to.ties_to_even && self.at.iter().any(|&v| v as u32 == 1 << 31);
+        (self.step == [1 << 32, 0] && !tie).then(|| self.position(to))
     }
 }
 

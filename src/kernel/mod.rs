@@ -55,7 +55,7 @@ pub use weighted::WeightedNearest;
 use crate::fixed::{Q6, Q14, Q24, Rounding, Weight, floor_div, round_shift, round_shift_i64};
 use crate::format::{Format, Packed};
 use crate::gradient::Product;
-use crate::simd::block::{self, Window};
+use crate::simd::block::{self, Line, Window};
 use crate::simd::partials::{self, Reach};
 use crate::simd::scatter::{self, Sums};
 use crate::simd::{Lanes, Positions, Register, interleave};
@@ -205,12 +205,28 @@ pub trait Output<C: Channel>: Copy + 'static {
             *out = Self::from_rounded(v);
         }
     }
+    /// Copies channels, if that is all it takes: false, with nothing done, otherwise.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn copy(_: &[C], _out: &mut [Self]) -> bool {
+        false
+    }
     /// Writes pixels from their channels.
     #[doc(hidden)]
     #[inline(always)]
     fn interleave<L: Lanes>(channels: &[L::Array<Self>], out: &mut [Self]) {
         interleave(channels, out);
     }
+}
+
+/// Copies as many values as there are.
+#[inline(always)]
+fn copy<T: Copy>(from: &[T], out: &mut [T]) -> bool {
+    let same = from.len() == out.len();
+    if same {
+        out.copy_from_slice(from);
+    }
+    same
 }
 
 /// One channel of a pixel: its number formats and how taps are combined. Sealed.
@@ -313,6 +329,19 @@ pub trait Channel: Copy + PartialEq + core::fmt::Debug + Default + sealed::Seale
         _at: &Positions<L>,
         _kernel: &K,
         _out: &mut [L::Array<O>],
+    ) -> bool {
+        false
+    }
+
+    /// The values of neighbouring pixels with one fraction, all channels in turn; or false, with nothing
+    /// done.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn line<L: Lanes, K: Kernel, O: Output<Self>>(
+        _: &Line<'_, Self>,
+        _fraction: [L::I32; 2],
+        _: &K,
+        _out: &mut [O],
     ) -> bool {
         false
     }
@@ -502,6 +531,15 @@ impl Channel for u8 {
     ) -> bool {
         block::block_pixels(window, at, kernel, out)
     }
+    #[inline(always)]
+    fn line<L: Lanes, K: Kernel, O: Output<Self>>(
+        line: &Line<'_, Self>,
+        fraction: [L::I32; 2],
+        kernel: &K,
+        out: &mut [O],
+    ) -> bool {
+        block::line_u8::<L, K, O>(line, fraction, kernel, out)
+    }
 }
 
 impl Output<u8> for u8 {
@@ -513,6 +551,10 @@ impl Output<u8> for u8 {
     #[inline(always)]
     fn from_channel(v: u8) -> u8 {
         v
+    }
+    #[inline(always)]
+    fn copy(from: &[u8], out: &mut [u8]) -> bool {
+        copy(from, out)
     }
     #[inline(always)]
     fn store<L: Lanes>(v: L::I32, out: &mut [u8]) {
@@ -650,6 +692,15 @@ macro_rules! sixteen_bit {
             ) {
                 block::block_16::<{ <$t>::MIN != 0 }, _, _, _, _>(window, at, kernel, out);
             }
+            #[inline(always)]
+            fn line<L: Lanes, K: Kernel, O: Output<Self>>(
+                line: &Line<'_, Self>,
+                fraction: [L::I32; 2],
+                kernel: &K,
+                out: &mut [O],
+            ) -> bool {
+                block::line_16::<L, _, K, O>(line, fraction, kernel, out)
+            }
         }
 
         impl Output<$t> for $t {
@@ -661,6 +712,10 @@ macro_rules! sixteen_bit {
             #[inline(always)]
             fn from_channel(v: $t) -> $t {
                 v
+            }
+            #[inline(always)]
+            fn copy(from: &[$t], out: &mut [$t]) -> bool {
+                copy(from, out)
             }
         }
     )*};
@@ -917,6 +972,15 @@ impl Channel for f32 {
         block::block_f32(window, at, Reach::Across(outside), kernel, out);
     }
     #[inline(always)]
+    fn line<L: Lanes, K: Kernel, O: Output<Self>>(
+        line: &Line<'_, Self>,
+        fraction: [L::I32; 2],
+        kernel: &K,
+        out: &mut [O],
+    ) -> bool {
+        block::line_f32::<L, K, O>(line, fraction, kernel, out)
+    }
+    #[inline(always)]
     fn is_finite(self) -> bool {
         f32::is_finite(self)
     }
@@ -952,5 +1016,9 @@ impl Output<f32> for f32 {
     #[inline(always)]
     fn from_channel(v: f32) -> f32 {
         v
+    }
+    #[inline(always)]
+    fn copy(from: &[f32], out: &mut [f32]) -> bool {
+        copy(from, out)
     }
 }

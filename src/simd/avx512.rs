@@ -476,6 +476,18 @@ impl Lanes for Sixteen {
         }
     }
     #[inline(always)]
+    fn pair_bytes(low: &[u8], high: &[u8]) -> __m512i {
+        let (Some(low), Some(high)) = (low.first_chunk::<16>(), high.first_chunk::<16>()) else {
+            return Self::splat(0);
+        };
+        // SAFETY: see the module; chunks have 16 bytes.
+        unsafe {
+            let low = _mm512_cvtepu8_epi32(_mm_loadu_si128(low.as_ptr().cast()));
+            let high = _mm512_cvtepu8_epi32(_mm_loadu_si128(high.as_ptr().cast()));
+            _mm512_or_si512(low, _mm512_slli_epi32::<16>(high))
+        }
+    }
+    #[inline(always)]
     fn pack(low: __m512i, high: __m512i) -> __m512i {
         // SAFETY: see the module.
         unsafe { _mm512_mask_mov_epi16(low, 0xaaaa_aaaa, _mm512_slli_epi32::<16>(high)) }

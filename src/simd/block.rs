@@ -5,10 +5,10 @@ use super::partials::{Reach, taps_f32};
 use super::steps::{Positions, Steps};
 use super::{Lanes, One};
 use crate::boundary::Patch;
-use crate::fixed::Position;
+use crate::fixed::{Position, Weight};
 use crate::image::{Image, Tap};
 use crate::kernel::{Array, Channel, Kernel, Output, first_tap, rounding, support};
-use crate::span::Area;
+use crate::span::{self, Area};
 use crate::walk::Walk;
 
 /// A source image as its backends see it: channels, from the first pixel to the last.
@@ -192,12 +192,12 @@ pub(crate) fn block_u8<L: Lanes, K: Kernel, O: Output<u8>>(
             _ => block_any(window, at, kernel, out),
         }
     } else if let Some(table) = table {
-        sum_u8::<L, u8, K, O, _>(at, kernel, &table, out);
+        sum_u8::<L, u8, K, O, _>(&weights_u8(kernel, at.fraction), &table, out);
     } else if L::FETCHES {
         let none = L::pack(L::splat(0), L::splat(0));
         let mut pairs = K::Taps::filled(K::Taps::filled(none));
         if L::fetch_bytes(window, at, pairs.as_mut()) {
-            sum_u8::<L, u8, K, O, _>(at, kernel, &Fetched::<K, L>(pairs), out);
+            sum_u8::<L, u8, K, O, _>(&weights_u8(kernel, at.fraction), &Fetched::<K, L>(pairs), out);
         } else {
             block_any(window, at, kernel, out);
         }
@@ -215,7 +215,7 @@ pub(crate) fn block_bytes<L: Lanes, C: Channel<Rounded = i32> + Into<u8>, K: Ker
     out: &mut [O],
 ) {
     if support::<K>().is_multiple_of(2) {
-        sum_u8::<L, C, K, O, _>(at, kernel, &Block::new(window, at), out);
+        sum_u8::<L, C, K, O, _>(&weights_u8(kernel, at.fraction), &Block::new(window, at), out);
     } else {
         block_any(window, at, kernel, out);
     }
@@ -235,9 +235,10 @@ pub(crate) fn block_pixels<L: Lanes, K: Kernel, O: Output<u8>>(
     if support::<K>() != 2 || !L::fetch_pixels(window, at, channels) {
         return false;
     }
+    let weights = weights_u8(kernel, at.fraction);
     for (out, pairs) in out.iter_mut().zip(channels) {
         let rows = K::Taps::from_fn(|j| K::Taps::filled(pairs.get(j).copied().unwrap_or(pairs[0])));
-        sum_u8::<L, u8, K, O, _>(at, kernel, &Fetched::<K, L>(rows), out.as_mut());
+        sum_u8::<L, u8, K, O, _>(&weights, &Fetched::<K, L>(rows), out.as_mut());
     }
     true
 }
@@ -280,15 +281,17 @@ impl<L: Lanes, C: Channel + Into<u8>> Pairs<L> for Block<'_, L, C> {
 }
 
 #[inline(always)]
+fn weights_u8<L: Lanes, K: Kernel>(kernel: &K, [x, y]: [L::I32; 2]) -> [K::Taps<LanesQ14<L>>; 2] {
+    [kernel.weights(LanesQ14(x)), kernel.weights(LanesQ14(y))]
+}
+
+#[inline(always)]
 fn sum_u8<L: Lanes, C: Channel<Rounded = i32>, K: Kernel, O: Output<C>, T: Pairs<L>>(
-    at: &Positions<L>,
-    kernel: &K,
+    [wx, wy]: &[K::Taps<LanesQ14<L>>; 2],
     taps: &T,
     out: &mut [O],
 ) {
     let offset: i16 = if support::<K>() > 2 { 128 } else { 0 };
-    let [fx, fy] = at.fraction;
-    let (wx, wy) = (kernel.weights(LanesQ14::<L>(fx)), kernel.weights(LanesQ14::<L>(fy)));
     let mut rows = K::Taps::filled(L::splat(1 << 6));
     for (j, row) in rows.as_mut().iter_mut().enumerate() {
         for (n, w) in wx.as_ref().chunks_exact(2).enumerate() {
@@ -341,8 +344,20 @@ pub(crate) fn block_16<
             }
         }
     }
-    let [fx, fy] = at.fraction;
-    let (wx, wy) = (kernel.weights(LanesQ24::<L>(fx)), kernel.weights(LanesQ24::<L>(fy)));
+    sum_16::<L, C, K, O>(&weights_16(kernel, at.fraction), &taps, out);
+}
+
+#[inline(always)]
+fn weights_16<L: Lanes, K: Kernel>(kernel: &K, [x, y]: [L::I32; 2]) -> [K::Taps<LanesQ24<L>>; 2] {
+    [kernel.weights(LanesQ24(x)), kernel.weights(LanesQ24(y))]
+}
+
+#[inline(always)]
+fn sum_16<L: Lanes, C: Channel<Rounded = i32>, K: Kernel, O: Output<C>>(
+    [wx, wy]: &[K::Taps<LanesQ24<L>>; 2],
+    taps: &K::Taps<K::Taps<L::I32>>,
+    out: &mut [O],
+) {
     let mut sum = L::i64_splat(1 << (31 - O::BITS));
     for (taps, wy) in taps.as_ref().iter().zip(wy.as_ref()) {
         let mut row = L::i64_splat(1 << 15);
@@ -363,12 +378,7 @@ pub(crate) fn block_f32<L: Lanes, K: Kernel, O: Output<f32>>(
     kernel: &K,
     out: &mut [O],
 ) {
-    let unit = L::f32_splat(1.0 / 16_777_216.0);
-    let [fx, fy] = at.fraction;
-    let wx = kernel.weights(LanesF32::<L>(L::f32_mul(L::f32_from(fx), unit)));
-    let wy = kernel.weights(LanesF32::<L>(L::f32_mul(L::f32_from(fy), unit)));
-    let mut rows = K::Taps::filled(L::f32_splat(0.0));
-    let mut taps = K::Taps::filled(rows);
+    let mut taps = K::Taps::filled(K::Taps::filled(L::f32_splat(0.0)));
     match reach {
         Reach::Inside if L::FETCHES => {
             if !L::fetch_f32(window, at, taps.as_mut()) {
@@ -378,10 +388,178 @@ pub(crate) fn block_f32<L: Lanes, K: Kernel, O: Output<f32>>(
         Reach::Inside if support::<K>() == 1 => return block_any(window, at, kernel, out),
         _ => taps_f32::<L, K>(window, at, reach, &mut taps),
     }
+    block_sum_f32::<L, K, O>(&weights_f32(kernel, at.fraction), &taps, out);
+}
+
+#[inline(always)]
+fn weights_f32<L: Lanes, K: Kernel>(kernel: &K, [x, y]: [L::I32; 2]) -> [K::Taps<LanesF32<L>>; 2] {
+    let unit = L::f32_splat(1.0 / 16_777_216.0);
+    let (x, y) = (L::f32_mul(L::f32_from(x), unit), L::f32_mul(L::f32_from(y), unit));
+    [kernel.weights(LanesF32(x)), kernel.weights(LanesF32(y))]
+}
+
+#[inline(always)]
+fn block_sum_f32<L: Lanes, K: Kernel, O: Output<f32>>(
+    [wx, wy]: &[K::Taps<LanesF32<L>>; 2],
+    taps: &K::Taps<K::Taps<L::F32>>,
+    out: &mut [O],
+) {
+    let mut rows = K::Taps::filled(L::f32_splat(0.0));
     for (row, taps) in rows.as_mut().iter_mut().zip(taps.as_ref()) {
         *row = sum_f32::<L>(taps.as_ref(), wx.as_ref(), false);
     }
     O::store::<L>(sum_f32::<L>(rows.as_ref(), wy.as_ref(), false), out);
+}
+
+/// The taps of neighbouring pixels with one fraction: those of each element (a channel of a pixel) begin
+/// one element after those of the last.
+#[derive(Clone, Copy, Debug)]
+pub struct Line<'a, C> {
+    /// From the first tap of the first element.
+    data: &'a [C],
+    stride: usize,
+    /// Channels.
+    step: usize,
+}
+
+impl<'a, C: Channel> Line<'a, C> {
+    /// The line that begins at a cell in the kernel's area.
+    #[inline(always)]
+    fn new(window: &Window<'a, C>, [x, y]: [Position; 2]) -> Option<Self> {
+        let cell = |p: Position| (p.cell + window.first) as usize;
+        let data = window.data.get(cell(y) * window.stride + cell(x) * window.step..)?;
+        Some(Self { data, stride: window.stride, step: window.step })
+    }
+
+    /// Tap (i, j) of some elements from the k-th on.
+    #[inline(always)]
+    fn taps(&self, k: usize, i: usize, j: usize, count: usize) -> &'a [C] {
+        let begin = j * self.stride + i * self.step + k;
+        self.data.get(begin..begin + count).unwrap_or_default()
+    }
+
+    /// Copies of tap (n, n) of all elements.
+    #[inline(always)]
+    fn copy<O: Output<C>>(&self, n: usize, out: &mut [O]) -> bool {
+        O::copy(self.taps(0, n, n, out.len()), out)
+    }
+}
+
+/// The elements of a line from the k-th on.
+struct Onward<'a, C> {
+    line: &'a Line<'a, C>,
+    k: usize,
+}
+
+impl<L: Lanes> Pairs<L> for Onward<'_, u8> {
+    #[inline(always)]
+    fn pair(&self, i: usize, j: usize) -> L::Pair {
+        let (low, high) = (self.line.taps(self.k, i, j, L::LEN), self.line.taps(self.k, i + 1, j, L::LEN));
+        L::pair_bytes(low, high)
+    }
+}
+
+/// Where the blocks of so many elements begin: the last one again at the place where it ends with them.
+#[inline(always)]
+fn begins<L: Lanes>(len: usize) -> impl Iterator<Item = usize> {
+    (0..len).step_by(L::LEN).map(move |k| k.min(len.saturating_sub(L::LEN)))
+}
+
+/// A line of `u8`, of at least one block.
+#[inline(always)]
+pub(crate) fn line_u8<L: Lanes, K: Kernel, O: Output<u8>>(
+    line: &Line<'_, u8>,
+    fraction: [L::I32; 2],
+    kernel: &K,
+    out: &mut [O],
+) -> bool {
+    if !support::<K>().is_multiple_of(2) || out.len() < L::LEN {
+        return false;
+    }
+    let weights = weights_u8(kernel, fraction);
+    for k in begins::<L>(out.len()) {
+        if let Some(out) = out.get_mut(k..k + L::LEN) {
+            sum_u8::<L, u8, K, O, _>(&weights, &Onward { line, k }, out);
+        }
+    }
+    true
+}
+
+/// A line of a 16-bit channel, of at least one block.
+#[inline(always)]
+pub(crate) fn line_16<L: Lanes, C: Channel<Rounded = i32> + Into<i32>, K: Kernel, O: Output<C>>(
+    line: &Line<'_, C>,
+    fraction: [L::I32; 2],
+    kernel: &K,
+    out: &mut [O],
+) -> bool {
+    if out.len() < L::LEN {
+        return false;
+    }
+    let weights = weights_16(kernel, fraction);
+    for k in begins::<L>(out.len()) {
+        let mut taps = K::Taps::filled(K::Taps::filled(L::splat(0)));
+        for (j, row) in taps.as_mut().iter_mut().enumerate() {
+            for (i, tap) in row.as_mut().iter_mut().enumerate() {
+                let from = line.taps(k, i, j, L::LEN);
+                *tap = L::i32(L::Array::from_fn(|l| from.get(l).map_or(0, |&v| v.into())));
+            }
+        }
+        if let Some(out) = out.get_mut(k..k + L::LEN) {
+            sum_16::<L, C, K, O>(&weights, &taps, out);
+        }
+    }
+    true
+}
+
+/// A line of `f32`, of at least one block.
+#[inline(always)]
+pub(crate) fn line_f32<L: Lanes, K: Kernel, O: Output<f32>>(
+    line: &Line<'_, f32>,
+    fraction: [L::I32; 2],
+    kernel: &K,
+    out: &mut [O],
+) -> bool {
+    if out.len() < L::LEN {
+        return false;
+    }
+    let weights = weights_f32(kernel, fraction);
+    for k in begins::<L>(out.len()) {
+        let mut taps = K::Taps::filled(K::Taps::filled(L::f32_splat(0.0)));
+        for (j, row) in taps.as_mut().iter_mut().enumerate() {
+            for (i, tap) in row.as_mut().iter_mut().enumerate() {
+                if let Some(from) = L::Array::from_slice(line.taps(k, i, j, L::LEN)) {
+                    *tap = L::f32(from);
+                }
+            }
+        }
+        if let Some(out) = out.get_mut(k..k + L::LEN) {
+            block_sum_f32::<L, K, O>(&weights, &taps, out);
+        }
+    }
+    true
+}
+
+/// Fills `out` with the values of pixels that all have the fraction of the first one's position, whose
+/// taps the caller has found in the source; or false, with nothing done.
+#[inline(always)]
+fn shifted<L: Lanes, P: Tap, K: Kernel, O: Output<P::Channel>>(
+    kernel: &K,
+    window: &Window<'_, P::Channel>,
+    at: [Position; 2],
+    out: &mut [O],
+) -> bool {
+    let Some(line) = Line::new(window, at) else { return false };
+    let middle = (support::<K>() - 1) / 2;
+    let one = |p: Position| {
+        let weights = kernel.weights(P::Channel::fraction(p.fraction));
+        let expected = |i: usize| if i == middle { Weight::one() } else { Weight::zero() };
+        weights.as_ref().iter().enumerate().all(|(i, w)| *w == expected(i))
+    };
+    if at.into_iter().all(one) && line.copy(middle, out) {
+        return true;
+    }
+    P::Channel::line::<L, K, O>(&line, at.map(|p| L::splat(p.fraction as i32)), kernel, out)
 }
 
 /// As `f32_sum` in the kernel module: of weights, or of slopes.
@@ -451,15 +629,39 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
         }
         return;
     }
+    // Where all pixels have one fraction, those that are inside are drawn at once.
+    let mut inner = len..len;
+    if n > 1
+        && let Some(first) = walk.shift(to)
+    {
+        let inside = span::interior(walk, 0, len, to, &area);
+        let at = if inside.start == 0 { first } else { walk.at(inside.start).position(to) };
+        let pixels = out.get_mut(inside.start * channels..inside.end * channels).unwrap_or_default();
+        if !pixels.is_empty() && shifted::<L, P, K, O>(kernel, &window, at, pixels) {
+            inner = inside;
+        }
+    }
     let touching = Area::touching::<K>(source.width(), source.height());
-    let mut begin = 0;
-    while begin < len {
-        if len - begin < n {
-            // The last pixels: as a whole block again where there are as many.
-            if len < n {
-                return rest::<P, K, W, O>(kernel, &window, &area, walk, out, outside);
+    // The others before and after them.
+    let (mut start, mut begin, mut end) = (0, 0, inner.start);
+    loop {
+        if end - begin < n {
+            if begin == end {
+                if end == len {
+                    return;
+                }
+                (start, begin, end) = (inner.end, inner.end, len);
+                steps = walk.at(begin).lanes::<L>(to);
+                continue;
             }
-            begin = len - n;
+            // The last pixels: as a whole block again where there are as many.
+            if end - start < n {
+                let out = out.get_mut(begin * channels..end * channels).unwrap_or_default();
+                rest::<P, K, W, O>(kernel, &window, &area, &walk.at(begin), out, outside);
+                begin = end;
+                continue;
+            }
+            begin = end - n;
             steps = walk.at(begin).lanes::<L>(to);
         }
         let at = steps.next();

@@ -64,6 +64,12 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
 
     /// Two `i16` per lane, from two sequences.
     fn pair(low: Self::Array<i16>, high: Self::Array<i16>) -> Self::Pair;
+    /// Two `i16` per lane, from two sequences of N bytes.
+    #[inline(always)]
+    fn pair_bytes(low: &[u8], high: &[u8]) -> Self::Pair {
+        let extended = |v: &[u8]| Self::Array::from_fn(|l| v.get(l).map_or(0, |&v| i16::from(v)));
+        Self::pair(extended(low), extended(high))
+    }
     /// Two `i16` per lane, from lanes in the range of `i16`.
     fn pack(low: Self::I32, high: Self::I32) -> Self::Pair;
     /// `v` subtracted from both of each lane.
