@@ -12,9 +12,9 @@ use crate::transform::{Transform, at};
 use crate::walk::{Plan, Walk};
 
 /// A derivative times a cotangent, and sums of it: `i64` and `i128` for integers, `f64` for `f32`.
-pub trait Product: Copy + Default {
+pub trait Product: Copy + Default + Send + Sync {
     /// A sum over an image.
-    type Sum: Copy + Default;
+    type Sum: Copy + Default + Send + Sync;
     /// Sum of two.
     fn plus(self, other: Self) -> Self;
     /// Times a factor in Q32.

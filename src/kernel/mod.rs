@@ -252,7 +252,7 @@ pub trait Channel: Copy + PartialEq + core::fmt::Debug + Default + sealed::Seale
         + Output<Self>
         + Into<Self::Rounded>;
     /// A sum of weighted cotangents.
-    type Adjoint: Copy + PartialEq + core::fmt::Debug + Default + 'static;
+    type Adjoint: Copy + PartialEq + core::fmt::Debug + Default + Send + Sync + 'static;
     /// A cotangent.
     type Cotangent: Copy + PartialEq + core::fmt::Debug + Default + 'static;
     /// A derivative times a cotangent.

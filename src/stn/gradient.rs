@@ -8,13 +8,16 @@
 //! too: each sum times the scale of its axis, over the divisor of its base coordinate.
 #![forbid(unsafe_code)]
 
+use core::ops::Range;
+
 use super::points::{CHUNK, Chunk, Geometry};
 use super::tensor::check_sides;
-use super::{GridSample, Points, Tensor, TensorMut, Theta, ThetaGradient, chunks};
+use super::{GridSample, Points, Tensor, TensorMut, Theta, ThetaGradient, chunks, onward};
 use crate::Error;
 use crate::gradient::Product;
 use crate::image::Tap;
 use crate::kernel::{Channel, Interpolator, Linear};
+use crate::parallel::Bands;
 use crate::sample::Source;
 use crate::simd::{Lanes, Level, Operation};
 
@@ -86,7 +89,10 @@ impl<K: Interpolator> GridSample<K> {
     {
         let geometry = self.geometry(gradient.shape(), cotangent.shape(), &points)?;
         let level = self.level.unwrap_or_else(Level::best);
-        level.run(Adjoint::<K, P, G> { sampler: self, cotangent, points, gradient, geometry });
+        let gradient = gradient.reborrow();
+        let adjoint =
+            Adjoint::<K, P, G> { sampler: self, cotangent, points, gradient, geometry, origin: [0; 3] };
+        self.threads.run(level, adjoint);
         Ok(())
     }
 
@@ -108,7 +114,8 @@ impl<K: Interpolator> GridSample<K> {
             return Err(Error::SizeMismatch);
         }
         let scales = geometry.twice_scale();
-        self.backward(input, points, geometry, Given::<P>(cotangent), GridSink::<P> { gradient, scales });
+        let sink = GridSink::<P> { gradient: gradient.reborrow(), scales, origin: [0; 3] };
+        self.threads.run(self.best(), self.backward(input, points, geometry, Given::<P>(cotangent), sink));
         Ok(())
     }
 
@@ -129,7 +136,7 @@ impl<K: Interpolator> GridSample<K> {
             return Err(Error::SizeMismatch);
         }
         let sink = ThetaSink::<P>::new(gradient, geometry);
-        self.backward(input, theta, geometry, Given::<P>(cotangent), sink);
+        self.threads.run(self.best(), self.backward(input, theta, geometry, Given::<P>(cotangent), sink));
         Ok(())
     }
 
@@ -179,56 +186,82 @@ impl<K: Interpolator> GridSample<K> {
             return Err(Error::SizeMismatch);
         }
         let asked = Asked::<P, _> { loss, cotangents: [Default::default(); CHUNK] };
-        self.backward(input, theta, geometry, asked, ThetaSink::<P>::new(gradient, geometry));
+        let sink = ThetaSink::<P>::new(gradient, geometry);
+        self.best().run(self.backward(input, theta, geometry, asked, sink));
         Ok(())
     }
 
-    fn backward<P: Tap, G: Points>(
-        &self,
-        input: Tensor<'_, P>,
+    fn backward<'a, P: Tap, G: Points, C: Cotangents<P>, S: Sink<P>>(
+        &'a self,
+        input: Tensor<'a, P>,
         points: G,
         geometry: Geometry,
-        cotangents: impl Cotangents<P>,
-        sink: impl Sink<P>,
-    ) {
-        let level = self.level.unwrap_or_else(Level::best);
-        level.run(Backward { sampler: self, input, points, geometry, cotangents, sink });
+        cotangents: C,
+        sink: S,
+    ) -> Backward<'a, K, P, G, C, S> {
+        let ([batch, ..], [_, height]) = (input.shape(), geometry.output);
+        Backward { sampler: self, input, points, geometry, cotangents, sink, part: [0..batch, 0..height] }
+    }
+
+    fn best(&self) -> Level {
+        self.level.unwrap_or_else(Level::best)
     }
 }
 
-struct Adjoint<'a, 'g, K, P: Tap, G> {
+struct Adjoint<'a, K, P: Tap, G> {
     sampler: &'a GridSample<K>,
     cotangent: Tensor<'a, P::Cotangent>,
     points: G,
-    gradient: &'a mut TensorMut<'g, P::Adjoint>,
+    gradient: TensorMut<'a, P::Adjoint>,
     geometry: Geometry,
+    /// Item and plane (and row, always the first) where the gradient begins.
+    origin: [usize; 3],
 }
 
-impl<K: Linear, P: Tap, G: Points> Operation for Adjoint<'_, '_, K, P, G> {
+impl<K: Linear, P: Tap, G: Points> Operation for Adjoint<'_, K, P, G> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let Self { sampler, cotangent, points, gradient, geometry } = self;
+        let Self { sampler, cotangent, points, mut gradient, geometry, origin: [n0, c0, _] } = self;
         let to = K::rounding::<P::Channel>();
         let boundary = sampler.padding.boundary::<P>(sampler.align_corners);
-        let [batch, channels, height, width] = cotangent.shape();
+        let ([batch, channels, ..], [.., height, width]) = (gradient.shape(), cotangent.shape());
         let mut chunk = Chunk::new();
         for n in 0..batch {
             // Was checked.
-            let Ok(lines) = points.lines(n, &geometry) else { continue };
+            let Ok(lines) = points.lines(n0 + n, &geometry) else { continue };
             for y in 0..height {
                 for (x, len) in chunks(width) {
                     sampler.fill_chunk::<L, _>(&mut chunk, &lines, [x, y], len, &geometry, to);
                     for c in 0..channels {
                         let Some(mut plane) = gradient.plane_mut(n, c) else { continue };
-                        let values = cotangent.row(n, c, y).get(x..x + len).unwrap_or_default();
+                        let values = cotangent.row(n0 + n, c0 + c, y).get(x..x + len).unwrap_or_default();
                         sampler.kernel.scatter_run::<L, P, _>(&boundary, &chunk.walk(), values, &mut plane);
                     }
                 }
             }
         }
     }
+}
+
+impl<K: Linear, P: Tap, G: Points> Bands for Adjoint<'_, K, P, G> {
+    fn size(&self) -> [usize; 2] {
+        let ([.., height, width], [batch, channels, ..]) = (self.cotangent.shape(), self.gradient.shape());
+        let pixels = batch * channels * height * width;
+        // The rows of a plane all add to each other's taps.
+        match self.gradient.outer() {
+            (0 | 1, count) => [pixels / count, count],
+            _ => [pixels, 1],
+        }
+    }
+    fn split(self, at: usize) -> (Self, Self) {
+        let (axis, _) = self.gradient.outer();
+        let (below, above) = self.gradient.split(axis, at);
+        let origin = onward(self.origin, axis, at);
+        (Self { gradient: below, ..self }, Self { gradient: above, origin, ..self })
+    }
+    fn join((): (), (): ()) {}
 }
 
 /// Where cotangents come from.
@@ -242,6 +275,13 @@ trait Cotangents<P: Tap> {
 
 /// From a tensor.
 struct Given<'a, P: Tap>(Tensor<'a, P::Cotangent>);
+
+impl<P: Tap> Clone for Given<'_, P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<P: Tap> Copy for Given<'_, P> {}
 
 impl<P: Tap> Cotangents<P> for Given<'_, P> {
     const OF_VALUES: bool = false;
@@ -279,6 +319,14 @@ trait Sink<P: Tap> {
     fn take(&mut self, at: [usize; 2], x: usize, len: usize, products: &Products<P>);
 }
 
+/// A sink whose points may be cut in two.
+trait Split: Send + Sized {
+    /// The axis (0 for items, 2 for rows) along which, and how long that is.
+    fn outer(&self) -> (usize, usize);
+    /// The sinks of what is below an index along that axis, and from there on.
+    fn split(self, at: usize) -> (Self, Self);
+}
+
 struct Backward<'a, K, P: Tap, G, C, S> {
     sampler: &'a GridSample<K>,
     input: Tensor<'a, P>,
@@ -286,6 +334,38 @@ struct Backward<'a, K, P: Tap, G, C, S> {
     geometry: Geometry,
     cotangents: C,
     sink: S,
+    /// Items, and rows of each.
+    part: [Range<usize>; 2],
+}
+
+impl<K: Interpolator, P: Tap, G: Points, S: Sink<P> + Split> Bands
+    for Backward<'_, K, P, G, Given<'_, P>, S>
+{
+    fn size(&self) -> [usize; 2] {
+        let ([_, channels, ..], [width, _], [items, rows]) =
+            (self.input.shape(), self.geometry.output, &self.part);
+        let (_, count) = self.sink.outer();
+        [items.len() * rows.len() * channels * width / count, count]
+    }
+    fn split(self, at: usize) -> (Self, Self) {
+        let ([items, rows], (axis, _)) = (self.part, self.sink.outer());
+        let (below, above) = self.sink.split(at);
+        let cut = |range: Range<usize>| (range.start..range.start + at, range.start + at..range.end);
+        let parts = if axis == 0 {
+            let (a, b) = cut(items);
+            [[a, rows.clone()], [b, rows]]
+        } else {
+            let (a, b) = cut(rows);
+            [[items.clone(), a], [items, b]]
+        };
+        let [a, b] = parts;
+        let Self { sampler, input, points, geometry, cotangents, .. } = self;
+        (
+            Self { sampler, input, points, geometry, cotangents, sink: below, part: a },
+            Self { sampler, input, points, geometry, cotangents, sink: above, part: b },
+        )
+    }
+    fn join((): (), (): ()) {}
 }
 
 impl<K: Interpolator, P: Tap, G: Points, C: Cotangents<P>, S: Sink<P>> Operation
@@ -295,19 +375,19 @@ impl<K: Interpolator, P: Tap, G: Points, C: Cotangents<P>, S: Sink<P>> Operation
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let Self { sampler, input, points, geometry, mut cotangents, mut sink } = self;
+        let Self { sampler, input, points, geometry, mut cotangents, mut sink, part: [items, rows] } = self;
         let (to, of_values) = (K::partials_rounding::<P::Channel>(), K::rounding::<P::Channel>());
         let boundary = sampler.padding.boundary(sampler.align_corners);
-        let ([batch, channels, ..], [width, height]) = (input.shape(), geometry.output);
+        let ([_, channels, ..], [width, _]) = (input.shape(), geometry.output);
         // Surrogates round otherwise for their values.
         let apart = C::OF_VALUES && of_values != to;
         let (mut chunk, mut other) = (Chunk::new(), Chunk::new());
         let mut values = [<P::Sampled>::zero(); CHUNK];
         let (mut dx, mut dy) = ([P::zero_derivative(); CHUNK], [P::zero_derivative(); CHUNK]);
-        for n in 0..batch {
+        for n in items {
             // Was checked.
             let Ok(lines) = points.lines(n, &geometry) else { continue };
-            for y in 0..height {
+            for y in rows.clone() {
                 for (x, len) in chunks(width) {
                     sampler.fill_chunk::<L, _>(&mut chunk, &lines, [x, y], len, &geometry, to);
                     if apart {
@@ -380,16 +460,30 @@ fn add_products<P: Tap>(
 }
 
 /// To a grid.
-struct GridSink<'a, 'g, P: Tap> {
-    gradient: &'a mut TensorMut<'g, GridGradient<P>>,
+struct GridSink<'a, P: Tap> {
+    gradient: TensorMut<'a, GridGradient<P>>,
     scales: [i32; 2],
+    /// Item and row (and plane, the only one) where the gradient begins.
+    origin: [usize; 3],
 }
 
-impl<P: Tap<Channel: GridChannel>> Sink<P> for GridSink<'_, '_, P> {
+impl<P: Tap> Split for GridSink<'_, P> {
+    fn outer(&self) -> (usize, usize) {
+        self.gradient.outer()
+    }
+    fn split(self, at: usize) -> (Self, Self) {
+        let (axis, _) = self.outer();
+        let (below, above) = self.gradient.split(axis, at);
+        let origin = onward(self.origin, axis, at);
+        (Self { gradient: below, ..self }, Self { gradient: above, origin, ..self })
+    }
+}
+
+impl<P: Tap<Channel: GridChannel>> Sink<P> for GridSink<'_, P> {
     #[inline(always)]
     fn take(&mut self, [n, y]: [usize; 2], x: usize, len: usize, [a, b]: &Products<P>) {
-        let [sx, sy] = self.scales;
-        let row = self.gradient.row_mut(n, 0, y).get_mut(x..x + len).unwrap_or_default();
+        let ([sx, sy], [n0, _, y0]) = (self.scales, self.origin);
+        let row = self.gradient.row_mut(n - n0, 0, y - y0).get_mut(x..x + len).unwrap_or_default();
         if let Ok(row) = <&mut [_; CHUNK]>::try_from(&mut *row) {
             for ((out, &a), &b) in row.iter_mut().zip(a).zip(b) {
                 *out = [P::Channel::scaled(a, sx), P::Channel::scaled(b, sy)];
@@ -405,6 +499,8 @@ impl<P: Tap<Channel: GridChannel>> Sink<P> for GridSink<'_, '_, P> {
 /// To thetas.
 struct ThetaSink<'a, P: Tap> {
     gradient: &'a mut [ThetaGradient],
+    /// The item of the first one.
+    first: usize,
     geometry: Geometry,
     row: RowSums<P>,
     total: ThetaSums<P>,
@@ -412,7 +508,18 @@ struct ThetaSink<'a, P: Tap> {
 
 impl<'a, P: Tap> ThetaSink<'a, P> {
     fn new(gradient: &'a mut [ThetaGradient], geometry: Geometry) -> Self {
-        Self { gradient, geometry, row: Default::default(), total: Default::default() }
+        Self { gradient, first: 0, geometry, row: Default::default(), total: Default::default() }
+    }
+}
+
+impl<P: Tap> Split for ThetaSink<'_, P> {
+    fn outer(&self) -> (usize, usize) {
+        (0, self.gradient.len())
+    }
+    fn split(self, at: usize) -> (Self, Self) {
+        let (below, above) = self.gradient.split_at_mut(at.min(self.gradient.len()));
+        let part = |gradient, first| Self { first, ..Self::new(gradient, self.geometry) };
+        (part(below, self.first), part(above, self.first + at))
     }
 }
 
@@ -428,7 +535,7 @@ impl<P: Tap> Sink<P> for ThetaSink<'_, P> {
         self.total.add(&self.row, base(y, height));
         self.row = Default::default();
         if y + 1 == height {
-            if let Some(gradient) = self.gradient.get_mut(n) {
+            if let Some(gradient) = self.gradient.get_mut(n - self.first) {
                 *gradient = self.total.gradient(&self.geometry);
             }
             self.total = Default::default();

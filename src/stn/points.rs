@@ -49,7 +49,7 @@ impl Geometry {
 
 /// Where each output is sampled: a [`Tensor`] of normalised (x, y), of shape (N, 1, H, W), or a
 /// slice of N [`Theta`], whose grid is never stored. Sealed.
-pub trait Points: Copy + sealed::Sealed {
+pub trait Points: Copy + Send + Sync + sealed::Sealed {
     /// The points of one item of the batch.
     #[doc(hidden)]
     type Lines: Lines;

@@ -185,6 +185,31 @@ impl<'a, T> TensorMut<'a, T> {
         TensorMut { data: self.data, shape: self.shape, strides: self.strides }
     }
 
+    /// Of N, C and H the axis along which the tensor can be cut in two: what is below an index along it
+    /// comes before the rest in memory. And how long it is.
+    pub(super) fn outer(&self) -> (usize, usize) {
+        let ([n, c, h, _], [sn, sc, sh]) = (self.shape, self.strides);
+        // The largest stride of more than one place spans all the others.
+        let axes = [(sn, n), (sc, c), (sh, h)].into_iter().enumerate().filter(|&(_, (_, count))| count > 1);
+        axes.max_by_key(|&(_, (stride, _))| stride).map_or((0, 1), |(axis, (_, count))| (axis, count))
+    }
+
+    /// The parts below index `at` of an [outer](Self::outer) axis, and from there on.
+    #[cfg_attr(not(feature = "rayon"), allow(dead_code))]
+    pub(super) fn split(self, axis: usize, at: usize) -> (Self, Self) {
+        let stride = self.strides.get(axis).copied().unwrap_or(0);
+        let (below, above) = self.data.split_at_mut((stride * at).min(self.data.len()));
+        let part = |data, count| {
+            let mut shape = self.shape;
+            if let Some(side) = shape.get_mut(axis) {
+                *side = count;
+            }
+            Self { data, shape, strides: self.strides }
+        };
+        let count = self.shape.get(axis).copied().unwrap_or(0);
+        (part(below, at), part(above, count.saturating_sub(at)))
+    }
+
     /// Row `y` of plane (`n`, `c`); empty outside of the tensor.
     #[inline]
     pub fn row_mut(&mut self, n: usize, c: usize, y: usize) -> &mut [T] {
