@@ -4,6 +4,7 @@
 
 use nonius::align::{Aligner, Options, Pair, Report, Robust};
 use nonius::pyramid::{Pyramid, buffer_len};
+use nonius::stn::{GridSample, Padding, Points, Strides, Tensor, TensorMut, Theta};
 use nonius::{
     Affine, Bilinear, Boundary, Homography, Image, ImageMut, Map, Sampler, Threads, Transform, Warp,
 };
@@ -89,6 +90,71 @@ fn warps_of_bands() {
     // Relative to the destination pixel, which a band counts from the whole's first row.
     let (dx, dy) = (pixels(|v| (v >> 30) as f32 - 1.3), pixels(|v| (v << 5 >> 30) as f32 - 1.6));
     warps(&Map::relative(image(&dx), image(&dy)).unwrap());
+}
+
+/// Everything that a batch (N, C, H, W) has with an output of so many rows and columns; plane after plane
+/// in memory, or row after row.
+fn batches(inputs @ [n, c, h, w]: [usize; 4], [rows, columns]: [usize; 2], by_rows: bool, padding: Padding) {
+    let (outputs, places) = ([n, c, rows, columns], [n, 1, rows, columns]);
+    let strides = |[n, c, h, w]: [usize; 4]| {
+        if by_rows { [w, n * w, n * c * w] } else { [c * h * w, h * w, w] }
+    };
+    let (input_strides, output_strides) = (strides(inputs), strides(outputs));
+    let real =
+        |count: usize| (0..count).map(|i| (noise(i) >> 8) as f32 / 16_777_216.0 - 0.4).collect::<Vec<_>>();
+    let (input, cotangent) = (real(n * c * h * w), real(n * c * rows * columns));
+    let input = Tensor::with_strides(&input, inputs, input_strides).unwrap();
+    let cotangent = Tensor::with_strides(&cotangent, outputs, output_strides).unwrap();
+    let grid: Vec<[f32; 2]> = (0..n * rows * columns)
+        .map(|i| [2 * i, 2 * i + 1].map(|i| (noise(i) >> 8) as f32 / 7e6 - 1.2))
+        .collect();
+    let grid = Tensor::new(&grid, places).unwrap();
+    let theta: Vec<Theta> =
+        (0..n).map(|i| [[0.9, 0.1 * i as f32, 0.05], [-0.2, 1.1 - 0.3 * i as f32, -0.1]]).collect();
+    let sampler = GridSample::new(Bilinear, padding, false);
+
+    fn both<G: Points>(
+        sampler: GridSample<Bilinear>,
+        (input, cotangent): (Tensor<'_, f32>, Tensor<'_, f32>),
+        points: G,
+        (input_strides, output_strides): (Strides, Strides),
+    ) {
+        let ([n, _, rows, columns], outputs, inputs) = (cotangent.shape(), cotangent.shape(), input.shape());
+        let places = [n, 1, rows, columns];
+        same(|threads| {
+            let sampler = sampler.with_threads(threads);
+            let mut out = vec![0.0f32; outputs.iter().product()];
+            let mut tensor = TensorMut::with_strides(&mut out, outputs, output_strides).unwrap();
+            sampler.sample(input, points, &mut tensor).unwrap();
+            let mut adjoint = vec![0.125f32; inputs.iter().product()];
+            let mut tensor = TensorMut::with_strides(&mut adjoint, inputs, input_strides).unwrap();
+            sampler.adjoint::<f32, _>(cotangent, points, &mut tensor).unwrap();
+            let mut gradient = vec![[0.0f32; 2]; places.iter().product()];
+            let mut tensor = TensorMut::new(&mut gradient, places).unwrap();
+            sampler.grid_gradient(input, cotangent, points, &mut tensor).unwrap();
+            assert!(out.iter().chain(gradient.as_flattened()).any(|&v| v != 0.0));
+            (out, adjoint, gradient)
+        });
+    }
+    let tensors = (input, cotangent);
+    both(sampler, tensors, grid, (input_strides, output_strides));
+    both(sampler, tensors, &theta[..], (input_strides, output_strides));
+    same(|threads| {
+        let mut gradient = vec![[[0.0; 3]; 2]; n];
+        sampler.with_threads(threads).theta_gradient(input, cotangent, &theta, &mut gradient).unwrap();
+        gradient
+    });
+}
+
+#[test]
+fn batches_of_planes() {
+    for padding in [Padding::Zeros, Padding::Reflection] {
+        batches([5, 3, 11, 17], [13, 150], false, padding);
+        batches([3, 2, 11, 17], [6, 19], true, padding);
+        batches([1, 4, 9, 14], [12, 33], false, padding);
+        batches([1, 1, 23, 31], [29, 140], false, padding);
+        batches([4, 1, 23, 31], [1, 7], true, padding);
+    }
 }
 
 #[test]

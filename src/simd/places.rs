@@ -22,7 +22,8 @@ pub struct Places {
     fraction: [[i32; PLACES]; 2],
     /// The least and the greatest cells of whole blocks, where those are known.
     bounds: [[[i32; 2]; 2]; BLOCKS],
-    bounded: bool,
+    /// Pixels of such a block; zero, where they are not known.
+    block: usize,
 }
 
 impl Places {
@@ -33,14 +34,14 @@ impl Places {
             cell: [[0; PLACES]; 2],
             fraction: [[0; PLACES]; 2],
             bounds: [[[0; 2]; 2]; BLOCKS],
-            bounded: false,
+            block: 0,
         }
     }
 
     /// Sets one position.
     #[inline(always)]
     pub(crate) fn set(&mut self, k: usize, at: [Position; 2]) {
-        self.bounded = false;
+        self.block = 0;
         let axes = self.cell.iter_mut().zip(&mut self.fraction);
         for ((cells, fractions), at) in axes.zip(at) {
             if let (Some(cell), Some(fraction)) = (cells.get_mut(k), fractions.get_mut(k)) {
@@ -69,7 +70,7 @@ impl Places {
             }
             self.bound(k / L::LEN, [at.min, at.max]);
         }
-        self.bounded = true;
+        self.block = L::LEN;
     }
 
     /// As many from coordinates within 2^29 px, none of which is NaN.
@@ -88,7 +89,7 @@ impl Places {
             }
             self.bound(k / L::LEN, bounds);
         }
-        self.bounded = true;
+        self.block = L::LEN;
     }
 
     #[inline(always)]
@@ -131,7 +132,8 @@ impl<L: Lanes> Steps<L> for KnownSteps<'_> {
                 self.places.get(k - 1)
             });
         };
-        let whole = self.places.bounded && k.is_multiple_of(L::LEN);
+        // (The rest of a run is stepped along by other lanes.)
+        let whole = self.places.block == L::LEN && k.is_multiple_of(L::LEN);
         let known = if whole { self.places.bounds.get(k / L::LEN) } else { None };
         if let Some(&[min, max]) = known {
             return Positions { cell: [x, y], fraction: [fx, fy], min, max };
