@@ -1,4 +1,5 @@
-//! Time per pixel: every tested kernel, pixel and level, halving an image, and an alignment.
+//! Time per pixel: every tested kernel, pixel and level, shifts, gradients, threads, halving an image, and an
+//! alignment.
 #![forbid(unsafe_code)]
 
 use std::hint::black_box;
@@ -9,7 +10,11 @@ use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterio
 use nonius::align::{Aligner, Options, Pair, Status};
 use nonius::pyramid::reduce;
 use nonius::reference::Shape;
-use nonius::{Affine, Bilinear, Boundary, Image, ImageMut, Kernel, Level, Pixel, Sampler, Transform};
+use nonius::stn::{GridSample, Padding, Tensor, TensorMut, affine_grid};
+use nonius::{
+    Affine, Bilinear, Boundary, Image, ImageMut, Kernel, Level, Pixel, Sampler, Threads, Transform,
+    Translation,
+};
 
 // For its list of what is tested, so that nothing is timed that is not.
 #[allow(dead_code, unused_imports)]
@@ -73,6 +78,93 @@ fn warp(c: &mut Criterion) {
     registry::every(&mut Warps { group: c.benchmark_group("warp") });
 }
 
+/// Warps that only shift.
+fn shifts(c: &mut Criterion) {
+    let (source, mut out) = (noise::<u8>(WIDTH * HEIGHT), vec![0; WIDTH * HEIGHT]);
+    let source = Image::new(&source, WIDTH, HEIGHT).unwrap();
+    let mut group = c.benchmark_group("shift");
+    group.throughput(Throughput::Elements((WIDTH * HEIGHT) as u64));
+    for (name, x, y) in [("none", 0.0, 0.0), ("whole", 7.0, -5.0), ("part", 3.3, -2.7)] {
+        for level in Level::available() {
+            let sampler = Sampler::new(Bilinear, Boundary::Reflect).with_level(level);
+            let mut out = ImageMut::new(&mut out, WIDTH, HEIGHT).unwrap();
+            let shift = Translation::new(x, y).unwrap();
+            group.bench_function(format!("{name}/bilinear/u8/{}", level.name()), |b| {
+                b.iter(|| sampler.warp(black_box(source), &mut out, black_box(&shift)).unwrap());
+            });
+        }
+    }
+}
+
+/// The gradients of single images, and those of a batch with respect to image, grid and theta.
+fn gradients(c: &mut Criterion) {
+    let len = WIDTH * HEIGHT;
+    let mut group = c.benchmark_group("gradient");
+    group.throughput(Throughput::Elements(len as u64));
+    let (source, cotangent, mut sums) = (noise::<u8>(len), vec![3; len], vec![0i64; len]);
+    let source = Image::new(&source, WIDTH, HEIGHT).unwrap();
+    let cotangent = Image::new(&cotangent, WIDTH, HEIGHT).unwrap();
+    let sampler = Sampler::new(Bilinear, Boundary::Constant(0u8));
+    let transform = affine();
+    group.bench_function("adjoint/bilinear/u8", |b| {
+        let mut sums = ImageMut::new(&mut sums, WIDTH, HEIGHT).unwrap();
+        b.iter(|| sampler.adjoint(black_box(cotangent), black_box(&transform), &mut sums).unwrap());
+    });
+    group.bench_function("parameters/bilinear/u8", |b| {
+        b.iter(|| sampler.parameter_gradient(black_box(source), cotangent, black_box(&transform)));
+    });
+
+    let (shape, places) = ([1, 1, HEIGHT, WIDTH], [1, 1, HEIGHT, WIDTH]);
+    let (source, cotangent) = (noise::<f32>(len), vec![0.5; len]);
+    let (source, cotangent) = (Tensor::new(&source, shape).unwrap(), Tensor::new(&cotangent, shape).unwrap());
+    let theta = [[[1.05, -0.17, 0.01], [0.3, 1.05, -0.01]]];
+    let (mut grid, mut to_grid, mut to_image) = (vec![[0.0; 2]; len], vec![[0.0; 2]; len], vec![0.0f32; len]);
+    affine_grid(&theta, false, &mut TensorMut::new(&mut grid, places).unwrap()).unwrap();
+    let grid = Tensor::new(&grid, places).unwrap();
+    for level in Level::available() {
+        let sampler = GridSample::new(Bilinear, Padding::Zeros, false).with_level(level);
+        group.bench_function(format!("image/bilinear/f32/{}", level.name()), |b| {
+            let mut gradient = TensorMut::new(&mut to_image, shape).unwrap();
+            b.iter(|| sampler.adjoint::<f32, _>(black_box(cotangent), grid, &mut gradient).unwrap());
+        });
+        group.bench_function(format!("grid/bilinear/f32/{}", level.name()), |b| {
+            let mut gradient = TensorMut::new(&mut to_grid, places).unwrap();
+            b.iter(|| sampler.grid_gradient(black_box(source), cotangent, grid, &mut gradient).unwrap());
+        });
+        group.bench_function(format!("theta/bilinear/f32/{}", level.name()), |b| {
+            let mut gradient = [[[0.0; 3]; 2]];
+            b.iter(|| sampler.theta_gradient(black_box(source), cotangent, &theta, &mut gradient).unwrap());
+        });
+    }
+}
+
+/// One thread and several, of an image and of a batch.
+fn threads(c: &mut Criterion) {
+    let mut group = c.benchmark_group("threads");
+    let (width, height) = (1920, 1080);
+    let (source, mut out) = (noise::<u8>(width * height), vec![0; width * height]);
+    let source = Image::new(&source, width, height).unwrap();
+    let shape = [8, 3, 224, 224];
+    let len = shape.iter().product();
+    let (batch, mut outputs) = (noise::<f32>(len), vec![0.0; len]);
+    let batch = Tensor::new(&batch, shape).unwrap();
+    let theta = [[[1.05, -0.17, 0.01], [0.3, 1.05, -0.01]]; 8];
+    for (name, threads) in [("1", Threads::ONE), ("2", Threads::new(2)), ("all", Threads::all())] {
+        group.throughput(Throughput::Elements((width * height) as u64));
+        group.bench_function(format!("warp/bilinear/u8/1920x1080/{name}"), |b| {
+            let sampler = Sampler::new(Bilinear, Boundary::Constant(0)).with_threads(threads);
+            let (transform, mut out) = (affine(), ImageMut::new(&mut out, width, height).unwrap());
+            b.iter(|| sampler.warp(black_box(source), &mut out, black_box(&transform)).unwrap());
+        });
+        group.throughput(Throughput::Elements(len as u64));
+        group.bench_function(format!("grid_sample/bilinear/f32/8x3x224x224/{name}"), |b| {
+            let sampler = GridSample::new(Bilinear, Padding::Zeros, false).with_threads(threads);
+            let mut outputs = TensorMut::new(&mut outputs, shape).unwrap();
+            b.iter(|| sampler.sample(black_box(batch), black_box(&theta[..]), &mut outputs).unwrap());
+        });
+    }
+}
+
 fn pyramid(c: &mut Criterion) {
     // Pixels do not depend on the kernel.
     registry::bilinear(&mut Reductions { group: c.benchmark_group("reduce") });
@@ -117,6 +209,6 @@ criterion_group! {
         .sample_size(20)
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(1));
-    targets = warp, pyramid, align
+    targets = warp, shifts, gradients, threads, pyramid, align
 }
 criterion_main!(benches);

@@ -30,12 +30,7 @@ impl Places {
     /// Positions at the origin.
     #[inline(always)]
     pub(crate) fn new() -> Self {
-        Self {
-            cell: [[0; PLACES]; 2],
-            fraction: [[0; PLACES]; 2],
-            bounds: [[[0; 2]; 2]; BLOCKS],
-            block: 0,
-        }
+        Self { cell: [[0; PLACES]; 2], fraction: [[0; PLACES]; 2], bounds: [[[0; 2]; 2]; BLOCKS], block: 0 }
     }
 
     /// Sets one position.
