@@ -10,7 +10,7 @@
 
 use core::ops::Range;
 
-use crate::fixed::{Position, Rounding, floor_div};
+use crate::fixed::{Position, Rounding, floor_div, round_coordinate};
 use crate::kernel::{Kernel, first_tap, support};
 use crate::simd::Lanes;
 use crate::walk::Walk;
@@ -74,6 +74,26 @@ impl Area {
         within(x, 0) && within(y, 1)
     }
 
+    /// Whether it holds the cells of all pixels of a destination (width, height) whose coordinates are linear,
+    /// in Q32.32: of the first pixel, their steps along rows, and from row to row.
+    #[inline(never)]
+    pub(crate) fn contains_frame(
+        &self,
+        [at, step, down]: &[[i64; 2]; 3],
+        [width, height]: [usize; 2],
+        to: Rounding,
+    ) -> bool {
+        // They are if the corners are.
+        [[0, 0], [width, 0], [0, height], [width, height]].iter().all(|corner| {
+            let [x, y] = corner.map(|side| side.saturating_sub(1) as i64);
+            let along = |i: usize| {
+                let beside = step[i].wrapping_mul(x).wrapping_add(down[i].wrapping_mul(y));
+                round_coordinate(at[i].wrapping_add(beside), to)
+            };
+            self.contains([along(0), along(1)])
+        })
+    }
+
     #[inline(always)]
     pub(crate) fn contains(&self, [x, y]: [Position; 2]) -> bool {
         // One comparison per axis: below the minimum wraps to a large number.
@@ -134,35 +154,42 @@ pub(crate) struct Spans {
     x: Crossings,
     y: Crossings,
     len: usize,
+    /// Whether there is one tap, so that some inside are all.
+    single: bool,
 }
 
 impl Spans {
     /// Of rows of `len` pixels on an image of this size, from the coordinates of the first pixel (in
     /// Q32.32), their steps along rows, and from row to row. Halves are rounded up.
+    #[inline(always)]
+    pub(crate) fn new<K: Kernel>(size: [usize; 2], len: usize, frame: &[[i64; 2]; 3], to: Rounding) -> Self {
+        Self::touching(&Area::touching::<K>(size[0], size[1]), support::<K>() - 1, size, len, frame, to)
+    }
+
     #[inline(never)]
-    pub(crate) fn new<K: Kernel>(
+    fn touching(
+        touching: &Area,
+        beside: usize,
         size: [usize; 2],
         len: usize,
-        [at, steps, down]: [[i64; 2]; 3],
+        [at, steps, down]: &[[i64; 2]; 3],
         to: Rounding,
     ) -> Self {
-        let touching = Area::touching::<K>(size[0], size[1]);
-        let beside = support::<K>() - 1;
         // The least coordinate in a cell.
         let limit = |cell: i32| (i64::from(cell) << 32).wrapping_sub(1 << (31 - to.bits));
         let axis = |i: usize| {
             let (min, max) = (limit(touching.min[i]), limit(touching.max[i] + 1));
             Crossings::new([min, max], at[i], steps[i], down[i], [beside, size[i], size[i] + beside])
         };
-        Self { x: axis(0), y: axis(1), len }
+        Self { x: axis(0), y: axis(1), len, single: beside == 0 }
     }
 
     /// Those of the next row: of the pixels of which some tap may be inside (empty if there are none), and
     /// within it of those of which all are (empty at its end if there are none).
-    #[inline]
-    pub(crate) fn next<K: Kernel>(&mut self) -> (Range<usize>, Range<usize>) {
+    #[inline(never)]
+    pub(crate) fn next(&mut self) -> (Range<usize>, Range<usize>) {
         let len = self.len;
-        let (x, y) = (self.x.next::<K>(len), self.y.next::<K>(len));
+        let (x, y) = (self.x.next(len, self.single), self.y.next(len, self.single));
         let touching = x[0].max(y[0])..x[3].min(y[3]);
         let inner = x[1].max(y[1])..x[2].min(y[2]);
         if touching.is_empty() {
@@ -228,8 +255,8 @@ impl Crossings {
     }
 
     /// Those of the next row, as pixels of `0..=len`.
-    #[inline(always)]
-    fn next<K: Kernel>(&mut self, len: usize) -> [usize; 4] {
+    #[inline]
+    fn next(&mut self, len: usize, single: bool) -> [usize; 4] {
         self.first = self.add(self.first, self.down);
         let pixel = |[quotient, _]: [i64; 2]| {
             // (Along a constant coordinate, it is beyond the limit or it is not.)
@@ -243,7 +270,7 @@ impl Crossings {
         };
         let other = |i: usize| pixel(self.add(self.first, self.others[i]));
         let (first, last) = (pixel(self.first), other(2));
-        if support::<K>() == 1 { [first, first, last, last] } else { [first, other(0), other(1), last] }
+        if single { [first, first, last, last] } else { [first, other(0), other(1), last] }
     }
 }
 
@@ -265,7 +292,6 @@ pub(crate) fn bisect(range: &Range<usize>, before: impl Fn(usize) -> bool) -> us
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixed::round_coordinate;
     use crate::kernel::{Bilinear, Cubic, Nearest, rounding};
 
     /// The spans of rows are those that testing every pixel gives.
@@ -288,7 +314,7 @@ mod tests {
             };
             let mut pair = |limit: i64| [number(limit), number(limit)];
             let frame @ [at, step, down] = [pair(10), pair(3), pair(3)];
-            let mut spans = Spans::new::<K>(size, len, frame, to);
+            let mut spans = Spans::new::<K>(size, len, &frame, to);
             for y in 0..height {
                 let cells =
                     |x: i64| [0, 1].map(|i: usize| round_coordinate(at[i] + step[i] * x + down[i] * y, to));
@@ -303,7 +329,7 @@ mod tests {
                     (some + usize::from(touching.is_some()), inside + usize::from(inner.is_some()));
                 let touching = touching.unwrap_or(0..0);
                 let inner = inner.unwrap_or(touching.end..touching.end);
-                assert_eq!(spans.next::<K>(), (touching, inner), "{size:?} {len} {frame:?} {y}");
+                assert_eq!(spans.next(), (touching, inner), "{size:?} {len} {frame:?} {y}");
             }
         }
         assert!(some > 1000 && inside > 20 && inside <= some);

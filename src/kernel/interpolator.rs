@@ -365,10 +365,10 @@ impl<'a, N: Plan> Lines<'a, N> {
     fn new<K: Kernel, P: Tap>(kernel: &K, plan: &'a N) -> Option<Self> {
         let to = rounding::<K, P::Channel>();
         let lines = Self { plan, copied: None };
-        let [at, step, down] = lines.at(0, 0)?;
-        if to.ties_to_even {
+        if plan.run(0, 0, 1).0.line().is_none() || to.ties_to_even {
             return None;
         }
+        let [at, step, down] = lines.at(0, 0);
         let [x, y] = at.map(|v| round_coordinate(v, to));
         let shift = step == [1 << 32, 0] && down == [0, 1 << 32] && x.fraction == 0 && y.fraction == 0;
         let copied = (shift && copies::<K, P::Channel>(kernel)).then_some([x.cell, y.cell]);
@@ -376,11 +376,11 @@ impl<'a, N: Plan> Lines<'a, N> {
     }
 
     /// The coordinates of a pixel, and their steps along rows, and from row to row.
-    #[inline(always)]
-    fn at(&self, x: usize, y: usize) -> Option<[[i64; 2]; 3]> {
-        let line = |y| self.plan.run(x, y, 1).0.line();
-        let ((at, step), (below, _)) = (line(y)?, line(y + 1)?);
-        Some([at, step, [below[0].wrapping_sub(at[0]), below[1].wrapping_sub(at[1])]])
+    #[inline(never)]
+    fn at(&self, x: usize, y: usize) -> [[i64; 2]; 3] {
+        let line = |y| self.plan.run(x, y, 1).0.line().unwrap_or_default();
+        let ((at, step), (below, _)) = (line(y), line(y + 1));
+        [at, step, [below[0].wrapping_sub(at[0]), below[1].wrapping_sub(at[1])]]
     }
 
     /// All pixels.
@@ -396,13 +396,8 @@ impl<'a, N: Plan> Lines<'a, N> {
             return;
         }
         let area = Area::new::<K>(source.image.width(), source.image.height());
-        // Linear, so that all pixels are inside if the corners are.
         let to = rounding::<K, P::Channel>();
-        let inside = |x: usize, y: usize| area.contains(self.plan.run(x, y, 1).0.position(to));
-        if [(0, 0), (width - 1, 0), (0, height - 1), (width - 1, height - 1)]
-            .iter()
-            .all(|&(x, y)| inside(x, y))
-        {
+        if area.contains_frame(&self.at(0, 0), [width, height], to) {
             return self.draw(kernel, source, 0..width, 0..height, destination);
         }
         self.fill_spans(kernel, source, destination);
@@ -422,11 +417,10 @@ impl<'a, N: Plan> Lines<'a, N> {
         let to = rounding::<K, P::Channel>();
         let edge = Edge { rule: kernel, source };
         let known = matches!(source.boundary, Boundary::Constant(_) | Boundary::Transparent);
-        let Some(frame) = self.at(0, 0) else { return };
-        let mut spans = Spans::new::<K>(size, width, frame, to);
+        let mut spans = Spans::new::<K>(size, width, &self.at(0, 0), to);
         let (mut drawn, mut inner) = (0, 0..0);
         for y in 0..height {
-            let (mut touching, now) = spans.next::<K>();
+            let (mut touching, now) = spans.next();
             let row = destination.row_mut(y);
             if known {
                 for rest in [0..touching.start, touching.end..width] {
@@ -477,13 +471,15 @@ impl<'a, N: Plan> Lines<'a, N> {
             }
             return;
         }
+        let edge = Edge { rule: kernel, source };
         #[cfg(thumb)]
-        if let Some(frame) = self.at(x, y)
-            && simd::frame::<P, K>(&source.image, frame, &mut out)
-        {
+        if let Some(drawn) = simd::frame::<P, K>(&source.image, self.at(x, y), &mut out) {
+            // (With rows too long for it, which cannot be many.)
+            for (k, row) in out.rows_mut().enumerate().filter(|_| !drawn) {
+                edge.each(&self.plan.run(x, y + k, row.len()).0, <P::Sampled>::flatten_mut(row));
+            }
             return;
         }
-        let edge = Edge { rule: kernel, source };
         for (k, row) in out.rows_mut().enumerate() {
             let walk = self.plan.run(x, y + k, row.len()).0;
             simd::blocks::<One, P, K, _, _>(

@@ -19,7 +19,9 @@ use super::arm_dsp::{bilinear_q6, bilinear_u8, nearest_8};
 use super::block::Window;
 #[cfg(helium)]
 use super::helium::{bilinear_q6, bilinear_u8, nearest_8};
-use crate::fixed::{Q6, Rounding, round_coordinate};
+#[cfg(dsp)]
+use crate::fixed::round_coordinate;
+use crate::fixed::{Q6, Rounding};
 use crate::image::{Image, ImageMut, Tap};
 use crate::kernel::{Channel, Kernel, Output, rounding, support};
 use crate::span::Area;
@@ -29,34 +31,26 @@ type Line = ([i64; 2], [i64; 2]);
 
 /// Fills a destination whose coordinates are linear (in Q32.32: those of the first pixel, their steps along
 /// rows, and from row to row), if all taps are inside, and there is a loop for it: nearest and bilinear, one
-/// channel of 8 or, with the DSP extension, 16 bits. False, with nothing done, otherwise.
+/// channel of 8 or, with the DSP extension, 16 bits. False, with nothing done, otherwise: `None` if there is
+/// none for these types.
 #[inline(always)]
 pub(crate) fn frame<P: Tap, K: Kernel>(
     source: &Image<'_, P>,
     [first, step, down]: [[i64; 2]; 3],
     destination: &mut ImageMut<'_, P::Sampled>,
-) -> bool {
+) -> Option<bool> {
     let (width, height, stride) = (destination.width(), destination.height(), destination.stride());
     let to = rounding::<K, P::Channel>();
     let area = Area::new::<K>(source.width(), source.height());
-    let (Some(draw), 1) =
-        (of::<P::Channel, K, <P::Sampled as Tap>::Channel>(source.stride(), to), P::CHANNELS)
-    else {
-        return false;
-    };
-    if width == 0 || height == 0 {
-        return true;
+    let draw = of::<P::Channel, K, <P::Sampled as Tap>::Channel>(to).filter(|_| P::CHANNELS == 1)?;
+    if !reaches::<P::Channel>(source.stride()) {
+        return Some(false);
     }
-    let from = |at: [i64; 2], step: [i64; 2], n: usize| {
-        let along = |i: usize| at[i].wrapping_add(step[i].wrapping_mul(n as i64));
-        [along(0), along(1)]
-    };
-    let below = from(first, down, height - 1);
-    // Linear, so that all pixels are inside if the corners are.
-    let inside = |at: [i64; 2]| area.contains(at.map(|v| round_coordinate(v, to)));
-    let ends = [first, from(first, step, width - 1), below, from(below, step, width - 1)];
-    if !ends.into_iter().all(inside) {
-        return false;
+    if width == 0 || height == 0 {
+        return Some(true);
+    }
+    if !area.contains_frame(&[first, step, down], [width, height], to) {
+        return Some(false);
     }
     let out = destination.elements_mut().as_mut_ptr().cast();
     let size = size_of::<P::Sampled>();
@@ -68,7 +62,7 @@ pub(crate) fn frame<P: Tap, K: Kernel>(
         let strides = [source.stride(), stride];
         // SAFETY: as below, and pixels are bytes (one that has a size of one and is not a byte has no loop).
         unsafe { shift(from, out, strides, [width, height], [x.fraction, y.fraction]) };
-        return true;
+        return Some(true);
     }
     #[cfg(dsp)]
     if support::<K>() == 1 && size == 1 && are_long(step) {
@@ -77,7 +71,7 @@ pub(crate) fn frame<P: Tap, K: Kernel>(
         let first = first.map(|v| v.wrapping_add(1 << (31 - to.bits)));
         // SAFETY: as below; pixels are bytes.
         unsafe { runs(from, out, strides, [width, height], [first, step, down]) };
-        return true;
+        return Some(true);
     }
     let lines = Lines {
         down: packed_step(down),
@@ -89,7 +83,7 @@ pub(crate) fn frame<P: Tap, K: Kernel>(
     // SAFETY: all taps are in the image (see above), and all of `destination` in its elements, of the
     // type (see `of`) that the loop writes.
     unsafe { draw(&mut { lines }) };
-    true
+    Some(true)
 }
 
 /// Fills `out` along a line, if there is a loop for it. False, with nothing done, otherwise.
@@ -103,7 +97,10 @@ pub(super) unsafe fn line<C: Channel, K: Kernel, O: Output<C>>(
     to: Rounding,
     out: &mut [O],
 ) -> bool {
-    let (Some(draw), 1) = (of::<C, K, O>(window.stride, to), window.step) else { return false };
+    let (Some(draw), 1) = (of::<C, K, O>(to), window.step) else { return false };
+    if !reaches::<C>(window.stride) {
+        return false;
+    }
     let width = size_of_val(out);
     let lines = Lines { width, ..Lines::new(window.data, window.stride, line, to, out.as_mut_ptr().cast()) };
     // SAFETY: the caller's promise; `out` is as long as said, and of the type that the loop writes.
@@ -114,13 +111,19 @@ pub(super) unsafe fn line<C: Channel, K: Kernel, O: Output<C>>(
 /// A loop.
 type Draw = unsafe extern "C" fn(&mut Lines);
 
+/// Whether the loops can multiply by a stride.
+#[inline(always)]
+fn reaches<C>(stride: usize) -> bool {
+    i16::try_from(stride.saturating_mul(size_of::<C>())).is_ok()
+}
+
 /// The loop for these types.
 #[inline(always)]
-fn of<C: Channel, K: Kernel, O: 'static>(stride: usize, to: Rounding) -> Option<Draw> {
+fn of<C: Channel, K: Kernel, O: 'static>(to: Rounding) -> Option<Draw> {
     let (from, into) = (TypeId::of::<C>(), TypeId::of::<O>());
     let [byte, unsigned, signed] = [TypeId::of::<u8>(), TypeId::of::<u16>(), TypeId::of::<i16>()];
     let nearest = support::<K>() == 1;
-    if to.ties_to_even || i16::try_from(stride.saturating_mul(size_of::<C>())).is_err() {
+    if to.ties_to_even {
         None
     } else if from == byte && into == byte && nearest {
         Some(nearest_8)
