@@ -76,7 +76,7 @@ impl Area {
 
     /// Whether it holds the cells of all pixels of a destination (width, height) whose coordinates are linear,
     /// in Q32.32: of the first pixel, their steps along rows, and from row to row.
-    #[inline(never)]
+    #[inline]
     pub(crate) fn contains_frame(
         &self,
         [at, step, down]: &[[i64; 2]; 3],
@@ -187,7 +187,7 @@ impl Spans {
 
     /// Those of the next row: of the pixels of which some tap may be inside (empty if there are none), and
     /// within it of those of which all are (empty at its end if there are none).
-    #[inline(never)]
+    #[inline]
     pub(crate) fn next(&mut self) -> (Range<usize>, Range<usize>) {
         let len = self.len;
         let (x, y) = (self.x.next(len, self.single), self.y.next(len, self.single));

@@ -376,7 +376,7 @@ impl<'a, N: Plan> Lines<'a, N> {
     }
 
     /// The coordinates of a pixel, and their steps along rows, and from row to row.
-    #[inline(never)]
+    #[inline]
     fn at(&self, x: usize, y: usize) -> [[i64; 2]; 3] {
         let line = |y| self.plan.run(x, y, 1).0.line().unwrap_or_default();
         let ((at, step), (below, _)) = (line(y), line(y + 1));
