@@ -41,6 +41,9 @@
 //! 12 pixels) is first compared at whole-pixel shifts of the initial transform, by correlation; the levels
 //! up to the first to be refined follow, with the shifts by one pixel around the best. With
 //! [`Options::rotation`] all that is done at turns, too, by which the corners move two pixels each.
+//! Of images that are turned or distorted the best of all shifts may be a wrong one. So where the search
+//! has left the initial transform, and the first level that is refined does not end at a correlation of
+//! 0.98, it is refined from the initial transform, too, and the higher correlation counts.
 //! What the smaller levels have found is given up at a larger one where the correlation of the
 //! initial transform is higher by 0.1: their images may have nothing left of a pattern of a few pixels.
 //!
