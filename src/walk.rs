@@ -241,7 +241,10 @@ impl Walk for AffineWalk {
             // A tie goes down to the even cell below an odd limit.
             limit += 1;
         }
-        let first = if rising {
+        let first = if step == 1 << 32 {
+            // As below. (A division takes long on small processors.)
+            limit.wrapping_sub(at).wrapping_add(step - 1) >> 32
+        } else if rising {
             // ceil((limit - at) / step)
             limit.wrapping_sub(at).wrapping_add(step - 1).checked_div(step).unwrap_or(i64::MAX)
         } else {

@@ -1,9 +1,9 @@
 //! The aligner: a state machine that does one pass over one level at a step.
 #![forbid(unsafe_code)]
 
-use super::normal::{Accumulate, Known, LevelPair, Photometry, Statistics, Word};
+use super::normal::{Accumulate, FixedMoments, Known, LevelPair, Pass, Photometry, Statistics, Word};
 use super::robust::{Loss, Robust};
-use super::solve::{Column, Factor, SIZE, Square};
+use super::solve::{Column, Factor, SIZE, Symmetric};
 use super::{Grey, Interpolation, LEAST_SIDE, Options, Pair, Report, Status, search};
 use crate::Error;
 use crate::image::Image;
@@ -170,7 +170,7 @@ struct Best<T> {
     n: f64,
     /// Sum of the squares of the fixed image's gradients.
     energy: f64,
-    matrix: Square,
+    matrix: Symmetric,
     right: Column,
 }
 
@@ -299,6 +299,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         })
     }
 
+    #[inline(never)]
     fn search(&mut self) {
         let (Phase::Search { next, range, mut best, mut correlation }, Some(pair)) =
             (self.phase, self.pair())
@@ -356,6 +357,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
 
     /// Carries the candidate over to the next larger level. If the images agree there much better where
     /// all began, since the smaller levels show nothing of what they have in common, it begins there again.
+    #[inline(never)]
     fn finer(&mut self) -> Result<(), Error> {
         let full = to_full(&self.candidate.matrix(), self.level);
         self.level = self.level.saturating_sub(1);
@@ -390,58 +392,14 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         };
     }
 
+    #[inline(never)]
     fn refine(&mut self) {
         let Some(pair) = self.pair() else { return };
         let robust = self.options.robust != Robust::None;
-        let accumulate = Accumulate {
-            pair,
-            transform: &self.candidate,
-            photometry: self.photometry,
-            loss: self.loss,
-            interpolation: self.interpolation,
-            histogram: robust,
-            known: self.shared.as_ref(),
-            rows: [0, pair.fixed.height()],
-        };
-        let pass = self.options.threads.run(self.options.level, accumulate);
-        self.shared = (self.loss == Loss::Squares).then(|| Known {
-            transform: self.candidate,
-            interpolation: self.interpolation,
-            moments: *pass.moments.fixed(),
-        });
-        self.iteration += 1;
-        let pixels = (pair.fixed.width() * pair.fixed.height()) as f64;
-        let n = pass.pixels as f64;
-        let statistics = pass.moments.statistics(&self.photometry, self.options.gain_and_offset);
-        let merit = match self.loss {
-            Loss::Squares if self.options.gain_and_offset => statistics.correlation,
-            Loss::Squares => -statistics.residual,
-            _ => -(pass.loss as f64) / n.max(1.0),
-        };
-        let enough = n >= (self.options.min_support * pixels).max(parameters::<T>() as f64 + 3.0);
-        let better = match &self.best {
-            Some(best) => merit >= best.merit,
-            // Nothing to compare with, but something must vary.
-            None => statistics.contrast > 0.0,
-        };
-        let epsilon = if self.level == 0 { self.options.epsilon } else { COARSE_EPSILON };
         let first = self.best.is_none();
-        let small = !first && !self.options.monotone && self.step < 1.0;
-        let accepted = enough && (better || small);
+        let (enough, accepted) = self.look(&pair);
+        let epsilon = if self.level == 0 { self.options.epsilon } else { COARSE_EPSILON };
         if accepted {
-            self.found = true;
-            let (matrix, right) = pass.moments.system::<T>(self.loss.unit());
-            self.best = Some(Best {
-                transform: self.candidate,
-                photometry: self.photometry,
-                statistics,
-                merit,
-                sigma: pass.histogram.sigma(),
-                n,
-                energy: pass.moments.fixed().energy(self.loss.unit()),
-                matrix,
-                right,
-            });
             self.damping = if self.damping > 1e-5 { self.damping / 10.0 } else { 0.0 };
         } else if first {
             let flat = enough || pair.fixed.width() < 3 || pair.fixed.height() < 3;
@@ -484,6 +442,73 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         }
     }
 
+    /// A pass with the candidate: whether there is enough support, and whether it is the best now.
+    // (On its own, so that what it needs of the stack is not needed by what follows.)
+    #[inline(never)]
+    fn look(&mut self, pair: &LevelPair<'a, P>) -> (bool, bool) {
+        let accumulate = Accumulate {
+            pair: *pair,
+            transform: &self.candidate,
+            photometry: self.photometry,
+            loss: self.loss,
+            interpolation: self.interpolation,
+            histogram: self.options.robust != Robust::None,
+            known: self.shared.as_ref(),
+            rows: [0, pair.fixed.height()],
+        };
+        let pass = self.options.threads.run(self.options.level, accumulate);
+        self.share(pass.moments.fixed());
+        self.iteration += 1;
+        let pixels = (pair.fixed.width() * pair.fixed.height()) as f64;
+        let n = pass.pixels as f64;
+        let statistics = pass.moments.statistics(&self.photometry, self.options.gain_and_offset);
+        let merit = match self.loss {
+            Loss::Squares if self.options.gain_and_offset => statistics.correlation,
+            Loss::Squares => -statistics.residual,
+            _ => -(pass.loss as f64) / n.max(1.0),
+        };
+        let enough = n >= (self.options.min_support * pixels).max(parameters::<T>() as f64 + 3.0);
+        let better = match &self.best {
+            Some(best) => merit >= best.merit,
+            // Nothing to compare with, but something must vary.
+            None => statistics.contrast > 0.0,
+        };
+        let small = self.best.is_some() && !self.options.monotone && self.step < 1.0;
+        let accepted = enough && (better || small);
+        if accepted {
+            self.accept(&pass, statistics, merit);
+        }
+        (enough, accepted)
+    }
+
+    /// Keeps what the fixed image has summed to for the next pass.
+    #[inline(never)]
+    fn share(&mut self, moments: &FixedMoments) {
+        self.shared = (self.loss == Loss::Squares).then(|| Known {
+            transform: self.candidate,
+            interpolation: self.interpolation,
+            moments: *moments,
+        });
+    }
+
+    /// Takes the candidate for the best.
+    #[inline(never)]
+    fn accept(&mut self, pass: &Pass, statistics: Statistics, merit: f64) {
+        self.found = true;
+        let (matrix, right) = pass.moments.system::<T>(self.loss.unit());
+        self.best = Some(Best {
+            transform: self.candidate,
+            photometry: self.photometry,
+            statistics,
+            merit,
+            sigma: pass.histogram.sigma(),
+            n: pass.pixels as f64,
+            energy: pass.moments.fixed().energy(self.loss.unit()),
+            matrix,
+            right,
+        });
+    }
+
     /// The interpolation to end with: the smooth one, if the moving image is not next to nothing.
     fn finish(&self, pair: &LevelPair<'_, P>) -> Interpolation {
         let (width, height) = size(&pair.moving);
@@ -492,6 +517,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
 
     /// Lets the robust scale follow the residuals of the best transform, downwards. If it changed, the
     /// next pass is at the same transform.
+    #[inline(never)]
     fn anneal(&mut self) -> bool {
         let Some(best) = &self.best else { return false };
         if self.sigma.is_some_and(|sigma| best.sigma > 0.95 * sigma) {
@@ -510,6 +536,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     }
 
     /// The next candidate, from the system about the best transform.
+    #[inline(never)]
     fn propose(&mut self, fixed: &Image<'_, P>) -> Result<(), Status> {
         let best = self.best.as_ref().ok_or(Status::Singular)?;
         let n = parameters::<T>();
@@ -552,6 +579,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     }
 
     /// On to the rival, to the next level, or the end.
+    #[inline(never)]
     fn end_level(&mut self, status: Status) {
         let transform = self.best.as_ref().map_or(self.candidate, |b| b.transform);
         let correlation = self.best.as_ref().map_or(-1.0, |b| b.statistics.correlation);
@@ -602,6 +630,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         self.shared = None;
     }
 
+    #[inline(never)]
     fn report(&self, status: Status) -> Report<T> {
         let found = T::from_matrix(to_full(&self.candidate.matrix(), self.level));
         let transform = if self.found { found.unwrap_or(self.initial) } else { self.initial };
@@ -624,6 +653,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     }
 
     /// The part of the variance of white noise that samples of the moving image have, on average.
+    #[inline(never)]
     fn kept(&self, pair: &LevelPair<'_, P>, transform: &T) -> f64 {
         const PLACES: usize = 8;
         let (width, height) = size(&pair.fixed);
@@ -640,6 +670,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     }
 
     /// sigma^2 H^-1 for the increment, carried over to the parameters of the transform.
+    #[inline(never)]
     fn covariance(&self) -> Option<T::Covariance> {
         let best = self.best.as_ref()?;
         let pair = self.pair()?;
@@ -666,8 +697,9 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         // d(parameters) / d(increment), one column per increment, by central differences along the
         // exact tangent.
         let centre = centre(&pair.fixed);
-        let mut tangents = [[0.0; SIZE]; SIZE];
-        for (generator, column) in T::GENERATORS.iter().zip(&mut tangents) {
+        let zero = T::Covariance::filled(T::Parameters::filled(0.0));
+        let mut tangents = zero;
+        for (generator, column) in T::GENERATORS.iter().zip(tangents.as_mut()) {
             let about = about(&generator_matrix(generator), centre);
             let matrix = best.transform.matrix();
             let tangent = multiply(&matrix, &about);
@@ -677,24 +709,26 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             };
             let h = 1e-6;
             let (plus, minus) = (moved(h).ok()?, moved(-h).ok()?);
-            for (i, v) in column.iter_mut().enumerate().take(n) {
+            for (i, v) in column.as_mut().iter_mut().enumerate() {
                 *v = (at(plus.as_ref(), i) - at(minus.as_ref(), i)) / (2.0 * h);
             }
         }
-        let mut inverse = [[0.0; SIZE]; SIZE];
-        for (j, column) in inverse.iter_mut().enumerate().take(n) {
-            *column = factor.inverse_column(j);
+        let mut inverse = zero;
+        for (j, column) in inverse.as_mut().iter_mut().enumerate() {
+            for (v, found) in column.as_mut().iter_mut().zip(factor.inverse_column(j)) {
+                *v = found;
+            }
         }
         Some(T::Covariance::from_fn(|i| {
             T::Parameters::from_fn(|j| {
                 let mut v = 0.0;
-                for (k, column) in inverse.iter().enumerate().take(n) {
+                for (k, column) in inverse.as_ref().iter().enumerate() {
                     for l in 0..n {
                         let (a, b) = (
-                            tangents.get(l).map_or(0.0, |t| at(t, i)),
-                            tangents.get(k).map_or(0.0, |t| at(t, j)),
+                            tangents.as_ref().get(l).map_or(0.0, |t| at(t.as_ref(), i)),
+                            tangents.as_ref().get(k).map_or(0.0, |t| at(t.as_ref(), j)),
                         );
-                        v += a * at(column, l) * b;
+                        v += a * at(column.as_ref(), l) * b;
                     }
                 }
                 v * variance
@@ -705,6 +739,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
 
 /// How much steeper an image is than its central differences, on average over these: by differences that
 /// are exact for polynomials of degree six, less what noise of a variance makes of both.
+#[inline(never)]
 fn steepness<P: Grey>(image: &Image<'_, P>, variance: f64) -> f64 {
     let height = image.height();
     let (mut squares, mut products, mut n) = (0_i64, 0_i64, 0_i64);

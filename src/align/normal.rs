@@ -21,7 +21,7 @@ use core::ops::{AddAssign, Range};
 
 use super::robust::{Histogram, Loss};
 use super::shifted::{Rows, STRIP};
-use super::solve::{Column, SIZE, Square};
+use super::solve::{Column, SIZE, Symmetric};
 use super::{Grey, Interpolation};
 use crate::fixed::{Q14, Rounding, round_shift, round_shift_i64};
 use crate::image::{Image, Tap};
@@ -335,13 +335,13 @@ pub(super) fn add_moved<const N: usize, const M: usize>(
     centre: i64,
     degree: usize,
 ) {
-    const BINOMIAL: [[i64; POWERS]; POWERS] =
-        [[1, 0, 0, 0, 0], [1, 1, 0, 0, 0], [1, 2, 1, 0, 0], [1, 3, 3, 1, 0], [1, 4, 6, 4, 1]];
+    const BINOMIAL: &[[i64; POWERS]; POWERS] =
+        &[[1, 0, 0, 0, 0], [1, 1, 0, 0, 0], [1, 2, 1, 0, 0], [1, 3, 3, 1, 0], [1, 4, 6, 4, 1]];
     for (k, (sum, row)) in sums.iter_mut().zip(BINOMIAL).enumerate().take(degree + 1) {
         // Horner's rule over j = 0..=k for sum_j C(k, j) centre^(k - j) local_j. (What it goes through may
         // not fit, but what it comes to.)
         let terms = local.iter().zip(row).take(k + 1);
-        let moved = terms.fold(0_i64, |v, (&m, c)| v.wrapping_mul(centre).wrapping_add(c.wrapping_mul(m)));
+        let moved = terms.fold(0_i64, |v, (&m, &c)| v.wrapping_mul(centre).wrapping_add(c.wrapping_mul(m)));
         *sum = sum.wrapping_add(moved);
     }
 }
@@ -484,6 +484,7 @@ impl Moments {
 
     /// Weighted mean, variance and covariance of fixed and moving, in grey levels; `joint` if gain
     /// and offset are unknown.
+    #[inline(never)]
     pub(super) fn statistics(&self, photometry: &Photometry, joint: bool) -> Statistics {
         let ([tt, t, count], [te, ee, e]) = (self.fixed.plain, self.residual.plain);
         let n = count.max(1) as f64;
@@ -519,8 +520,9 @@ impl Moments {
 
     /// The normal matrix and right-hand side for the increment (about the centre of the fixed image,
     /// in pixels, times the gain), gain and offset, all in grey levels; weights in `unit`.
-    pub(super) fn system<T: Transform>(&self, unit: f64) -> (Square, Column) {
-        let mut matrix = [[0.0; SIZE]; SIZE];
+    #[inline(never)]
+    pub(super) fn system<T: Transform>(&self, unit: f64) -> (Symmetric, Column) {
+        let mut matrix = Symmetric::ZERO;
         let mut right = [0.0; SIZE];
         let (Fixed { gg, gt, g, plain: [tt, t, n] }, Residual { ge, plain: [te, _, e] }) =
             (&self.fixed, &self.residual);
@@ -542,13 +544,6 @@ impl Moments {
             })
         };
         let (gain, offset) = (parameters, parameters + 1);
-        let mut set = |i: usize, j: usize, v: f64| {
-            for (i, j) in [(i, j), (j, i)] {
-                if let Some(entry) = matrix.get_mut(i).and_then(|row| row.get_mut(j)) {
-                    *entry = v;
-                }
-            }
-        };
         for (i, (a, right)) in generators.iter().zip(&mut right).enumerate().take(parameters) {
             for (j, b) in generators.iter().enumerate().take(i + 1) {
                 let mut v = 0.0;
@@ -558,15 +553,15 @@ impl Moments {
                         v += s * r * (sum.copied().unwrap_or(0) as f64 * 0.25 * one);
                     }
                 }
-                set(i, j, v);
+                matrix.set(i, j, v);
             }
-            set(i, gain, half(gt, a, 0.5 * one));
-            set(i, offset, half(g, a, 0.5 * one));
+            matrix.set(gain, i, half(gt, a, 0.5 * one));
+            matrix.set(offset, i, half(g, a, 0.5 * one));
             *right = half(ge, a, 0.5 / 16.0 * one);
         }
-        set(gain, gain, tt as f64 * one);
-        set(gain, offset, t as f64 * one);
-        set(offset, offset, n as f64 * one);
+        matrix.set(gain, gain, tt as f64 * one);
+        matrix.set(offset, gain, t as f64 * one);
+        matrix.set(offset, offset, n as f64 * one);
         for (i, sum) in [(gain, *te), (offset, *e)] {
             if let Some(entry) = right.get_mut(i) {
                 *entry = sum as f64 / 16.0 * one;

@@ -105,13 +105,13 @@ impl<P: Grey, T: Transform> Operation for Compare<'_, P, T> {
                     };
                     let pixels = row.get(x + begin..x + end).unwrap_or_default();
                     if fixed_mask.is_none() && moving_mask.is_none() {
-                        sums.add(pixels, samples);
+                        sums.add::<L, _>(pixels, samples);
                         continue;
                     }
                     for (k, (a, b)) in pixels.chunks(1).zip(samples.chunks(1)).enumerate() {
                         let [u, v] = walk.at(k).position(to).map(|p| p.cell as usize);
                         if valid(&fixed_mask, x + begin + k, y) && valid(&moving_mask, u, v) {
-                            sums.add(a, b);
+                            sums.add::<L, _>(a, b);
                         }
                     }
                 }
@@ -127,13 +127,13 @@ impl<P: Grey, T: Transform> Operation for Compare<'_, P, T> {
     }
 }
 
-/// The sums a, b, aa, ab, bb of pixels, in blocks.
+/// The sums a, b, aa, ab, bb of pixels, in blocks: they fit, being 2^30 products of 2^32.
 struct Sums<W: Word> {
     fixed: [W; RUN],
     moving: [W; RUN],
     filled: usize,
-    n: i128,
-    sums: [i128; 5],
+    n: i64,
+    sums: [i64; 5],
 }
 
 impl<W: Word> Sums<W> {
@@ -143,7 +143,15 @@ impl<W: Word> Sums<W> {
 
     /// Adds at most a block.
     #[inline(always)]
-    fn add<P: Copy + Into<i32>>(&mut self, fixed: &[P], moving: &[P]) {
+    fn add<L: Lanes, P: Copy + Into<i32>>(&mut self, fixed: &[P], moving: &[P]) {
+        self.n += fixed.len() as i64;
+        if L::LEN == 1 {
+            let mut block = [W::Sum::default(); 5];
+            for (&a, &b) in fixed.iter().zip(moving) {
+                Self::add_pixel(&mut block, W::new(a.into()), W::new(b.into()));
+            }
+            return self.add_block(block);
+        }
         if self.filled + fixed.len() > RUN {
             self.flush();
         }
@@ -153,33 +161,42 @@ impl<W: Word> Sums<W> {
             }
         }
         self.filled += fixed.len();
-        self.n += fixed.len() as i128;
+    }
+
+    #[inline(always)]
+    fn add_pixel([t, m, tt, tm, mm]: &mut [W::Sum; 5], a: W, b: W) {
+        let one = W::new(1);
+        *t = W::add(*t, a, one);
+        *m = W::add(*m, b, one);
+        *tt = W::add(*tt, a, a);
+        *tm = W::add(*tm, a, b);
+        *mm = W::add(*mm, b, b);
+    }
+
+    #[inline(always)]
+    fn add_block(&mut self, block: [W::Sum; 5]) {
+        for (sum, v) in self.sums.iter_mut().zip(block) {
+            *sum += v.into();
+        }
     }
 
     #[inline(always)]
     fn flush(&mut self) {
         let mut block = [W::Sum::default(); 5];
-        let one = W::new(1);
         // (A loop over an index compiles to vectors; deep zips do not.)
         for k in 0..RUN {
-            let (a, b) = (self.fixed[k], self.moving[k]);
-            let [t, m, tt, tm, mm] = &mut block;
-            *t = W::add(*t, a, one);
-            *m = W::add(*m, b, one);
-            *tt = W::add(*tt, a, a);
-            *tm = W::add(*tm, a, b);
-            *mm = W::add(*mm, b, b);
+            Self::add_pixel(&mut block, self.fixed[k], self.moving[k]);
         }
-        for (sum, v) in self.sums.iter_mut().zip(block) {
-            *sum += i128::from(v.into());
-        }
+        self.add_block(block);
         (self.fixed, self.moving, self.filled) = ([W::default(); RUN], [W::default(); RUN], 0);
     }
 
     /// How many pixels, and the sums.
     #[inline(always)]
     fn finish(mut self) -> (i128, [i128; 5]) {
-        self.flush();
-        (self.n, self.sums)
+        if self.filled > 0 {
+            self.flush();
+        }
+        (self.n.into(), self.sums.map(Into::into))
     }
 }

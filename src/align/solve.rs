@@ -4,19 +4,33 @@
 /// Eight parameters, a gain and an offset.
 pub(super) const SIZE: usize = 10;
 
-/// A dense matrix; only the first rows and columns are in use.
-pub(super) type Square = [[f64; SIZE]; SIZE];
+/// The lower triangle of a matrix, row by row; only the first rows are in use.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Symmetric([f64; SIZE * (SIZE + 1) / 2]);
 pub(super) type Column = [f64; SIZE];
 
-#[inline(always)]
-fn get(m: &Square, i: usize, j: usize) -> f64 {
-    m.get(i).and_then(|row| row.get(j)).copied().unwrap_or(0.0)
+impl Symmetric {
+    pub(super) const ZERO: Self = Self([0.0; SIZE * (SIZE + 1) / 2]);
+
+    /// Entry (i, j), j being at most i.
+    #[inline(always)]
+    fn get(&self, i: usize, j: usize) -> f64 {
+        self.0.get(i * (i + 1) / 2 + j).copied().unwrap_or(0.0)
+    }
+
+    /// Sets entry (i, j), j being at most i.
+    #[inline(always)]
+    pub(super) fn set(&mut self, i: usize, j: usize, v: f64) {
+        if let Some(entry) = self.0.get_mut(i * (i + 1) / 2 + j) {
+            *entry = v;
+        }
+    }
 }
 
 /// The Cholesky factor of a matrix whose rows and columns are scaled to a unit diagonal.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Factor {
-    lower: Square,
+    lower: Symmetric,
     scale: Column,
     n: usize,
 }
@@ -26,26 +40,27 @@ impl Factor {
     /// the factor 1 + `damping`. `None` if it is not safely positive definite: if what is left of a
     /// unit diagonal after elimination falls below 1e-10, all but 1e-5 of that unknown's effect is
     /// the effect of others.
-    pub(super) fn new(m: &Square, n: usize, damped: usize, damping: f64) -> Option<Self> {
+    #[inline(never)]
+    pub(super) fn new(m: &Symmetric, n: usize, damped: usize, damping: f64) -> Option<Self> {
         let mut scale = [0.0; SIZE];
         for (i, s) in scale.iter_mut().enumerate().take(n) {
-            let d = get(m, i, i);
+            let d = m.get(i, i);
             // Also false for NaN.
             if !(d > 0.0 && d.is_finite()) {
                 return None;
             }
             *s = 1.0 / libm::sqrt(d);
         }
-        let mut lower = [[0.0; SIZE]; SIZE];
+        let mut lower = Symmetric::ZERO;
         for i in 0..n {
             for j in 0..=i {
                 let (si, sj) = (*scale.get(i)?, *scale.get(j)?);
-                let mut v = get(m, i, j) * si * sj;
+                let mut v = m.get(i, j) * si * sj;
                 if i == j && i < damped {
                     v += damping;
                 }
                 for k in 0..j {
-                    v -= get(&lower, i, k) * get(&lower, j, k);
+                    v -= lower.get(i, k) * lower.get(j, k);
                 }
                 let value = if i == j {
                     if v.is_nan() || v <= 1e-10 {
@@ -53,31 +68,32 @@ impl Factor {
                     }
                     libm::sqrt(v)
                 } else {
-                    v / get(&lower, j, j)
+                    v / lower.get(j, j)
                 };
-                *lower.get_mut(i)?.get_mut(j)? = value;
+                lower.set(i, j, value);
             }
         }
         Some(Self { lower, scale, n })
     }
 
     /// The solution for a right-hand side.
+    #[inline(never)]
     pub(super) fn solve(&self, b: &Column) -> Column {
         let mut x = [0.0; SIZE];
         let n = self.n.min(SIZE);
         for i in 0..n {
             let mut v = b[i] * self.scale[i];
             for (k, x) in x.iter().enumerate().take(i) {
-                v -= get(&self.lower, i, k) * x;
+                v -= self.lower.get(i, k) * x;
             }
-            x[i] = v / get(&self.lower, i, i);
+            x[i] = v / self.lower.get(i, i);
         }
         for i in (0..n).rev() {
             let mut v = x[i];
             for (k, x) in x.iter().enumerate().take(n).skip(i + 1) {
-                v -= get(&self.lower, k, i) * x;
+                v -= self.lower.get(k, i) * x;
             }
-            x[i] = v / get(&self.lower, i, i);
+            x[i] = v / self.lower.get(i, i);
         }
         for (x, s) in x.iter_mut().zip(self.scale) {
             *x *= s;
@@ -99,13 +115,13 @@ impl Factor {
 mod tests {
     use super::*;
 
-    fn spread(n: usize) -> Square {
+    fn spread(n: usize) -> Symmetric {
         // Gram matrix of independent columns whose units differ by many orders of magnitude.
-        let mut m = [[0.0; SIZE]; SIZE];
-        for (i, row) in m.iter_mut().enumerate().take(n) {
-            for (j, entry) in row.iter_mut().enumerate().take(n) {
+        let mut m = Symmetric::ZERO;
+        for i in 0..n {
+            for j in 0..=i {
                 let unit = |i: usize| libm::pow(10.0, i as f64 - 4.0);
-                *entry = unit(i) * unit(j) * (0.3_f64.powi((i as i32 - j as i32).abs()));
+                m.set(i, j, unit(i) * unit(j) * 0.3_f64.powi((i - j) as i32));
             }
         }
         m
@@ -119,8 +135,8 @@ mod tests {
             for j in 0..n {
                 let x = factor.inverse_column(j);
                 for i in 0..n {
-                    let product: f64 = (0..n).map(|k| m[i][k] * x[k]).sum();
-                    let unit = libm::sqrt(m[i][i] / m[j][j]);
+                    let product: f64 = (0..n).map(|k| m.get(i.max(k), i.min(k)) * x[k]).sum();
+                    let unit = libm::sqrt(m.get(i, i) / m.get(j, j));
                     assert!(
                         (product - f64::from(i == j)).abs() < 1e-12 * unit.max(1.0),
                         "{n} {i} {j}: {product}"
@@ -132,12 +148,13 @@ mod tests {
 
     #[test]
     fn refuses_what_is_singular() {
-        let mut m = [[0.0; SIZE]; SIZE];
+        let mut m = Symmetric::ZERO;
         assert!(Factor::new(&m, 2, 2, 0.0).is_none());
-        m[0][0] = f64::NAN;
+        m.set(0, 0, f64::NAN);
         assert!(Factor::new(&m, 1, 1, 0.0).is_none());
-        m[0] = [1.0; SIZE];
-        m[1] = [1.0; SIZE];
+        for (i, j) in [(0, 0), (1, 0), (1, 1)] {
+            m.set(i, j, 1.0);
+        }
         assert!(Factor::new(&m, 2, 2, 0.0).is_none());
         assert!(Factor::new(&m, 2, 2, 0.1).is_some());
     }
