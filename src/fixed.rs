@@ -44,10 +44,47 @@ pub const fn round_shift_i128(v: i128, n: u32) -> i128 {
 /// `floor(n / d)` for `d > 0`; 0 for `d = 0`.
 #[inline(always)]
 pub(crate) const fn floor_div(n: i64, d: i64) -> i64 {
+    // A division of 64 bits is a loop of hundreds of instructions on these.
+    if cfg!(all(target_arch = "arm", target_pointer_width = "32"))
+        && let Some(q) = narrow_floor_div(n, d)
+    {
+        return q;
+    }
     match n.checked_div(d) {
         Some(q) => q - (q.wrapping_mul(d) > n) as i64,
         None => 0,
     }
+}
+
+/// [`floor_div`] where the divisor and the magnitude of the quotient have 32 bits.
+#[inline(never)]
+const fn narrow_floor_div(n: i64, d: i64) -> Option<i64> {
+    // Rounded down is, of a negative number, the complement of what the complement rounds down to.
+    let sign = n >> 63;
+    let magnitude = (n ^ sign) as u64;
+    if d <= 0 || d >> 32 != 0 || magnitude >> 32 >= d as u64 {
+        return None;
+    }
+    // In two steps of 16 bits (Knuth, The Art of Computer Programming 2, algorithm 4.3.1 D), the divisor
+    // shifted up so that an estimate from its upper half is at most two too large.
+    let shift = (d as u32).leading_zeros();
+    let (n, d) = (magnitude << shift, (d as u32) << shift);
+    let (high, low) = (d >> 16, d & 0xffff);
+    let (q1, rest) = digit((n >> 32) as u32, (n >> 16) as u32 & 0xffff, d, high, low);
+    let (q0, _) = digit(rest, n as u32 & 0xffff, d, high, low);
+    Some((q1 << 16 | q0) as i64 ^ sign)
+}
+
+/// The next 16 bits of a quotient, and what is left: `rest 2^16 + next` by d, with `rest` below d.
+#[inline(always)]
+const fn digit(rest: u32, next: u32, d: u32, high: u32, low: u32) -> (u32, u32) {
+    let Some(mut q) = rest.checked_div(high) else { return (0, 0) };
+    let mut left = rest.wrapping_sub(q.wrapping_mul(high));
+    while left <= 0xffff && (q > 0xffff || q.wrapping_mul(low) > (left << 16 | next)) {
+        q -= 1;
+        left += high;
+    }
+    (q, (rest << 16 | next).wrapping_sub(q.wrapping_mul(d)))
 }
 
 /// `v 2^32` rounded to nearest, ties away from zero, for numbers within 2^30. From the bits, so that no
@@ -490,6 +527,16 @@ mod tests {
         fn division_rounds_down(n: i64, d: i64) -> bool {
             let (n, d) = (n >> 1, (d >> 1).saturating_abs().max(1));
             floor_div(n, d) == n.div_euclid(d)
+        }
+        fn narrow_division_rounds_down(n: i64, d: u32, shift: u32, near: i64) -> bool {
+            let d = i64::from((d >> (shift % 32)).max(1));
+            // Below 2^32 times the divisor, and next to a multiple of it.
+            let quotient = n >> 32;
+            let candidates = [n, n >> (shift % 64), (quotient * d).saturating_add(near % 3), (quotient * d).saturating_sub(1)];
+            candidates.into_iter().all(|n| {
+                let fits = (n ^ (n >> 63)) as u64 >> 32 < d as u64;
+                narrow_floor_div(n, d) == fits.then(|| n.div_euclid(d))
+            })
         }
         fn rounding_twice_is_rounding_once_of_the_floor(bits: i64, to: u32) -> bool {
             let (bits, to) = (bits >> 2, to % 25);

@@ -306,7 +306,6 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         else {
             return;
         };
-        let level = self.options.level;
         let beginning = correlation < -1.0 && next == range.map(|r| -r);
         let moved = |from: T, by: [i32; 3]| {
             let [x, y, turn] = by.map(f64::from);
@@ -315,7 +314,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         };
         let mut compare = |by: [i32; 3]| {
             if let Ok(transform) = moved(self.candidate, by)
-                && let Some(c) = level.run(search::Compare { pair, transform: &transform, every: 1 })
+                && let Some(c) = self.compare(pair, &transform, 1)
                 && c > correlation
             {
                 (best, correlation) = (by, c);
@@ -355,6 +354,13 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         }
     }
 
+    /// The correlation under a transform, by every so many rows.
+    // (Once for all that ask for it.)
+    #[inline(never)]
+    fn compare(&self, pair: LevelPair<'_, P>, transform: &T, every: usize) -> Option<f64> {
+        self.options.level.run(search::Compare { pair, transform, every })
+    }
+
     /// Carries the candidate over to the next larger level. If the images agree there much better where
     /// all began, since the smaller levels show nothing of what they have in common, it begins there again.
     #[inline(never)]
@@ -368,9 +374,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         {
             let (width, height) = size(&pair.fixed);
             let every = (width * height / LOOK).max(1);
-            let correlation = |transform| {
-                self.options.level.run(search::Compare { pair, transform, every }).unwrap_or(-1.0)
-            };
+            let correlation = |transform| self.compare(pair, transform, every).unwrap_or(-1.0);
             if correlation(&initial) > correlation(&self.candidate) + 0.1 {
                 self.candidate = initial;
             }
@@ -457,6 +461,12 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             rows: [0, pair.fixed.height()],
         };
         let pass = self.options.threads.run(self.options.level, accumulate);
+        self.judge(pair, &pass)
+    }
+
+    /// What [`look`](Self::look) has found.
+    #[inline(never)]
+    fn judge(&mut self, pair: &LevelPair<'a, P>, pass: &Pass) -> (bool, bool) {
         self.share(pass.moments.fixed());
         self.iteration += 1;
         let pixels = (pair.fixed.width() * pair.fixed.height()) as f64;
@@ -476,7 +486,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         let small = self.best.is_some() && !self.options.monotone && self.step < 1.0;
         let accepted = enough && (better || small);
         if accepted {
-            self.accept(&pass, statistics, merit);
+            self.accept(pass, statistics, merit);
         }
         (enough, accepted)
     }
