@@ -450,6 +450,13 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     // (On its own, so that what it needs of the stack is not needed by what follows.)
     #[inline(never)]
     fn look(&mut self, pair: &LevelPair<'a, P>) -> (bool, bool) {
+        let pass = self.pass(pair);
+        self.judge(pair, &pass)
+    }
+
+    /// A pass with the candidate.
+    #[inline(always)]
+    fn pass(&self, pair: &LevelPair<'a, P>) -> Pass {
         let accumulate = Accumulate {
             pair: *pair,
             transform: &self.candidate,
@@ -460,8 +467,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             known: self.shared.as_ref(),
             rows: [0, pair.fixed.height()],
         };
-        let pass = self.options.threads.run(self.options.level, accumulate);
-        self.judge(pair, &pass)
+        self.options.threads.run(self.options.level, accumulate)
     }
 
     /// What [`look`](Self::look) has found.
@@ -554,9 +560,9 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         let gain = best.statistics.gain.max(0.3 * best.statistics.contrast);
         let centre = centre(fixed);
         let half = [fixed.width() as f64 / 2.0, fixed.height() as f64 / 2.0];
+        let mut factor = Factor::EMPTY;
         while self.damping < 1e9 {
-            let factor =
-                Factor::new(&best.matrix, self.unknowns(), n, self.damping).ok_or(Status::Singular)?;
+            factor.set(&best.matrix, self.unknowns(), n, self.damping).ok_or(Status::Singular)?;
             let solution = factor.solve(&best.right);
             let increment = T::Parameters::from_fn(|i| at(&solution, i) / gain);
             let candidate = T::near_identity(increment).and_then(|w| {
@@ -685,7 +691,8 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         let best = self.best.as_ref()?;
         let pair = self.pair()?;
         let n = parameters::<T>();
-        let factor = Factor::new(&best.matrix, self.unknowns(), n, 0.0)?;
+        let mut factor = Factor::EMPTY;
+        factor.set(&best.matrix, self.unknowns(), n, 0.0)?;
         let freedom = (best.n - self.unknowns() as f64).max(1.0);
         let gain = best.statistics.gain;
         // Of the noise of both images, half of it in each. Samples between pixels have less of it than

@@ -116,19 +116,20 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
         [s, t, u]
     }
 
+    /// The moving image along the walk of a translation.
+    #[inline(never)]
+    pub(super) fn shifted<W: Walk>(&self, walk: &W, rows: &mut Rows<P>, samples: &mut [P::Fine]) {
+        let (moving, at) = (&self.pair.moving, walk.position(to::<P>()));
+        match self.interpolation {
+            Interpolation::Bilinear => rows.sample(&Bilinear, moving, at, samples),
+            Interpolation::Lagrange => rows.sample(&Lagrange, moving, at, samples),
+        }
+    }
+
     /// The moving image along a walk. (The support is exact: nothing is outside.)
     #[inline(never)]
-    pub(super) fn sampled<W: Walk>(&self, walk: &W, rows: &mut Rows<P>, samples: &mut [P::Fine]) {
+    pub(super) fn sampled<W: Walk>(&self, walk: &W, samples: &mut [P::Fine]) {
         let moving = self.pair.moving;
-        // A translation, that is.
-        if T::DEGREE == 0 {
-            let at = walk.position(to::<P>());
-            match self.interpolation {
-                Interpolation::Bilinear => rows.sample(&Bilinear, &moving, at, samples),
-                Interpolation::Lagrange => rows.sample(&Lagrange, &moving, at, samples),
-            }
-            return;
-        }
         match self.interpolation {
             Interpolation::Bilinear => {
                 simd::blocks::<One, P, Bilinear, W, P::Fine>(&Bilinear, moving, walk, samples, &Nothing);

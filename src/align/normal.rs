@@ -28,7 +28,7 @@ use crate::image::{Image, Tap};
 use crate::kernel::{Bilinear, Kernel, Lagrange, Output, first_tap, rounding, support};
 use crate::parallel::Bands;
 use crate::simd::block::Outside;
-use crate::simd::{self, Lanes, Operation};
+use crate::simd::{self, Lanes, One, Operation};
 use crate::span::{self, Area};
 use crate::transform::{Term, Transform};
 use crate::walk::{Plan, RUN, Walk};
@@ -315,6 +315,23 @@ impl<S: Copy + Default, const M: usize, const H: usize> Sums<S, M, H> {
         Self { fixed: Fixed::zero(), residual: Residual::zero() }
     }
 }
+
+macro_rules! no_sums {
+    ($($sums:ty),*) => {$(
+        impl $sums {
+            const ZERO: Self = Self {
+                fixed: Fixed {
+                    gg: [[0; MONOMIALS]; 3],
+                    gt: [[0; HALF_MONOMIALS]; 2],
+                    g: [[0; HALF_MONOMIALS]; 2],
+                    plain: [0; 3],
+                },
+                residual: Residual { ge: [[0; HALF_MONOMIALS]; 2], plain: [0; 3] },
+            };
+        }
+    )*};
+}
+no_sums!(TileMoments, Moments);
 
 /// Adds `v u^k` for k up to `degree`.
 #[inline(always)]
@@ -689,6 +706,11 @@ impl Pass {
     }
 }
 
+impl Pass {
+    /// One over nothing. (Constants are written where they are wanted, without a copy on the stack.)
+    const EMPTY: Self = Self { moments: Moments::ZERO, pixels: 0, loss: 0, histogram: Histogram::EMPTY };
+}
+
 /// What is needed of the pixels of a chunk; zero where a pixel does not count.
 struct Pixels<W> {
     gx: [W; RUN],
@@ -867,12 +889,31 @@ impl<P: Grey, T: Transform> Operation for Accumulate<'_, P, T> {
 
     #[inline(always)]
     fn run<L: Lanes>(self) -> Pass {
+        let mut pass = Pass::EMPTY;
+        if L::LEN == 1 {
+            self.add_outlined(&mut pass);
+        } else {
+            self.add::<L>(&mut pass);
+        }
+        pass
+    }
+}
+
+impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
+    /// [`add`](Self::add) for one lane, on its own so that the stack has no copy of what comes out.
+    #[inline(never)]
+    fn add_outlined(&self, pass: &mut Pass) {
+        self.add::<One>(pass);
+    }
+
+    /// Adds to a pass over nothing.
+    #[inline(always)]
+    fn add<L: Lanes>(&self, pass: &mut Pass) {
         let (width, height, [first, end]) = (self.pair.fixed.width(), self.pair.fixed.height(), self.rows);
         // Where nothing but the support changes what the fixed image sums to, only its changes are
         // summed anew.
         let known = self.known.filter(|_| self.is_shared());
-        let supports = Supports::new(&self, known);
-        let mut pass = Pass { moments: Moments::zero(), pixels: 0, loss: 0, histogram: Histogram::EMPTY };
+        let supports = Supports::new(self, known);
         if let Some(known) = known
             && first == 0
         {
@@ -887,18 +928,17 @@ impl<P: Grey, T: Transform> Operation for Accumulate<'_, P, T> {
             for left in (0..width).step_by(across.max(1)) {
                 let right = (left + across).min(width);
                 let centre = [left + across / 2, top + down / 2];
-                let mut tile = TileMoments::zero();
+                let mut tile = TileMoments::ZERO;
                 // Samples of a shifted image share rows.
                 let strip = if L::LEN == 1 && T::DEGREE == 0 { STRIP } else { across.max(1) };
                 for left in (left..right).step_by(strip) {
                     let columns = left..(left + strip).min(right);
-                    self.tile::<L>(&supports, columns, rows.clone(), centre, &mut tile, &mut pass);
+                    self.tile::<L>(&supports, columns, rows.clone(), centre, &mut tile, pass);
                 }
                 let [x, y] = centre.map(|v| v as i64);
                 pass.moments.add_tile(&tile, [x - (width / 2) as i64, y - (height / 2) as i64], T::DEGREE);
             }
         }
-        pass
     }
 }
 
@@ -1004,7 +1044,12 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
                     let walk = walk.at(chunk.start - x);
                     if L::LEN == 1 {
                         let samples = samples.get_mut(..chunk.len()).unwrap_or_default();
-                        self.sampled(&walk, &mut shifted, samples);
+                        // (Of degree zero are translations.)
+                        if T::DEGREE == 0 {
+                            self.shifted(&walk, &mut shifted, samples);
+                        } else {
+                            self.sampled(&walk, samples);
+                        }
                         if shared && !self.histogram {
                             pass.pixels += chunk.len() as u64;
                             self.add_residual(&mut residual, y, chunk, u, samples);
@@ -1244,7 +1289,7 @@ mod tests {
         loss: Loss,
         interpolation: Interpolation,
     ) -> Moments {
-        let mut sums = Moments::zero();
+        let mut sums = Moments::ZERO;
         let photometry = Photometry::new::<P::Word>(1.2, -3.0);
         let (width, height) = (pair.fixed.width() as i64, pair.fixed.height() as i64);
         let pixel = |image: &Image<'_, P>, x: i64, y: i64| -> i64 {

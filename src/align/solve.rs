@@ -36,13 +36,17 @@ pub(super) struct Factor {
 }
 
 impl Factor {
+    /// Nothing yet. (Filled in place, so that a small stack has it once.)
+    pub(super) const EMPTY: Self = Self { lower: Symmetric::ZERO, scale: [0.0; SIZE], n: 0 };
+
     /// Factors the leading `n` by `n` part of `m`, its first `damped` diagonal entries enlarged by
     /// the factor 1 + `damping`. `None` if it is not safely positive definite: if what is left of a
     /// unit diagonal after elimination falls below 1e-10, all but 1e-5 of that unknown's effect is
     /// the effect of others.
     #[inline(never)]
-    pub(super) fn new(m: &Symmetric, n: usize, damped: usize, damping: f64) -> Option<Self> {
-        let mut scale = [0.0; SIZE];
+    pub(super) fn set(&mut self, m: &Symmetric, n: usize, damped: usize, damping: f64) -> Option<()> {
+        let Self { lower, scale, n: size } = self;
+        *size = n;
         for (i, s) in scale.iter_mut().enumerate().take(n) {
             let d = m.get(i, i);
             // Also false for NaN.
@@ -51,7 +55,6 @@ impl Factor {
             }
             *s = 1.0 / libm::sqrt(d);
         }
-        let mut lower = Symmetric::ZERO;
         for i in 0..n {
             for j in 0..=i {
                 let (si, sj) = (*scale.get(i)?, *scale.get(j)?);
@@ -73,7 +76,7 @@ impl Factor {
                 lower.set(i, j, value);
             }
         }
-        Some(Self { lower, scale, n })
+        Some(())
     }
 
     /// The solution for a right-hand side.
@@ -131,7 +134,8 @@ mod tests {
     fn solves() {
         for n in 1..=SIZE {
             let m = spread(n);
-            let factor = Factor::new(&m, n, n, 0.0).unwrap();
+            let mut factor = Factor::EMPTY;
+            factor.set(&m, n, n, 0.0).unwrap();
             for j in 0..n {
                 let x = factor.inverse_column(j);
                 for i in 0..n {
@@ -148,14 +152,18 @@ mod tests {
 
     #[test]
     fn refuses_what_is_singular() {
+        let factors = |m: &Symmetric, n: usize, damping: f64| {
+            let mut factor = Factor::EMPTY;
+            factor.set(m, n, n, damping).is_some()
+        };
         let mut m = Symmetric::ZERO;
-        assert!(Factor::new(&m, 2, 2, 0.0).is_none());
+        assert!(!factors(&m, 2, 0.0));
         m.set(0, 0, f64::NAN);
-        assert!(Factor::new(&m, 1, 1, 0.0).is_none());
+        assert!(!factors(&m, 1, 0.0));
         for (i, j) in [(0, 0), (1, 0), (1, 1)] {
             m.set(i, j, 1.0);
         }
-        assert!(Factor::new(&m, 2, 2, 0.0).is_none());
-        assert!(Factor::new(&m, 2, 2, 0.1).is_some());
+        assert!(!factors(&m, 2, 0.0));
+        assert!(factors(&m, 2, 0.1));
     }
 }
