@@ -500,7 +500,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     /// Keeps what the fixed image has summed to for the next pass.
     #[inline(never)]
     fn share(&mut self, moments: &FixedMoments) {
-        self.shared = (self.loss == Loss::Squares).then(|| Known {
+        self.shared = (self.loss == Loss::Squares).then_some(Known {
             transform: self.candidate,
             interpolation: self.interpolation,
             moments: *moments,
