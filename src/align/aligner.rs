@@ -18,6 +18,8 @@ const COARSE_EPSILON: f64 = 1.0 / 32.0;
 const LOOK: usize = 1 << 14;
 /// From this correlation on there is no need to look elsewhere.
 const ALIKE: f64 = 0.98;
+/// So many iterations are enough to be shared between two beginnings.
+const SHARED: u16 = 8;
 /// Steps of this many pixels are beyond what the interpolation of the last iterations could matter for.
 const ROUGH: f64 = 0.25;
 
@@ -342,7 +344,9 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         if self.level == self.top {
             self.phase = Phase::Refine;
             self.rival = match T::from_matrix(to_level(&self.initial.matrix(), self.level)) {
-                Ok(initial) if initial != self.candidate => Rival::Waiting(initial),
+                Ok(initial) if initial != self.candidate && self.options.max_iterations >= SHARED => {
+                    Rival::Waiting(initial)
+                }
                 _ => Rival::None,
             };
         } else {
@@ -412,7 +416,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             self.damping = (self.damping * 10.0).max(1e-3);
         }
         self.note(&pair, self.best.as_ref().map_or(0.0, |b| b.statistics.correlation));
-        if self.iteration >= self.options.max_iterations {
+        if self.earlier + self.iteration >= self.limit() {
             return self.end_level(Status::MaxIterations);
         }
         if robust && (first || self.step < COARSE_EPSILON) && self.anneal() {
@@ -594,6 +598,17 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         parameters::<T>() + if self.options.gain_and_offset { 2 } else { 0 }
     }
 
+    /// The iterations of a level after which the present attempt has to end: half of all for what the search
+    /// found, a quarter for its rival, and the rest for the better of them.
+    fn limit(&self) -> u16 {
+        let all = self.options.max_iterations;
+        match self.rival {
+            Rival::None => all,
+            Rival::Waiting(_) => all / 2,
+            Rival::Against(..) => all - all / 4,
+        }
+    }
+
     /// On to the rival, to the next level, or the end.
     #[inline(never)]
     fn end_level(&mut self, status: Status) {
@@ -607,6 +622,11 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             Rival::Against(other, better) if better > correlation => {
                 self.rival = Rival::None;
                 Some(other)
+            }
+            // The better one was only short of its part of the iterations.
+            Rival::Waiting(_) | Rival::Against(..) if status == Status::MaxIterations => {
+                self.rival = Rival::None;
+                Some(transform)
             }
             _ => None,
         };

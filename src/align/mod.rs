@@ -43,7 +43,8 @@
 //! [`Options::rotation`] all that is done at turns, too, by which the corners move two pixels each.
 //! Of images that are turned or distorted the best of all shifts may be a wrong one. So where the search
 //! has left the initial transform, and the first level that is refined does not end at a correlation of
-//! 0.98, it is refined from the initial transform, too, and the higher correlation counts.
+//! 0.98, it is refined from the initial transform, too, and the higher correlation counts. Both share the
+//! level's iterations.
 //! What the smaller levels have found is given up at a larger one where the correlation of the
 //! initial transform is higher by 0.1: their images may have nothing left of a pattern of a few pixels.
 //!
