@@ -598,14 +598,19 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         parameters::<T>() + if self.options.gain_and_offset { 2 } else { 0 }
     }
 
-    /// The iterations of a level after which the present attempt has to end: half of all for what the search
-    /// found, a quarter for its rival, and the rest for the better of them.
+    /// The correlation at the best transform.
+    fn correlation(&self) -> f64 {
+        self.best.as_ref().map_or(-1.0, |b| b.statistics.correlation)
+    }
+
+    /// The iterations of a level after which the present attempt has to end, so that another one may
+    /// follow: half of all for what the search found, a quarter for its rival.
     fn limit(&self) -> u16 {
         let all = self.options.max_iterations;
         match self.rival {
-            Rival::None => all,
-            Rival::Waiting(_) => all / 2,
-            Rival::Against(..) => all - all / 4,
+            Rival::Waiting(_) if self.correlation() < ALIKE => all / 2,
+            Rival::Against(_, better) if self.correlation() < better => all - all / 4,
+            _ => all,
         }
     }
 
@@ -613,7 +618,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     #[inline(never)]
     fn end_level(&mut self, status: Status) {
         let transform = self.best.as_ref().map_or(self.candidate, |b| b.transform);
-        let correlation = self.best.as_ref().map_or(-1.0, |b| b.statistics.correlation);
+        let correlation = self.correlation();
         let again = match self.rival {
             Rival::Waiting(initial) if correlation < ALIKE => {
                 self.rival = Rival::Against(transform, correlation);
@@ -622,11 +627,6 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             Rival::Against(other, better) if better > correlation => {
                 self.rival = Rival::None;
                 Some(other)
-            }
-            // The better one was only short of its part of the iterations.
-            Rival::Waiting(_) | Rival::Against(..) if status == Status::MaxIterations => {
-                self.rival = Rival::None;
-                Some(transform)
             }
             _ => None,
         };
