@@ -425,39 +425,60 @@ const fn binomial([a, b, c, d]: [i32; 4]) -> i32 {
     a + d + 3 * (b + c)
 }
 
-/// The arithmetic of 8-bit channels: numbers from 0 to 255 in an `i32`.
-macro_rules! eight_bit_arithmetic {
-    ($number:expr) => {
-        type Weight = Q14;
+/// What the arithmetic of all integer channels has in common: weights in fixed point, of so many bits, and
+/// everything but sums in an `i32`. It lacks the sums.
+macro_rules! integer_arithmetic {
+    ($weight:ty, $bits:expr) => {
+        type Weight = $weight;
         type Mid = i32;
-        type Sum = i32;
         type Rounded = i32;
         type Derivative = i32;
         type Adjoint = i64;
         type Cotangent = i32;
         type Product = i64;
         type Unrounded = Q6;
-        const FRACTION_BITS: u32 = 14;
+        const FRACTION_BITS: u32 = $bits;
 
         #[inline(always)]
-        fn fraction(f: u32) -> Q14 {
-            Q14::from_bits(f as i32)
+        fn fraction(f: u32) -> $weight {
+            <$weight>::from_bits(f as i32)
         }
+        #[inline(always)]
+        fn horizontal_slope<T: Array<Self>, W: Array<$weight>>(taps: &T, slopes: &W) -> i32 {
+            Self::horizontal(taps, slopes)
+        }
+        #[inline(always)]
+        fn vertical_slope<T: Array<i32>, W: Array<$weight>>(rows: &T, slopes: &W) -> Self::Sum {
+            Self::vertical(rows, slopes)
+        }
+        #[inline(always)]
+        fn residual(a: Self::Sampled, b: Self::Sampled) -> i32 {
+            i32::from(a) - i32::from(b)
+        }
+        #[inline(always)]
+        fn square(residual: i32) -> i64 {
+            i64::from(residual) * i64::from(residual)
+        }
+        #[inline(always)]
+        fn chain(derivative: i32, cotangent: i32) -> i64 {
+            i64::from(derivative) * i64::from(cotangent)
+        }
+    };
+}
+
+/// The arithmetic of 8-bit channels: numbers from 0 to 255 in an `i32`.
+macro_rules! eight_bit_arithmetic {
+    ($number:expr) => {
+        integer_arithmetic!(Q14, 14);
+        type Sum = i32;
+
         #[inline(always)]
         fn horizontal<T: Array<Self>, W: Array<Q14>>(taps: &T, weights: &W) -> i32 {
             round_shift(dot!(i32, taps, weights, $number), 7)
         }
         #[inline(always)]
-        fn horizontal_slope<T: Array<Self>, W: Array<Q14>>(taps: &T, slopes: &W) -> i32 {
-            Self::horizontal(taps, slopes)
-        }
-        #[inline(always)]
         fn vertical<T: Array<i32>, W: Array<Q14>>(rows: &T, weights: &W) -> i32 {
             dot!(i32, rows, weights, i32::from)
-        }
-        #[inline(always)]
-        fn vertical_slope<T: Array<i32>, W: Array<Q14>>(rows: &T, slopes: &W) -> i32 {
-            dot!(i32, rows, slopes, i32::from)
         }
         #[inline(always)]
         fn finish<O: Output<Self>>(sum: i32) -> O {
@@ -485,18 +506,6 @@ macro_rules! eight_bit_arithmetic {
         #[inline(always)]
         fn scatter_q14(to: &mut i32, cotangent: i32, wx: Q14, wy: Q14) {
             *to = plus_product(*to, cotangent, round_shift(wx.to_bits().wrapping_mul(wy.to_bits()), 14));
-        }
-        #[inline(always)]
-        fn residual(a: u8, b: u8) -> i32 {
-            i32::from(a) - i32::from(b)
-        }
-        #[inline(always)]
-        fn square(residual: i32) -> i64 {
-            i64::from(residual) * i64::from(residual)
-        }
-        #[inline(always)]
-        fn chain(derivative: i32, cotangent: i32) -> i64 {
-            i64::from(derivative) * i64::from(cotangent)
         }
         #[inline(always)]
         fn reduce_column(column: [Self; 4]) -> i32 {
@@ -605,36 +614,16 @@ luma_outputs!(u8, Q6, i32);
 /// The arithmetic of 16-bit channels: numbers in an `i32` with some fraction bits.
 macro_rules! sixteen_bit_arithmetic {
     ($number:expr, $fraction_bits:expr) => {
-        type Weight = Q24;
-        type Mid = i32;
+        integer_arithmetic!(Q24, 24);
         type Sum = i64;
-        type Rounded = i32;
-        type Derivative = i32;
-        type Adjoint = i64;
-        type Cotangent = i32;
-        type Product = i64;
-        type Unrounded = Q6;
-        const FRACTION_BITS: u32 = 24;
 
-        #[inline(always)]
-        fn fraction(f: u32) -> Q24 {
-            Q24::from_bits(f as i32)
-        }
         #[inline(always)]
         fn horizontal<T: Array<Self>, W: Array<Q24>>(taps: &T, weights: &W) -> i32 {
             round_shift_i64(dot!(i64, taps, weights, $number), 16 + $fraction_bits) as i32
         }
         #[inline(always)]
-        fn horizontal_slope<T: Array<Self>, W: Array<Q24>>(taps: &T, slopes: &W) -> i32 {
-            Self::horizontal(taps, slopes)
-        }
-        #[inline(always)]
         fn vertical<T: Array<i32>, W: Array<Q24>>(rows: &T, weights: &W) -> i64 {
             dot!(i64, rows, weights, i64::from)
-        }
-        #[inline(always)]
-        fn vertical_slope<T: Array<i32>, W: Array<Q24>>(rows: &T, slopes: &W) -> i64 {
-            Self::vertical(rows, slopes)
         }
         #[inline(always)]
         fn finish<O: Output<Self>>(sum: i64) -> O {
@@ -653,18 +642,6 @@ macro_rules! sixteen_bit_arithmetic {
         fn scatter_q14(to: &mut i32, cotangent: i32, wx: Q24, wy: Q24) {
             let w = round_shift_i64(i64::from(wx.to_bits()) * i64::from(wy.to_bits()), 34);
             *to = plus_product(*to, cotangent, w as i32);
-        }
-        #[inline(always)]
-        fn residual(a: Self::Sampled, b: Self::Sampled) -> i32 {
-            i32::from(a) - i32::from(b)
-        }
-        #[inline(always)]
-        fn square(residual: i32) -> i64 {
-            i64::from(residual) * i64::from(residual)
-        }
-        #[inline(always)]
-        fn chain(derivative: i32, cotangent: i32) -> i64 {
-            i64::from(derivative) * i64::from(cotangent)
         }
     };
 }

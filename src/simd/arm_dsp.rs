@@ -276,7 +276,7 @@ macro_rules! nearest {
 nearest!(nearest_8, 1);
 nearest!(nearest_16, 2);
 
-// As above; but the lowest word of the step is at sp, r6 is free, r9 is the constant of the first
+// As above; but the lowest word of the step is at [sp], r6 is free, r9 is the constant of the first
 // rounding, and r10 and r11 make weights.
 #[cfg(not(helium))]
 macro_rules! bilinear_pixel {
@@ -311,45 +311,41 @@ macro_rules! bilinear_pixel {
     };
 }
 
-#[cfg(not(helium))]
-macro_rules! bilinear {
-    ($name:ident, $constant:literal, $shift:literal, $store:literal, $size:literal) => {
+// A loop whose registers do not suffice for where the line ends: that is at [sp, #4], where its last whole
+// block of four pixels ends at [sp, #8], and what it is all about at [sp, #12]. `begin` and `constants` come
+// before a line, the latter when r9 to r11 are free.
+macro_rules! in_fours {
+    ($name:ident, $size:literal, $begin:expr, $constants:expr, $pixel:expr) => {
         #[unsafe(naked)]
         pub(super) unsafe extern "C" fn $name(_: &mut Lines) {
             naked_asm!(
                 processor!(),
                 "push {{r4-r11, lr}}",
-                // The lowest word of the step; where the line ends, and its last whole block; what it is
-                // all about.
                 "sub sp, sp, #16",
                 "str r0, [sp, #12]",
                 "mov r11, r0",
                 "6:",
                 "ldm r11, {{r1-r8}}",
-                "str r4, [sp]",
-                "mov r4, r5",
-                "mov r5, r6",
+                $begin,
                 "ldrd r0, r9, [r11, #44]",
                 concat!("bic r10, r9, #(4 * ", $size, " - 1)"),
                 "add r9, r9, r0",
                 "add r10, r10, r0",
                 "strd r9, r10, [sp, #4]",
-                concat!("movw r9, #", $constant),
-                "movw r10, #65535",
-                "movw r11, #16384",
+                $constants,
                 "b 3f",
                 "2:",
-                bilinear_pixel!($shift, $store),
-                bilinear_pixel!($shift, $store),
-                bilinear_pixel!($shift, $store),
-                bilinear_pixel!($shift, $store),
+                $pixel,
+                $pixel,
+                $pixel,
+                $pixel,
                 "3:",
                 "ldr r12, [sp, #8]",
                 "cmp r0, r12",
                 "bne 2b",
                 "b 5f",
                 "4:",
-                bilinear_pixel!($shift, $store),
+                $pixel,
                 "5:",
                 "ldr r12, [sp, #4]",
                 "cmp r0, r12",
@@ -363,12 +359,27 @@ macro_rules! bilinear {
         }
     };
 }
+
+#[cfg(not(helium))]
+macro_rules! bilinear {
+    ($name:ident, $constant:literal, $shift:literal, $store:literal, $size:literal) => {
+        in_fours!(
+            $name,
+            $size,
+            "str r4, [sp]
+             mov r4, r5
+             mov r5, r6",
+            concat!("movw r9, #", $constant, "\nmovw r10, #65535\nmovw r11, #16384"),
+            bilinear_pixel!($shift, $store)
+        );
+    };
+}
 #[cfg(not(helium))]
 bilinear!(bilinear_u8, "8256", "21", "strb r12, [r0], #1", "1");
 #[cfg(not(helium))]
 bilinear!(bilinear_q6, "192", "15", "str r12, [r0], #4", "4");
 
-// As nearest; but where the line ends is at sp, r9 is the fraction of x in Q31, later that of y in Q24, r10
+// As nearest; but r9 is the fraction of x in Q31, later that of y in Q24, r10
 // the upper intermediate, and r11 is 128: as a part of both intermediates, half of what the last rounding
 // takes off. What differs with the sign are the extension and the shift.
 macro_rules! bilinear_16_pixel {
@@ -414,46 +425,7 @@ macro_rules! bilinear_16_pixel {
 
 macro_rules! bilinear_16 {
     ($name:ident, $extend:literal, $shift:literal) => {
-        #[unsafe(naked)]
-        pub(super) unsafe extern "C" fn $name(_: &mut Lines) {
-            naked_asm!(
-                processor!(),
-                "push {{r4-r11, lr}}",
-                "sub sp, sp, #16",
-                "str r0, [sp, #12]",
-                "mov r11, r0",
-                "6:",
-                "ldm r11, {{r1-r8}}",
-                "ldrd r0, r9, [r11, #44]",
-                "bic r10, r9, #7",
-                "add r9, r9, r0",
-                "add r10, r10, r0",
-                "strd r9, r10, [sp, #4]",
-                "mov r11, #128",
-                "b 3f",
-                "2:",
-                bilinear_16_pixel!($extend, $shift),
-                bilinear_16_pixel!($extend, $shift),
-                bilinear_16_pixel!($extend, $shift),
-                bilinear_16_pixel!($extend, $shift),
-                "3:",
-                "ldr r12, [sp, #8]",
-                "cmp r0, r12",
-                "bne 2b",
-                "b 5f",
-                "4:",
-                bilinear_16_pixel!($extend, $shift),
-                "5:",
-                "ldr r12, [sp, #4]",
-                "cmp r0, r12",
-                "bne 4b",
-                "ldr r11, [sp, #12]",
-                next_line!(),
-                "bne 6b",
-                "add sp, sp, #16",
-                "pop {{r4-r11, pc}}",
-            )
-        }
+        in_fours!($name, "2", "", "mov r11, #128", bilinear_16_pixel!($extend, $shift));
     };
 }
 bilinear_16!(bilinear_u16, "uxth", "lsr");
