@@ -29,7 +29,7 @@ mod embedded_graphics {
     //! ```
     //! use embedded_graphics::framebuffer::{Framebuffer, buffer_size};
     //! use embedded_graphics::pixelcolor::{Gray8, Rgb565, raw::LittleEndian};
-    //! use embedded_graphics::{image::Image as Drawing, prelude::*};
+    //! use embedded_graphics::{image::{GetPixel, Image as Drawing}, prelude::*};
     //! use nonius::{Bilinear, Boundary, Image, ImageMut, Sampler, Translation};
     //!
     //! let camera: [u8; 16 * 12] = core::array::from_fn(|i| i as u8);
