@@ -102,10 +102,11 @@ fn divide<O: Bands>(level: Level, operation: O, bands: usize) -> O::Output {
     let [_, height] = operation.size();
     let first = bands / 2;
     let (above, below) = operation.split(height * first / bands);
-    let mut halves = [(Half::Todo(above), first), (Half::Todo(below), bands - first)];
-    let [above, below] = &mut halves;
-    both(&mut || above.0.work(level, above.1), &mut || below.0.work(level, below.1));
-    let [(Half::Done(above), _), (Half::Done(below), _)] = halves else { unreachable!() };
+    let (mut above, mut below) = ((Some(above), None), (Some(below), None));
+    both(&mut || above.1 = above.0.take().map(|above| divide(level, above, first)), &mut || {
+        below.1 = below.0.take().map(|below| divide(level, below, bands - first))
+    });
+    let (Some(above), Some(below)) = (above.1, below.1) else { unreachable!() };
     O::join(above, below)
 }
 
@@ -114,22 +115,4 @@ fn divide<O: Bands>(level: Level, operation: O, bands: usize) -> O::Output {
 #[cfg(feature = "rayon")]
 fn both(above: &mut (dyn FnMut() + Send), below: &mut (dyn FnMut() + Send)) {
     rayon::join(above, below);
-}
-
-/// Some bands of an operation, or what came of them.
-#[cfg(feature = "rayon")]
-enum Half<O: Bands> {
-    Todo(O),
-    Working,
-    Done(O::Output),
-}
-
-#[cfg(feature = "rayon")]
-impl<O: Bands> Half<O> {
-    /// Does what is to be done, in so many bands.
-    fn work(&mut self, level: Level, bands: usize) {
-        if let Half::Todo(operation) = core::mem::replace(self, Half::Working) {
-            *self = Half::Done(divide(level, operation, bands));
-        }
-    }
 }

@@ -165,8 +165,8 @@ pub mod registry {
     }
     kernels!(
         nearest: Nearest, all;
-        nearest_even: NearestEven, some;
-        straight_through: StraightThrough, some;
+        nearest_even: NearestEven, all;
+        straight_through: StraightThrough, all;
         bilinear: Bilinear, all;
         catmull_rom: Cubic<-50>, all;
         cubic_75: Cubic<-75>, some;
@@ -523,8 +523,8 @@ macro_rules! kernel_tests {
 // Those of the registry, each a test of its own.
 kernel_tests!(
     nearest: nonius::Nearest, 8;
-    nearest_even: nonius::NearestEven, 3;
-    straight_through: nonius::StraightThrough, 3;
+    nearest_even: nonius::NearestEven, 8;
+    straight_through: nonius::StraightThrough, 8;
     bilinear: nonius::Bilinear, 8;
     catmull_rom: nonius::Cubic<-50>, 8;
     cubic_75: nonius::Cubic<-75>, 3;
