@@ -17,6 +17,8 @@ use nonius::{
 };
 
 // For its list of what is tested, so that nothing is timed that is not.
+#[path = "../tests/common/mod.rs"]
+mod common;
 #[allow(dead_code, unused_imports)]
 #[path = "../tests/matrix.rs"]
 mod matrix;

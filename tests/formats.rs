@@ -1,11 +1,9 @@
 //! Frames in a camera's format are read as their converted twins: every operation gives the same bits.
 #![forbid(unsafe_code)]
 
-mod common;
-
 use std::fmt::Debug;
 
-use common::Random;
+use crate::common::Random;
 use nonius::format::{Format, Packed, Rgb565Be, Rgb565Le, Uyvy, Yuyv, luma, luma_in_place, rgb565_luma};
 use nonius::pyramid::reduce;
 use nonius::stream::Stream;

@@ -2,11 +2,9 @@
 //! where it is not obvious: at borders, at lattice points, at ties, in constant images.
 #![forbid(unsafe_code)]
 
-mod common;
-
 use std::sync::LazyLock;
 
-use common::Random;
+use crate::common::Random;
 use nonius::fixed::{Q14, Q24};
 use nonius::kernel::adaptive::{Frozen, GateImage, Hard, Soft};
 use nonius::kernel::weighted::{Share, Smoothstep, Table, Tent};

@@ -3,11 +3,9 @@
 //! and the mean over a pixel's area.
 #![forbid(unsafe_code)]
 
-mod common;
-
 use std::fmt::Debug;
 
-use common::Random;
+use crate::common::Random;
 use nonius::fixed::Q16;
 use nonius::reference::{Arithmetic, Coordinates, Exact, Reference, Shape};
 use nonius::transform::Coordinate;

@@ -2,8 +2,6 @@
 //! threads: whatever the widths, strides and values, and nothing written beside the destination.
 #![forbid(unsafe_code)]
 
-mod common;
-
 use std::io::Write;
 
 use nonius::reference::{Arithmetic, Coordinates, Exact, Reference, Shape};
@@ -20,7 +18,7 @@ use registry::{Plan, Tested, Value, Visitor};
 pub mod registry {
     use super::*;
 
-    pub use super::common::Random;
+    pub use crate::common::Random;
     use nonius::kernel::weighted::Smoothstep;
     use nonius::{
         BSpline, Bilinear, Cubic, Lagrange, Lanczos, Nearest, NearestEven, StraightThrough, WeightedNearest,

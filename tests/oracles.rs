@@ -2,9 +2,9 @@
 //!
 //! They are not part of the repository. `NONIUS_DATA` names the folder that holds `oracles`;
 //! without it every test here prints a line and passes. What a test counted it prints
-//! (`cargo test --test oracles -- --nocapture`).
+//! (`cargo test --test all oracles -- --nocapture`).
 
-mod common;
+use crate::common;
 
 use std::path::{Path, PathBuf};
 

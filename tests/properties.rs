@@ -2,9 +2,7 @@
 //! accuracy that the documentation promises.
 #![forbid(unsafe_code)]
 
-mod common;
-
-use common::Random;
+use crate::common::Random;
 use nonius::fixed::{Q14, Q24};
 use nonius::reference::{Arithmetic, Coordinates, Exact, Reference, Shape, extend, real_coordinates};
 use nonius::transform::Matrix;
@@ -695,7 +693,7 @@ where
             let mut out = before.clone();
             let mut to = out.image_mut();
             let found = sampler.residual(source.image(), target.image(), t, Some(&mut to)).unwrap();
-            assert_eq!(out, crate::warped(kernel, boundary, source, before, t));
+            assert_eq!(out, self::warped(kernel, boundary, source, before, t));
             let (loss, gradient, count) = reference.residual(source.image(), target.image(), t);
             assert_eq!(
                 (found.loss.real(), found.gradient.as_ref(), found.count),

@@ -5,7 +5,7 @@
 //! the mapped corners in pixels; correlations are measured with real-valued bilinear sampling over
 //! the overlap, at our result and at the reference's alike.
 
-mod common;
+use crate::common;
 
 use std::path::{Path, PathBuf};
 

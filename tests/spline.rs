@@ -2,9 +2,7 @@
 //! lattice points come back. Its adjoint against the transpose.
 #![forbid(unsafe_code)]
 
-mod common;
-
-use common::Random;
+use crate::common::Random;
 use nonius::reference::{extend, spline_coefficients};
 use nonius::spline::{Coefficient, Spline};
 use nonius::{BSpline, Boundary, Error, Image, ImageMut, Pixel, Sampler, Tap};

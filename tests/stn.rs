@@ -2,11 +2,9 @@
 //! against the frameworks' formulas in `f64`; and against finite differences.
 #![forbid(unsafe_code)]
 
-mod common;
-
 use std::fmt::Debug;
 
-use common::Random;
+use crate::common::Random;
 use nonius::reference::{Arithmetic, Reference, Shape, position};
 use nonius::stn::{
     GridChannel, GridSample, Padding, Points, Shape as Sizes, Tensor, TensorMut, Theta, affine_grid,

@@ -2,11 +2,9 @@
 //! in a window of the height that was promised.
 #![forbid(unsafe_code)]
 
-mod common;
-
 use std::fmt::Debug;
 
-use common::Random;
+use crate::common::Random;
 use nonius::stream::Stream;
 use nonius::{
     Affine, BSpline, Bilinear, Boundary, Cubic, Error, Euclidean, Homography, Image, ImageMut, Kernel,

@@ -1,6 +1,6 @@
 //! What several tests need: pseudo-random numbers, and data that are not part of the repository.
 
-// Each test has its own copy, of which it uses a part.
+// The benches have a copy, of which they use a part.
 #![allow(dead_code)]
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,21 @@
+//! All tests but those of `interop`, as one program: what they have in common, and that is most kernels, pixels and
+//! aligners at every level, is compiled once.
+
+mod common;
+
+mod accuracy;
+mod aligner;
+mod cli;
+mod formats;
+mod golden;
+mod kernels;
+mod layouts;
+mod matrix;
+mod oracles;
+mod parallel;
+mod properties;
+mod registration;
+mod spline;
+mod stn;
+mod stream;
+mod tracker;
