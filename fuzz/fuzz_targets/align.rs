@@ -5,7 +5,7 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use nonius::align::{Aligner, Grey, Options, Pair, Report, Robust, Step};
+use nonius::align::{Aligner, Grey, Interpolation, Options, Pair, Report, Robust, Step};
 use nonius::{Affine, Array, Euclidean, Homography, Image, Level, Similarity, Transform, Translation};
 use nonius_fuzz::{Element, Number, Side, Size, image, span};
 
@@ -23,6 +23,7 @@ struct Input {
     gain_and_offset: bool,
     monotone: bool,
     robust: u8,
+    bilinear: bool,
     /// The images: noise, or something that can be aligned.
     smooth: bool,
     bytes: Vec<u8>,
@@ -66,8 +67,10 @@ fn align<P: Grey + Element, T: Transform>(input: &Input) {
         rotation: part(3),
         gain_and_offset: input.gain_and_offset,
         monotone: input.monotone,
+        finish: if input.bilinear { Interpolation::Bilinear } else { Interpolation::Lagrange },
         robust: [Robust::None, Robust::Huber, Robust::Tukey][usize::from(input.robust % 3)],
         level,
+        ..Options::default()
     };
     let reports = Level::available().map(|level| {
         let options = options(level);
