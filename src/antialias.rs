@@ -17,11 +17,13 @@
 #![forbid(unsafe_code)]
 
 use crate::Error;
-use crate::image::{Image, ImageMut, Tap};
+use crate::image::{Image, ImageMut, RowsMut, Tap};
 use crate::kernel::{Channel, Interpolator, Linear, Unrounded};
-use crate::sample::Sampler;
+use crate::parallel::Bands;
+use crate::sample::{Sampler, Source};
+use crate::simd::{Lanes, Level, Operation};
 use crate::transform::Transform;
-use crate::walk::{Plan, Subpixel, Walk};
+use crate::walk::{RUN, Subpixel, Walk};
 
 /// Pixels whose sums are held at once.
 const CHUNK: usize = 16;
@@ -126,8 +128,27 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
             let _ = self.warp(source, destination, transform);
             return;
         }
-        let (plan, to) = (transform.plan(), K::rounding::<P::Channel>());
-        let source = self.source(source);
+        let (source, plan, destination) = (self.source(source), transform.plan(), destination.reborrow());
+        // The same code at every level.
+        self.threads.run(Level::SCALAR, Rows { sampler: self, source, destination, plan, samples });
+    }
+}
+
+struct Rows<'a, K, P: Tap, N> {
+    sampler: &'a Sampler<K, P>,
+    source: Source<'a, P>,
+    destination: ImageMut<'a, P::Sampled>,
+    plan: N,
+    samples: Samples,
+}
+
+impl<K: Interpolator, P: Tap, N: Subpixel> Operation for Rows<'_, K, P, N> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let Self { sampler, source, mut destination, plan, samples } = self;
+        let to = K::rounding::<P::Channel>();
         let n = u16::from(samples.x) * u16::from(samples.y);
         for (y, row) in destination.rows_mut().enumerate() {
             for (chunk, out) in row.chunks_mut(CHUNK).enumerate() {
@@ -136,12 +157,10 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
                 let mut sums = [Some(P::channels(SumOf::<P>::default())); CHUNK];
                 for (k, plan) in samples.plans(plan).enumerate() {
                     let mut pixels = sums.iter_mut().take(out.len());
-                    let mut x = begin;
-                    while x < begin + out.len() {
-                        let (mut walk, len) = plan.run(x, y, begin + out.len() - x);
+                    for (_, mut walk, len) in plan.part(y, begin..begin + out.len()) {
                         for sum in pixels.by_ref().take(len) {
                             let mut sample = P::channels(UnroundedOf::<P>::default());
-                            if !self.kernel.value(&source, walk.position(to), sample.as_mut()) {
+                            if !sampler.kernel.value(&source, walk.position(to), sample.as_mut()) {
                                 *sum = None;
                             }
                             let channels = sum.as_mut().map_or(&mut [][..], |sum| sum.as_mut());
@@ -150,7 +169,6 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
                             }
                             walk.step();
                         }
-                        x += len.max(1);
                     }
                 }
                 for (out, sum) in out.iter_mut().zip(&sums) {
@@ -165,6 +183,19 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
     }
 }
 
+impl<K: Interpolator, P: Tap, N: Subpixel> Bands for Rows<'_, K, P, N> {
+    fn size(&self) -> [usize; 2] {
+        let samples = self.samples.x() * self.samples.y();
+        [self.destination.width() * samples, self.destination.height()]
+    }
+    fn split(self, at: usize) -> (Self, Self) {
+        let plan = self.plan.below(at);
+        let (above, below) = self.destination.split_rows(at);
+        (Self { destination: above, ..self }, Self { destination: below, plan, ..self })
+    }
+    fn join((): (), (): ()) {}
+}
+
 impl<K: Linear, P: Tap> Sampler<K, P> {
     /// The adjoint of [`warp_antialiased`](Self::warp_antialiased), times the number of samples: the
     /// sum of the [adjoints](Self::adjoint) of the warps through each sample, in their format, so
@@ -177,21 +208,64 @@ impl<K: Linear, P: Tap> Sampler<K, P> {
         samples: Samples,
         gradient: &mut ImageMut<'_, P::Adjoint>,
     ) {
-        let (plan, to) = (transform.plan(), K::rounding::<P::Channel>());
-        let size = (gradient.width(), gradient.height());
+        let (plan, gradient) = (transform.plan(), RowsMut::all(gradient.reborrow()));
+        // The same code at every level.
+        self.threads.run(Level::SCALAR, Adjoint { sampler: self, cotangent, gradient, plan, samples });
+    }
+}
+
+/// Bands are rows of the gradient: each goes over all cotangents, and adds those of its taps.
+struct Adjoint<'a, K, P: Tap, N> {
+    sampler: &'a Sampler<K, P>,
+    cotangent: Image<'a, P::Cotangent>,
+    gradient: RowsMut<'a, P::Adjoint>,
+    plan: N,
+    samples: Samples,
+}
+
+impl<K: Linear, P: Tap, N: Subpixel> Operation for Adjoint<'_, K, P, N> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let Self { sampler: Sampler { kernel, boundary, .. }, cotangent, mut gradient, plan, samples } = self;
+        let (to, size, rows) = (K::rounding::<P::Channel>(), gradient.size(), gradient.range());
         for (y, row) in cotangent.rows().enumerate() {
-            for (x, value) in row.iter().enumerate() {
-                let position = |plan: T::Plan| plan.run(x, y, 1).0.position(to);
-                let there = |plan| self.kernel.taps(&self.boundary, size, position(plan), |_, _, _, _| {});
-                if samples.plans(plan).all(there) {
-                    let value = P::flatten_cotangents(core::slice::from_ref(value));
-                    for plan in samples.plans(plan) {
-                        self.kernel.scatter(&self.boundary, position(plan), value, gradient);
+            for (part, values) in row.chunks(RUN).enumerate() {
+                let columns = part * RUN..part * RUN + values.len();
+                let missed = |plan: N| {
+                    let mut runs = plan.part(y, columns.clone());
+                    runs.all(|(_, walk, len)| K::misses(boundary, size, &rows, &walk, len))
+                };
+                if gradient.is_band() && samples.plans(plan).all(missed) {
+                    continue;
+                }
+                for (x, value) in columns.clone().zip(values) {
+                    let position = |plan: N| plan.run(x, y, 1).0.position(to);
+                    let there = |plan| kernel.taps(boundary, size, position(plan), |_, _, _, _| {});
+                    if samples.plans(plan).all(there) {
+                        let value = P::flatten_cotangents(core::slice::from_ref(value));
+                        for plan in samples.plans(plan) {
+                            kernel.scatter(boundary, position(plan), value, &mut gradient);
+                        }
                     }
                 }
             }
         }
     }
+}
+
+impl<K: Linear, P: Tap, N: Subpixel> Bands for Adjoint<'_, K, P, N> {
+    fn size(&self) -> [usize; 2] {
+        let rows = self.gradient.range().len().max(1);
+        let samples = self.cotangent.width() * self.cotangent.height() * self.samples.x() * self.samples.y();
+        [samples.div_ceil(rows), rows]
+    }
+    fn split(self, at: usize) -> (Self, Self) {
+        let (above, below) = self.gradient.split(at);
+        (Self { gradient: above, ..self }, Self { gradient: below, ..self })
+    }
+    fn join((): (), (): ()) {}
 }
 
 type UnroundedOf<P> = <<P as Tap>::Channel as Channel>::Unrounded;

@@ -11,6 +11,8 @@
 //! [`Affine::mirror_y`](crate::Affine::mirror_y).
 #![forbid(unsafe_code)]
 
+use core::ops::Range;
+
 use crate::Error;
 use crate::format::{Format, Packed};
 use crate::kernel::{Channel, Output};
@@ -154,6 +156,15 @@ impl<'a, T> Image<'a, T> {
         let start = inner(self.width, self.height, self.stride, x, y, width, height)?;
         let data = self.data.get(start..).unwrap_or(&[]);
         Self::with_stride(data, width, height, self.stride)
+    }
+
+    /// The rows above row `at`, and the others. Either may have none.
+    pub(crate) fn split_rows(self, at: usize) -> (Self, Self) {
+        let at = at.min(self.height);
+        let start = (at * self.stride).min(self.data.len());
+        let (above, below) = self.data.split_at_checked(start).unwrap_or_default();
+        let band = |data, height| Image { data, width: self.width, height, stride: self.stride };
+        (band(above, at), band(below, self.height - at))
     }
 
     /// The elements from the first pixel to the last, row gaps included.
@@ -475,6 +486,62 @@ impl<'a, T> PlanesMut<'a, T> {
         }
         let data = self.data.get_mut(i * self.distance..)?.get_mut(..self.span)?;
         ImageMut::with_stride(data, self.width, self.height, self.stride).ok()
+    }
+}
+
+/// Some rows of an image that is added to, and which they are: a band of it, or all.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct RowsMut<'a, T> {
+    rows: ImageMut<'a, T>,
+    /// The rows of the image above these.
+    above: usize,
+    /// The rows of the image.
+    height: usize,
+}
+
+impl<'a, T> RowsMut<'a, T> {
+    /// All rows of an image.
+    #[inline(always)]
+    pub(crate) fn all(image: ImageMut<'a, T>) -> Self {
+        Self { above: 0, height: image.height(), rows: image }
+    }
+
+    /// Width and height of the image.
+    #[inline(always)]
+    pub(crate) fn size(&self) -> (usize, usize) {
+        (self.rows.width, self.height)
+    }
+
+    /// Which rows these are.
+    #[inline(always)]
+    pub(crate) fn range(&self) -> Range<usize> {
+        self.above..self.above + self.rows.height
+    }
+
+    /// Whether these are not all rows.
+    #[inline(always)]
+    pub(crate) fn is_band(&self) -> bool {
+        self.rows.height < self.height
+    }
+
+    /// The pixel at column `x` of row `y` of the image, if that is one of these.
+    #[inline]
+    pub(crate) fn get_mut(&mut self, x: usize, y: usize) -> Option<&mut T> {
+        self.rows.get_mut(x, y.checked_sub(self.above)?)
+    }
+
+    /// These rows.
+    #[inline(always)]
+    pub(crate) fn rows_mut(&mut self) -> &mut ImageMut<'a, T> {
+        &mut self.rows
+    }
+
+    /// The first `at` of these rows, and the others.
+    pub(crate) fn split(self, at: usize) -> (Self, Self) {
+        let (above, below) = self.rows.split_rows(at);
+        let first = self.above + above.height;
+        (Self { rows: above, ..self }, Self { rows: below, above: first, height: self.height })
     }
 }
 

@@ -58,6 +58,24 @@ impl Threads {
     #[inline]
     pub(crate) fn run<O: Bands>(self, level: Level, operation: O) -> O::Output {
         #[cfg(feature = "rayon")]
+        return {
+            let bands = self.bands(&operation);
+            divide(level, operation, bands)
+        };
+        #[cfg(not(feature = "rayon"))]
+        level.run(operation)
+    }
+
+    /// The same for sums that are rounded: joined in the order that [`halves`] has, for any number of
+    /// threads.
+    pub(crate) fn sum<O: Bands>(self, level: Level, operation: O) -> O::Output {
+        let bands = self.bands(&operation);
+        halves(level, operation, bands)
+    }
+
+    /// Into how many bands an operation is cut.
+    fn bands(self, operation: &impl Bands) -> usize {
+        #[cfg(feature = "rayon")]
         {
             let [width, height] = operation.size();
             let worth = (width * height).checked_div(self.grain).unwrap_or(usize::MAX);
@@ -65,10 +83,13 @@ impl Threads {
             // More bands than threads where that uses no more threads: not all rows take as long, and
             // not all threads have a core of their own.
             let bands = if pool > 1 && self.count >= pool { 4 * pool } else { self.count };
-            divide(level, operation, bands.min(worth).min(height))
+            bands.min(worth).min(height)
         }
         #[cfg(not(feature = "rayon"))]
-        level.run(operation)
+        {
+            let _ = operation;
+            1
+        }
     }
 }
 
@@ -81,15 +102,12 @@ impl Default for Threads {
 /// An operation on rows, none of which depends on another.
 pub(crate) trait Bands: Operation<Output: Send> + Send {
     /// Pixels of a row, and rows.
-    #[cfg_attr(not(feature = "rayon"), allow(dead_code))]
     fn size(&self) -> [usize; 2];
     /// The operation on the rows above row `at`, and that on the others.
-    #[cfg_attr(not(feature = "rayon"), allow(dead_code))]
     fn split(self, at: usize) -> (Self, Self)
     where
         Self: Sized;
     /// The output of both.
-    #[cfg_attr(not(feature = "rayon"), allow(dead_code))]
     fn join(above: Self::Output, below: Self::Output) -> Self::Output;
 }
 
@@ -101,13 +119,46 @@ fn divide<O: Bands>(level: Level, operation: O, bands: usize) -> O::Output {
     }
     let [_, height] = operation.size();
     let first = bands / 2;
-    let (above, below) = operation.split(height * first / bands);
-    let (mut above, mut below) = ((Some(above), None), (Some(below), None));
-    both(&mut || above.1 = above.0.take().map(|above| divide(level, above, first)), &mut || {
-        below.1 = below.0.take().map(|below| divide(level, below, bands - first))
-    });
-    let (Some(above), Some(below)) = (above.1, below.1) else { unreachable!() };
+    let parts = operation.split(height * first / bands);
+    let (above, below) =
+        at_once(parts, |part| divide(level, part, first), |part| divide(level, part, bands - first));
     O::join(above, below)
+}
+
+/// The rows of an operation whose sums are summed one after the other.
+const BLOCK: usize = 32;
+
+/// Cuts an operation in two until at most [`BLOCK`] rows are left, each time at the largest power of two
+/// below its height; into so many bands at once.
+fn halves<O: Bands>(level: Level, operation: O, bands: usize) -> O::Output {
+    let [_, height] = operation.size();
+    if height <= BLOCK {
+        return level.run(operation);
+    }
+    let at = height.div_ceil(2).next_power_of_two();
+    let parts = operation.split(at);
+    #[cfg(feature = "rayon")]
+    if bands > 1 {
+        let first = (bands * at / height).clamp(1, bands - 1);
+        let (above, below) =
+            at_once(parts, |part| halves(level, part, first), |part| halves(level, part, bands - first));
+        return O::join(above, below);
+    }
+    let (above, below) = parts;
+    O::join(halves(level, above, bands), halves(level, below, bands))
+}
+
+/// Does something to either of two, on two threads if there is one to spare.
+#[cfg(feature = "rayon")]
+fn at_once<P: Send, R: Send>(
+    (above, below): (P, P),
+    one: impl Fn(P) -> R + Sync,
+    other: impl Fn(P) -> R + Sync,
+) -> (R, R) {
+    let (mut above, mut below) = ((Some(above), None), (Some(below), None));
+    both(&mut || above.1 = above.0.take().map(&one), &mut || below.1 = below.0.take().map(&other));
+    let (Some(above), Some(below)) = (above.1, below.1) else { unreachable!() };
+    (above, below)
 }
 
 /// Calls both, on two threads if there is one to spare. (Not for any two closures, but for these

@@ -1358,7 +1358,7 @@ impl<K: Shape, P: Tapped<Channel: Arithmetic>> Reference<K, P> {
     ) -> Vec<f64> {
         let coordinates = transform.coordinates();
         let count = transform.parameters().as_ref().len();
-        let (mut whole, mut real) = ([0_i128; 8], [0.0; 8]);
+        let (mut whole, mut real) = ([0_i128; 8], Vec::new());
         for (y, row) in cotangent.rows().enumerate() {
             let mut along = [0.0; 8];
             for (x, cotangent) in row.iter().enumerate() {
@@ -1400,11 +1400,9 @@ impl<K: Shape, P: Tapped<Channel: Arithmetic>> Reference<K, P> {
                     }
                 }
             }
-            for (sum, part) in real.iter_mut().zip(along) {
-                *sum += part;
-            }
+            real.push(along);
         }
-        let g = if P::Channel::FIXED { whole.map(|v| v as f64 / power(14)) } else { real };
+        let g = if P::Channel::FIXED { whole.map(|v| v as f64 / power(14)) } else { over_rows(&real) };
         if count == 8 {
             return g.to_vec();
         }
@@ -1425,7 +1423,7 @@ impl<K: Shape, P: Tapped<Channel: Arithmetic>> Reference<K, P> {
         transform: &T,
     ) -> (f64, Vec<f64>, usize) {
         let coordinates = transform.coordinates();
-        let (mut loss, mut count, mut residuals) = (0.0, 0, Vec::new());
+        let (mut losses, mut count, mut residuals) = (Vec::new(), 0, Vec::new());
         for (y, row) in target.rows().enumerate() {
             let mut along = 0.0;
             for (x, target) in row.iter().enumerate() {
@@ -1443,12 +1441,26 @@ impl<K: Shape, P: Tapped<Channel: Arithmetic>> Reference<K, P> {
                 }
                 residuals.push(residual);
             }
-            loss += along;
+            losses.push([along]);
         }
+        let [loss] = over_rows(&losses);
         let residuals = Image::new(&residuals, target.width(), target.height()).expect("the target's size");
         let gradient = self.parameter_gradient(source, residuals, transform);
         (loss, gradient.iter().map(|g| 2.0 * g).collect(), count)
     }
+}
+
+/// The sums of rows, added up: 32 of them in order, and more in two parts.
+fn over_rows<const N: usize>(rows: &[[f64; N]]) -> [f64; N] {
+    if rows.len() <= 32 {
+        return rows.iter().fold([0.0; N], |sum, row| std::array::from_fn(|i| sum[i] + row[i]));
+    }
+    let mut first = 1;
+    while 2 * first < rows.len() {
+        first *= 2;
+    }
+    let [above, below] = [&rows[..first], &rows[first..]].map(over_rows);
+    std::array::from_fn(|i| above[i] + below[i])
 }
 
 /// Each of A, B and C with the coordinates that it is multiplied by.

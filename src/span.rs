@@ -10,6 +10,7 @@
 
 use core::ops::Range;
 
+use crate::boundary::Boundary;
 use crate::fixed::{Position, Rounding, floor_div, round_coordinate};
 use crate::kernel::{Kernel, first_tap, support};
 use crate::simd::Lanes;
@@ -41,6 +42,13 @@ impl Area {
         let first = first_tap::<K>();
         let last = support::<K>() as i32 - 1 + first;
         Self { min: [-last; 2], max: [width as i32 - 1 - first, height as i32 - 1 - first] }
+    }
+
+    /// The area so many rows further down.
+    #[inline(always)]
+    pub(crate) fn below(self, rows: usize) -> Self {
+        let down = |[x, y]: [i32; 2]| [x, y + rows as i32];
+        Self { min: down(self.min), max: down(self.max) }
     }
 
     /// Whether it holds no cell of a box.
@@ -103,6 +111,39 @@ impl Area {
             max >= min && (v.wrapping_sub(min) as u32) <= (max - min) as u32
         };
         within(x.cell, 0) && within(y.cell, 1)
+    }
+}
+
+/// Where the taps of cells are, of some rows of an image.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reach {
+    /// The cells of which all taps are in the rows.
+    pub(crate) inside: Area,
+    /// Those of which some are, as taps stand.
+    touching: Area,
+    /// Those of which all are in the image; `None` if taps outside of it are in no row.
+    whole: Option<Area>,
+}
+
+impl Reach {
+    #[inline(always)]
+    pub(crate) fn new<K: Kernel, P>(
+        boundary: &Boundary<P>,
+        (width, height): (usize, usize),
+        rows: &Range<usize>,
+    ) -> Self {
+        let apart = matches!(boundary, Boundary::Constant(_) | Boundary::Transparent);
+        Self {
+            inside: Area::new::<K>(width, rows.len()).below(rows.start),
+            touching: Area::touching::<K>(width, rows.len()).below(rows.start),
+            whole: (!apart).then(|| Area::new::<K>(width, height)),
+        }
+    }
+
+    /// Whether no cell of a box has a tap in the rows.
+    #[inline(always)]
+    pub(crate) fn misses_box(&self, min: &[i32; 2], max: &[i32; 2]) -> bool {
+        self.touching.misses_box(min, max) && self.whole.is_none_or(|area| area.contains_box(min, max))
     }
 }
 

@@ -2,11 +2,13 @@
 //! band to have several rows, and with bands of one row.
 #![forbid(unsafe_code)]
 
-use nonius::align::{Aligner, Options, Pair, Report, Robust};
+use nonius::align::{Aligner, Options, Pair, Report, Robust, run_all};
+use nonius::kernel::adaptive::GateImage;
 use nonius::pyramid::{Pyramid, buffer_len};
 use nonius::stn::{GridSample, Padding, Points, Strides, Tensor, TensorMut, Theta};
 use nonius::{
-    Affine, Bilinear, Boundary, Homography, Image, ImageMut, Map, Sampler, Threads, Transform, Warp,
+    Adaptive, Affine, Bilinear, Boundary, Homography, Image, ImageMut, Lanczos, Map, Nearest, Sampler,
+    Samples, Threads, Transform, Translation, Warp,
 };
 
 /// One thread as such, then bands of one row, of some, and more threads than there are.
@@ -90,6 +92,109 @@ fn warps_of_bands() {
     // Relative to the destination pixel, which a band counts from the whole's first row.
     let (dx, dy) = (pixels(|v| (v >> 30) as f32 - 1.3), pixels(|v| (v << 5 >> 30) as f32 - 1.6));
     warps(&Map::relative(image(&dx), image(&dy)).unwrap());
+}
+
+fn adjoints<W: Warp>(warp: &W) {
+    let (whole, real) = (pixels(|v| v as i32 >> 12), pixels(|v| v as f32 / 1e6));
+    let color = pixels(|v| [v as i32 >> 12, v as i32 >> 13, 7]);
+    for boundary in [0, 1, 2, 3, 4, 5] {
+        let all = [
+            Boundary::Constant(0),
+            Boundary::Replicate,
+            Boundary::Reflect,
+            Boundary::Reflect101,
+            Boundary::Wrap,
+            Boundary::Transparent,
+        ];
+        let boundary: Boundary<u8> = all[boundary];
+        same(|threads| {
+            let mut sums = pixels(i64::from);
+            let sampler = Sampler::new(Bilinear, boundary).with_threads(threads);
+            sampler.adjoint(image(&whole), warp, &mut image_mut(&mut sums)).unwrap();
+            let mut short = pixels(|v| v as i32 >> 8);
+            sampler.adjoint_q14(image(&whole), warp, &mut image_mut(&mut short)).unwrap();
+            (sums, short)
+        });
+        same(|threads| {
+            let mut sums = pixels(i64::from);
+            let sampler = Sampler::new(Lanczos::<4>, boundary).with_threads(threads);
+            sampler.adjoint(image(&whole), warp, &mut image_mut(&mut sums)).unwrap();
+            sums
+        });
+    }
+    for boundary in [Boundary::Reflect, Boundary::Constant(0.0)] {
+        same(|threads| {
+            let mut sums = pixels(|v| v as f32);
+            let sampler = Sampler::new(Bilinear, boundary).with_threads(threads);
+            sampler.adjoint(image(&real), warp, &mut image_mut(&mut sums)).unwrap();
+            sums
+        });
+    }
+    same(|threads| {
+        let mut sums = pixels(|v| [i64::from(v), 0, -5]);
+        let sampler = Sampler::<_, [u8; 3]>::new(Bilinear, Boundary::Wrap).with_threads(threads);
+        sampler.adjoint(image(&color), warp, &mut image_mut(&mut sums)).unwrap();
+        sums
+    });
+    let gates = pixels(|v| (v >> 18) as u16);
+    same(|threads| {
+        let mut sums = pixels(i64::from);
+        let kernel = Adaptive::new(Bilinear, Nearest, GateImage::new(image(&gates)));
+        let sampler = Sampler::<_, u8>::new(kernel, Boundary::Transparent).with_threads(threads);
+        sampler.adjoint(image(&whole), warp, &mut image_mut(&mut sums)).unwrap();
+        sums
+    });
+}
+
+#[test]
+fn adjoints_of_bands() {
+    adjoints(&affine());
+    adjoints(&Translation::new(3.25, -2.5).unwrap());
+    adjoints(&homography());
+    let x = pixels(|v| (v >> 8) as f32 / 16_777_216.0 * 110.0 - 5.0);
+    let y = pixels(|v| (v << 7 >> 8) as f32 / 16_777_216.0 * 70.0 - 5.0);
+    adjoints(&Map::new(image(&x), image(&y)).unwrap());
+}
+
+fn parameter_gradients<T: Transform>(transform: &T) {
+    let (gray, real) = (pixels(|v| (v >> 24) as u8), pixels(|v| v as f32 / 1e6));
+    let (whole, target) = (pixels(|v| v as i32 >> 12), pixels(|v| (v >> 23) as u8));
+    same(|threads| {
+        let sampler = Sampler::new(Bilinear, Boundary::Transparent).with_threads(threads);
+        let mut warped = pixels(|v| v as u8);
+        let mut out = image_mut(&mut warped);
+        let found = sampler.residual(image(&gray), image(&target), transform, Some(&mut out)).unwrap();
+        let gradient = sampler.parameter_gradient(image(&gray), image(&whole), transform);
+        (found, gradient, warped)
+    });
+    same(|threads| {
+        let sampler = Sampler::new(Bilinear, Boundary::Wrap).with_threads(threads);
+        let found = sampler.residual(image(&real), image(&real), transform, None).unwrap();
+        (found, sampler.parameter_gradient(image(&real), image(&real), transform))
+    });
+}
+
+#[test]
+fn parameter_gradients_of_bands() {
+    parameter_gradients(&affine());
+    parameter_gradients(&homography());
+}
+
+#[test]
+fn means_of_bands() {
+    let (gray, whole) = (pixels(|v| (v >> 24) as u8), pixels(|v| v as i32 >> 12));
+    let samples = Samples::new(2, 3).unwrap();
+    for boundary in [Boundary::Reflect101, Boundary::Transparent] {
+        for transform in [homography(), Homography::from_matrix(affine().matrix()).unwrap()] {
+            same(|threads| {
+                let sampler = Sampler::new(Bilinear, boundary).with_threads(threads);
+                let (mut out, mut sums) = (pixels(|v| v as u8), pixels(i64::from));
+                sampler.warp_antialiased(image(&gray), &mut image_mut(&mut out), &transform, samples);
+                sampler.adjoint_antialiased(image(&whole), &transform, samples, &mut image_mut(&mut sums));
+                (out, sums)
+            });
+        }
+    }
 }
 
 /// Everything that a batch (N, C, H, W) has with an output of so many rows and columns; plane after plane
@@ -200,4 +305,26 @@ fn alignments() {
             (transform.parameters(), status.name(), iterations, rms_residual, covariance)
         });
     }
+
+    // A batch: each as if alone.
+    let pairs = [pair, masked, pair];
+    let size = Aligner::<u8, Affine>::workspace(&masked, &Options::default()).unwrap();
+    same(|threads| {
+        let mut pixels = pairs.map(|_| vec![0; size.pixels]);
+        let mut masks = pairs.map(|_| vec![0; size.masks]);
+        let mut aligners: Vec<_> = pairs
+            .iter()
+            .zip(pixels.iter_mut().zip(&mut masks))
+            .map(|(&pair, (pixels, masks))| {
+                Aligner::new(pair, Affine::IDENTITY, Options::default(), pixels, masks).unwrap()
+            })
+            .collect();
+        assert!(run_all(&mut aligners, &mut [None, None], threads).is_err());
+        let mut reports = [None, None, None];
+        run_all(&mut aligners, &mut reports, threads).unwrap();
+        reports.map(|report| {
+            let report = report.unwrap();
+            (report.transform.parameters(), report.iterations, report.covariance)
+        })
+    });
 }

@@ -4,11 +4,13 @@
 use super::normal::{Accumulate, FixedMoments, Known, LevelPair, Pass, Photometry, Statistics, Word};
 use super::robust::{Loss, Robust};
 use super::solve::{Column, Factor, SIZE, Symmetric};
-use super::{Grey, Interpolation, LEAST_SIDE, Options, Pair, Report, Status, search};
+use super::{Grey, Interpolation, LEAST_SIDE, Options, Pair, Report, Status, search, select};
 use crate::Error;
 use crate::image::Image;
 use crate::kernel::Array;
+use crate::parallel::{Bands, Threads};
 use crate::pyramid::{MAX_LEVELS, Pyramid, buffer_len, to_full, to_level};
+use crate::simd::{Lanes, Level, Operation};
 use crate::transform::{Matrix, Term, Transform, after_shift, at, before_shift, inverse, multiply, project};
 use crate::walk::RUN;
 
@@ -138,6 +140,8 @@ pub(super) struct Images<'a, P> {
     pub(super) moving: Pyramid<'a, P>,
     pub(super) fixed_mask: Option<Pyramid<'a, u8>>,
     pub(super) moving_mask: Option<Pyramid<'a, u8>>,
+    /// The maps of what is selected of the fixed image.
+    pub(super) selection: Option<&'a [P]>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -188,7 +192,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         let rest = |(width, height): (usize, usize)| buffer_len(width, height, levels);
         let mask = |mask: &Option<Image<'_, u8>>| mask.as_ref().map_or(0, |m| rest(size(m)));
         Ok(WorkspaceSize {
-            pixels: rest(fixed) + rest(moving),
+            pixels: rest(fixed) + rest(moving) + selection::<T>(options, fixed, moving)?,
             masks: mask(&pair.fixed_mask) + mask(&pair.moving_mask),
         })
     }
@@ -206,15 +210,19 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         masks: &'a mut [u8],
     ) -> Result<Self, Error> {
         let needed = Self::workspace(&pair, &options)?;
-        let (_, levels) = options.levels::<T>(size(&pair.fixed), size(&pair.moving))?;
-        let (a, b) = split(pixels, rest(&pair.fixed, levels), needed.pixels)?;
+        let sizes = (size(&pair.fixed), size(&pair.moving));
+        let (_, levels) = options.levels::<T>(sizes.0, sizes.1)?;
+        let maps = selection::<T>(&options, sizes.0, sizes.1)?;
+        let (maps, rest_of_both) = split(pixels, maps, needed.pixels)?;
+        let (a, b) = split(rest_of_both, rest(&pair.fixed, levels), needed.pixels - maps.len())?;
         let pyramid = |image, buffer| Pyramid::with_threads(image, levels, buffer, options.threads);
         let (fixed, moving) = (pyramid(pair.fixed, a)?, pyramid(pair.moving, b)?);
         let first = pair.fixed_mask.as_ref().map_or(0, |m| rest(m, levels));
         let (a, b) = split(masks, first, needed.masks)?;
         let fixed_mask = pair.fixed_mask.map(|m| Pyramid::new_mask(m, levels, a)).transpose()?;
         let moving_mask = pair.moving_mask.map(|m| Pyramid::new_mask(m, levels, b)).transpose()?;
-        Self::of(Images { fixed, moving, fixed_mask, moving_mask }, initial, options)
+        let selection = select_all::<P, T>(&fixed, &fixed_mask, sizes.1, &options, maps)?;
+        Self::of(Images { fixed, moving, fixed_mask, moving_mask, selection }, initial, options)
     }
 
     /// Is ready to step, on pyramids of at least the levels that `options` ask for.
@@ -292,12 +300,18 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     /// The images of the current level.
     fn pair(&self) -> Option<LevelPair<'a, P>> {
         let mask = |pyramid: &Option<Pyramid<'a, u8>>| pyramid.as_ref().and_then(|p| p.level(self.level));
-        let Images { fixed, moving, fixed_mask, moving_mask } = &self.images;
+        let Images { fixed, moving, fixed_mask, moving_mask, selection } = &self.images;
+        let selected = selection.and_then(|maps| {
+            let [base, level] = [0, self.level].map(|level| fixed.level(level).map(|image| size(&image)));
+            let (width, height) = level?;
+            select::selects(&self.options, width, height).then(|| select::map(maps, base?, self.level))?
+        });
         Some(LevelPair {
             fixed: fixed.level(self.level)?,
             moving: moving.level(self.level)?,
             fixed_mask: mask(fixed_mask),
             moving_mask: mask(moving_mask),
+            selected,
         })
     }
 
@@ -479,7 +493,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     fn judge(&mut self, pair: &LevelPair<'a, P>, pass: &Pass) -> (bool, bool) {
         self.share(pass.moments.fixed());
         self.iteration += 1;
-        let pixels = (pair.fixed.width() * pair.fixed.height()) as f64;
+        let pixels = self.pixels(pair);
         let n = pass.pixels as f64;
         let statistics = pass.moments.statistics(&self.photometry, self.options.gain_and_offset);
         let merit = match self.loss {
@@ -499,6 +513,12 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             self.accept(pass, statistics, merit);
         }
         (enough, accepted)
+    }
+
+    /// How many pixels there are to look at.
+    fn pixels(&self, pair: &LevelPair<'_, P>) -> f64 {
+        let (width, height) = size(&pair.fixed);
+        (width * height) as f64 * f64::from(select::eighths(&self.options, width, height)) / 8.0
     }
 
     /// Keeps what the fixed image has summed to for the next pass.
@@ -670,7 +690,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     fn report(&self, status: Status) -> Report<T> {
         let found = T::from_matrix(to_full(&self.candidate.matrix(), self.level));
         let transform = if self.found { found.unwrap_or(self.initial) } else { self.initial };
-        let pixels = self.pair().map_or(1.0, |p| (p.fixed.width() * p.fixed.height()) as f64);
+        let pixels = self.pair().map_or(1.0, |pair| self.pixels(&pair));
         let best = self.best.as_ref();
         let statistics = best.map(|b| b.statistics);
         Report {
@@ -681,7 +701,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             correlation: statistics.map_or(0.0, |s| s.correlation),
             gain: statistics.map_or(0.0, |s| s.gain),
             offset: statistics.map_or(0.0, |s| s.offset),
-            support: best.map_or(0.0, |b| b.n / pixels),
+            support: best.map_or(0.0, |b| (b.n / pixels).min(1.0)),
             covariance: self
                 .covariance()
                 .unwrap_or(T::Covariance::from_fn(|_| T::Parameters::from_fn(|_| 0.0))),
@@ -774,6 +794,80 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     }
 }
 
+/// Runs several alignments to their ends, a batch of pairs or of frames, on some threads: their reports,
+/// in order, each the same as of [`Aligner::run`].
+///
+/// # Errors
+/// [`Error::SizeMismatch`] if there are not as many reports; nothing is run then.
+///
+/// ```
+/// use nonius::align::{Aligner, Options, Pair, run_all};
+/// use nonius::{Image, Threads, Transform, Translation};
+///
+/// let view = |dx: usize| -> Vec<u8> { (0..32 * 32).map(|i| (((i % 32 + dx) * (i / 32)) % 97) as u8).collect() };
+/// let views = [view(0), view(1), view(2)];
+/// let [fixed, rest @ ..] = views.each_ref().map(|pixels| Image::new(pixels, 32, 32).unwrap());
+/// let pairs = rest.map(|moving| Pair::new(fixed, moving));
+///
+/// let options = Options::default();
+/// let size = Aligner::<u8, Translation>::workspace(&pairs[0], &options)?;
+/// let mut workspaces = [vec![0; size.pixels], vec![0; size.pixels]];
+/// let mut aligners = Vec::new();
+/// for (pair, workspace) in pairs.into_iter().zip(&mut workspaces) {
+///     aligners.push(Aligner::new(pair, Translation::IDENTITY, options, workspace, &mut [])?);
+/// }
+/// let mut reports = [None, None];
+/// run_all(&mut aligners, &mut reports, Threads::default())?;
+/// let shifts = reports.map(|report| report.unwrap().transform.parameters());
+/// assert!((shifts[0][0] + 1.0).abs() < 0.1 && (shifts[1][0] + 2.0).abs() < 0.1);
+/// # Ok::<(), nonius::Error>(())
+/// ```
+pub fn run_all<P: Grey, T: Transform>(
+    aligners: &mut [Aligner<'_, P, T>],
+    reports: &mut [Option<Report<T>>],
+    threads: Threads,
+) -> Result<(), Error> {
+    if aligners.len() != reports.len() {
+        return Err(Error::SizeMismatch);
+    }
+    // The same code at every level.
+    threads.run(Level::SCALAR, Batch { aligners, reports });
+    Ok(())
+}
+
+struct Batch<'b, 'a, P, T: Transform> {
+    aligners: &'b mut [Aligner<'a, P, T>],
+    reports: &'b mut [Option<Report<T>>],
+}
+
+impl<P: Grey, T: Transform> Operation for Batch<'_, '_, P, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        for (aligner, report) in self.aligners.iter_mut().zip(self.reports) {
+            *report = Some(aligner.run());
+        }
+    }
+}
+
+impl<P: Grey, T: Transform> Bands for Batch<'_, '_, P, T> {
+    fn size(&self) -> [usize; 2] {
+        let pixels = |aligner: &Aligner<'_, P, T>| {
+            aligner.images.fixed.level(0).map_or(0, |image| image.width() * image.height())
+        };
+        // (Each of them is looked at several times.)
+        [8 * self.aligners.first().map_or(0, pixels), self.aligners.len()]
+    }
+    fn split(self, at: usize) -> (Self, Self) {
+        let cut = |n: usize| at.min(n);
+        let (aligners, other) = self.aligners.split_at_mut(cut(self.aligners.len()));
+        let (reports, rest) = self.reports.split_at_mut(cut(self.reports.len()));
+        (Self { aligners, reports }, Self { aligners: other, reports: rest })
+    }
+    fn join((): (), (): ()) {}
+}
+
 /// How much steeper an image is than its central differences, on average over these: by differences that
 /// are exact for polynomials of degree six, less what noise of a variance makes of both.
 #[inline(never)]
@@ -823,6 +917,40 @@ fn differences<P: Grey>([a, b, c, d, e, f]: [&[P]; 6]) -> (i64, i64) {
 /// The number of parameters of a model.
 fn parameters<T: Transform>() -> usize {
     <T::Parameters as Array<f64>>::LEN.min(SIZE - 2)
+}
+
+/// The pixels that the maps of a selection take; none if all pixels are looked at.
+fn selection<T: Transform>(
+    options: &Options,
+    fixed: (usize, usize),
+    moving: (usize, usize),
+) -> Result<usize, Error> {
+    let (refined, _) = options.levels::<T>(fixed, moving)?;
+    let selects = select::selects(options, fixed.0, fixed.1);
+    Ok(if selects { select::maps_len(fixed.0, fixed.1, refined) } else { 0 })
+}
+
+/// Makes the maps of all levels.
+pub(super) fn select_all<'a, P: Grey, T: Transform>(
+    fixed: &Pyramid<'_, P>,
+    fixed_mask: &Option<Pyramid<'_, u8>>,
+    moving: (usize, usize),
+    options: &Options,
+    maps: &'a mut [P],
+) -> Result<Option<&'a [P]>, Error> {
+    let base = fixed.level(0).map_or((0, 0), |image| size(&image));
+    let (refined, _) = options.levels::<T>(base, moving)?;
+    for level in 0..refined {
+        if let Some(image) = fixed.level(level)
+            && select::selects(options, image.width(), image.height())
+            && let Some(map) = select::map_mut(maps, base, level)
+        {
+            let eighths = select::eighths(options, image.width(), image.height());
+            let mask = fixed_mask.as_ref().and_then(|mask| mask.level(level));
+            options.level.run(select::Select { fixed: image, mask, eighths, map });
+        }
+    }
+    Ok((!maps.is_empty()).then_some(&*maps))
 }
 
 fn size<P>(image: &Image<'_, P>) -> (usize, usize) {

@@ -54,11 +54,15 @@
 //! and `g` with the monomials of u and v that the model's generators call for. Systems of at most
 //! 10 unknowns are solved in `f64`.
 //!
+//! **Selection.** With [`Options::selection`] passes look at a part of the pixels only, at proportionally
+//! less cost: those with the largest gradients, since an alignment is as exact as the sum of the squares
+//! of gradients is large. They are taken from all over the image, so that no region decides alone.
+//!
 //! **Memory.** The workspace is what [`Aligner::workspace`] says: a third of the pixels of both
-//! images, and of the masks in use. The aligner itself is a few kilobytes, wherever the caller puts
+//! images, and of the masks in use, and for a selection 1/192 of those of the fixed image. The aligner itself is a few kilobytes, wherever the caller puts
 //! it; nothing else is stored.
 //!
-//! **Sequences** are followed by a [`Tracker`].
+//! **Sequences** are followed by a [`Tracker`], batches of pairs are aligned by [`run_all`].
 #![forbid(unsafe_code)]
 
 mod aligner;
@@ -66,11 +70,12 @@ mod direct;
 mod normal;
 mod robust;
 mod search;
+mod select;
 mod shifted;
 mod solve;
 mod tracker;
 
-pub use aligner::{Aligner, Progress, Step, WorkspaceSize};
+pub use aligner::{Aligner, Progress, Step, WorkspaceSize, run_all};
 pub use robust::Robust;
 pub use tracker::{Found, Keys, Track, Tracked, Tracker, Tracking};
 
@@ -85,7 +90,7 @@ use crate::transform::Transform;
 use normal::Word;
 
 /// A pixel that can be aligned: `u8`, `u16` or `i16`.
-pub trait Grey: Pixel<Channel = Self> + Channel + Output<Self> + Into<i32> {
+pub trait Grey: Pixel<Channel = Self> + Channel + Output<Self> + Into<i32> + From<u8> {
     /// A value before its last rounding.
     #[doc(hidden)]
     type Fine: Output<Self> + Into<i32> + From<i32>;
@@ -182,7 +187,8 @@ pub struct Options {
     /// Converged when no corner of the fixed image is expected to move by more than this many pixels; above
     /// 0. Smaller levels stop at 1/32 of their pixels. Default 1/1024.
     pub epsilon: f64,
-    /// The smallest part of the fixed image, 0 to 1, that may be left as support. Default 0.1.
+    /// The smallest part of the fixed image (of what [`Self::selection`] leaves), 0 to 1, that may be left as
+    /// support. Default 0.1.
     pub min_support: f64,
     /// How far to search at the smallest level for a shift to start from: the part of the fixed
     /// image's sides, 0 (no search) to 1. Where that is too much to compare (16 million pixels), the
@@ -202,6 +208,10 @@ pub struct Options {
     /// pixel; before that, and at smaller levels, it is bilinear. Default
     /// [`Lagrange`](Interpolation::Lagrange).
     pub finish: Interpolation,
+    /// The part of the fixed image's pixels to look at, above 0 and at most 1, rounded up to eighths: of each
+    /// block of 32 x 8 pixels the rows with the largest gradients, which say most of where the image is.
+    /// All where that would leave less than 1024 of a level. Default 1.
+    pub selection: f64,
     /// What parts of the images do that do not match. Default none: least squares.
     pub robust: Robust,
     /// The instruction set. Default the best; the results are the same for all.
@@ -222,6 +232,7 @@ impl Default for Options {
             gain_and_offset: true,
             monotone: false,
             finish: Interpolation::Lagrange,
+            selection: 1.0,
             robust: Robust::None,
             level: Level::best(),
             threads: Threads::ONE,
@@ -237,6 +248,8 @@ impl Options {
             && self.epsilon.is_finite()
             && part(self.min_support)
             && part(self.search)
+            && part(self.selection)
+            && self.selection > 0.0
             && (0.0..=core::f64::consts::PI).contains(&self.rotation);
         if valid { Ok(()) } else { Err(Error::InvalidOption) }
     }
@@ -335,7 +348,8 @@ pub struct Report<T: Transform> {
     /// Brightness of the moving image where the fixed one is zero, in grey levels; 0 without
     /// [`Options::gain_and_offset`].
     pub offset: f64,
-    /// The part of the fixed image's pixels that the result rests on, 0 to 1.
+    /// The part of the fixed image's pixels (of what [`Options::selection`] leaves) that the result rests
+    /// on, 0 to 1.
     pub support: f64,
     /// Covariance of the parameters, in their units squared: sigma^2 H^-1, gain and offset being estimated
     /// too. Sigma is that of the residual, for noise that is white and in both images alike: corrected for

@@ -22,7 +22,7 @@ use core::ops::{AddAssign, Range};
 use super::robust::{Histogram, Loss};
 use super::shifted::{Rows, STRIP};
 use super::solve::{Column, SIZE, Symmetric};
-use super::{Grey, Interpolation};
+use super::{Grey, Interpolation, select};
 use crate::fixed::{Q14, Rounding, round_shift, round_shift_i64};
 use crate::image::{Image, Tap};
 use crate::kernel::{Bilinear, Kernel, Lagrange, Output, first_tap, rounding, support};
@@ -608,6 +608,8 @@ pub(super) struct LevelPair<'a, P> {
     pub(super) moving: Image<'a, P>,
     pub(super) fixed_mask: Option<Image<'a, u8>>,
     pub(super) moving_mask: Option<Image<'a, u8>>,
+    /// Which pixels to look at, if not all.
+    pub(super) selected: Option<Image<'a, P>>,
 }
 
 /// Leaves what is outside.
@@ -832,18 +834,6 @@ impl<W: Word> Pixels<W> {
     }
 }
 
-/// The aligned chunks of a stretch of a row, so that it is cut at the same places wherever it begins.
-#[inline(always)]
-fn chunks(range: Range<usize>) -> impl Iterator<Item = Range<usize>> {
-    let mut begin = range.start;
-    core::iter::from_fn(move || {
-        let end = (begin - begin % RUN + RUN).min(range.end);
-        let chunk = begin..end;
-        begin = end;
-        (!chunk.is_empty()).then_some(chunk)
-    })
-}
-
 /// What to add to a range, and to take away (true), so that it becomes another.
 fn changes(from: &Range<usize>, to: &Range<usize>) -> [(Range<usize>, bool); 2] {
     if from.end.min(to.end) <= from.start.max(to.start) {
@@ -1029,7 +1019,7 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
                     let before = before.as_mut().and_then(|runs| runs.next()).map(|(.., range)| range);
                     for (range, less) in changes(&before.unwrap_or(x..x), &range) {
                         changed |= !range.is_empty();
-                        for chunk in chunks(range) {
+                        for chunk in select::chunks(self.pair.selected, y, range) {
                             if L::LEN == 1 {
                                 self.add_fixed(&mut fixed, y, chunk, u, less);
                                 continue;
@@ -1040,7 +1030,7 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
                         }
                     }
                 }
-                for chunk in chunks(range) {
+                for chunk in select::chunks(self.pair.selected, y, range) {
                     let walk = walk.at(chunk.start - x);
                     if L::LEN == 1 {
                         let samples = samples.get_mut(..chunk.len()).unwrap_or_default();
@@ -1262,7 +1252,8 @@ mod tests {
 
     fn images<P: Grey>(fixed: &[P], moving: &[P], size: (usize, usize), f: impl Fn(LevelPair<'_, P>)) {
         let image = |pixels| Image::new(pixels, size.0, size.1).unwrap();
-        f(LevelPair { fixed: image(fixed), moving: image(moving), fixed_mask: None, moving_mask: None });
+        let (fixed, moving) = (image(fixed), image(moving));
+        f(LevelPair { fixed, moving, fixed_mask: None, moving_mask: None, selected: None });
     }
 
     fn pass<P: Grey, T: Transform>(

@@ -66,7 +66,7 @@ impl<P: Grey, T: Transform> Operation for Compare<'_, P, T> {
 
     #[inline(always)]
     fn run<L: Lanes>(self) -> Option<f64> {
-        let LevelPair { fixed, moving, fixed_mask, moving_mask } = self.pair;
+        let LevelPair { fixed, moving, fixed_mask, moving_mask, .. } = self.pair;
         let plan = self.transform.plan();
         let (width, height) = (fixed.width(), fixed.height());
         let (to, area) = (rounding::<Nearest, P>(), Area::new::<Nearest>(moving.width(), moving.height()));

@@ -4,8 +4,8 @@
 //! frame to its own, and whether it was found.
 #![forbid(unsafe_code)]
 
-use super::aligner::Images;
-use super::{Aligner, Grey, Options, Report, Status, Step};
+use super::aligner::{Images, select_all};
+use super::{Aligner, Grey, Options, Report, Status, Step, select};
 use crate::Error;
 use crate::image::{Image, ImageMut};
 use crate::pyramid::{MAX_LEVELS, Pyramid, buffer_len};
@@ -205,9 +205,10 @@ impl<T: Transform> Course<T> {
 }
 
 impl<'a, P: Grey, T: Transform> Tracker<'a, P, T> {
-    /// The pixels that [`Self::new`] asks for: two frames and their pyramids.
+    /// The pixels that [`Self::new`] asks for: two frames, their pyramids, and what may be selected of them.
     pub const fn workspace(width: usize, height: usize) -> usize {
-        width.saturating_mul(height).saturating_add(buffer_len(width, height, MAX_LEVELS)).saturating_mul(2)
+        let frame = width.saturating_mul(height).saturating_add(buffer_len(width, height, MAX_LEVELS));
+        frame.saturating_add(select::maps_len(width, height, MAX_LEVELS)).saturating_mul(2)
     }
 
     /// The bytes that [`Self::with_mask`] asks for.
@@ -278,9 +279,9 @@ impl<'a, P: Grey, T: Transform> Tracker<'a, P, T> {
         if (frame.width(), frame.height()) != self.size {
             return Err(Error::SizeMismatch);
         }
-        if self.course.renew {
+        let renewed = core::mem::take(&mut self.course.renew);
+        if renewed {
             core::mem::swap(&mut self.key, &mut self.frame);
-            self.course.renew = false;
         }
         let (base, rest) = self.frame.split_at_mut_checked(width * height).ok_or(Error::SizeMismatch)?;
         for (to, from) in ImageMut::new(&mut *base, width, height)?.rows_mut().zip(frame.rows()) {
@@ -289,9 +290,17 @@ impl<'a, P: Grey, T: Transform> Tracker<'a, P, T> {
         let moving = Pyramid::new(Image::new(&*base, width, height)?, self.levels, rest)?;
         let number = self.course.frames;
         self.course.frames = number.saturating_add(1);
-        let (key, rest) = self.key.split_at_checked(width * height).ok_or(Error::SizeMismatch)?;
-        let fixed = Pyramid::built(Image::new(key, width, height)?, self.levels, rest)?;
-        let images = Images { fixed, moving, fixed_mask: self.mask, moving_mask: self.mask };
+        let options = &self.tracking.options;
+        let (key, rest) = self.key.split_at_mut_checked(width * height).ok_or(Error::SizeMismatch)?;
+        let pyramid = buffer_len(width, height, self.levels);
+        let (rest, maps) = rest.split_at_mut_checked(pyramid).ok_or(Error::SizeMismatch)?;
+        let fixed = Pyramid::built(Image::new(&*key, width, height)?, self.levels, &*rest)?;
+        let selection = if renewed {
+            select_all::<P, T>(&fixed, &self.mask, self.size, options, maps)?
+        } else {
+            Some(&*maps)
+        };
+        let images = Images { fixed, moving, fixed_mask: self.mask, moving_mask: self.mask, selection };
         let mut track = Track {
             tracking: self.tracking,
             images,

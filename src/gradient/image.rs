@@ -2,11 +2,12 @@
 #![forbid(unsafe_code)]
 
 use crate::Error;
-use crate::fixed::Position;
-use crate::image::{Image, ImageMut, Tap};
+use crate::image::{Image, ImageMut, RowsMut, Tap};
 use crate::kernel::{Channel, Linear};
+use crate::parallel::Bands;
 use crate::sample::Sampler;
-use crate::walk::{Plan, Walk, Warp};
+use crate::simd::{Lanes, Level, Operation};
+use crate::walk::{Plan, RUN, Walk, Warp};
 
 impl<K: Linear, P: Tap> Sampler<K, P> {
     /// Adds to `gradient` the adjoint of the warp applied to `cotangent`: the derivative of
@@ -37,9 +38,7 @@ impl<K: Linear, P: Tap> Sampler<K, P> {
         warp: &W,
         gradient: &mut ImageMut<'_, P::Adjoint>,
     ) -> Result<(), Error> {
-        self.push(cotangent, warp, |at, cotangent| {
-            self.kernel.scatter(&self.boundary, at, cotangent, gradient);
-        })
+        self.push::<W, Exact>(cotangent, warp, gradient)
     }
 
     /// As [`adjoint`](Self::adjoint) in half the memory: integer channels in `i32` accumulators in
@@ -62,40 +61,122 @@ impl<K: Linear, P: Tap> Sampler<K, P> {
         warp: &W,
         gradient: &mut ImageMut<'_, P::Derivative>,
     ) -> Result<(), Error> {
-        let size = (gradient.width(), gradient.height());
-        self.push(cotangent, warp, |at, cotangent| {
-            self.kernel.taps(&self.boundary, size, at, |x, y, wx, wy| {
+        self.push::<W, Short>(cotangent, warp, gradient)
+    }
+
+    fn push<W: Warp, F: Format<P>>(
+        &self,
+        cotangent: Image<'_, P::Cotangent>,
+        warp: &W,
+        gradient: &mut ImageMut<'_, F::Sum>,
+    ) -> Result<(), Error> {
+        if !warp.covers(cotangent.width(), cotangent.height()) {
+            return Err(Error::SizeMismatch);
+        }
+        let (plan, gradient) = (warp.plan(), RowsMut::all(gradient.reborrow()));
+        let level = self.level.unwrap_or_else(Level::best);
+        self.threads.run(level, Adjoint::<_, P, _, F> { sampler: self, cotangent, plan, gradient });
+        Ok(())
+    }
+}
+
+/// The format of sums.
+trait Format<P: Tap> {
+    /// The sums of a pixel.
+    type Sum: Send;
+    /// Adds the cotangents of the pixels of a run.
+    fn add<L: Lanes, K: Linear, W: Walk>(
+        sampler: &Sampler<K, P>,
+        walk: &W,
+        cotangents: &[P::Cotangent],
+        gradient: &mut RowsMut<'_, Self::Sum>,
+    );
+}
+
+/// Q28.
+struct Exact;
+
+impl<P: Tap> Format<P> for Exact {
+    type Sum = P::Adjoint;
+    #[inline(always)]
+    fn add<L: Lanes, K: Linear, W: Walk>(
+        sampler: &Sampler<K, P>,
+        walk: &W,
+        cotangents: &[P::Cotangent],
+        gradient: &mut RowsMut<'_, P::Adjoint>,
+    ) {
+        sampler.kernel.scatter_run::<L, P, W>(&sampler.boundary, walk, cotangents, gradient);
+    }
+}
+
+/// Q14.
+struct Short;
+
+impl<P: Tap> Format<P> for Short {
+    type Sum = P::Derivative;
+    #[inline(always)]
+    fn add<L: Lanes, K: Linear, W: Walk>(
+        sampler: &Sampler<K, P>,
+        walk: &W,
+        cotangents: &[P::Cotangent],
+        gradient: &mut RowsMut<'_, P::Derivative>,
+    ) {
+        let (mut walk, to) = (walk.clone(), K::rounding::<P::Channel>());
+        for cotangent in cotangents {
+            let cotangent = P::flatten_cotangents(core::slice::from_ref(cotangent));
+            sampler.kernel.taps(&sampler.boundary, gradient.size(), walk.position(to), |x, y, wx, wy| {
                 let Some(pixel) = gradient.get_mut(x, y) else { return };
                 let sums = P::flatten_derivatives(core::slice::from_mut(pixel));
                 for (sum, &value) in sums.iter_mut().zip(cotangent) {
                     P::Channel::scatter_q14(sum, value, wx, wy);
                 }
             });
-        })
-    }
-
-    /// Calls `add(position, cotangent)` for every destination pixel.
-    fn push<W: Warp>(
-        &self,
-        cotangent: Image<'_, P::Cotangent>,
-        warp: &W,
-        mut add: impl FnMut([Position; 2], &[<P::Channel as Channel>::Cotangent]),
-    ) -> Result<(), Error> {
-        let width = cotangent.width();
-        if !warp.covers(width, cotangent.height()) {
-            return Err(Error::SizeMismatch);
+            walk.step();
         }
-        let plan = warp.plan();
-        let to = K::rounding::<P::Channel>();
+    }
+}
+
+/// Bands are rows of the gradient: each goes over all cotangents, and adds those of its taps.
+struct Adjoint<'a, K, P: Tap, N, F: Format<P>> {
+    sampler: &'a Sampler<K, P>,
+    cotangent: Image<'a, P::Cotangent>,
+    plan: N,
+    gradient: RowsMut<'a, F::Sum>,
+}
+
+impl<K: Linear, P: Tap, N: Plan, F: Format<P>> Operation for Adjoint<'_, K, P, N, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let Self { sampler, cotangent, plan, mut gradient } = self;
+        let (width, rows) = (cotangent.width(), gradient.range());
         for (y, row) in cotangent.rows().enumerate() {
-            for (x, mut walk, len) in plan.row(y, width) {
-                for value in row.iter().skip(x).take(len) {
-                    let value = P::flatten_cotangents(core::slice::from_ref(value));
-                    add(walk.position(to), value);
-                    walk.step();
+            for (x, walk, len) in plan.row(y, width) {
+                let values = row.get(x..x + len).unwrap_or_default();
+                // (Of all rows none can be missed.)
+                let part = if gradient.is_band() { RUN } else { len.max(1) };
+                for (k, values) in values.chunks(part).enumerate() {
+                    let walk = walk.at(k * part);
+                    let missed = gradient.is_band()
+                        && K::misses(&sampler.boundary, gradient.size(), &rows, &walk, values.len());
+                    if !missed {
+                        F::add::<L, K, _>(sampler, &walk, values, &mut gradient);
+                    }
                 }
             }
         }
-        Ok(())
     }
+}
+
+impl<K: Linear, P: Tap, N: Plan, F: Format<P>> Bands for Adjoint<'_, K, P, N, F> {
+    fn size(&self) -> [usize; 2] {
+        let rows = self.gradient.range().len().max(1);
+        [(self.cotangent.width() * self.cotangent.height()).div_ceil(rows), rows]
+    }
+    fn split(self, at: usize) -> (Self, Self) {
+        let (above, below) = self.gradient.split(at);
+        (Self { gradient: above, ..self }, Self { gradient: below, ..self })
+    }
+    fn join((): (), (): ()) {}
 }

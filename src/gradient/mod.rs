@@ -25,7 +25,9 @@
 //! belongs to x' or y'; a homography's is g itself.
 //!
 //! For `f32` pixels all of it is done in `f64`, products and sums in the order above (channels from
-//! zero), summed along each row from zero and then over rows.
+//! zero), summed along each row from zero and then over rows: 32 rows one after the other, and more of
+//! them in two parts, of which the first has the largest power of two below their number. (So that any
+//! number of threads gives the same.)
 //!
 //! **Headroom.** A, A r and C are kept modulo 2^64, in units of 2^-14. A derivative is within 2^31
 //! units, so cotangents within 2^31 / channels cannot overflow A, nor the whole result of an affine

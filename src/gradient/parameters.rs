@@ -7,7 +7,9 @@
 use crate::fixed::{Position, Rounding, round_shift_i128};
 use crate::image::{Image, Tap};
 use crate::kernel::{Array, Channel, Interpolator};
+use crate::parallel::Bands;
 use crate::sample::{Sampler, Source};
+use crate::simd::{Lanes, Level, Operation};
 use crate::transform::{Transform, at};
 use crate::walk::{Plan, Walk};
 
@@ -124,20 +126,9 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
         transform: &T,
     ) -> T::Parameters {
         let plan = transform.plan();
-        let (source, to) = (self.source(source), K::partials_rounding::<P::Channel>());
-        let mut sums = Sums::<ProductOf<P>>::default();
-        for (y, row) in cotangent.rows().enumerate() {
-            for (start, mut walk, len) in plan.row(y, cotangent.width()) {
-                for (x, value) in row.iter().enumerate().skip(start).take(len) {
-                    let [dx, dy] = self.partials_at(&source, walk.position(to));
-                    let value = P::flatten_cotangents(core::slice::from_ref(value));
-                    sums.add::<T, _>(chained::<P>(dx, value), chained::<P>(dy, value), &walk, (x, y));
-                    walk.step();
-                }
-            }
-            sums.end_row();
-        }
-        sums.parameters(transform)
+        let rows = Rows::<_, _, T> { sampler: self, source: self.source(source), cotangent, plan, first: 0 };
+        // The same code at every level.
+        self.threads.sum(Level::SCALAR, rows).parameters(transform)
     }
 
     /// dV/dx and dV/dy at a position.
@@ -151,6 +142,51 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
             P::flatten_derivatives(core::slice::from_mut(&mut dy)),
         );
         [dx, dy]
+    }
+}
+
+struct Rows<'a, K, P: Tap, T: Transform> {
+    sampler: &'a Sampler<K, P>,
+    source: Source<'a, P>,
+    cotangent: Image<'a, P::Cotangent>,
+    plan: T::Plan,
+    /// Which row of the destination the first is.
+    first: usize,
+}
+
+impl<K: Interpolator, P: Tap, T: Transform> Operation for Rows<'_, K, P, T> {
+    type Output = Sums<ProductOf<P>>;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) -> Self::Output {
+        let Self { sampler, source, cotangent, plan, first } = self;
+        let (mut sums, to) = (Sums::default(), K::partials_rounding::<P::Channel>());
+        for (y, row) in (first..).zip(cotangent.rows()) {
+            for (start, mut walk, len) in plan.row(y, cotangent.width()) {
+                for (x, value) in row.iter().enumerate().skip(start).take(len) {
+                    let [dx, dy] = sampler.partials_at(&source, walk.position(to));
+                    let value = P::flatten_cotangents(core::slice::from_ref(value));
+                    sums.add::<T, _>(chained::<P>(dx, value), chained::<P>(dy, value), &walk, (x, y));
+                    walk.step();
+                }
+            }
+            sums.end_row();
+        }
+        sums
+    }
+}
+
+impl<K: Interpolator, P: Tap, T: Transform> Bands for Rows<'_, K, P, T> {
+    fn size(&self) -> [usize; 2] {
+        [self.cotangent.width(), self.cotangent.height()]
+    }
+    fn split(self, at: usize) -> (Self, Self) {
+        let (above, below) = self.cotangent.split_rows(at);
+        let first = self.first + at;
+        (Self { cotangent: above, ..self }, Self { cotangent: below, first, ..self })
+    }
+    fn join(above: Self::Output, below: Self::Output) -> Self::Output {
+        above.joined(&below)
     }
 }
 
@@ -199,6 +235,14 @@ impl<Q: Product> Sums<Q> {
         for (total, part) in self.total.iter_mut().zip(core::mem::take(&mut self.row)) {
             Q::join(total, part);
         }
+    }
+
+    /// These, and those of the rows below.
+    pub(super) fn joined(mut self, below: &Self) -> Self {
+        for (total, &part) in self.total.iter_mut().zip(&below.total) {
+            Q::join(total, part);
+        }
+        self
     }
 
     /// The gradient with respect to the parameters of a transform.

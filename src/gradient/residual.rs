@@ -5,7 +5,9 @@ use super::parameters::{Product, ProductOf, Sums, chained};
 use crate::Error;
 use crate::image::{Image, ImageMut, Tap};
 use crate::kernel::{Array, Channel, Interpolator};
-use crate::sample::Sampler;
+use crate::parallel::Bands;
+use crate::sample::{Sampler, Source};
+use crate::simd::{Lanes, Level, Operation};
 use crate::transform::{Transform, at};
 use crate::walk::{Plan, Walk};
 
@@ -30,7 +32,7 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
     ///
     /// **Definition.** V is what [`warp`](Self::warp) gives, rounded to the channel, and r = V -
     /// target. The loss is the sum of r^2 over channels and pixels: an exact integer in `i128`; for
-    /// `f32` pixels in `f64`, channel by channel along a row, each row from zero, then over rows. The
+    /// `f32` pixels in `f64`, channel by channel along a row, each row from zero, then over rows as the gradient. The
     /// gradient is twice [`parameter_gradient`](Self::parameter_gradient) of the cotangent r, bit by
     /// bit. Pixels that [`Boundary::Transparent`](crate::Boundary::Transparent) leaves count in
     /// neither.
@@ -54,7 +56,7 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
         source: Image<'_, P>,
         target: Image<'_, P::Sampled>,
         transform: &T,
-        mut warped: Option<&mut ImageMut<'_, P::Sampled>>,
+        warped: Option<&mut ImageMut<'_, P::Sampled>>,
     ) -> Result<Residual<Loss<P>, T::Parameters>, Error> {
         let width = target.width();
         if let Some(warped) = &warped
@@ -62,17 +64,50 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
         {
             return Err(Error::SizeMismatch);
         }
-        let plan = transform.plan();
-        let source = self.source(source);
+        let warped = warped.map(ImageMut::reborrow);
+        let (source, plan) = (self.source(source), transform.plan());
+        let rows = Rows::<_, _, T> { sampler: self, source, target, warped, plan, first: 0 };
+        // The same code at every level.
+        let Found { sums, loss, count } = self.threads.sum(Level::SCALAR, rows);
+        let half = sums.parameters(transform);
+        let gradient = T::Parameters::from_fn(|i| 2.0 * at(half.as_ref(), i));
+        Ok(Residual { loss, gradient, count })
+    }
+}
+
+struct Rows<'a, K, P: Tap, T: Transform> {
+    sampler: &'a Sampler<K, P>,
+    source: Source<'a, P>,
+    target: Image<'a, P::Sampled>,
+    warped: Option<ImageMut<'a, P::Sampled>>,
+    plan: T::Plan,
+    /// Which row of the destination the first is.
+    first: usize,
+}
+
+/// What some rows come to.
+struct Found<Q: Product> {
+    sums: Sums<Q>,
+    loss: Q::Sum,
+    count: usize,
+}
+
+impl<K: Interpolator, P: Tap, T: Transform> Operation for Rows<'_, K, P, T> {
+    type Output = Found<ProductOf<P>>;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) -> Self::Output {
+        let Self { sampler, source, target, mut warped, plan, first } = self;
         let (to, to_partials) = (K::rounding::<P::Channel>(), K::partials_rounding::<P::Channel>());
-        let (mut sums, mut loss, mut count) = (Sums::<ProductOf<P>>::default(), Loss::<P>::default(), 0);
-        for (y, row) in target.rows().enumerate() {
+        let (mut sums, mut loss, mut count) = (Sums::default(), Loss::<P>::default(), 0);
+        for (k, row) in target.rows().enumerate() {
+            let y = first + k;
             let mut squares = Loss::<P>::default();
-            for (start, mut walk, len) in plan.row(y, width) {
+            for (start, mut walk, len) in plan.row(y, target.width()) {
                 for (x, target) in row.iter().enumerate().skip(start).take(len) {
                     let mut value = <P::Sampled>::zero();
                     let channels = <P::Sampled>::flatten_mut(core::slice::from_mut(&mut value));
-                    if self.kernel.value(&source, walk.position(to), channels) {
+                    if sampler.kernel.value(&source, walk.position(to), channels) {
                         let mut residual = P::zero_cotangent();
                         let residuals = P::flatten_cotangents_mut(core::slice::from_mut(&mut residual));
                         let targets = <P::Sampled>::flatten(core::slice::from_ref(target));
@@ -80,11 +115,11 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
                             *r = P::Channel::residual(v, t);
                             P::Channel::square(*r).add_to(&mut squares, 1);
                         }
-                        let [dx, dy] = self.partials_at(&source, walk.position(to_partials));
+                        let [dx, dy] = sampler.partials_at(&source, walk.position(to_partials));
                         let (a, b) = (chained::<P>(dx, residuals), chained::<P>(dy, residuals));
                         sums.add::<T, _>(a, b, &walk, (x, y));
                         count += 1;
-                        if let Some(out) = warped.as_mut().and_then(|image| image.get_mut(x, y)) {
+                        if let Some(out) = warped.as_mut().and_then(|image| image.get_mut(x, k)) {
                             *out = value;
                         }
                     }
@@ -94,8 +129,23 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
             sums.end_row();
             <ProductOf<P>>::join(&mut loss, squares);
         }
-        let half = sums.parameters(transform);
-        let gradient = T::Parameters::from_fn(|i| 2.0 * at(half.as_ref(), i));
-        Ok(Residual { loss, gradient, count })
+        Found { sums, loss, count }
+    }
+}
+
+impl<K: Interpolator, P: Tap, T: Transform> Bands for Rows<'_, K, P, T> {
+    fn size(&self) -> [usize; 2] {
+        [self.target.width(), self.target.height()]
+    }
+    fn split(self, at: usize) -> (Self, Self) {
+        let (above, below) = self.target.split_rows(at);
+        let (warped, rest) = self.warped.map(|image| image.split_rows(at)).unzip();
+        let first = self.first + at;
+        (Self { target: above, warped, ..self }, Self { target: below, warped: rest, first, ..self })
+    }
+    fn join(above: Self::Output, below: Self::Output) -> Self::Output {
+        let mut loss = above.loss;
+        <ProductOf<P>>::join(&mut loss, below.loss);
+        Found { sums: above.sums.joined(&below.sums), loss, count: above.count + below.count }
     }
 }

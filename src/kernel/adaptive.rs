@@ -44,6 +44,8 @@
 //! times its offset. It preserves *steps*. Where nothing but steps should stay, gate hard.
 #![forbid(unsafe_code)]
 
+use core::ops::Range;
+
 use super::fine::Tau;
 use super::interpolator::{WeightOf, each_tap};
 use super::{Array, Bilinear, Channel, Fine, Interpolator, Kernel, Linear, Output, StraightThrough};
@@ -53,6 +55,7 @@ use crate::fixed::{Position, Rounding, Weight};
 use crate::image::{Image, ImageMut, Tap};
 use crate::sample::{Source, footprint};
 use crate::span::Area;
+use crate::walk::Walk;
 
 type Derivative<P> = <<P as Tap>::Channel as Channel>::Derivative;
 
@@ -433,5 +436,15 @@ impl<S: Kernel, H: Kernel> Linear for Adaptive<S, H, GateImage<'_>> {
         each_tap::<S, P::Channel>(&smooth, rest, &mut tap);
         each_tap::<H, P::Channel>(&sharp, a, &mut tap);
         true
+    }
+    #[inline(always)]
+    fn misses<P: Tap, W: Walk>(
+        boundary: &Boundary<P>,
+        size: (usize, usize),
+        rows: &Range<usize>,
+        walk: &W,
+        len: usize,
+    ) -> bool {
+        S::misses(boundary, size, rows, walk, len) && H::misses(boundary, size, rows, walk, len)
     }
 }

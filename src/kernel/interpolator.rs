@@ -11,11 +11,11 @@ use core::ops::Range;
 use super::{Array, Channel, Kernel, Output, rounding, support};
 use crate::boundary::{Boundary, Patch};
 use crate::fixed::{Position, Rounding, Weight, round_coordinate};
-use crate::image::{ImageMut, Tap};
+use crate::image::{ImageMut, RowsMut, Tap};
 use crate::sample::{Footprint, Source, footprint};
 use crate::simd::block::Outside;
 use crate::simd::{self, Lanes, One};
-use crate::span::{self, Area, Spans};
+use crate::span::{self, Area, Reach, Spans};
 use crate::walk::{Plan, Walk};
 
 /// A rule that gives value and partials at a position. Implemented for every [`Kernel`], and for
@@ -116,7 +116,7 @@ pub trait Linear: Interpolator {
     ) -> bool;
 
     /// Adds a cotangent (by channels) to the sums of the pixels that the value at a position is
-    /// made of: the transpose of the value before its roundings.
+    /// made of: the transpose of the value before its roundings. What is not of the rows is left out.
     #[doc(hidden)]
     #[inline]
     fn scatter<P: Tap>(
@@ -124,10 +124,9 @@ pub trait Linear: Interpolator {
         boundary: &Boundary<P>,
         at: [Position; 2],
         cotangent: &[<P::Channel as Channel>::Cotangent],
-        gradient: &mut ImageMut<'_, P::Adjoint>,
+        gradient: &mut RowsMut<'_, P::Adjoint>,
     ) {
-        let size = (gradient.width(), gradient.height());
-        self.taps(boundary, size, at, |x, y, wx, wy| {
+        self.taps(boundary, gradient.size(), at, |x, y, wx, wy| {
             let Some(pixel) = gradient.get_mut(x, y) else { return };
             let sums = P::flatten_adjoints(core::slice::from_mut(pixel));
             for (sum, &value) in sums.iter_mut().zip(cotangent) {
@@ -144,7 +143,7 @@ pub trait Linear: Interpolator {
         boundary: &Boundary<P>,
         walk: &W,
         cotangents: &[P::Cotangent],
-        gradient: &mut ImageMut<'_, P::Adjoint>,
+        gradient: &mut RowsMut<'_, P::Adjoint>,
     ) {
         let (to, mut walk) = (Self::rounding::<P::Channel>(), walk.clone());
         for cotangent in cotangents {
@@ -153,6 +152,17 @@ pub trait Linear: Interpolator {
             walk.step();
         }
     }
+
+    /// Whether no pixel of a run has a tap in some rows of an image of this size. False if that is not
+    /// known without a look at each.
+    #[doc(hidden)]
+    fn misses<P: Tap, W: Walk>(
+        boundary: &Boundary<P>,
+        size: (usize, usize),
+        rows: &Range<usize>,
+        walk: &W,
+        len: usize,
+    ) -> bool;
 }
 
 /// A weight for the channels of `P`.
@@ -559,9 +569,26 @@ impl<K: Kernel> Linear for K {
         boundary: &Boundary<P>,
         walk: &W,
         cotangents: &[P::Cotangent],
-        gradient: &mut ImageMut<'_, P::Adjoint>,
+        gradient: &mut RowsMut<'_, P::Adjoint>,
     ) {
         simd::run_scatter::<L, P, K, W>(self, boundary, walk, cotangents, gradient);
+    }
+
+    #[inline(always)]
+    fn misses<P: Tap, W: Walk>(
+        boundary: &Boundary<P>,
+        size: (usize, usize),
+        rows: &Range<usize>,
+        walk: &W,
+        len: usize,
+    ) -> bool {
+        if len == 0 || !walk.monotone(len) {
+            return false;
+        }
+        let to = rounding::<K, P::Channel>();
+        let [a, b] = [walk.clone(), walk.at(len - 1)].map(|end| end.position(to).map(|p| p.cell));
+        let [min, max] = [i32::min, i32::max].map(|f| [f(a[0], b[0]), f(a[1], b[1])]);
+        Reach::new::<K, P>(boundary, size, rows).misses_box(&min, &max)
     }
 }
 

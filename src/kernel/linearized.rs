@@ -25,12 +25,14 @@
 //! itself is left, the partials are zero.
 #![forbid(unsafe_code)]
 
+use core::ops::Range;
+
 use super::interpolator::WeightOf;
 use super::{Bilinear, Channel, Fine, Interpolator, Linear, Output};
 use crate::Error;
 use crate::boundary::Boundary;
 use crate::fixed::{Position, Rounding};
-use crate::image::{ImageMut, Tap};
+use crate::image::{RowsMut, Tap};
 use crate::sample::Source;
 use crate::simd::Lanes;
 use crate::span::Area;
@@ -195,8 +197,18 @@ impl Linear for Linearized {
         boundary: &Boundary<P>,
         walk: &W,
         cotangents: &[P::Cotangent],
-        gradient: &mut ImageMut<'_, P::Adjoint>,
+        gradient: &mut RowsMut<'_, P::Adjoint>,
     ) {
         Bilinear.scatter_run::<L, P, W>(boundary, walk, cotangents, gradient);
+    }
+    #[inline(always)]
+    fn misses<P: Tap, W: Walk>(
+        boundary: &Boundary<P>,
+        size: (usize, usize),
+        rows: &Range<usize>,
+        walk: &W,
+        len: usize,
+    ) -> bool {
+        Bilinear::misses(boundary, size, rows, walk, len)
     }
 }

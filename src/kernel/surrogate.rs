@@ -4,11 +4,13 @@
 //! the second one, and so its parameter gradients.
 #![forbid(unsafe_code)]
 
+use core::ops::Range;
+
 use super::interpolator::WeightOf;
 use super::{Channel, Interpolator, Kernel, Linear, Output};
 use crate::boundary::Boundary;
 use crate::fixed::{Position, Rounding, Weight};
-use crate::image::{ImageMut, Tap};
+use crate::image::{RowsMut, Tap};
 use crate::sample::Source;
 use crate::simd::Lanes;
 use crate::span::Area;
@@ -128,9 +130,19 @@ impl<V: Linear, G: Interpolator> Linear for Surrogate<V, G> {
         boundary: &Boundary<P>,
         walk: &W,
         cotangents: &[P::Cotangent],
-        gradient: &mut ImageMut<'_, P::Adjoint>,
+        gradient: &mut RowsMut<'_, P::Adjoint>,
     ) {
         self.value.scatter_run::<L, P, W>(boundary, walk, cotangents, gradient);
+    }
+    #[inline(always)]
+    fn misses<P: Tap, W: Walk>(
+        boundary: &Boundary<P>,
+        size: (usize, usize),
+        rows: &Range<usize>,
+        walk: &W,
+        len: usize,
+    ) -> bool {
+        V::misses(boundary, size, rows, walk, len)
     }
 }
 

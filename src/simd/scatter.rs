@@ -9,9 +9,9 @@ use super::lanes::LanesF32;
 use super::steps::{Positions, Steps};
 use crate::boundary::Boundary;
 use crate::fixed::{Position, Weight};
-use crate::image::{ImageMut, Tap};
+use crate::image::{RowsMut, Tap};
 use crate::kernel::{Array, Channel, Kernel, Linear, first_tap, rounding};
-use crate::span::Area;
+use crate::span::Reach;
 use crate::walk::Walk;
 
 /// The accumulators of an image, channel by channel.
@@ -23,15 +23,27 @@ pub struct Sums<'a, C: Channel> {
     stride: usize,
     /// Channels.
     step: usize,
-    /// From the cell to the first tap.
-    first: i32,
+    /// From the cell to the first tap, of these rows.
+    first: [i32; 2],
 }
 
-impl<C: Channel> Sums<'_, C> {
+impl<'a, C: Channel> Sums<'a, C> {
+    #[inline(always)]
+    fn new<K: Kernel, P: Tap<Channel = C, Adjoint = A>, A>(gradient: &'a mut RowsMut<'_, A>) -> Self {
+        let above = gradient.range().start as i32;
+        let rows = gradient.rows_mut();
+        // (The stride of an image of one row may be anything.)
+        let stride = rows.stride().wrapping_mul(P::CHANNELS);
+        let first = first_tap::<K>();
+        let data = P::flatten_adjoints(rows.elements_mut());
+        Self { data, stride, step: P::CHANNELS, first: [first, first - above] }
+    }
+
     /// The index of the first tap of a cell in the kernel's area.
     #[inline(always)]
     fn base(&self, x: i32, y: i32) -> usize {
-        (y + self.first) as usize * self.stride + (x + self.first) as usize * self.step
+        let [first_x, first_y] = self.first;
+        (y + first_y) as usize * self.stride + (x + first_x) as usize * self.step
     }
 
     /// Adds a cotangent (by channels) to the taps of a pixel, whose cell the caller has found in the
@@ -68,13 +80,10 @@ pub(crate) fn run_scatter<L: Lanes, P: Tap, K: Kernel, W: Walk>(
     boundary: &Boundary<P>,
     walk: &W,
     cotangents: &[P::Cotangent],
-    gradient: &mut ImageMut<'_, P::Adjoint>,
+    gradient: &mut RowsMut<'_, P::Adjoint>,
 ) {
     let (to, n) = (rounding::<K, P::Channel>(), L::LEN);
-    let (width, height, stride) = (gradient.width(), gradient.height(), gradient.stride());
-    let area = Area::new::<K>(width, height);
-    let touching = Area::touching::<K>(width, height);
-    let apart = matches!(boundary, Boundary::Constant(_) | Boundary::Transparent);
+    let reach = Reach::new::<K, P>(boundary, gradient.size(), &gradient.range());
     let mut along = walk.clone();
     let mut done = 0;
     if n > 1 && P::CHANNELS == 1 && P::Channel::BLOCK_SCATTER {
@@ -82,15 +91,10 @@ pub(crate) fn run_scatter<L: Lanes, P: Tap, K: Kernel, W: Walk>(
         for (k, block) in cotangents.chunks_exact(n).enumerate() {
             let at = steps.next();
             done += n;
-            if area.contains_lanes::<L>(at.cell) {
-                let mut sums = Sums {
-                    data: P::flatten_adjoints(gradient.elements_mut()),
-                    stride,
-                    step: 1,
-                    first: first_tap::<K>(),
-                };
+            if reach.inside.contains_lanes::<L>(at.cell) {
+                let mut sums = Sums::new::<K, P, _>(gradient);
                 P::Channel::block_scatter(&mut sums, &at, kernel, P::flatten_cotangents(block));
-            } else if !(apart && touching.misses_box(&at.min, &at.max)) {
+            } else if !reach.misses_box(&at.min, &at.max) {
                 each(kernel, boundary, &walk.at(k * n), block, gradient);
             }
         }
@@ -106,23 +110,18 @@ fn each<P: Tap, K: Kernel, W: Walk>(
     boundary: &Boundary<P>,
     walk: &W,
     cotangents: &[P::Cotangent],
-    gradient: &mut ImageMut<'_, P::Adjoint>,
+    gradient: &mut RowsMut<'_, P::Adjoint>,
 ) {
     let to = rounding::<K, P::Channel>();
-    let (width, height) = (gradient.width(), gradient.height());
-    // (The stride of an image of one row may be anything.)
-    let stride = gradient.stride().wrapping_mul(P::CHANNELS);
-    let area = Area::new::<K>(width, height);
+    let reach = Reach::new::<K, P>(boundary, gradient.size(), &gradient.range());
     let mut walk = walk.clone();
     for cotangent in cotangents {
         let at @ [x, y] = walk.position(to);
         let cotangent = P::flatten_cotangents(core::slice::from_ref(cotangent));
-        if area.contains(at) {
+        if reach.inside.contains(at) {
             let [wx, wy] = at.map(|p: Position| kernel.weights(P::Channel::fraction(p.fraction)));
-            let data = P::flatten_adjoints(gradient.elements_mut());
-            let mut sums = Sums::<P::Channel> { data, stride, step: P::CHANNELS, first: first_tap::<K>() };
-            sums.add::<K>([x.cell, y.cell], &wx, &wy, cotangent);
-        } else {
+            Sums::new::<K, P, _>(gradient).add::<K>([x.cell, y.cell], &wx, &wy, cotangent);
+        } else if !reach.misses_box(&[x.cell, y.cell], &[x.cell, y.cell]) {
             kernel.scatter(boundary, at, cotangent, gradient);
         }
         walk.step();
@@ -161,9 +160,9 @@ pub(crate) fn scatter_f32<L: Lanes, K: Kernel>(
             *term = L::f32_array(L::f32_mul(cotangent, L::f32_mul(wx.0, wy.0)));
         }
     }
-    let (first, stride) = (L::splat(sums.first), sums.stride as i32);
-    let rows = L::mul(L::add(at.cell[1], first), L::splat(stride));
-    let bases = L::i32_array(L::add(rows, L::add(at.cell[0], first)));
+    let ([first_x, first_y], stride) = (sums.first.map(L::splat), sums.stride as i32);
+    let rows = L::mul(L::add(at.cell[1], first_y), L::splat(stride));
+    let bases = L::i32_array(L::add(rows, L::add(at.cell[0], first_x)));
     for (l, &base) in bases.as_ref().iter().enumerate() {
         for (j, terms) in terms.as_ref().iter().enumerate() {
             for (i, terms) in terms.as_ref().iter().enumerate() {

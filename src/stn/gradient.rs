@@ -15,7 +15,7 @@ use super::tensor::check_sides;
 use super::{GridSample, Points, Tensor, TensorMut, Theta, ThetaGradient, chunks, onward};
 use crate::Error;
 use crate::gradient::Product;
-use crate::image::Tap;
+use crate::image::{RowsMut, Tap};
 use crate::kernel::{Channel, Interpolator, Linear};
 use crate::parallel::Bands;
 use crate::sample::Source;
@@ -235,7 +235,8 @@ impl<K: Linear, P: Tap, G: Points> Operation for Adjoint<'_, K, P, G> {
                 for (x, len) in chunks(width) {
                     sampler.fill_chunk::<L, _>(&mut chunk, &lines, [x, y], len, &geometry, to);
                     for c in 0..channels {
-                        let Some(mut plane) = gradient.plane_mut(n, c) else { continue };
+                        let Some(plane) = gradient.plane_mut(n, c) else { continue };
+                        let mut plane = RowsMut::all(plane);
                         let values = cotangent.row(n0 + n, c0 + c, y).get(x..x + len).unwrap_or_default();
                         sampler.kernel.scatter_run::<L, P, _>(&boundary, &chunk.walk(), values, &mut plane);
                     }

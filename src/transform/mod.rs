@@ -55,10 +55,10 @@ pub type Term = Option<(f64, u8, u8)>;
 /// A group of plane transforms that can be composed, inverted and estimated.
 pub trait Transform: Warp<Plan: Subpixel> + PartialEq + core::fmt::Debug + 'static {
     /// The parameters: `[f64; N]`.
-    type Parameters: Array<f64> + core::fmt::Debug + PartialEq;
+    type Parameters: Array<f64> + core::fmt::Debug + PartialEq + Send;
 
     /// A covariance of the parameters, row by row: `[[f64; N]; N]`.
-    type Covariance: Array<Self::Parameters> + core::fmt::Debug + PartialEq;
+    type Covariance: Array<Self::Parameters> + core::fmt::Debug + PartialEq + Send;
 
     /// The identity.
     const IDENTITY: Self;
