@@ -119,7 +119,16 @@ pub struct Contest {
 /// The settings of nonius that take part.
 pub fn settings() -> Vec<(&'static str, Options)> {
     let bilinear = Options { finish: Interpolation::Bilinear, ..Options::default() };
-    vec![("nonius", Options::default()), ("nonius, bilinear finish", bilinear)]
+    let selection = |selection, options| Options { selection, ..options };
+    vec![
+        ("nonius", Options::default()),
+        ("nonius, half", selection(0.5, Options::default())),
+        ("nonius, quarter", selection(0.25, Options::default())),
+        ("nonius, bilinear finish", bilinear),
+        ("nonius, bilinear half", selection(0.5, bilinear)),
+        ("nonius, bilinear quarter", selection(0.25, bilinear)),
+        ("nonius, bilinear eighth", selection(0.125, bilinear)),
+    ]
 }
 
 /// Library, and the methods of it: name in tables, name in requests.

@@ -1295,7 +1295,11 @@ mod tests {
                 let outside = |at: i64, side: i64| {
                     at + i64::from(first) < 0 || at + i64::from(first) + taps as i64 > side
                 };
-                if outside(u, width) || outside(v, height) {
+                let left_out = |map: Image<'_, P>| {
+                    let bits: i32 = map.get(x as usize / 32, y as usize / 8).unwrap().into();
+                    bits >> (y % 8) & 1 == 0
+                };
+                if outside(u, width) || outside(v, height) || pair.selected.is_some_and(left_out) {
                     continue;
                 }
                 let t = pixel(&pair.fixed, x, y);
@@ -1345,8 +1349,13 @@ mod tests {
     fn sums_are_their_definition<P: Grey, T: Transform>(pixel: impl Fn(u32) -> P) {
         for size in [(1, 1), (2, 3), (3, 1), (64, 3), (65, 5), (150, 70)] {
             let (fixed, moving) = (noise(size.0, size.1, 1, &pixel), noise(size.0, size.1, 2, &pixel));
+            // (Any map will do.)
+            let (w, h) = (size.0.div_ceil(32), size.1.div_ceil(8));
+            let map = noise(w, h, 3, |v| P::from((v >> 10) as u8));
             images(&fixed, &moving, size, |pair| {
-                for (dx, dy) in [(0, 0), (1, 0), (-2, 1), (17, -9)] {
+                for (i, (dx, dy)) in [(0, 0), (1, 0), (-2, 1), (17, -9)].into_iter().enumerate() {
+                    let selected = (i % 2 == 1).then(|| Image::new(&map, w, h).unwrap());
+                    let pair = LevelPair { selected, ..pair };
                     let shift = [1.0, 0.0, dx as f64, 0.0, 1.0, dy as f64, 0.0, 0.0, 1.0];
                     let shift = T::from_matrix(shift).unwrap();
                     for (loss, interpolation) in [
@@ -1380,8 +1389,11 @@ mod tests {
         let size = (150, 70);
         let pixel = |v: u32| (v >> 16) as u8;
         let (fixed, moving) = (noise(size.0, size.1, 1, pixel), noise(size.0, size.1, 2, pixel));
+        let map = noise(5, 9, 3, |v| (v >> 10) as u8);
         images(&fixed, &moving, size, |pair| {
-            for before in transforms {
+            for (i, before) in transforms.iter().enumerate() {
+                let selected = (i % 2 == 1).then(|| Image::new(&map, 5, 9).unwrap());
+                let pair = LevelPair { selected, ..pair };
                 let known = pass(pair, before, Loss::Squares, Interpolation::Bilinear, None);
                 let known = Known {
                     transform: *before,
