@@ -90,6 +90,8 @@ pub trait Subpixel: Plan {
     /// denominator` of a pixel, at most one half, with numerators below 2^8: the constant terms, each
     /// rounded half up.
     fn shifted(&self, numerators: [i64; 2], denominator: i64) -> Self;
+    /// The plan of this one's transform after a shift of the destination by whole pixels.
+    fn moved(&self, by: [i32; 2]) -> Self;
     /// A walk of this plan whose rows are counted from row `above` of the source: the same fractions.
     fn lowered(walk: Self::Walk, above: usize) -> Self::Walk;
 }
@@ -102,6 +104,12 @@ fn shifted([a, b, c]: [i64; 3], [x, y]: [i64; 2], denominator: i64) -> [i64; 3] 
     [a, b, c.wrapping_add(floor_div(2 * v + denominator, 2 * denominator))]
 }
 
+/// The constant term of a form after a shift by whole pixels.
+#[inline]
+fn moved([a, b, c]: [i64; 3], [x, y]: [i32; 2]) -> [i64; 3] {
+    [a, b, c.wrapping_add(a.wrapping_mul(x.into())).wrapping_add(b.wrapping_mul(y.into()))]
+}
+
 /// A form whose rows are counted from row `rows` on: the same integers at every pixel.
 #[inline]
 fn below([a, b, c]: [i64; 3], rows: usize) -> [i64; 3] {
@@ -109,6 +117,10 @@ fn below([a, b, c]: [i64; 3], rows: usize) -> [i64; 3] {
 }
 
 impl Subpixel for AffinePlan {
+    #[inline]
+    fn moved(&self, by: [i32; 2]) -> Self {
+        Self { rows: self.rows.map(|row| moved(row, by)) }
+    }
     #[inline]
     fn shifted(&self, numerators: [i64; 2], denominator: i64) -> Self {
         Self { rows: self.rows.map(|row| shifted(row, numerators, denominator)) }
@@ -121,6 +133,10 @@ impl Subpixel for AffinePlan {
 }
 
 impl Subpixel for ProjectivePlan {
+    #[inline]
+    fn moved(&self, by: [i32; 2]) -> Self {
+        Self { rows: self.rows.map(|row| moved(row, by)), ..*self }
+    }
     #[inline]
     fn shifted(&self, numerators: [i64; 2], denominator: i64) -> Self {
         // No form leaves its range: that was for places up to 2^15.
@@ -287,7 +303,9 @@ impl Walk for AffineWalk {
     fn shift(&self, to: Rounding) -> Option<[Position; 2]> {
         // Ties go left and right in turn.
         let tie = to.ties_to_even && self.at.iter().any(|&v| v as u32 == 1 << 31);
-        (self.step == [1 << 32, 0] && !tie).then(|| self.position(to))
+        // (Arrays would be compared by a call.)
+        let [along, across] = self.step;
+        (along == 1 << 32 && across == 0 && !tie).then(|| self.position(to))
     }
 }
 
@@ -389,6 +407,13 @@ impl Walk for ProjectiveWalk {
             }
         };
         [quotient(self.at[0], self.anchor[0]), quotient(self.at[1], self.anchor[1])]
+    }
+    #[inline(always)]
+    fn shift(&self, to: Rounding) -> Option<[Position; 2]> {
+        let (d, [along, across]) = (self.denominator, self.step);
+        // (Ties go left and right in turn.)
+        let one = d != 0 && self.denominator_step == 0 && along == d && across == 0 && !to.ties_to_even;
+        one.then(|| self.position(to))
     }
     // Without a division.
     #[inline(always)]

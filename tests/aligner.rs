@@ -1,8 +1,8 @@
 //! The aligner on scenes in closed form, of which both images are sampled: the truth is exact and no
 //! sampler takes part in it.
 
-use nonius::align::{Aligner, Grey, Options, Pair, Report, Robust, Status};
-use nonius::{Affine, Error, Euclidean, Homography, Image, Similarity, Transform, Translation};
+use nonius::align::{Aligner, Grey, Interpolation, Options, Pair, Report, Robust, Status};
+use nonius::{Affine, Error, Euclidean, Homography, Image, Level, Similarity, Transform, Translation};
 
 const WIDTH: usize = 160;
 const HEIGHT: usize = 120;
@@ -136,6 +136,38 @@ fn every_model() {
     finds(Similarity::new(1.03, 0.02, -3.5, 2.2).unwrap(), 0.04);
     finds(Affine::from_parameters([1.02, 0.03, -2.5, -0.01, 0.97, 3.3]).unwrap(), 0.05);
     finds(Homography::from_parameters([1.02, 0.01, -2.0, 0.02, 1.01, 1.0, 1e-4, -5e-5]).unwrap(), 0.1);
+}
+
+/// The smooth interpolation is as exact as it says, and what is selected of the pixels is enough, at every level
+/// the same.
+#[test]
+fn finishes_and_selections() {
+    let truth = Affine::from_parameters([1.01, 0.02, 1.3, -0.015, 0.99, -2.4]).unwrap();
+    for seed in 1..6 {
+        let scene = Scene::new(seed);
+        let (fixed, moving) = (bytes(&scene.image(&Affine::IDENTITY)), bytes(&scene.image(&truth)));
+        let pair = Pair::new(view(&fixed), view(&moving));
+        let run = |options: Options| align::<u8, Affine>(pair, options);
+        let exact = run(Options { finish: Interpolation::Lagrange, ..Options::default() });
+        let e = error(&exact.transform, &truth);
+        assert!(e < 0.004, "{e} px");
+        let whole = run(Options::default());
+        for selection in [0.75, 0.5, 0.25, 0.1] {
+            let options = Options { selection, ..Options::default() };
+            let part = run(options);
+            let e = error(&part.transform, &truth);
+            assert!(part.status == Status::Converged && e < 0.05, "{selection}: {e} px");
+            // Fewer pixels are less certain, but not as much as by their number.
+            let variance = |report: &Report<Affine>| (0..6).map(|i| report.covariance[i][i]).sum::<f64>();
+            let times = variance(&part) / variance(&whole);
+            assert!(1.0 < times && times < 1.2 / selection, "{selection}: {times}");
+            assert!((part.support - whole.support).abs() < 0.05, "{} {}", part.support, whole.support);
+            for level in Level::available() {
+                let same = run(Options { level, ..options });
+                assert_eq!(same.transform.parameters(), part.transform.parameters(), "{}", level.name());
+            }
+        }
+    }
 }
 
 #[test]
@@ -308,7 +340,7 @@ fn is_calibrated<T: Transform>(truth: T) {
     let clean = [scene.image(&T::IDENTITY), scene.image(&truth)];
     let mut random = Random(0x1234_5678_9abc_def1);
     let bank: Vec<f64> = (0..1 << 20).map(|_| NOISE * random.normal()).collect();
-    let options = Options { search: 0.0, ..Options::default() };
+    let options = Options { search: 0.0, finish: Interpolation::Lagrange, ..Options::default() };
     let mut sum = 0.0;
     for _ in 0..RUNS {
         let noisy = clean.each_ref().map(|image| {

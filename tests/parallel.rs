@@ -294,9 +294,14 @@ fn alignments() {
     let pair = Pair::new(image(&fixed), image(&moving));
     let masked = pair.with_fixed_mask(image(&mask)).unwrap();
 
-    for (pair, robust) in [(pair, Robust::None), (pair, Robust::Tukey), (masked, Robust::Huber)] {
+    for (pair, robust, selection) in [
+        (pair, Robust::None, 1.0),
+        (pair, Robust::None, 0.5),
+        (pair, Robust::Tukey, 1.0),
+        (masked, Robust::Huber, 0.4),
+    ] {
         same(|threads| {
-            let options = Options { robust, threads, ..Options::default() };
+            let options = Options { robust, threads, selection, ..Options::default() };
             let size = Aligner::<u8, Affine>::workspace(&pair, &options).unwrap();
             let (mut pixels, mut masks) = (vec![0; size.pixels], vec![0; size.masks]);
             let aligner = Aligner::new(pair, Affine::IDENTITY, options, &mut pixels, &mut masks);

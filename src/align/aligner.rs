@@ -3,6 +3,7 @@
 
 use super::normal::{Accumulate, FixedMoments, Known, LevelPair, Pass, Photometry, Statistics, Word};
 use super::robust::{Loss, Robust};
+use super::search::Match;
 use super::solve::{Column, Factor, SIZE, Symmetric};
 use super::{Grey, Interpolation, LEAST_SIDE, Options, Pair, Report, Status, search, select};
 use crate::Error;
@@ -12,7 +13,7 @@ use crate::parallel::{Bands, Threads};
 use crate::pyramid::{MAX_LEVELS, Pyramid, buffer_len, to_full, to_level};
 use crate::simd::{Lanes, Level, Operation};
 use crate::transform::{Matrix, Term, Transform, after_shift, at, before_shift, inverse, multiply, project};
-use crate::walk::RUN;
+use crate::walk::{RUN, Subpixel};
 
 /// Levels but the last are left when no corner moves by this many of their pixels any more.
 const COARSE_EPSILON: f64 = 1.0 / 32.0;
@@ -22,6 +23,10 @@ const LOOK: usize = 1 << 14;
 const ALIKE: f64 = 0.98;
 /// So many iterations are enough to be shared between two beginnings.
 const SHARED: u16 = 8;
+/// The least part of an increment that is made.
+const LEAST_PART: f64 = 0.5;
+/// How four corners move.
+type Moves = [[f64; 2]; 4];
 /// Steps of this many pixels are beyond what the interpolation of the last iterations could matter for.
 const ROUGH: f64 = 0.25;
 
@@ -116,6 +121,8 @@ pub struct Aligner<'a, P, T: Transform> {
     /// The robust scale that the loss is for; none before the first pass of a level, nor in least squares.
     sigma: Option<f64>,
     damping: f64,
+    /// How the last increment moved the corners, and what part it was of the one that was computed.
+    last: Option<(Moves, f64)>,
     best: Option<Best<T>>,
     /// The last pass of this level in least squares, for the next.
     shared: Option<Known<T>>,
@@ -151,7 +158,7 @@ enum Phase {
         next: [i32; 3],
         range: [i32; 3],
         best: [i32; 3],
-        correlation: f64,
+        found: Match,
     },
     Refine,
     Done(Status),
@@ -159,7 +166,7 @@ enum Phase {
 
 impl Phase {
     fn searching(range: [i32; 3]) -> Self {
-        Phase::Search { next: range.map(|r| -r), range, best: [0; 3], correlation: -2.0 }
+        Phase::Search { next: range.map(|r| -r), range, best: [0; 3], found: Match::NONE }
     }
 }
 
@@ -251,6 +258,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             interpolation: Interpolation::Bilinear,
             sigma: None,
             damping: 0.0,
+            last: None,
             best: None,
             shared: None,
             rival: Rival::None,
@@ -317,23 +325,21 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
 
     #[inline(never)]
     fn search(&mut self) {
-        let (Phase::Search { next, range, mut best, mut correlation }, Some(pair)) =
-            (self.phase, self.pair())
+        let (Phase::Search { next, range, mut best, mut found }, Some(pair)) = (self.phase, self.pair())
         else {
             return;
         };
-        let beginning = correlation < -1.0 && next == range.map(|r| -r);
-        let moved = |from: T, by: [i32; 3]| {
-            let [x, y, turn] = by.map(f64::from);
-            let turned = search::turned(&pair, &from.matrix(), turn);
-            T::from_matrix(before_shift(&turned, x, y))
-        };
-        let mut compare = |by: [i32; 3]| {
-            if let Ok(transform) = moved(self.candidate, by)
-                && let Some(c) = self.compare(pair, &transform, 1)
-                && c > correlation
+        let before = found;
+        let beginning = found == Match::NONE && next == range.map(|r| -r);
+        let turned = |from: T, units: i32| search::turned(&pair, &from.matrix(), units.into());
+        let mut compare = |by @ [x, y, units]: [i32; 3]| {
+            let turned =
+                if units == 0 { Ok(self.candidate) } else { T::from_matrix(turned(self.candidate, units)) };
+            if let Ok(turned) = turned
+                && let Some(here) = self.compare(pair, turned.plan().moved([x, y]), 1)
+                && here > found
             {
-                (best, correlation) = (by, c);
+                (best, found) = (by, here);
             }
         };
         if beginning {
@@ -341,7 +347,9 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             compare([0; 3]);
         }
         compare(next);
-        self.note(&pair, correlation.max(-1.0));
+        // (A square root takes long on small processors.)
+        let correlation = if found == before { self.progress.correlation } else { found.correlation() };
+        self.note(&pair, correlation);
         let [dx, dy, turn] = next;
         let next = if dx < range[0] {
             [dx + 1, dy, turn]
@@ -351,10 +359,12 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             [-range[0], -range[1], turn + 1]
         };
         if next[2] <= range[2] {
-            self.phase = Phase::Search { next, range, best, correlation };
+            self.phase = Phase::Search { next, range, best, found };
             return;
         }
-        self.candidate = moved(self.candidate, best).unwrap_or(self.candidate);
+        let [x, y, units] = best;
+        let moved = before_shift(&turned(self.candidate, units), x.into(), y.into());
+        self.candidate = T::from_matrix(moved).unwrap_or(self.candidate);
         if self.level == self.top {
             self.phase = Phase::Refine;
             self.rival = match T::from_matrix(to_level(&self.initial.matrix(), self.level)) {
@@ -372,11 +382,11 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         }
     }
 
-    /// The correlation under a transform, by every so many rows.
+    /// How well the images match under a transform, by every so many rows.
     // (Once for all that ask for it.)
     #[inline(never)]
-    fn compare(&self, pair: LevelPair<'_, P>, transform: &T, every: usize) -> Option<f64> {
-        self.options.level.run(search::Compare { pair, transform, every })
+    fn compare(&self, pair: LevelPair<'_, P>, plan: T::Plan, every: usize) -> Option<Match> {
+        self.options.level.run(search::Compare { pair, plan, every })
     }
 
     /// Carries the candidate over to the next larger level. If the images agree there much better where
@@ -392,7 +402,9 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         {
             let (width, height) = size(&pair.fixed);
             let every = (width * height / LOOK).max(1);
-            let correlation = |transform| self.compare(pair, transform, every).unwrap_or(-1.0);
+            let correlation = |transform: &T| {
+                self.compare(pair, transform.plan(), every).unwrap_or(Match::NONE).correlation()
+            };
             if correlation(&initial) > correlation(&self.candidate) + 0.1 {
                 self.candidate = initial;
             }
@@ -428,6 +440,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             return self.end_level(if flat { Status::Singular } else { Status::LeftImage });
         } else {
             self.damping = (self.damping * 10.0).max(1e-3);
+            self.last = None;
         }
         self.note(&pair, self.best.as_ref().map_or(0.0, |b| b.statistics.correlation));
         if self.earlier + self.iteration >= self.limit() {
@@ -585,26 +598,44 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         let centre = centre(fixed);
         let half = [fixed.width() as f64 / 2.0, fixed.height() as f64 / 2.0];
         let mut factor = Factor::EMPTY;
+        let corners =
+            [(-1.0, -1.0), (1.0, -1.0), (-1.0, 1.0), (1.0, 1.0)].map(|(x, y)| (x * half[0], y * half[1]));
+        // The candidate that an increment leads to, and by how much that moves the corners.
+        let moved = |increment: T::Parameters| {
+            let w = T::near_identity(increment)?.matrix();
+            let about = about(&inverse(&w)?, centre);
+            let candidate = T::from_matrix(multiply(&best.transform.matrix(), &about))?;
+            let moves = corners.map(|(x, y)| {
+                let (u, v) = project(&w, x, y);
+                [u - x, v - y]
+            });
+            Ok::<_, Error>((candidate, moves))
+        };
+        let product = |a: &Moves, b: &Moves| {
+            a.as_flattened().iter().zip(b.as_flattened()).fold(0.0, |sum, (a, b)| sum + a * b)
+        };
         while self.damping < 1e9 {
             factor.set(&best.matrix, self.unknowns(), n, self.damping).ok_or(Status::Singular)?;
             let solution = factor.solve(&best.right);
-            let increment = T::Parameters::from_fn(|i| at(&solution, i) / gain);
-            let candidate = T::near_identity(increment).and_then(|w| {
-                let about = about(&inverse(&w.matrix())?, centre);
-                let candidate = T::from_matrix(multiply(&best.transform.matrix(), &about))?;
-                Ok((candidate, w.matrix()))
-            });
-            if let Ok((candidate, w)) = candidate {
-                let corners = [(-1.0, -1.0), (1.0, -1.0), (-1.0, 1.0), (1.0, 1.0)];
-                let step = corners.iter().fold(0.0_f64, |step, (x, y)| {
-                    let (x, y) = (x * half[0], y * half[1]);
-                    let (u, v) = project(&w, x, y);
-                    step.max(libm::hypot(u - x, v - y))
-                });
+            let increment = |part: f64| moved(T::Parameters::from_fn(|i| at(&solution, i) / gain * part));
+            let mut found = increment(1.0);
+            let mut part = 1.0;
+            if let (Some((last, before)), Ok((_, moves))) = (&self.last, &found)
+                && self.damping == 0.0
+            {
+                part = (1.0 / (1.0 / before - product(moves, last) / product(last, last)))
+                    .clamp(LEAST_PART, 1.0);
+                if part < 1.0 {
+                    found = increment(part);
+                }
+            }
+            if let Ok((candidate, moves)) = found {
+                let step = moves.iter().fold(0.0_f64, |step, [x, y]| step.max(libm::hypot(*x, *y)));
                 if step.is_finite() {
                     self.candidate = candidate;
                     self.photometry = best.photometry.plus::<P::Word>(at(&solution, n), at(&solution, n + 1));
                     self.step = step;
+                    self.last = Some((moves, part));
                     return Ok(());
                 }
             }
@@ -676,6 +707,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         self.iteration = 0;
         self.step = 0.0;
         self.damping = 0.0;
+        self.last = None;
         if let Some(best) = &self.best {
             self.photometry = best.photometry;
         }

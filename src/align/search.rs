@@ -7,7 +7,7 @@ use crate::image::Image;
 use crate::kernel::{Nearest, rounding};
 use crate::simd::{self, Lanes, Operation};
 use crate::span::{self, Area};
-use crate::transform::{Matrix, Transform, multiply};
+use crate::transform::{Matrix, multiply};
 use crate::walk::{Plan, RUN, Walk};
 
 /// The most pixels that all comparisons together look at.
@@ -52,31 +52,60 @@ pub(super) fn turned<P>(pair: &LevelPair<'_, P>, matrix: &Matrix, units: f64) ->
     multiply(matrix, &[cosine, -sine, dx, sine, cosine, dy, 0.0, 0.0, 1.0])
 }
 
-/// The correlation of fixed and moving at the nearest pixels to `T x`, or `None` if fewer than half of
+/// How well two images match: the square of their correlation with its sign, in Q30.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub(super) struct Match(i32);
+
+impl Match {
+    /// Less than any.
+    pub(super) const NONE: Self = Self(i32::MIN);
+
+    /// From n^2 times the variances and the covariance, in whole numbers; `None` if nothing varies.
+    #[inline(never)]
+    fn new(tt: i128, mm: i128, tm: i128) -> Option<Self> {
+        if tt <= 0 || mm <= 0 {
+            return None;
+        }
+        // The variances with 30 or 31 bits, so that their product has 60 at least.
+        let bits = |v: i128| 128 - v.leading_zeros() as i32;
+        let (down, across) = (bits(tt) - 31, bits(mm) - 31);
+        let across = across + ((down + across) & 1);
+        let shift = |v: i128, by: i32| if by > 0 { v >> by } else { v << -by } as i64;
+        let product = shift(tt, down) * shift(mm, across);
+        let covariance = shift(tm, (down + across) / 2);
+        let square = (covariance * covariance).checked_div(product >> 30).unwrap_or(0).min(1 << 30) as i32;
+        Some(Self(if covariance < 0 { -square } else { square }))
+    }
+
+    /// The correlation; -1 for [`Match::NONE`].
+    pub(super) fn correlation(self) -> f64 {
+        let v = f64::from(self.0).max(-1_073_741_824.0) / 1_073_741_824.0;
+        libm::copysign(libm::sqrt(v.abs()), v)
+    }
+}
+
+/// How well fixed and moving match at the nearest pixels to `T x`, or `None` if fewer than half of
 /// the fixed pixels that count meet a moving one, or nothing varies.
-pub(super) struct Compare<'a, P, T> {
+pub(super) struct Compare<'a, P, N> {
     pub(super) pair: LevelPair<'a, P>,
-    pub(super) transform: &'a T,
+    /// Of the transform.
+    pub(super) plan: N,
     /// Only every so many rows.
     pub(super) every: usize,
 }
 
-impl<P: Grey, T: Transform> Operation for Compare<'_, P, T> {
-    type Output = Option<f64>;
+impl<P: Grey, N: Plan> Operation for Compare<'_, P, N> {
+    type Output = Option<Match>;
 
     #[inline(always)]
-    fn run<L: Lanes>(self) -> Option<f64> {
+    fn run<L: Lanes>(self) -> Option<Match> {
         let LevelPair { fixed, moving, fixed_mask, moving_mask, .. } = self.pair;
-        let plan = self.transform.plan();
+        let plan = self.plan;
         let (width, height) = (fixed.width(), fixed.height());
         let (to, area) = (rounding::<Nearest, P>(), Area::new::<Nearest>(moving.width(), moving.height()));
         let valid = |mask: &Option<Image<'_, u8>>, x: usize, y: usize| {
             mask.as_ref().is_none_or(|mask| mask.get(x, y).is_some_and(|v| v != 0))
         };
-        // Where neighbours are neighbours in the moving image, its rows are read as they are.
-        let plain = [(0, 1.0), (1, 0.0), (3, 0.0), (4, 1.0), (6, 0.0), (7, 0.0), (8, 1.0)]
-            .into_iter()
-            .all(|(i, v)| self.transform.matrix().get(i) == Some(&v));
         let mut sums = Sums::<P::Word>::new();
         let mut counted = 0;
         for y in (0..height).step_by(self.every.max(1)) {
@@ -90,14 +119,19 @@ impl<P: Grey, T: Transform> Operation for Compare<'_, P, T> {
                 if !walk.monotone(len) {
                     continue;
                 }
-                let range = span::interior(&walk, 0, len, to, &area);
+                // Where neighbours are neighbours in the moving image, its rows are read as they are.
+                let shift = walk.shift(to);
+                let range = match shift {
+                    Some(at) => span::shifted(at, 0, len, &area),
+                    None => span::interior(&walk, 0, len, to, &area),
+                };
                 for begin in range.clone().step_by(RUN) {
                     let end = (begin + RUN).min(range.end);
                     let walk = walk.at(begin);
                     let mut samples = [P::default(); RUN];
-                    let [u, v] = walk.position(to).map(|p| p.cell as usize);
-                    let samples = if plain {
-                        moving.row(v).get(u..u + end - begin).unwrap_or_default()
+                    let samples = if let Some([u, v]) = shift {
+                        let first = u.cell.wrapping_add(begin as i32) as usize;
+                        moving.row(v.cell as usize).get(first..first + end - begin).unwrap_or_default()
                     } else {
                         let samples = samples.get_mut(..end - begin).unwrap_or_default();
                         simd::blocks::<L, P, Nearest, _, P>(&Nearest, moving, &walk, samples, &Nothing);
@@ -121,9 +155,8 @@ impl<P: Grey, T: Transform> Operation for Compare<'_, P, T> {
         if n == 0 || 2 * n < counted as i128 {
             return None;
         }
-        let variance = |ab: i128, a: i128, b: i128| (n * ab - a * b) as f64;
-        let (tt, mm, tm) = (variance(tt, t, t), variance(mm, m, m), variance(tm, t, m));
-        (tt > 0.0 && mm > 0.0).then(|| tm / (libm::sqrt(tt) * libm::sqrt(mm)))
+        let variance = |ab: i128, a: i128, b: i128| n * ab - a * b;
+        Match::new(variance(tt, t, t), variance(mm, m, m), variance(tm, t, m))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The positions of a walk, N at a time.
 
 use super::lanes::{Forms, Lanes};
-use crate::fixed::{Position, Rounding, round_coordinate};
+use crate::fixed::{Position, Rounding, floor_div, round_coordinate};
 use crate::kernel::Array;
 use crate::transform::{Coordinate, MapWalk};
 use crate::walk::{ProjectiveWalk, RUN, Walk};
@@ -78,6 +78,8 @@ pub struct QuotientSteps<L: Lanes> {
     walk: ProjectiveWalk,
     to: Rounding,
     series: Option<Series<L>>,
+    /// For one lane.
+    following: Option<Following>,
 }
 
 impl<L: Lanes> QuotientSteps<L> {
@@ -86,13 +88,24 @@ impl<L: Lanes> QuotientSteps<L> {
         if walk.denominator < 0 {
             walk = walk.negated();
         }
-        Self { walk, to, series: Series::new(&walk, to) }
+        let following = if L::LEN == 1 { Following::new(&walk, to) } else { None };
+        Self { walk, to, series: Series::new(&walk, to), following }
     }
 }
 
 impl<L: Lanes> Steps<L> for QuotientSteps<L> {
     #[inline(always)]
     fn next(&mut self) -> Positions<L> {
+        if L::LEN == 1
+            && let Some(following) = &mut self.following
+        {
+            let at = following.position();
+            if !following.step() {
+                self.walk = self.walk.at(following.done);
+                self.following = None;
+            }
+            return Positions::gather(|| at);
+        }
         let here = self.walk;
         self.walk = here.at(L::LEN);
         if let Some(series) = &mut self.series
@@ -122,6 +135,105 @@ impl<L: Lanes> Steps<L> for QuotientSteps<L> {
             };
         }
         one_by_one(&mut { here }, self.to)
+    }
+}
+
+/// The positions of a run, each from the last one without a division: between neighbours a quotient
+/// changes by nearly the same.
+#[derive(Clone, Copy, Debug)]
+struct Following {
+    denominator: i64,
+    denominator_step: i64,
+    axes: [Quotient; 2],
+    anchor: [i32; 2],
+    bits: u32,
+    /// Pixels since the beginning.
+    done: usize,
+}
+
+/// `n / d`, rounded half up to a fraction.
+#[derive(Clone, Copy, Debug)]
+struct Quotient {
+    value: i64,
+    /// What the rounding leaves: `n 2^(bits + 1) + d - 2 d value`, from 0 to 2d.
+    rest: i64,
+    /// How much `n 2^(bits + 1) + d` grows from pixel to pixel.
+    growth: i64,
+    /// How much the value last did.
+    step: i64,
+}
+
+impl Quotient {
+    /// The largest value and step: within it no product overflows, the denominator and its step being below
+    /// 2^31 and numerators below 2^46.
+    const LARGEST: i64 = 1 << 28;
+
+    #[inline(always)]
+    fn new([n, dn]: [i64; 2], [d, dd]: [i64; 2], bits: u32) -> Option<Self> {
+        let sum = (n << (bits + 1)) + d;
+        let growth = (dn << (bits + 1)) + dd;
+        let (value, next) = (floor_div(sum, 2 * d), floor_div(sum + growth, 2 * (d + dd)));
+        let holds = value.abs() < Self::LARGEST && (next - value).abs() < Self::LARGEST;
+        holds.then(|| Self { value, rest: sum - 2 * d * value, growth, step: next - value })
+    }
+
+    /// To the next pixel, whose denominator is given: whether that took few corrections.
+    #[inline(always)]
+    fn step(&mut self, [d, dd]: [i64; 2]) -> bool {
+        self.rest += self.growth - 2 * dd * self.value - 2 * d * self.step;
+        self.value += self.step;
+        let mut left = 8;
+        while self.rest < 0 && left > 0 {
+            (self.rest, self.value, self.step, left) =
+                (self.rest + 2 * d, self.value - 1, self.step - 1, left - 1);
+        }
+        while self.rest >= 2 * d && left > 0 {
+            (self.rest, self.value, self.step, left) =
+                (self.rest - 2 * d, self.value + 1, self.step + 1, left - 1);
+        }
+        left > 0 && self.value.abs() < Self::LARGEST
+    }
+}
+
+impl Following {
+    #[inline(always)]
+    fn new(walk: &ProjectiveWalk, to: Rounding) -> Option<Self> {
+        let ProjectiveWalk { denominator, denominator_step, anchor, .. } = *walk;
+        if to.ties_to_even || to.bits > 14 || denominator <= 0 || denominator + denominator_step <= 0 {
+            return None;
+        }
+        let axis =
+            |i: usize| Quotient::new([walk.at[i], walk.step[i]], [denominator, denominator_step], to.bits);
+        Some(Self {
+            denominator,
+            denominator_step,
+            axes: [axis(0)?, axis(1)?],
+            anchor,
+            bits: to.bits,
+            done: 0,
+        })
+    }
+
+    #[inline(always)]
+    fn position(&self) -> [Position; 2] {
+        let one = |i: usize| {
+            let value = self.axes[i].value;
+            let fraction = (value & ((1 << self.bits) - 1)) as u32;
+            Position { cell: (value >> self.bits) as i32 + self.anchor[i], fraction }
+        };
+        [one(0), one(1)]
+    }
+
+    /// To the next pixel: whether it could be followed.
+    #[inline(always)]
+    fn step(&mut self) -> bool {
+        self.done += 1;
+        self.denominator += self.denominator_step;
+        let [x, y] = &mut self.axes;
+        let by = [self.denominator, self.denominator_step];
+        // (Both, whatever becomes of the first.)
+        let found = [x.step(by), y.step(by)];
+        self.denominator > 0 && found == [true; 2]
     }
 }
 
