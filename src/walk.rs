@@ -408,7 +408,7 @@ impl Walk for ProjectiveWalk {
         };
         [quotient(self.at[0], self.anchor[0]), quotient(self.at[1], self.anchor[1])]
     }
-    #[inline(always)]
+    #[inline]
     fn shift(&self, to: Rounding) -> Option<[Position; 2]> {
         let (d, [along, across]) = (self.denominator, self.step);
         // (Ties go left and right in turn.)

@@ -142,8 +142,8 @@ impl<L: Lanes> Steps<L> for QuotientSteps<L> {
 /// changes by nearly the same.
 #[derive(Clone, Copy, Debug)]
 struct Following {
-    denominator: i64,
-    denominator_step: i64,
+    denominator: i32,
+    denominator_step: i32,
     axes: [Quotient; 2],
     anchor: [i32; 2],
     bits: u32,
@@ -154,56 +154,64 @@ struct Following {
 /// `n / d`, rounded half up to a fraction.
 #[derive(Clone, Copy, Debug)]
 struct Quotient {
-    value: i64,
+    value: i32,
+    /// How much the value last grew.
+    step: i32,
     /// What the rounding leaves: `n 2^(bits + 1) + d - 2 d value`, from 0 to 2d.
     rest: i64,
     /// How much `n 2^(bits + 1) + d` grows from pixel to pixel.
     growth: i64,
-    /// How much the value last did.
-    step: i64,
+}
+
+/// A product of 32 bits each, which is one instruction on small processors.
+#[inline(always)]
+fn product(a: i32, b: i32) -> i64 {
+    i64::from(a) * i64::from(b)
 }
 
 impl Quotient {
-    /// The largest value and step: within it no product overflows, the denominator and its step being below
-    /// 2^31 and numerators below 2^46.
+    /// The largest value and step: within it no sum overflows, numerators being below 2^46.
     const LARGEST: i64 = 1 << 28;
 
-    #[inline(always)]
+    #[inline(never)]
     fn new([n, dn]: [i64; 2], [d, dd]: [i64; 2], bits: u32) -> Option<Self> {
         let sum = (n << (bits + 1)) + d;
         let growth = (dn << (bits + 1)) + dd;
         let (value, next) = (floor_div(sum, 2 * d), floor_div(sum + growth, 2 * (d + dd)));
-        let holds = value.abs() < Self::LARGEST && (next - value).abs() < Self::LARGEST;
-        holds.then(|| Self { value, rest: sum - 2 * d * value, growth, step: next - value })
+        let step = next - value;
+        let holds = value.abs() < Self::LARGEST && step.abs() < Self::LARGEST;
+        let rest = sum - 2 * d * value;
+        holds.then_some(Self { value: value as i32, step: step as i32, rest, growth })
     }
 
     /// To the next pixel, whose denominator is given: whether that took few corrections.
     #[inline(always)]
-    fn step(&mut self, [d, dd]: [i64; 2]) -> bool {
-        self.rest += self.growth - 2 * dd * self.value - 2 * d * self.step;
+    fn step(&mut self, [d, dd]: [i32; 2]) -> bool {
+        let mut rest = self.rest + self.growth - 2 * (product(dd, self.value) + product(d, self.step));
+        let (mut correction, twice) = (0, 2 * i64::from(d));
+        while rest < 0 && correction > -8 {
+            (rest, correction) = (rest + twice, correction - 1);
+        }
+        while rest >= twice && correction < 8 {
+            (rest, correction) = (rest - twice, correction + 1);
+        }
+        self.step += correction;
         self.value += self.step;
-        let mut left = 8;
-        while self.rest < 0 && left > 0 {
-            (self.rest, self.value, self.step, left) =
-                (self.rest + 2 * d, self.value - 1, self.step - 1, left - 1);
-        }
-        while self.rest >= 2 * d && left > 0 {
-            (self.rest, self.value, self.step, left) =
-                (self.rest - 2 * d, self.value + 1, self.step + 1, left - 1);
-        }
-        left > 0 && self.value.abs() < Self::LARGEST
+        self.rest = rest;
+        (0..twice).contains(&rest) && i64::from(self.value.unsigned_abs()) < Self::LARGEST
     }
 }
 
 impl Following {
-    #[inline(always)]
+    #[inline(never)]
     fn new(walk: &ProjectiveWalk, to: Rounding) -> Option<Self> {
-        let ProjectiveWalk { denominator, denominator_step, anchor, .. } = *walk;
-        if to.ties_to_even || to.bits > 14 || denominator <= 0 || denominator + denominator_step <= 0 {
+        let ProjectiveWalk { denominator: d, denominator_step: dd, anchor, .. } = *walk;
+        // (Along a run they are below 2^31.)
+        let (denominator, denominator_step) = (i32::try_from(d).ok()?, i32::try_from(dd).ok()?);
+        if to.ties_to_even || to.bits > 14 || d <= 0 || d + dd <= 0 {
             return None;
         }
-        let axis =
-            |i: usize| Quotient::new([walk.at[i], walk.step[i]], [denominator, denominator_step], to.bits);
+        let axis = |i: usize| Quotient::new([walk.at[i], walk.step[i]], [d, dd], to.bits);
         Some(Self {
             denominator,
             denominator_step,
@@ -219,21 +227,20 @@ impl Following {
         let one = |i: usize| {
             let value = self.axes[i].value;
             let fraction = (value & ((1 << self.bits) - 1)) as u32;
-            Position { cell: (value >> self.bits) as i32 + self.anchor[i], fraction }
+            Position { cell: (value >> self.bits) + self.anchor[i], fraction }
         };
         [one(0), one(1)]
     }
 
     /// To the next pixel: whether it could be followed.
-    #[inline(always)]
+    #[inline]
     fn step(&mut self) -> bool {
         self.done += 1;
-        self.denominator += self.denominator_step;
+        let Some(denominator) = self.denominator.checked_add(self.denominator_step) else { return false };
+        self.denominator = denominator;
         let [x, y] = &mut self.axes;
-        let by = [self.denominator, self.denominator_step];
-        // (Both, whatever becomes of the first.)
-        let found = [x.step(by), y.step(by)];
-        self.denominator > 0 && found == [true; 2]
+        let by = [denominator, self.denominator_step];
+        denominator > 0 && x.step(by) && y.step(by)
     }
 }
 
