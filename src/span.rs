@@ -114,9 +114,9 @@ impl Area {
     }
 }
 
-/// Where the taps of cells are, of some rows of an image.
+/// Which cells have their taps in some rows of an image.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Reach {
+pub(crate) struct InRows {
     /// The cells of which all taps are in the rows.
     pub(crate) inside: Area,
     /// Those of which some are, as taps stand.
@@ -125,7 +125,7 @@ pub(crate) struct Reach {
     whole: Option<Area>,
 }
 
-impl Reach {
+impl InRows {
     #[inline(always)]
     pub(crate) fn new<K: Kernel, P>(
         boundary: &Boundary<P>,

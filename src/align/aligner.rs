@@ -623,9 +623,10 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             if let (Some((last, before)), Ok((_, moves))) = (&self.last, &found)
                 && self.damping == 0.0
             {
-                part = (1.0 / (1.0 / before - product(moves, last) / product(last, last)))
-                    .clamp(LEAST_PART, 1.0);
-                if part < 1.0 {
+                // How many times too long increments are. (No number is not above one.)
+                let excess = 1.0 / before - product(moves, last) / product(last, last);
+                if excess > 1.0 {
+                    part = (1.0 / excess).max(LEAST_PART);
                     found = increment(part);
                 }
             }

@@ -19,7 +19,7 @@
 //! smoothed, by amounts that depend on the fraction.
 //!
 //! Where patterns are as short as a few pixels, central differences are less than derivatives, and increments
-//! overshoot by the same part each time. So where an increment points back against the last one, only
+//! overshoot by the same factor each time. So where an increment takes back some of the last one, only
 //! the part of it is made that, had it been made of that one, would have left nothing to take back: at
 //! least a half.
 //!

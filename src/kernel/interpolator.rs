@@ -15,7 +15,7 @@ use crate::image::{ImageMut, RowsMut, Tap};
 use crate::sample::{Footprint, Source, footprint};
 use crate::simd::block::Outside;
 use crate::simd::{self, Lanes, One};
-use crate::span::{self, Area, Reach, Spans};
+use crate::span::{self, Area, InRows, Spans};
 use crate::walk::{Plan, Walk};
 
 /// A rule that gives value and partials at a position. Implemented for every [`Kernel`], and for
@@ -588,7 +588,7 @@ impl<K: Kernel> Linear for K {
         let to = rounding::<K, P::Channel>();
         let [a, b] = [walk.clone(), walk.at(len - 1)].map(|end| end.position(to).map(|p| p.cell));
         let [min, max] = [i32::min, i32::max].map(|f| [f(a[0], b[0]), f(a[1], b[1])]);
-        Reach::new::<K, P>(boundary, size, rows).misses_box(&min, &max)
+        InRows::new::<K, P>(boundary, size, rows).misses_box(&min, &max)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::boundary::Boundary;
 use crate::fixed::{Position, Weight};
 use crate::image::{RowsMut, Tap};
 use crate::kernel::{Array, Channel, Kernel, Linear, first_tap, rounding};
-use crate::span::Reach;
+use crate::span::InRows;
 use crate::walk::Walk;
 
 /// The accumulators of an image, channel by channel.
@@ -83,7 +83,7 @@ pub(crate) fn run_scatter<L: Lanes, P: Tap, K: Kernel, W: Walk>(
     gradient: &mut RowsMut<'_, P::Adjoint>,
 ) {
     let (to, n) = (rounding::<K, P::Channel>(), L::LEN);
-    let reach = Reach::new::<K, P>(boundary, gradient.size(), &gradient.range());
+    let rows = InRows::new::<K, P>(boundary, gradient.size(), &gradient.range());
     let mut along = walk.clone();
     let mut done = 0;
     if n > 1 && P::CHANNELS == 1 && P::Channel::BLOCK_SCATTER {
@@ -91,10 +91,10 @@ pub(crate) fn run_scatter<L: Lanes, P: Tap, K: Kernel, W: Walk>(
         for (k, block) in cotangents.chunks_exact(n).enumerate() {
             let at = steps.next();
             done += n;
-            if reach.inside.contains_lanes::<L>(at.cell) {
+            if rows.inside.contains_lanes::<L>(at.cell) {
                 let mut sums = Sums::new::<K, P, _>(gradient);
                 P::Channel::block_scatter(&mut sums, &at, kernel, P::flatten_cotangents(block));
-            } else if !reach.misses_box(&at.min, &at.max) {
+            } else if !rows.misses_box(&at.min, &at.max) {
                 each(kernel, boundary, &walk.at(k * n), block, gradient);
             }
         }
@@ -113,15 +113,15 @@ fn each<P: Tap, K: Kernel, W: Walk>(
     gradient: &mut RowsMut<'_, P::Adjoint>,
 ) {
     let to = rounding::<K, P::Channel>();
-    let reach = Reach::new::<K, P>(boundary, gradient.size(), &gradient.range());
+    let rows = InRows::new::<K, P>(boundary, gradient.size(), &gradient.range());
     let mut walk = walk.clone();
     for cotangent in cotangents {
         let at @ [x, y] = walk.position(to);
         let cotangent = P::flatten_cotangents(core::slice::from_ref(cotangent));
-        if reach.inside.contains(at) {
+        if rows.inside.contains(at) {
             let [wx, wy] = at.map(|p: Position| kernel.weights(P::Channel::fraction(p.fraction)));
             Sums::new::<K, P, _>(gradient).add::<K>([x.cell, y.cell], &wx, &wy, cotangent);
-        } else if !reach.misses_box(&[x.cell, y.cell], &[x.cell, y.cell]) {
+        } else if !rows.misses_box(&[x.cell, y.cell], &[x.cell, y.cell]) {
             kernel.scatter(boundary, at, cotangent, gradient);
         }
         walk.step();
