@@ -121,7 +121,7 @@ fn divide<O: Bands>(level: Level, operation: O, bands: usize) -> O::Output {
     let first = bands / 2;
     let parts = operation.split(height * first / bands);
     let (above, below) =
-        at_once(parts, |part| divide(level, part, first), |part| divide(level, part, bands - first));
+        at_once(true, parts, |part| divide(level, part, first), |part| divide(level, part, bands - first));
     O::join(above, below)
 }
 
@@ -136,29 +136,32 @@ fn halves<O: Bands>(level: Level, operation: O, bands: usize) -> O::Output {
         return level.run(operation);
     }
     let at = height.div_ceil(2).next_power_of_two();
-    let parts = operation.split(at);
-    #[cfg(feature = "rayon")]
-    if bands > 1 {
-        let first = (bands * at / height).clamp(1, bands - 1);
-        let (above, below) =
-            at_once(parts, |part| halves(level, part, first), |part| halves(level, part, bands - first));
-        return O::join(above, below);
-    }
-    let (above, below) = parts;
-    O::join(halves(level, above, bands), halves(level, below, bands))
+    let first = (bands * at / height).max(1).min(bands);
+    let (above, below) = at_once(
+        bands > 1,
+        operation.split(at),
+        |part| halves(level, part, first),
+        |part| halves(level, part, bands - first),
+    );
+    O::join(above, below)
 }
 
-/// Does something to either of two, on two threads if there is one to spare.
-#[cfg(feature = "rayon")]
+/// Does something to either of two, on two threads if that is asked for and there is one to spare.
 fn at_once<P: Send, R: Send>(
+    asked: bool,
     (above, below): (P, P),
     one: impl Fn(P) -> R + Sync,
     other: impl Fn(P) -> R + Sync,
 ) -> (R, R) {
-    let (mut above, mut below) = ((Some(above), None), (Some(below), None));
-    both(&mut || above.1 = above.0.take().map(&one), &mut || below.1 = below.0.take().map(&other));
-    let (Some(above), Some(below)) = (above.1, below.1) else { unreachable!() };
-    (above, below)
+    #[cfg(feature = "rayon")]
+    if asked {
+        let (mut above, mut below) = ((Some(above), None), (Some(below), None));
+        both(&mut || above.1 = above.0.take().map(&one), &mut || below.1 = below.0.take().map(&other));
+        let (Some(above), Some(below)) = (above.1, below.1) else { unreachable!() };
+        return (above, below);
+    }
+    let _ = asked;
+    (one(above), other(below))
 }
 
 /// Calls both, on two threads if there is one to spare. (Not for any two closures, but for these
