@@ -118,12 +118,11 @@ pub struct Contest {
 
 /// The settings of nonius that take part.
 pub fn settings() -> Vec<(&'static str, Options)> {
-    let bilinear = Options { finish: Interpolation::Bilinear, ..Options::default() };
-    let half = Options { selection: 0.5, ..bilinear };
+    let usual = Options::default();
     vec![
-        ("nonius", Options::default()),
-        ("nonius, bilinear finish", bilinear),
-        ("nonius, bilinear finish, half of the pixels", half),
+        ("nonius", usual),
+        ("nonius, half of the pixels", Options { selection: 0.5, ..usual }),
+        ("nonius, smooth finish", Options { finish: Interpolation::Lagrange, ..usual }),
     ]
 }
 

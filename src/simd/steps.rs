@@ -468,3 +468,47 @@ impl<L: Lanes> Steps<L> for LinearSteps<L> {
         Positions { cell: [x, y], fraction: [fx, fy], min: [x0, y0], max: [x1, y1] }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::One;
+    use crate::walk::{Plan, ProjectivePlan};
+
+    /// What is followed is where each pixel is, near poles too.
+    #[test]
+    fn homographies_are_followed() {
+        let mut state = 1_u64;
+        let mut real = |from: f64, to: f64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            from + (to - from) * (state >> 33) as f64 / (1_u64 << 31) as f64
+        };
+        let (mut followed, mut lost) = (0, 0);
+        for i in 0..4000 {
+            // From next to nothing to what brings the pole into the run.
+            let bend = [0.0, 1e-5, 1e-3, 0.02, 0.3][i % 5];
+            let scale = [1.0, 1.0, 30.0, 1e-3][i % 4];
+            let mut m: [f64; 9] = core::array::from_fn(|_| real(-1.5, 1.5) * scale);
+            (m[2], m[5]) = (real(-900.0, 900.0), real(-900.0, 900.0));
+            (m[6], m[7], m[8]) = (real(-bend, bend), real(-bend, bend), 1.0);
+            let Some(plan) = ProjectivePlan::new(&m) else { continue };
+            let (x, y) = (real(0.0, 300.0) as usize, real(0.0, 300.0) as usize);
+            for bits in [0, 14] {
+                let to = Rounding::half_up(bits);
+                let (walk, len) = plan.run(x, y, RUN);
+                let mut steps = QuotientSteps::<One>::new(walk, to);
+                for k in 0..len {
+                    match steps.following {
+                        Some(_) => followed += 1,
+                        None => lost += 1,
+                    }
+                    let at = steps.next();
+                    let found = [0, 1].map(|i| (at.cell[i], at.fraction[i] as u32));
+                    let exact = walk.at(k).position(to).map(|p| (p.cell, p.fraction));
+                    assert_eq!(found, exact, "{m:?} {x} {y} {bits} {k}");
+                }
+            }
+        }
+        assert!(followed > 200_000 && lost > 1000, "{followed} {lost}");
+    }
+}
