@@ -39,6 +39,12 @@ pub enum Boundary<P> {
 }
 
 impl<P> Boundary<P> {
+    /// Whether what is outside is made of pixels of the image.
+    #[inline(always)]
+    pub(crate) const fn folds(&self) -> bool {
+        !matches!(self, Boundary::Constant(_) | Boundary::Transparent)
+    }
+
     /// The pixel that stands for index `i` along a side of `n` pixels, or `None` where there is
     /// none (`Constant`, `Transparent`).
     #[inline]

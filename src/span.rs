@@ -132,11 +132,10 @@ impl InRows {
         (width, height): (usize, usize),
         rows: &Range<usize>,
     ) -> Self {
-        let apart = matches!(boundary, Boundary::Constant(_) | Boundary::Transparent);
         Self {
             inside: Area::new::<K>(width, rows.len()).below(rows.start),
             touching: Area::touching::<K>(width, rows.len()).below(rows.start),
-            whole: (!apart).then(|| Area::new::<K>(width, height)),
+            whole: boundary.folds().then(|| Area::new::<K>(width, height)),
         }
     }
 

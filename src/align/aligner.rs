@@ -531,7 +531,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     /// How many pixels there are to look at.
     fn pixels(&self, pair: &LevelPair<'_, P>) -> f64 {
         let (width, height) = size(&pair.fixed);
-        (width * height) as f64 * f64::from(select::eighths(&self.options, width, height)) / 8.0
+        select::pixels(&self.options, width, height)
     }
 
     /// Keeps what the fixed image has summed to for the next pass.

@@ -59,9 +59,8 @@
 //! and `g` with the monomials of u and v that the model's generators call for. Systems of at most
 //! 10 unknowns are solved in `f64`.
 //!
-//! **Selection.** With [`Options::selection`] passes look at a part of the pixels only, at proportionally
-//! less cost: those with the largest gradients, since an alignment is as exact as the sum of the squares
-//! of gradients is large. They are taken from all over the image, so that no region decides alone.
+//! **Selection.** With [`Options::selection`] passes look at a part of the pixels only: those with the largest
+//! gradients, since an alignment is as exact as the sum of the squares of gradients is large. They are taken from all over the image, so that no region decides alone.
 //!
 //! **Memory.** The workspace is what [`Aligner::workspace`] says: a third of the pixels of both
 //! images, and of the masks in use, and for a selection 1/192 of those of the fixed image. The aligner itself is a few kilobytes, wherever the caller puts

@@ -47,6 +47,11 @@ pub(super) fn eighths(options: &Options, width: usize, height: usize) -> u32 {
     if eighths as usize * width * height < ROWS * LEAST { ROWS as u32 } else { eighths }
 }
 
+/// How many pixels of an image of this size are looked at, but for the last rows.
+pub(super) fn pixels(options: &Options, width: usize, height: usize) -> f64 {
+    (width * height) as f64 * f64::from(eighths(options, width, height)) / ROWS as f64
+}
+
 /// Whether some options leave pixels out of an image of this size.
 pub(super) fn selects(options: &Options, width: usize, height: usize) -> bool {
     eighths(options, width, height) < ROWS as u32

@@ -426,7 +426,7 @@ impl<'a, N: Plan> Lines<'a, N> {
         let size = [source.image.width(), source.image.height()];
         let to = rounding::<K, P::Channel>();
         let edge = Edge { rule: kernel, source };
-        let known = matches!(source.boundary, Boundary::Constant(_) | Boundary::Transparent);
+        let known = !source.boundary.folds();
         let mut spans = Spans::new::<K>(size, width, &self.at(0, 0), to);
         let (mut drawn, mut inner) = (0, 0..0);
         for y in 0..height {
