@@ -130,12 +130,13 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
         }
         let (source, plan, destination) = (self.source(source), transform.plan(), destination.reborrow());
         // The same code at every level.
-        self.threads.run(Level::SCALAR, Rows { sampler: self, source, destination, plan, samples });
+        self.threads
+            .run(Level::SCALAR, Rows { sampler: self.of_values(), source, destination, plan, samples });
     }
 }
 
 struct Rows<'a, K, P: Tap, N> {
-    sampler: &'a Sampler<K, P>,
+    sampler: Sampler<K, P>,
     source: Source<'a, P>,
     destination: ImageMut<'a, P::Sampled>,
     plan: N,

@@ -55,6 +55,12 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
         Self { threads, ..self }
     }
 
+    /// The sampler of the rule that makes this one's values.
+    pub(crate) fn of_values(&self) -> Sampler<K::Values, P> {
+        let Self { boundary, level, threads, .. } = *self;
+        Sampler { kernel: self.kernel.values(), boundary, level, threads }
+    }
+
     /// The value at (`x`, `y`), in pixels of the image. `None` where [`Boundary::Transparent`]
     /// leaves a destination as it is, and never otherwise.
     pub fn sample(

@@ -85,7 +85,7 @@ pub trait Plan: Copy + Send + Sync {
 
 /// A plan whose pixels have places between them too.
 #[doc(hidden)]
-pub trait Subpixel: Plan {
+pub trait Subpixel: Plan + core::fmt::Debug {
     /// The plan of this one's transform after a shift of the destination by `numerators /
     /// denominator` of a pixel, at most one half, with numerators below 2^8: the constant terms, each
     /// rounded half up.

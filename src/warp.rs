@@ -43,7 +43,7 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
         let plan = warp.plan();
         let level = self.level.unwrap_or_else(Level::best);
         let destination = destination.reborrow();
-        self.threads.run(level, Rows { sampler: self, source, destination, plan });
+        self.threads.run(level, Rows { sampler: self.of_values(), source, destination, plan });
         Ok(())
     }
 
@@ -73,7 +73,7 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
 }
 
 struct Rows<'a, K, P: Tap, N> {
-    sampler: &'a Sampler<K, P>,
+    sampler: Sampler<K, P>,
     source: Image<'a, P>,
     destination: ImageMut<'a, P::Sampled>,
     plan: N,

@@ -1,7 +1,7 @@
 //! The aligner on scenes in closed form, of which both images are sampled: the truth is exact and no
 //! sampler takes part in it.
 
-use nonius::align::{Aligner, Grey, Interpolation, Options, Pair, Report, Robust, Status};
+use nonius::align::{Aligner, Grey, Interpolation, Method, Options, Pair, Report, Robust, Status};
 use nonius::{Affine, Error, Euclidean, Homography, Image, Level, Similarity, Transform, Translation};
 
 const WIDTH: usize = 160;
@@ -111,7 +111,11 @@ fn finds<T: Transform>(truth: T, bound: f64) {
         for (gain, offset) in [(1.0, 0.0), (0.7, 40.0)] {
             let changed: Vec<f64> = moving.iter().map(|v| gain * v + offset).collect();
             let (f, m) = (bytes(&fixed), bytes(&changed));
-            let report = align::<u8, T>(Pair::new(view(&f), view(&m)), Options::default());
+            let pair = Pair::new(view(&f), view(&m));
+            let second = align::<u8, T>(pair, Options { method: Method::SecondOrder, ..Options::default() });
+            let e = error(&second.transform, &truth);
+            assert!(second.status == Status::Converged && e < bound, "{truth:?}, second order: {e} px");
+            let report = align::<u8, T>(pair, Options::default());
             assert_eq!(report.status, Status::Converged);
             // Interpolation takes a little of the contrast.
             assert!((report.gain - gain).abs() < 0.05, "{}", report.gain);
@@ -136,6 +140,35 @@ fn every_model() {
     finds(Similarity::new(1.03, 0.02, -3.5, 2.2).unwrap(), 0.04);
     finds(Affine::from_parameters([1.02, 0.03, -2.5, -0.01, 0.97, 3.3]).unwrap(), 0.05);
     finds(Homography::from_parameters([1.02, 0.01, -2.0, 0.02, 1.01, 1.0, 1e-4, -5e-5]).unwrap(), 0.1);
+}
+
+/// Images that are some pixels apart: after as many steps, those by the gradients of both have come closer.
+#[test]
+fn second_order_steps_are_exacter() {
+    let mut left = [Vec::new(), Vec::new()];
+    for seed in 0..40 {
+        let scene = Scene::new(seed);
+        let mut random = Random(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) | 1);
+        let [a, b, c, d] = [0; 4].map(|_| 0.03 * random.normal());
+        let [x, y] = [0; 2].map(|_| 2.0 * random.normal());
+        let about = |u: f64, v: f64, shift: f64| shift - u * 80.0 - v * 60.0;
+        let truth =
+            Affine::from_parameters([1.0 + a, b, about(a, b, x), c, 1.0 + d, about(c, d, y)]).unwrap();
+        let (fixed, moving) = (bytes(&scene.image(&Affine::IDENTITY)), bytes(&scene.image(&truth)));
+        let pair = Pair::new(view(&fixed), view(&moving));
+        for (left, method) in left.iter_mut().zip([Method::InverseCompositional, Method::SecondOrder]) {
+            let options =
+                Options { method, search: 0.0, levels: Some(1), max_iterations: 4, ..Options::default() };
+            left.push(error(&align::<_, Affine>(pair, options).transform, &truth));
+        }
+    }
+    // Of three quarters of them.
+    let [first, second] = left.map(|mut errors| {
+        errors.sort_by(f64::total_cmp);
+        errors[30]
+    });
+    println!("after three steps, of 4 px: {first} px by the fixed image's gradients, {second} px by both");
+    assert!(second < first / 8.0, "{first} {second}");
 }
 
 /// The smooth interpolation is as exact as it says, and what is selected of the pixels is enough, at every level

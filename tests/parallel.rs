@@ -2,7 +2,7 @@
 //! band to have several rows, and with bands of one row.
 #![forbid(unsafe_code)]
 
-use nonius::align::{Aligner, Options, Pair, Report, Robust, run_all};
+use nonius::align::{Aligner, Method, Options, Pair, Report, Robust, run_all};
 use nonius::kernel::adaptive::GateImage;
 use nonius::pyramid::{Pyramid, buffer_len};
 use nonius::stn::{GridSample, Padding, Points, Strides, Tensor, TensorMut, Theta};
@@ -294,14 +294,17 @@ fn alignments() {
     let pair = Pair::new(image(&fixed), image(&moving));
     let masked = pair.with_fixed_mask(image(&mask)).unwrap();
 
-    for (pair, robust, selection) in [
-        (pair, Robust::None, 1.0),
-        (pair, Robust::None, 0.5),
-        (pair, Robust::Tukey, 1.0),
-        (masked, Robust::Huber, 0.4),
+    let (first, second) = (Method::InverseCompositional, Method::SecondOrder);
+    for (pair, method, robust, selection) in [
+        (pair, first, Robust::None, 1.0),
+        (pair, first, Robust::None, 0.5),
+        (pair, second, Robust::None, 0.5),
+        (pair, first, Robust::Tukey, 1.0),
+        (masked, first, Robust::Huber, 0.4),
+        (masked, second, Robust::Huber, 1.0),
     ] {
         same(|threads| {
-            let options = Options { robust, threads, selection, ..Options::default() };
+            let options = Options { method, robust, threads, selection, ..Options::default() };
             let size = Aligner::<u8, Affine>::workspace(&pair, &options).unwrap();
             let (mut pixels, mut masks) = (vec![0; size.pixels], vec![0; size.masks]);
             let aligner = Aligner::new(pair, Affine::IDENTITY, options, &mut pixels, &mut masks);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use cpu_time::ProcessTime;
-use nonius::align::{Aligner, Interpolation, Options, Pair, Report, Status};
+use nonius::align::{Aligner, Interpolation, Method, Options, Pair, Report, Status};
 use nonius::transform::Matrix;
 use nonius::{Image, Transform};
 
@@ -122,6 +122,7 @@ pub fn settings() -> Vec<(&'static str, Options)> {
     vec![
         ("nonius", usual),
         ("nonius, half of the pixels", Options { selection: 0.5, ..usual }),
+        ("nonius, second order", Options { method: Method::SecondOrder, ..usual }),
         ("nonius, smooth finish", Options { finish: Interpolation::Lagrange, ..usual }),
     ]
 }

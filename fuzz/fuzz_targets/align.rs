@@ -5,7 +5,7 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use nonius::align::{Aligner, Grey, Interpolation, Options, Pair, Report, Robust, Step};
+use nonius::align::{Aligner, Grey, Interpolation, Method, Options, Pair, Report, Robust, Step};
 use nonius::{Affine, Array, Euclidean, Homography, Image, Level, Similarity, Transform, Translation};
 use nonius_fuzz::{Element, Number, Side, Size, image, span};
 
@@ -22,6 +22,7 @@ struct Input {
     parts: [Number; 5],
     gain_and_offset: bool,
     monotone: bool,
+    second_order: bool,
     robust: u8,
     bilinear: bool,
     /// The images: noise, or something that can be aligned.
@@ -66,6 +67,7 @@ fn align<P: Grey + Element, T: Transform>(input: &Input) {
         search: part(2),
         rotation: part(3),
         selection: part(4),
+        method: if input.second_order { Method::SecondOrder } else { Method::InverseCompositional },
         gain_and_offset: input.gain_and_offset,
         monotone: input.monotone,
         finish: if input.bilinear { Interpolation::Bilinear } else { Interpolation::Lagrange },

@@ -1,11 +1,13 @@
 //! The aligner: a state machine that does one pass over one level at a step.
 #![forbid(unsafe_code)]
 
+use core::marker::PhantomData;
+
 use super::normal::{Accumulate, FixedMoments, Known, LevelPair, Pass, Photometry, Statistics, Word};
 use super::robust::{Loss, Robust};
 use super::search::Match;
 use super::solve::{Column, Factor, SIZE, Symmetric};
-use super::{Grey, Interpolation, LEAST_SIDE, Options, Pair, Report, Status, search, select};
+use super::{Grey, Interpolation, LEAST_SIDE, Method, Options, Pair, Report, Status, search, select};
 use crate::Error;
 use crate::image::Image;
 use crate::kernel::Array;
@@ -125,7 +127,7 @@ pub struct Aligner<'a, P, T: Transform> {
     last: Option<(Moves, f64)>,
     best: Option<Best<T>>,
     /// The last pass of this level in least squares, for the next.
-    shared: Option<Known<T>>,
+    shared: Option<Known<T::Plan>>,
     rival: Rival<T>,
 }
 
@@ -490,13 +492,15 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     fn pass(&self, pair: &LevelPair<'a, P>) -> Pass {
         let accumulate = Accumulate {
             pair: *pair,
-            transform: &self.candidate,
+            plan: self.candidate.plan(),
             photometry: self.photometry,
             loss: self.loss,
             interpolation: self.interpolation,
+            method: self.options.method,
             histogram: self.options.robust != Robust::None,
             known: self.shared.as_ref(),
             rows: [0, pair.fixed.height()],
+            degree: PhantomData::<T::Degree>,
         };
         self.options.threads.run(self.options.level, accumulate)
     }
@@ -538,7 +542,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     #[inline(never)]
     fn share(&mut self, moments: &FixedMoments) {
         self.shared = (self.loss == Loss::Squares).then_some(Known {
-            transform: self.candidate,
+            plan: self.candidate.plan(),
             interpolation: self.interpolation,
             moments: *moments,
         });
@@ -593,8 +597,6 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     fn propose(&mut self, fixed: &Image<'_, P>) -> Result<(), Status> {
         let best = self.best.as_ref().ok_or(Status::Singular)?;
         let n = parameters::<T>();
-        // Gain enters as a divisor: where the images hardly correlate it is next to nothing.
-        let gain = best.statistics.gain.max(0.3 * best.statistics.contrast);
         let centre = centre(fixed);
         let half = [fixed.width() as f64 / 2.0, fixed.height() as f64 / 2.0];
         let mut factor = Factor::EMPTY;
@@ -617,6 +619,14 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         while self.damping < 1e9 {
             factor.set(&best.matrix, self.unknowns(), n, self.damping).ok_or(Status::Singular)?;
             let solution = factor.solve(&best.right);
+            // Images that are apart correlate less, which looks like less of a gain: to the gradients of one of
+            // them, but not to those of both, of which residuals are multiples then.
+            let gain = match self.options.method {
+                Method::InverseCompositional => best.statistics.gain,
+                Method::SecondOrder => best.photometry.gain() + at(&solution, n),
+            };
+            // It enters as a divisor: where the images hardly correlate it is next to nothing.
+            let gain = gain.max(0.3 * best.statistics.contrast);
             let increment = |part: f64| moved(T::Parameters::from_fn(|i| at(&solution, i) / gain * part));
             let mut found = increment(1.0);
             let mut part = 1.0;

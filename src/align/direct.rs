@@ -6,16 +6,13 @@
 
 use core::ops::Range;
 
-use super::normal::{
-    Accumulate, Fixed, HALF_POWERS, Nothing, POWERS, Pass, Residual, Row, Word, add_moved, to,
-};
+use super::normal::{Accumulate, Fixed, HALF_POWERS, POWERS, Pass, Residual, Row, Word, add_moved, to};
 use super::shifted::Rows;
 use super::{Grey, Interpolation};
 use crate::image::Image;
 use crate::kernel::{Bilinear, Lagrange};
-use crate::simd::{self, One};
-use crate::transform::Transform;
-use crate::walk::{RUN, Walk};
+use crate::transform::Degree;
+use crate::walk::{Plan, RUN, Walk};
 
 /// Calls `each` for the pixels of a stretch of row `y`: with the gradient, the pixel, and what is beside it.
 /// The outermost pixels of an image have no central difference along their normal: it counts as zero.
@@ -81,11 +78,11 @@ fn moments<W: Word, S: Word>(
     about_middle.map(S::wrapped)
 }
 
-impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
+impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
     /// [`moments`] in sums that hold them.
     #[inline(always)]
     fn moments(products: impl ExactSizeIterator<Item = (P::Word, P::Word)>, degree: usize) -> [i64; POWERS] {
-        if T::DEGREE < 2 {
+        if D::DEGREE < 2 {
             moments::<P::Word, P::Word>(products, degree)
         } else {
             moments::<P::Word, i32>(products, degree)
@@ -95,13 +92,13 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
     /// Moments of products of two gradients.
     #[inline(never)]
     fn full_moments(a: &[P::Word], b: &[P::Word]) -> [i64; POWERS] {
-        Self::moments(a.iter().copied().zip(b.iter().copied()), 2 * T::DEGREE)
+        Self::moments(a.iter().copied().zip(b.iter().copied()), 2 * D::DEGREE)
     }
 
     /// Moments of a gradient times something else.
     #[inline(never)]
     fn half_moments(a: &[P::Word], b: &[P::Word]) -> [i64; HALF_POWERS] {
-        let [s, t, u, ..] = Self::moments(a.iter().copied().zip(b.iter().copied()), T::DEGREE);
+        let [s, t, u, ..] = Self::moments(a.iter().copied().zip(b.iter().copied()), D::DEGREE);
         [s, t, u]
     }
 
@@ -112,7 +109,7 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
             let [a, b]: [i32; 2] = [a, b].map(Into::into);
             (P::Word::new(b - a), P::Word::new(factor.into()))
         });
-        let [s, t, u, ..] = Self::moments(products, T::DEGREE);
+        let [s, t, u, ..] = Self::moments(products, D::DEGREE);
         [s, t, u]
     }
 
@@ -123,20 +120,6 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
         match self.interpolation {
             Interpolation::Bilinear => rows.sample(&Bilinear, moving, at, samples),
             Interpolation::Lagrange => rows.sample(&Lagrange, moving, at, samples),
-        }
-    }
-
-    /// The moving image along a walk. (The support is exact: nothing is outside.)
-    #[inline(never)]
-    pub(super) fn sampled<W: Walk>(&self, walk: &W, samples: &mut [P::Fine]) {
-        let moving = self.pair.moving;
-        match self.interpolation {
-            Interpolation::Bilinear => {
-                simd::blocks::<One, P, Bilinear, W, P::Fine>(&Bilinear, moving, walk, samples, &Nothing);
-            }
-            Interpolation::Lagrange => {
-                simd::blocks::<One, P, Lagrange, W, P::Fine>(&Lagrange, moving, walk, samples, &Nothing);
-            }
         }
     }
 
@@ -173,7 +156,7 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
         let plain =
             |a: &[P::Word]| moments::<P::Word, P::Word>(a.iter().copied().zip(t.iter().copied()), 0)[0];
         found.plain = [plain(t), plain(&one), n as i64];
-        sums.add(&if less { found.negated() } else { found }, middle, T::DEGREE);
+        sums.add(&if less { found.negated() } else { found }, middle, D::DEGREE);
     }
 
     /// Adds what residuals take part in over a chunk of row `y`, about column `centre`. Leaves residuals
@@ -197,7 +180,7 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
         let [along, across] = &mut sums.ge;
         let add = |sums: &mut [i64; HALF_POWERS], a: &[P], b: &[P], from: usize, residuals: &[P::Fine]| {
             let middle = (from + residuals.len() / 2) as i64 - centre as i64;
-            add_moved(sums, &Self::difference_moments(a, b, residuals), middle, T::DEGREE);
+            add_moved(sums, &Self::difference_moments(a, b, residuals), middle, D::DEGREE);
         };
         // (No differences across the border: see each_pixel().)
         let (from, to) = (chunk.start.max(1), chunk.end.min(fixed.width() - 1));
@@ -250,7 +233,7 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
             let w = pass.weight(self, e);
             if w != 0 {
                 let u = (here % RUN) as i64 - RUN as i64 / 2;
-                sums.add_weighted([gx, gy, t, e], w, u, T::DEGREE);
+                sums.add_weighted([gx, gy, t, e], w, u, D::DEGREE);
             }
         });
         sums

@@ -17,12 +17,13 @@
 //! affine iteration costs, beside sampling, seven multiplications a pixel.
 #![forbid(unsafe_code)]
 
+use core::marker::PhantomData;
 use core::ops::{AddAssign, Range};
 
 use super::robust::{Histogram, Loss};
 use super::shifted::{Rows, STRIP};
 use super::solve::{Column, SIZE, Symmetric};
-use super::{Grey, Interpolation, select};
+use super::{Grey, Interpolation, Method, select};
 use crate::fixed::{Q14, Rounding, round_shift, round_shift_i64};
 use crate::image::{Image, Tap};
 use crate::kernel::{Bilinear, Kernel, Lagrange, Output, first_tap, rounding, support};
@@ -30,7 +31,7 @@ use crate::parallel::Bands;
 use crate::simd::block::Outside;
 use crate::simd::{self, Lanes, One, Operation};
 use crate::span::{self, Area};
-use crate::transform::{Term, Transform};
+use crate::transform::{Degree, Term, Transform};
 use crate::walk::{Plan, RUN, Walk};
 
 /// Powers of the horizontal offset for products of two gradients, and for one.
@@ -60,6 +61,8 @@ pub trait Word: Copy + Default {
     const MAX_RESIDUAL: i32;
     /// The largest difference of two pixels.
     const MAX_GRADIENT: i32;
+    /// Zero.
+    const ZERO: Self;
     /// A value that is known to fit.
     fn new(v: i32) -> Self;
     /// The value.
@@ -74,6 +77,8 @@ pub trait Word: Copy + Default {
     fn wrapped(v: i64) -> i64;
     /// Gain times a pixel, in Q6, rounded half up.
     fn gained(gain: i32, pixel: i32) -> i32;
+    /// A difference of two residuals times a factor of at most 2^15 in Q16, rounded half up.
+    fn scaled(difference: i32, factor: i32) -> i32;
 }
 
 impl Word for i16 {
@@ -82,6 +87,7 @@ impl Word for i16 {
     const MAX_GAIN: f64 = 7.0;
     const MAX_RESIDUAL: i32 = 5_792;
     const MAX_GRADIENT: i32 = 255;
+    const ZERO: Self = 0;
     #[inline(always)]
     fn new(v: i32) -> Self {
         v as i16
@@ -111,6 +117,10 @@ impl Word for i16 {
         // (Both fit 16 bits, and multiplying such is fast everywhere.)
         round_shift(i32::from(gain as i16) * i32::from(pixel as i16), 6)
     }
+    #[inline(always)]
+    fn scaled(difference: i32, factor: i32) -> i32 {
+        round_shift(difference.wrapping_mul(factor), 16)
+    }
 }
 
 impl Word for i32 {
@@ -119,6 +129,7 @@ impl Word for i32 {
     const MAX_GAIN: f64 = 16_384.0;
     const MAX_RESIDUAL: i32 = 1 << 22;
     const MAX_GRADIENT: i32 = 65_535;
+    const ZERO: Self = 0;
     #[inline(always)]
     fn new(v: i32) -> Self {
         v
@@ -147,6 +158,10 @@ impl Word for i32 {
     fn gained(gain: i32, pixel: i32) -> i32 {
         // 2^30 grey levels at most, in Q6 saturated: beyond the largest residual in any case.
         round_shift_i64(i64::from(gain) * i64::from(pixel), 10).clamp(-(1 << 30), 1 << 30) as i32
+    }
+    #[inline(always)]
+    fn scaled(difference: i32, factor: i32) -> i32 {
+        round_shift_i64(i64::from(difference) * i64::from(factor), 16) as i32
     }
 }
 
@@ -179,6 +194,13 @@ impl Photometry {
 
     pub(super) fn offset(&self) -> f64 {
         f64::from(self.offset) / 64.0
+    }
+
+    /// What makes half of a gradient of the fixed image, in half grey levels, of a difference of residuals, in
+    /// Q16: zero where the gain is next to nothing.
+    fn half_of_gain(&self) -> i32 {
+        let gain = self.gain();
+        if gain > 1.0 / 16.0 { libm::round(2048.0 / gain) as i32 } else { 0 }
     }
 
     /// In Q4, from a pixel and a sample in Q6. Limited, so that products fit; what is so far off says
@@ -620,26 +642,30 @@ impl<W, P: Tap, O> Outside<W, P, O> for Nothing {
 }
 
 /// One pass over a level.
-pub(super) struct Accumulate<'a, P, T> {
+pub(super) struct Accumulate<'a, P, N, D> {
     pub(super) pair: LevelPair<'a, P>,
-    pub(super) transform: &'a T,
+    /// Of the transform.
+    pub(super) plan: N,
     pub(super) photometry: Photometry,
     pub(super) loss: Loss,
     /// Of the moving image.
     pub(super) interpolation: Interpolation,
+    pub(super) method: Method,
     /// Whether to gather the residuals' histogram.
     pub(super) histogram: bool,
     /// Another pass over this level, without masks and in least squares: what the
     /// fixed image summed to. Where supports are the same, so are those sums.
-    pub(super) known: Option<&'a Known<T>>,
+    pub(super) known: Option<&'a Known<N>>,
     /// The rows of the fixed image that it goes over: the first one, and where it ends.
     pub(super) rows: [usize; 2],
+    /// Of the model.
+    pub(super) degree: PhantomData<D>,
 }
 
 /// What the fixed image summed to over the support of a transform and an interpolation.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Known<T> {
-    pub(super) transform: T,
+pub(super) struct Known<N> {
+    pub(super) plan: N,
     pub(super) interpolation: Interpolation,
     pub(super) moments: FixedMoments,
 }
@@ -698,7 +724,7 @@ pub(super) struct Pass {
 impl Pass {
     /// The weight of a pixel that counts, by its residual; its loss is noted.
     #[inline(always)]
-    pub(super) fn weight<P, T>(&mut self, accumulate: &Accumulate<'_, P, T>, e: i32) -> i32 {
+    pub(super) fn weight<P, N, D>(&mut self, accumulate: &Accumulate<'_, P, N, D>, e: i32) -> i32 {
         let (weight, loss) = accumulate.loss.at(e);
         self.loss += loss;
         if accumulate.histogram {
@@ -732,6 +758,46 @@ impl<W: Word> Pixels<W> {
         }
         if let Some(weight) = self.weight.get_mut(k) {
             *weight = 0;
+        }
+    }
+}
+
+/// The residuals of a row: of an aligned chunk and a column on either side, and which of them count (all
+/// bits, or none).
+#[derive(Clone, Copy)]
+struct Residuals<W> {
+    e: [W; RUN + 2],
+    counts: [i32; RUN + 2],
+}
+
+impl<W: Word> Residuals<W> {
+    const NONE: Self = Self { e: [W::ZERO; RUN + 2], counts: [0; RUN + 2] };
+
+    /// The one at place `i` of this row less that at place `j` of another; zero where one does not count.
+    #[inline(always)]
+    fn less(&self, i: usize, other: &Self, j: usize) -> i32 {
+        (self.e[i].get() - other.e[j].get()) & self.counts[i] & other.counts[j]
+    }
+}
+
+impl<W: Word> Pixels<W> {
+    /// The residuals of a row, and half of their gradient added to that of the fixed image; lets pixels not
+    /// count whose residuals do not.
+    #[inline(always)]
+    fn join(&mut self, above: &Residuals<W>, here: &Residuals<W>, below: &Residuals<W>, half: i32) {
+        // (As below: an index, for vectors.)
+        for k in 0..RUN {
+            let i = k + 1;
+            let counts = here.counts[i] & -self.weight[k];
+            let mean = |g: W, own: i32| {
+                let sum = g.get() + W::scaled(own, half);
+                W::new(sum.clamp(-W::MAX_GRADIENT, W::MAX_GRADIENT) & counts)
+            };
+            self.gx[k] = mean(self.gx[k], here.less(i + 1, here, i - 1));
+            self.gy[k] = mean(self.gy[k], below.less(i, above, i));
+            self.fixed[k] = W::new(self.fixed[k].get() & counts);
+            self.residual[k] = W::new(here.e[i].get() & counts);
+            self.weight[k] &= counts;
         }
     }
 }
@@ -834,6 +900,74 @@ impl<W: Word> Pixels<W> {
     }
 }
 
+/// The moving image along a walk, all of whose taps are inside.
+struct Samples<'a, P: Grey, W> {
+    moving: Image<'a, P>,
+    interpolation: Interpolation,
+    walk: &'a W,
+    samples: &'a mut [P::Fine],
+}
+
+impl<P: Grey, W: Walk> Operation for Samples<'_, P, W> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let Self { moving, interpolation, walk, samples } = self;
+        match interpolation {
+            Interpolation::Bilinear => {
+                simd::blocks::<L, P, Bilinear, W, P::Fine>(&Bilinear, moving, walk, samples, &Nothing);
+            }
+            Interpolation::Lagrange => {
+                simd::blocks::<L, P, Lagrange, W, P::Fine>(&Lagrange, moving, walk, samples, &Nothing);
+            }
+        }
+    }
+}
+
+/// What the fixed image sums to over a chunk, about its centre; pixels weigh one or nothing.
+struct FixedChunk<'a, W, D>(&'a Pixels<W>, PhantomData<D>);
+
+impl<W: Word, D: Degree> Operation for FixedChunk<'_, W, D> {
+    type Output = Fixed<i64, POWERS, HALF_POWERS>;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) -> Fixed<i64, POWERS, HALF_POWERS> {
+        let Self(pixels, _) = self;
+        let mut sum = if D::DEGREE < 2 {
+            pixels.fixed_sums::<RUN>(D::DEGREE)
+        } else {
+            pixels.fixed_sums::<BLOCK>(D::DEGREE)
+        };
+        let [.., n] = &mut sum.plain;
+        *n = pixels.weight.iter().sum::<i32>().into();
+        sum
+    }
+}
+
+/// All that a chunk sums to, about its centre, weighted.
+struct WeightedChunk<'a, W, D>(&'a Pixels<W>, PhantomData<D>);
+
+impl<W: Word, D: Degree> Operation for WeightedChunk<'_, W, D> {
+    type Output = Row;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) -> Row {
+        let Self(pixels, _) = self;
+        let mut sums = Row::zero();
+        let gradients = pixels.gx.iter().zip(&pixels.gy).zip(&pixels.weight);
+        let levels = pixels.fixed.iter().zip(&pixels.residual);
+        for (k, (((gx, gy), &w), (t, e))) in gradients.zip(levels).enumerate() {
+            if w == 0 {
+                continue;
+            }
+            let u = k as i64 - RUN as i64 / 2;
+            sums.add_weighted([gx, gy, t, e].map(|v| v.get()), w, u, D::DEGREE);
+        }
+        sums
+    }
+}
+
 /// What to add to a range, and to take away (true), so that it becomes another.
 fn changes(from: &Range<usize>, to: &Range<usize>) -> [(Range<usize>, bool); 2] {
     if from.end.min(to.end) <= from.start.max(to.start) {
@@ -874,7 +1008,7 @@ fn tile<W: Word>(mut sides: [usize; 2], degree: usize, largest_weight: u64) -> [
     sides
 }
 
-impl<P: Grey, T: Transform> Operation for Accumulate<'_, P, T> {
+impl<P: Grey, N: Plan, D: Degree> Operation for Accumulate<'_, P, N, D> {
     type Output = Pass;
 
     #[inline(always)]
@@ -889,7 +1023,7 @@ impl<P: Grey, T: Transform> Operation for Accumulate<'_, P, T> {
     }
 }
 
-impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
+impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
     /// [`add`](Self::add) for one lane, on its own so that the stack has no copy of what comes out.
     #[inline(never)]
     fn add_outlined(&self, pass: &mut Pass) {
@@ -909,7 +1043,7 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
         {
             pass.moments.fixed = known.moments;
         }
-        let [across, down] = tile::<P::Word>([width, height], T::DEGREE, self.loss.unit() as u64);
+        let [across, down] = tile::<P::Word>([width, height], D::DEGREE, self.loss.unit() as u64);
         for top in (0..height).step_by(down.max(1)) {
             let rows = top.max(first)..(top + down).min(end);
             if rows.is_empty() {
@@ -920,13 +1054,24 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
                 let centre = [left + across / 2, top + down / 2];
                 let mut tile = TileMoments::ZERO;
                 // Samples of a shifted image share rows.
-                let strip = if L::LEN == 1 && T::DEGREE == 0 { STRIP } else { across.max(1) };
+                let strip = match self.method {
+                    Method::SecondOrder => RUN,
+                    _ if L::LEN == 1 && D::DEGREE == 0 => STRIP,
+                    _ => across.max(1),
+                };
                 for left in (left..right).step_by(strip) {
                     let columns = left..(left + strip).min(right);
-                    self.tile::<L>(&supports, columns, rows.clone(), centre, &mut tile, pass);
+                    match self.method {
+                        Method::InverseCompositional => {
+                            self.tile::<L>(&supports, columns, rows.clone(), centre, &mut tile, pass);
+                        }
+                        Method::SecondOrder => {
+                            self.strip::<L>(&supports.now, columns, rows.clone(), centre, &mut tile, pass);
+                        }
+                    }
                 }
                 let [x, y] = centre.map(|v| v as i64);
-                pass.moments.add_tile(&tile, [x - (width / 2) as i64, y - (height / 2) as i64], T::DEGREE);
+                pass.moments.add_tile(&tile, [x - (width / 2) as i64, y - (height / 2) as i64], D::DEGREE);
             }
         }
     }
@@ -965,19 +1110,19 @@ struct Supports<N> {
 }
 
 impl<N: Plan> Supports<N> {
-    fn new<P, T: Transform<Plan = N>>(pass: &Accumulate<'_, P, T>, known: Option<&Known<T>>) -> Self {
-        let support = |transform: &T, interpolation: Interpolation| Support {
-            plan: transform.plan(),
+    fn new<P, D>(pass: &Accumulate<'_, P, N, D>, known: Option<&Known<N>>) -> Self {
+        let support = |plan: N, interpolation: Interpolation| Support {
+            plan,
             area: interpolation.area(&pass.pair.moving),
         };
         Self {
-            now: support(pass.transform, pass.interpolation),
-            before: known.map(|known| support(&known.transform, known.interpolation)),
+            now: support(pass.plan, pass.interpolation),
+            before: known.map(|known| support(known.plan, known.interpolation)),
         }
     }
 }
 
-impl<P: Grey, T: Transform> Bands for Accumulate<'_, P, T> {
+impl<P: Grey, N: Plan, D: Degree> Bands for Accumulate<'_, P, N, D> {
     fn size(&self) -> [usize; 2] {
         let [first, end] = self.rows;
         [self.pair.fixed.width(), end - first]
@@ -994,12 +1139,12 @@ impl<P: Grey, T: Transform> Bands for Accumulate<'_, P, T> {
     }
 }
 
-impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
+impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
     /// Adds the sums over a stretch of some rows, about `centre`.
     #[inline(always)]
     fn tile<L: Lanes>(
         &self,
-        supports: &Supports<T::Plan>,
+        supports: &Supports<N>,
         columns: Range<usize>,
         rows: Range<usize>,
         [u, v]: [usize; 2],
@@ -1024,9 +1169,9 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
                                 self.add_fixed(&mut fixed, y, chunk, u, less);
                                 continue;
                             }
-                            let sums = Self::fixed_chunk(&self.gradients(y, chunk.clone()));
+                            let sums = Self::fixed_chunk::<L>(&self.gradients(y, chunk.clone()));
                             let sums = if less { sums.negated() } else { sums };
-                            fixed.add(&sums, centre(&chunk), T::DEGREE);
+                            fixed.add(&sums, centre(&chunk), D::DEGREE);
                         }
                     }
                 }
@@ -1035,10 +1180,10 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
                     if L::LEN == 1 {
                         let samples = samples.get_mut(..chunk.len()).unwrap_or_default();
                         // (Of degree zero are translations.)
-                        if T::DEGREE == 0 {
+                        if D::DEGREE == 0 {
                             self.shifted(&walk, &mut shifted, samples);
                         } else {
-                            self.sampled(&walk, samples);
+                            self.interpolate::<L, _>(&walk, samples);
                         }
                         if shared && !self.histogram {
                             pass.pixels += chunk.len() as u64;
@@ -1047,35 +1192,116 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
                         }
                         let sums = self.weighted(&walk, y, chunk.clone(), samples, pass);
                         if !shared {
-                            fixed.add(&sums.fixed, centre(&chunk), T::DEGREE);
+                            fixed.add(&sums.fixed, centre(&chunk), D::DEGREE);
                         }
-                        residual.add(&sums.residual, centre(&chunk), T::DEGREE);
+                        residual.add(&sums.residual, centre(&chunk), D::DEGREE);
                         continue;
                     }
                     let pixels = self.pixels::<L, _>(&walk, y, chunk.clone(), pass);
                     if self.loss == Loss::Squares {
                         if !shared {
-                            fixed.add(&Self::fixed_chunk(&pixels), centre(&chunk), T::DEGREE);
+                            fixed.add(&Self::fixed_chunk::<L>(&pixels), centre(&chunk), D::DEGREE);
                         }
-                        residual.add(&Self::residual_chunk(&pixels), centre(&chunk), T::DEGREE);
+                        residual.add(&Self::residual_chunk(&pixels), centre(&chunk), D::DEGREE);
                     } else {
-                        let sums = Self::weighted_chunk(&pixels);
-                        fixed.add(&sums.fixed, centre(&chunk), T::DEGREE);
-                        residual.add(&sums.residual, centre(&chunk), T::DEGREE);
+                        let sums = Self::weighted_chunk::<L>(&pixels);
+                        fixed.add(&sums.fixed, centre(&chunk), D::DEGREE);
+                        residual.add(&sums.residual, centre(&chunk), D::DEGREE);
                     }
                 }
             }
             let height = y as i64 - v as i64;
             if changed {
-                tile.add_fixed(&fixed, height, T::DEGREE);
+                tile.add_fixed(&fixed, height, D::DEGREE);
             }
-            tile.add_residual(&residual, height, T::DEGREE);
+            tile.add_residual(&residual, height, D::DEGREE);
+        }
+    }
+
+    /// The same with gradients of both images, over a strip of at most [`RUN`] columns, an aligned chunk.
+    #[inline(always)]
+    fn strip<L: Lanes>(
+        &self,
+        support: &Support<N>,
+        columns: Range<usize>,
+        rows: Range<usize>,
+        [u, v]: [usize; 2],
+        tile: &mut TileMoments,
+        pass: &mut Pass,
+    ) {
+        let centre = (columns.start + RUN / 2) as i64 - u as i64;
+        let half = self.photometry.half_of_gain();
+        let mut residuals = [Residuals::<P::Word>::NONE; 3];
+        let [above, here, below] = &mut residuals;
+        // What a row is summed with is known once the row below it is.
+        for next in rows.start.saturating_sub(1)..=rows.end {
+            self.residuals_of_row::<L>(support, next, &columns, below);
+            if let Some(y) = next.checked_sub(1).filter(|y| rows.contains(y)) {
+                let (mut fixed, mut residual) = (Fixed::zero(), Residual::zero());
+                for chunk in select::chunks(self.pair.selected, y, columns.clone()) {
+                    let mut pixels = self.gradients(y, chunk);
+                    pixels.join(above, here, below, half);
+                    pass.pixels += pixels.weight.iter().map(|&w| w as u64).sum::<u64>();
+                    self.weigh(&mut pixels, pass);
+                    let sums = if self.loss == Loss::Squares && L::LEN > 1 {
+                        Row {
+                            fixed: Self::fixed_chunk::<L>(&pixels),
+                            residual: Self::residual_chunk(&pixels),
+                        }
+                    } else {
+                        Self::weighted_chunk::<L>(&pixels)
+                    };
+                    fixed.add(&sums.fixed, centre, D::DEGREE);
+                    residual.add(&sums.residual, centre, D::DEGREE);
+                }
+                let height = y as i64 - v as i64;
+                tile.add_fixed(&fixed, height, D::DEGREE);
+                tile.add_residual(&residual, height, D::DEGREE);
+            }
+            core::mem::swap(above, here);
+            core::mem::swap(here, below);
+        }
+    }
+
+    /// The residuals of a stretch of row `y`, and of one more column on either side.
+    #[inline(always)]
+    fn residuals_of_row<L: Lanes>(
+        &self,
+        support: &Support<N>,
+        y: usize,
+        columns: &Range<usize>,
+        out: &mut Residuals<P::Word>,
+    ) {
+        *out = Residuals::NONE;
+        if y >= self.pair.fixed.height() {
+            return;
+        }
+        let row = self.pair.fixed.row(y);
+        let wider = columns.start.saturating_sub(1)..(columns.end + 1).min(row.len());
+        let masked = self.pair.fixed_mask.is_some() || self.pair.moving_mask.is_some();
+        for (x, walk, range) in support.runs::<P>(y, wider) {
+            for begin in range.clone().step_by(RUN) {
+                let (walk, end) = (walk.at(begin - x), (begin + RUN).min(range.end));
+                let mut samples = [P::Fine::from_channel(P::default()); RUN];
+                let samples = samples.get_mut(..end - begin).unwrap_or_default();
+                self.interpolate::<L, _>(&walk, samples);
+                let fixed = row.get(begin..end).unwrap_or_default();
+                let at = begin + 1 - columns.start;
+                let places = out.e.iter_mut().zip(&mut out.counts).skip(at);
+                for (k, ((e, counts), (&t, &v))) in places.zip(fixed.iter().zip(&*samples)).enumerate() {
+                    *e = self.photometry.residual(t.into(), v.into());
+                    *counts = if !masked || self.counts(&walk, k, begin + k, y) { -1 } else { 0 };
+                }
+            }
         }
     }
 
     /// Whether what the fixed image sums to depends on the support alone.
     fn is_shared(&self) -> bool {
-        self.loss == Loss::Squares && self.pair.fixed_mask.is_none() && self.pair.moving_mask.is_none()
+        self.method == Method::InverseCompositional
+            && self.loss == Loss::Squares
+            && self.pair.fixed_mask.is_none()
+            && self.pair.moving_mask.is_none()
     }
 
     /// Fixed pixels of a chunk of row `y`, each at its place in the aligned chunk.
@@ -1115,12 +1341,6 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
         pixels
     }
 
-    /// The moving image along a walk. (The span is exact: nothing is outside.)
-    #[inline(always)]
-    fn sample<L: Lanes, K: Kernel, W: Walk>(&self, kernel: &K, walk: &W, samples: &mut [P::Fine]) {
-        simd::blocks::<L, P, K, W, P::Fine>(kernel, self.pair.moving, walk, samples, &Nothing);
-    }
-
     /// All of a chunk of row `y`, and what is counted pixel by pixel.
     #[inline(always)]
     fn pixels<L: Lanes, W: Walk>(
@@ -1133,10 +1353,7 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
         let mut samples = [P::Fine::from_channel(P::default()); RUN];
         let first = chunk.start % RUN;
         let samples = samples.get_mut(..chunk.len()).unwrap_or_default();
-        match self.interpolation {
-            Interpolation::Bilinear => self.sample::<L, _, _>(&Bilinear, walk, samples),
-            Interpolation::Lagrange => self.sample::<L, _, _>(&Lagrange, walk, samples),
-        }
+        self.interpolate::<L, _>(walk, samples);
         let mut pixels = self.gradients(y, chunk.clone());
         if let (Some(fixed), Some(out)) =
             (pixels.fixed.get(first..), pixels.residual.get_mut(first..first + samples.len()))
@@ -1156,51 +1373,48 @@ impl<P: Grey, T: Transform> Accumulate<'_, P, T> {
         } else {
             pass.pixels += chunk.len() as u64;
         }
+        self.weigh(&mut pixels, pass);
+        pixels
+    }
+
+    /// Weighs the pixels that count, if they do not all weigh the same.
+    #[inline(always)]
+    fn weigh(&self, pixels: &mut Pixels<P::Word>, pass: &mut Pass) {
         if self.loss != Loss::Squares || self.histogram {
             for (weight, e) in pixels.weight.iter_mut().zip(&pixels.residual).filter(|(w, _)| **w != 0) {
                 *weight = pass.weight(self, e.get());
             }
         }
-        pixels
+    }
+
+    /// The moving image along a walk.
+    #[inline(always)]
+    fn interpolate<L: Lanes, W: Walk>(&self, walk: &W, samples: &mut [P::Fine]) {
+        let samples = Samples { moving: self.pair.moving, interpolation: self.interpolation, walk, samples };
+        // (Those of a shift take not much longer than a call.)
+        if D::DEGREE == 0 { samples.run::<L>() } else { L::call(samples) }
     }
 
     /// What the fixed image sums to, about the centre of the chunk; pixels weigh one or nothing.
     #[inline(always)]
-    fn fixed_chunk(pixels: &Pixels<P::Word>) -> Fixed<i64, POWERS, HALF_POWERS> {
-        let mut sum = if T::DEGREE < 2 {
-            pixels.fixed_sums::<RUN>(T::DEGREE)
-        } else {
-            pixels.fixed_sums::<BLOCK>(T::DEGREE)
-        };
-        let [.., n] = &mut sum.plain;
-        *n = pixels.weight.iter().sum::<i32>().into();
-        sum
+    fn fixed_chunk<L: Lanes>(pixels: &Pixels<P::Word>) -> Fixed<i64, POWERS, HALF_POWERS> {
+        L::call(FixedChunk(pixels, PhantomData::<D>))
     }
 
     /// What residuals take part in, about the centre of the chunk; pixels weigh one or nothing.
     #[inline(always)]
     fn residual_chunk(pixels: &Pixels<P::Word>) -> Residual<i64, HALF_POWERS> {
-        if T::DEGREE < 2 {
-            pixels.residual_sums::<RUN>(T::DEGREE)
+        if D::DEGREE < 2 {
+            pixels.residual_sums::<RUN>(D::DEGREE)
         } else {
-            pixels.residual_sums::<BLOCK>(T::DEGREE)
+            pixels.residual_sums::<BLOCK>(D::DEGREE)
         }
     }
 
     /// Both, weighted.
     #[inline(always)]
-    fn weighted_chunk(pixels: &Pixels<P::Word>) -> Row {
-        let mut sums = Row::zero();
-        let gradients = pixels.gx.iter().zip(&pixels.gy).zip(&pixels.weight);
-        let levels = pixels.fixed.iter().zip(&pixels.residual);
-        for (k, (((gx, gy), &w), (t, e))) in gradients.zip(levels).enumerate() {
-            if w == 0 {
-                continue;
-            }
-            let u = k as i64 - RUN as i64 / 2;
-            sums.add_weighted([gx, gy, t, e].map(|v| v.get()), w, u, T::DEGREE);
-        }
-        sums
+    fn weighted_chunk<L: Lanes>(pixels: &Pixels<P::Word>) -> Row {
+        L::call(WeightedChunk(pixels, PhantomData::<D>))
     }
 
     /// Whether the masks let pixel (x, y), the walk's k-th, count.
@@ -1260,13 +1474,24 @@ mod tests {
         pair: LevelPair<'_, P>,
         transform: &T,
         loss: Loss,
-        interpolation: Interpolation,
-        known: Option<&Known<T>>,
+        (interpolation, method): (Interpolation, Method),
+        known: Option<&Known<T::Plan>>,
     ) -> Pass {
         let photometry = Photometry::new::<P::Word>(1.2, -3.0);
-        let rows = [0, pair.fixed.height()];
-        let pass =
-            Accumulate { pair, transform, photometry, loss, interpolation, histogram: false, known, rows };
+        let (rows, histogram) = ([0, pair.fixed.height()], false);
+        let (plan, degree) = (transform.plan(), PhantomData::<T::Degree>);
+        let pass = Accumulate {
+            pair,
+            plan,
+            photometry,
+            loss,
+            interpolation,
+            method,
+            histogram,
+            known,
+            rows,
+            degree,
+        };
         let first = Level::SCALAR.run(Accumulate { ..pass });
         let again = Level::best().run(pass);
         assert_eq!((first.moments, first.pixels, first.loss), (again.moments, again.pixels, again.loss));
@@ -1278,7 +1503,7 @@ mod tests {
         pair: &LevelPair<'_, P>,
         shift: (i64, i64),
         loss: Loss,
-        interpolation: Interpolation,
+        (interpolation, method): (Interpolation, Method),
     ) -> Moments {
         let mut sums = Moments::ZERO;
         let photometry = Photometry::new::<P::Word>(1.2, -3.0);
@@ -1288,20 +1513,37 @@ mod tests {
             v.into()
         };
         let largest = i64::from(P::Word::MAX_RESIDUAL);
+        // The residual of a pixel, if it counts.
+        let residual = |x: i64, y: i64| -> Option<i64> {
+            let (first, taps) = interpolation.taps();
+            let outside =
+                |at: i64, side: i64| at + i64::from(first) < 0 || at + i64::from(first) + taps as i64 > side;
+            let (u, v) = (x + shift.0, y + shift.1);
+            let beside = x < 0 || y < 0 || x >= width || y >= height;
+            if beside || outside(u, width) || outside(v, height) {
+                return None;
+            }
+            let gained = (photometry.gain() * pixel(&pair.fixed, x, y) as f64 * 64.0 + 0.5).floor();
+            let e = 64.0 * pixel(&pair.moving, u, v) as f64 - gained - photometry.offset() * 64.0;
+            Some(((e / 4.0 + 0.5).floor() as i64).clamp(-largest, largest))
+        };
+        let both = |g: i64, before: Option<i64>, after: Option<i64>| match (method, before, after) {
+            (Method::SecondOrder, Some(before), Some(after)) => {
+                let half = (2048.0 / photometry.gain()).round() as i64;
+                let most = i64::from(P::Word::MAX_GRADIENT);
+                (g + (((after - before) * half + (1 << 15)) >> 16)).clamp(-most, most)
+            }
+            _ => g,
+        };
         for y in 0..height {
             for x in 0..width {
-                let (u, v) = (x + shift.0, y + shift.1);
-                let (first, taps) = interpolation.taps();
-                let outside = |at: i64, side: i64| {
-                    at + i64::from(first) < 0 || at + i64::from(first) + taps as i64 > side
-                };
                 let left_out = |map: Image<'_, P>| {
                     let bits: i32 = map.get(x as usize / 32, y as usize / 8).unwrap().into();
                     bits >> (y % 8) & 1 == 0
                 };
-                if outside(u, width) || outside(v, height) || pair.selected.is_some_and(left_out) {
+                let Some(e) = residual(x, y).filter(|_| !pair.selected.is_some_and(left_out)) else {
                     continue;
-                }
+                };
                 let t = pixel(&pair.fixed, x, y);
                 let gx = if x == 0 || x == width - 1 {
                     0
@@ -1313,9 +1555,8 @@ mod tests {
                 } else {
                     pixel(&pair.fixed, x, y + 1) - pixel(&pair.fixed, x, y - 1)
                 };
-                let gained = (photometry.gain() * t as f64 * 64.0 + 0.5).floor();
-                let e = 64.0 * pixel(&pair.moving, u, v) as f64 - gained - photometry.offset() * 64.0;
-                let e = ((e / 4.0 + 0.5).floor() as i64).clamp(-largest, largest);
+                let gx = both(gx, residual(x - 1, y), residual(x + 1, y));
+                let gy = both(gy, residual(x, y - 1), residual(x, y + 1));
                 let w = i128::from(loss.at(e as i32).0);
                 let (p, q) = (i128::from(x - width / 2), i128::from(y - height / 2));
                 let [gx, gy, t, e] = [gx, gy, t, e].map(i128::from);
@@ -1358,17 +1599,20 @@ mod tests {
                     let pair = LevelPair { selected, ..pair };
                     let shift = [1.0, 0.0, dx as f64, 0.0, 1.0, dy as f64, 0.0, 0.0, 1.0];
                     let shift = T::from_matrix(shift).unwrap();
+                    let methods = [Method::InverseCompositional, Method::SecondOrder];
                     for (loss, interpolation) in [
                         (Loss::Squares, Interpolation::Bilinear),
                         (Loss::Squares, Interpolation::Lagrange),
                         (Loss::new(Robust::Huber, 9.0), Interpolation::Bilinear),
                         (Loss::new(Robust::Tukey, 60.0), Interpolation::Lagrange),
                     ] {
-                        assert_eq!(
-                            pass(pair, &shift, loss, interpolation, None).moments,
-                            directly::<P, T>(&pair, (dx, dy), loss, interpolation),
-                            "{size:?} {dx} {dy} {loss:?} {interpolation:?}"
-                        );
+                        for method in methods {
+                            assert_eq!(
+                                pass(pair, &shift, loss, (interpolation, method), None).moments,
+                                directly::<P, T>(&pair, (dx, dy), loss, (interpolation, method)),
+                                "{size:?} {dx} {dy} {loss:?} {interpolation:?} {method:?}"
+                            );
+                        }
                     }
                 }
             });
@@ -1394,9 +1638,11 @@ mod tests {
             for (i, before) in transforms.iter().enumerate() {
                 let selected = (i % 2 == 1).then(|| Image::new(&map, 5, 9).unwrap());
                 let pair = LevelPair { selected, ..pair };
-                let known = pass(pair, before, Loss::Squares, Interpolation::Bilinear, None);
+                let first = Method::InverseCompositional;
+                let bilinear = (Interpolation::Bilinear, first);
+                let known = pass(pair, before, Loss::Squares, bilinear, None);
                 let known = Known {
-                    transform: *before,
+                    plan: before.plan(),
                     interpolation: Interpolation::Bilinear,
                     moments: *known.moments.fixed(),
                 };
@@ -1405,8 +1651,8 @@ mod tests {
                     .flat_map(|t| [(t, Interpolation::Bilinear), (t, Interpolation::Lagrange)])
                 {
                     let (a, b) = (
-                        pass(pair, transform, Loss::Squares, interpolation, None),
-                        pass(pair, transform, Loss::Squares, interpolation, Some(&known)),
+                        pass(pair, transform, Loss::Squares, (interpolation, first), None),
+                        pass(pair, transform, Loss::Squares, (interpolation, first), Some(&known)),
                     );
                     assert_eq!((a.moments, a.pixels), (b.moments, b.pixels));
                 }

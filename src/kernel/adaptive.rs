@@ -337,7 +337,7 @@ fn partials<P: Tap, I: Interpolator>(
 impl<S: Interpolator, H: Interpolator, G: Sloped<S>> Adaptive<S, H, G> {
     /// Both values at a position, unless the destination is to be left.
     #[inline]
-    fn values<P: Tap>(&self, source: &Source<'_, P>, at: [Position; 2]) -> Option<[P::Derivative; 2]> {
+    fn both<P: Tap>(&self, source: &Source<'_, P>, at: [Position; 2]) -> Option<[P::Derivative; 2]> {
         let mut values = [P::zero_derivative(); 2];
         let [smooth, sharp] = &mut values;
         let there = value(&self.smooth, source, at, P::flatten_derivatives(core::slice::from_mut(smooth)))
@@ -347,6 +347,12 @@ impl<S: Interpolator, H: Interpolator, G: Sloped<S>> Adaptive<S, H, G> {
 }
 
 impl<S: Interpolator, H: Interpolator, G: Sloped<S>> Interpolator for Adaptive<S, H, G> {
+    type Values = Self;
+
+    #[inline(always)]
+    fn values(&self) -> Self {
+        *self
+    }
     #[inline(always)]
     fn rounding<C: Channel>() -> Rounding {
         Rounding::half_up(C::FRACTION_BITS)
@@ -364,7 +370,7 @@ impl<S: Interpolator, H: Interpolator, G: Sloped<S>> Interpolator for Adaptive<S
         at: [Position; 2],
         out: &mut [O],
     ) -> bool {
-        let Some([mut smooth, mut sharp]) = self.values(source, at) else { return false };
+        let Some([mut smooth, mut sharp]) = self.both(source, at) else { return false };
         let smooth = P::flatten_derivatives(core::slice::from_mut(&mut smooth));
         let sharp = P::flatten_derivatives(core::slice::from_mut(&mut sharp));
         let mut gates = P::zero_derivative();
@@ -386,7 +392,7 @@ impl<S: Interpolator, H: Interpolator, G: Sloped<S>> Interpolator for Adaptive<S
         dx: &mut [Derivative<P>],
         dy: &mut [Derivative<P>],
     ) {
-        let Some([mut smooth, mut sharp]) = self.values(source, at) else {
+        let Some([mut smooth, mut sharp]) = self.both(source, at) else {
             dx.fill(Default::default());
             dy.fill(Default::default());
             return;

@@ -26,6 +26,14 @@ pub trait Interpolator: Copy + Send + Sync {
     #[doc(hidden)]
     const NARROW: bool = false;
 
+    /// The rule that makes the values: this one itself, unless all it has of its own are partials. What
+    /// needs values only asks it, and is not compiled twice.
+    #[doc(hidden)]
+    type Values: Interpolator;
+
+    #[doc(hidden)]
+    fn values(&self) -> Self::Values;
+
     /// How coordinates of values are rounded.
     #[doc(hidden)]
     fn rounding<C: Channel>() -> Rounding;
@@ -94,7 +102,7 @@ pub trait Interpolator: Copy + Send + Sync {
         dy: &mut [P::Derivative],
     ) {
         if !values.is_empty() {
-            self.fill_run::<L, P, W>(source, walk, values, false);
+            self.values().fill_run::<L, P, W>(source, walk, values, false);
         }
         simd::partials_each(self, source, walk, &mut [], dx, dy);
     }
@@ -236,6 +244,12 @@ impl<K: Kernel, P: Tap, W: Walk, O: Output<P::Channel>> Outside<W, P, O> for Edg
 
 impl<K: Kernel> Interpolator for K {
     const NARROW: bool = support::<K>() <= 2;
+    type Values = K;
+
+    #[inline(always)]
+    fn values(&self) -> K {
+        *self
+    }
 
     #[inline(always)]
     fn rounding<C: Channel>() -> Rounding {

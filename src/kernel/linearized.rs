@@ -115,6 +115,12 @@ impl Linearized {
 }
 
 impl Interpolator for Linearized {
+    type Values = Bilinear;
+
+    #[inline(always)]
+    fn values(&self) -> Bilinear {
+        Bilinear
+    }
     #[inline(always)]
     fn rounding<C: Channel>() -> Rounding {
         Bilinear::rounding::<C>()
@@ -167,16 +173,6 @@ impl Interpolator for Linearized {
             });
             [*dx, *dy] = Fine::plane(channel, &self.solve);
         }
-    }
-    #[inline(always)]
-    fn fill_run<L: Lanes, P: Tap, W: Walk>(
-        &self,
-        source: &Source<'_, P>,
-        walk: &W,
-        out: &mut [P::Sampled],
-        inside: bool,
-    ) {
-        Bilinear.fill_run::<L, P, W>(source, walk, out, inside);
     }
 }
 

@@ -55,6 +55,12 @@ impl<V: Interpolator, G: Interpolator> Surrogate<V, G> {
 
 impl<V: Interpolator, G: Interpolator> Interpolator for Surrogate<V, G> {
     const NARROW: bool = V::NARROW;
+    type Values = V::Values;
+
+    #[inline(always)]
+    fn values(&self) -> V::Values {
+        self.value.values()
+    }
 
     #[inline(always)]
     fn rounding<C: Channel>() -> Rounding {
@@ -88,16 +94,6 @@ impl<V: Interpolator, G: Interpolator> Interpolator for Surrogate<V, G> {
         self.gradient.partials(source, at, dx, dy);
     }
     #[inline(always)]
-    fn fill_run<L: Lanes, P: Tap, W: Walk>(
-        &self,
-        source: &Source<'_, P>,
-        walk: &W,
-        out: &mut [P::Sampled],
-        inside: bool,
-    ) {
-        self.value.fill_run::<L, P, W>(source, walk, out, inside);
-    }
-    #[inline(always)]
     fn partials_run<L: Lanes, P: Tap, W: Walk>(
         &self,
         source: &Source<'_, P>,
@@ -107,7 +103,7 @@ impl<V: Interpolator, G: Interpolator> Interpolator for Surrogate<V, G> {
         dy: &mut [P::Derivative],
     ) {
         if !values.is_empty() {
-            self.value.fill_run::<L, P, W>(source, walk, values, false);
+            self.values().fill_run::<L, P, W>(source, walk, values, false);
         }
         self.gradient.partials_run::<L, P, W>(source, walk, &mut [], dx, dy);
     }

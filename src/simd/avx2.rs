@@ -5,6 +5,7 @@
 
 use core::arch::x86_64::*;
 
+use super::Operation;
 use super::block::Window;
 use super::lanes::{Forms, Lanes, Never};
 use super::steps::Positions;
@@ -27,6 +28,11 @@ impl Lanes for Eight {
     type ByteTable = Never;
     type Forms = [Ramp; 3];
 
+    #[inline(always)]
+    fn call<O: Operation>(operation: O) -> O::Output {
+        // SAFETY: see the module.
+        unsafe { super::enter_avx2(operation) }
+    }
     #[inline(always)]
     fn i32(lanes: [i32; 8]) -> __m256i {
         // SAFETY: see the module; an array has 32 bytes.

@@ -5,6 +5,7 @@
 
 use core::arch::x86_64::*;
 
+use super::Operation;
 use super::block::{ByteTable, Pairs, Window};
 use super::lanes::{Forms, Lanes};
 use super::steps::Positions;
@@ -383,6 +384,11 @@ impl Lanes for Sixteen {
     type ByteTable = Table;
     type Forms = [Ramp; 3];
 
+    #[inline(always)]
+    fn call<O: Operation>(operation: O) -> O::Output {
+        // SAFETY: see the module.
+        unsafe { super::enter_avx512(operation) }
+    }
     #[inline(always)]
     fn i32(lanes: [i32; 16]) -> __m512i {
         // SAFETY: see the module; an array has 64 bytes.

@@ -2,6 +2,7 @@
 
 use core::ops::{Add, Mul, Sub};
 
+use super::Operation;
 use super::block::{ByteTable, Pairs, Window};
 use super::steps::Positions;
 use crate::fixed::{Coord, Knots, PHASES, Q14, Q24, Rounding, Weight};
@@ -29,6 +30,13 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     type ByteTable: ByteTable<Self>;
     /// The linear forms of a homography, for exact quotients; [`Never`] for a backend without.
     type Forms: Forms<Self>;
+
+    /// Runs an operation by a call: code that is needed in several places. (An ordinary function would not
+    /// have the features of the level.)
+    #[inline(never)]
+    fn call<O: Operation>(operation: O) -> O::Output {
+        operation.run::<Self>()
+    }
 
     /// From memory.
     fn i32(lanes: Self::Array<i32>) -> Self::I32;

@@ -167,19 +167,21 @@ impl Level {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
+#[inline(never)]
 fn enter_avx2<O: Operation>(operation: O) -> O::Output {
     operation.run::<avx2::Eight>()
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi")]
+#[inline(never)]
 fn enter_avx512<O: Operation>(operation: O) -> O::Output {
     operation.run::<avx512::Sixteen>()
 }
 
 /// A band of work that runs at one level. (A trait, since a closure would not carry the level's
 /// target features into its body.)
-pub(crate) trait Operation {
+pub trait Operation {
     /// What it gives back.
     type Output;
     /// Does it.

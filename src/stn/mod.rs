@@ -198,8 +198,17 @@ impl<K: Interpolator> GridSample<K> {
         let geometry = self.geometry(input.shape(), output.shape(), &points)?;
         let level = self.level.unwrap_or_else(Level::best);
         let output = output.reborrow();
-        self.threads.run(level, Forward { sampler: self, input, points, output, geometry, origin: [0; 3] });
+        self.threads.run(
+            level,
+            Forward { sampler: self.of_values(), input, points, output, geometry, origin: [0; 3] },
+        );
         Ok(())
+    }
+
+    /// The sampler of the rule that makes this one's values.
+    fn of_values(&self) -> GridSample<K::Values> {
+        let Self { padding, align_corners, level, threads, .. } = *self;
+        GridSample { kernel: self.kernel.values(), padding, align_corners, level, threads }
     }
 
     /// The sizes of a call, checked.
@@ -243,7 +252,7 @@ fn chunks(width: usize) -> impl Iterator<Item = (usize, usize)> {
 }
 
 struct Forward<'a, K, P: Tap, G> {
-    sampler: &'a GridSample<K>,
+    sampler: GridSample<K>,
     input: Tensor<'a, P>,
     points: G,
     output: TensorMut<'a, P::Sampled>,

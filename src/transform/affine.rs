@@ -1,7 +1,7 @@
 //! Any linear map and a shift.
 #![forbid(unsafe_code)]
 
-use super::{Matrix, Term, Transform, affine_warp, check_affine, normalised};
+use super::{Matrix, Of, Term, Transform, affine_warp, check_affine, normalised};
 use crate::Error;
 
 /// `x' = m00 x + m01 y + m02, y' = m10 x + m11 y + m12`. Parameters: the six coefficients, row by
@@ -57,7 +57,7 @@ impl Transform for Affine {
     type Parameters = [f64; 6];
     type Covariance = [[f64; 6]; 6];
     const IDENTITY: Self = Self { parameters: [1.0, 0.0, 0.0, 0.0, 1.0, 0.0] };
-    const DEGREE: usize = 1;
+    type Degree = Of<1>;
     const GENERATORS: &'static [[Term; 2]] = &[
         [Some((1.0, 1, 0)), None],
         [Some((1.0, 0, 1)), None],

@@ -1,7 +1,7 @@
 //! A rotation and a shift.
 #![forbid(unsafe_code)]
 
-use super::{Matrix, Term, Transform, affine_warp, check_affine, normalised};
+use super::{Matrix, Of, Term, Transform, affine_warp, check_affine, normalised};
 use crate::Error;
 
 /// `x' = cos(t) x - sin(t) y + tx, y' = sin(t) x + cos(t) y + ty`: rigid. Parameters: angle t in
@@ -36,7 +36,7 @@ impl Transform for Euclidean {
     type Parameters = [f64; 3];
     type Covariance = [[f64; 3]; 3];
     const IDENTITY: Self = Self { angle: 0.0, cosine: 1.0, sine: 0.0, shift: [0.0; 2] };
-    const DEGREE: usize = 1;
+    type Degree = Of<1>;
     const GENERATORS: &'static [[Term; 2]] =
         &[[Some((-1.0, 0, 1)), Some((1.0, 1, 0))], [Some((1.0, 0, 0)), None], [None, Some((1.0, 0, 0))]];
 

@@ -1,7 +1,7 @@
 //! A projective map of the plane.
 #![forbid(unsafe_code)]
 
-use super::{IDENTITY, Matrix, Term, Transform, determinant, normalised};
+use super::{IDENTITY, Matrix, Of, Term, Transform, determinant, normalised};
 use crate::Error;
 use crate::walk::{ProjectivePlan, ProjectiveWalk, Warp, sealed};
 
@@ -39,7 +39,7 @@ impl Transform for Homography {
     type Parameters = [f64; 8];
     type Covariance = [[f64; 8]; 8];
     const IDENTITY: Self = Self { matrix: IDENTITY };
-    const DEGREE: usize = 2;
+    type Degree = Of<2>;
     const GENERATORS: &'static [[Term; 2]] = &[
         [Some((1.0, 1, 0)), None],
         [Some((1.0, 0, 1)), None],

@@ -52,6 +52,21 @@ pub const IDENTITY: Matrix = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0];
 /// A monomial `sign x^px y^py` in one of the two components of a generator.
 pub type Term = Option<(f64, u8, u8)>;
 
+/// The degree of a model as a type, for code that models of one degree share.
+#[doc(hidden)]
+pub trait Degree: Copy + Send + Sync + 'static {
+    /// See [`Transform::DEGREE`].
+    const DEGREE: usize;
+}
+
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Of<const DEGREE: usize>;
+
+impl<const D: usize> Degree for Of<D> {
+    const DEGREE: usize = D;
+}
+
 /// A group of plane transforms that can be composed, inverted and estimated.
 pub trait Transform: Warp<Plan: Subpixel> + PartialEq + core::fmt::Debug + 'static {
     /// The parameters: `[f64; N]`.
@@ -63,8 +78,12 @@ pub trait Transform: Warp<Plan: Subpixel> + PartialEq + core::fmt::Debug + 'stat
     /// The identity.
     const IDENTITY: Self;
 
+    /// [`Self::DEGREE`] as a type.
+    #[doc(hidden)]
+    type Degree: Degree;
+
     /// The highest degree of a generator as a polynomial in x and y: 0, 1 or 2.
-    const DEGREE: usize;
+    const DEGREE: usize = <Self::Degree as Degree>::DEGREE;
 
     /// The derivative of (x', y') with respect to each parameter, at the identity.
     const GENERATORS: &'static [[Term; 2]];

@@ -1,7 +1,7 @@
 //! A rotation, a uniform scale and a shift.
 #![forbid(unsafe_code)]
 
-use super::{Matrix, Term, Transform, affine_warp, check_affine, normalised};
+use super::{Matrix, Of, Term, Transform, affine_warp, check_affine, normalised};
 use crate::Error;
 
 /// `x' = a x - b y + tx, y' = b x + a y + ty`. Parameters: a, b (scale times cosine and sine of the
@@ -31,7 +31,7 @@ impl Transform for Similarity {
     type Parameters = [f64; 4];
     type Covariance = [[f64; 4]; 4];
     const IDENTITY: Self = Self { parameters: [1.0, 0.0, 0.0, 0.0] };
-    const DEGREE: usize = 1;
+    type Degree = Of<1>;
     const GENERATORS: &'static [[Term; 2]] = &[
         [Some((1.0, 1, 0)), Some((1.0, 0, 1))],
         [Some((-1.0, 0, 1)), Some((1.0, 1, 0))],

@@ -1,7 +1,7 @@
 //! A shift.
 #![forbid(unsafe_code)]
 
-use super::{Matrix, Term, Transform, affine_warp, check_affine, normalised};
+use super::{Matrix, Of, Term, Transform, affine_warp, check_affine, normalised};
 use crate::Error;
 
 /// `x' = x + tx, y' = y + ty`. Parameters: tx, ty in pixels.
@@ -28,7 +28,7 @@ impl Transform for Translation {
     type Parameters = [f64; 2];
     type Covariance = [[f64; 2]; 2];
     const IDENTITY: Self = Self { shift: [0.0; 2] };
-    const DEGREE: usize = 0;
+    type Degree = Of<0>;
     const GENERATORS: &'static [[Term; 2]] = &[[Some((1.0, 0, 0)), None], [None, Some((1.0, 0, 0))]];
 
     fn from_parameters([tx, ty]: [f64; 2]) -> Result<Self, Error> {

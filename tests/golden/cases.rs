@@ -6,7 +6,7 @@
 
 use core::fmt;
 
-use nonius::align::{Aligner, Grey, Interpolation, Options, Pair, Robust};
+use nonius::align::{Aligner, Grey, Interpolation, Method, Options, Pair, Robust};
 use nonius::kernel::adaptive::{Frozen, GateImage, Hard, Soft};
 use nonius::kernel::weighted::{Smoothstep, Table};
 use nonius::pyramid::{buffer_len, reduce};
@@ -301,14 +301,16 @@ fn aligned<P: Element + Grey, T: Transform>(level: Level, truth: &T) -> u64 {
     let masked = pair.with_moving_mask(Image::new(&mask, SIZE.0, SIZE.1).unwrap()).unwrap();
     let (mut pixels, mut masks) = ([P::new(0); 2 * LEVELS], [0; LEVELS]);
     let mut hash = Fnv::new();
-    for (pair, robust, finish) in [
-        (pair, Robust::None, Interpolation::Bilinear),
-        (pair, Robust::None, Interpolation::Lagrange),
-        (pair, Robust::Huber, Interpolation::Bilinear),
-        (pair, Robust::Tukey, Interpolation::Lagrange),
-        (masked, Robust::None, Interpolation::Bilinear),
+    let (first, second) = (Method::InverseCompositional, Method::SecondOrder);
+    for (pair, method, robust, finish) in [
+        (pair, first, Robust::None, Interpolation::Bilinear),
+        (pair, first, Robust::None, Interpolation::Lagrange),
+        (pair, second, Robust::None, Interpolation::Bilinear),
+        (pair, first, Robust::Huber, Interpolation::Bilinear),
+        (pair, second, Robust::Tukey, Interpolation::Lagrange),
+        (masked, first, Robust::None, Interpolation::Bilinear),
     ] {
-        let options = Options { robust, finish, level, max_iterations: 20, ..Options::default() };
+        let options = Options { method, robust, finish, level, max_iterations: 20, ..Options::default() };
         let report = Aligner::new(pair, T::IDENTITY, options, &mut pixels, &mut masks).unwrap().run();
         hash.add(report.status.name().as_bytes());
         report.iterations.iter().for_each(|n| hash.add(&n.to_le_bytes()));
