@@ -968,6 +968,27 @@ impl<W: Word, D: Degree> Operation for WeightedChunk<'_, W, D> {
     }
 }
 
+/// [`Accumulate::strip`] by a call: whoever does not ask for it has no need of its stack.
+struct Strip<'s, 'a, P: Grey, N, D> {
+    all: &'s Accumulate<'a, P, N, D>,
+    support: &'s Support<N>,
+    columns: Range<usize>,
+    rows: Range<usize>,
+    centre: [usize; 2],
+    tile: &'s mut TileMoments,
+    pass: &'s mut Pass,
+}
+
+impl<P: Grey, N: Plan, D: Degree> Operation for Strip<'_, '_, P, N, D> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let Self { all, support, columns, rows, centre, tile, pass } = self;
+        all.strip::<L>(support, columns, rows, centre, tile, pass);
+    }
+}
+
 /// What to add to a range, and to take away (true), so that it becomes another.
 fn changes(from: &Range<usize>, to: &Range<usize>) -> [(Range<usize>, bool); 2] {
     if from.end.min(to.end) <= from.start.max(to.start) {
@@ -1066,7 +1087,8 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
                             self.tile::<L>(&supports, columns, rows.clone(), centre, &mut tile, pass);
                         }
                         Method::SecondOrder => {
-                            self.strip::<L>(&supports.now, columns, rows.clone(), centre, &mut tile, pass);
+                            let (support, rows, tile) = (&supports.now, rows.clone(), &mut tile);
+                            L::call(Strip { all: self, support, columns, rows, centre, tile, pass });
                         }
                     }
                 }
