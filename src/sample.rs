@@ -49,8 +49,8 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
         Self { level: Some(level), ..self }
     }
 
-    /// The same sampler on several threads: the same results, sooner. Warps (but antialiased ones) and
-    /// images of partials are cut into bands of rows; everything else stays on one thread.
+    /// The same sampler on several threads: the same results, sooner. Warps, images of partials, residuals
+    /// and gradients are cut into bands of rows; second derivatives and prefiltering stay on one thread.
     pub const fn with_threads(self, threads: Threads) -> Self {
         Self { threads, ..self }
     }

@@ -77,20 +77,25 @@ fn error<T: Transform>(found: &T, truth: &T) -> f64 {
     (squares.iter().sum::<f64>() / 4.0).sqrt()
 }
 
+/// A scene, and its view after a distortion and a shift at random, of these deviations: the truth, fixed and
+/// moving image.
+fn distorted(seed: u64, distortion: f64, shift: f64) -> (Affine, Vec<u8>, Vec<u8>) {
+    let scene = Scene::new(seed);
+    let mut random = Random(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) | 1);
+    let [a, b, c, d] = [0; 4].map(|_| distortion * random.normal());
+    let [x, y] = [0; 2].map(|_| shift * random.normal());
+    let about = |u: f64, v: f64, shift: f64| shift - u * 80.0 - v * 60.0;
+    let truth = Affine::from_parameters([1.0 + a, b, about(a, b, x), c, 1.0 + d, about(c, d, y)]).unwrap();
+    (truth, bytes(&scene.image(&Affine::IDENTITY)), bytes(&scene.image(&truth)))
+}
+
 /// Strong distortions, of which a search for shifts finds a wrong one at times: what is found without the
 /// search is found with it.
 #[test]
 fn search_does_not_mislead() {
     let mut found = 0;
     for seed in 0..60 {
-        let scene = Scene::new(seed);
-        let mut random = Random(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) | 1);
-        let [a, b, c, d] = [0; 4].map(|_| 0.13 * random.normal());
-        let [x, y] = [0; 2].map(|_| 5.0 * random.normal());
-        let about = |u: f64, v: f64, shift: f64| shift - u * 80.0 - v * 60.0;
-        let truth =
-            Affine::from_parameters([1.0 + a, b, about(a, b, x), c, 1.0 + d, about(c, d, y)]).unwrap();
-        let (fixed, moving) = (bytes(&scene.image(&Affine::IDENTITY)), bytes(&scene.image(&truth)));
+        let (truth, fixed, moving) = distorted(seed, 0.13, 5.0);
         let pair = Pair::new(view(&fixed), view(&moving));
         let error = |options: Options| error(&align::<_, Affine>(pair, options).transform, &truth);
         let without = error(Options { search: 0.0, ..Options::default() });
@@ -147,14 +152,7 @@ fn every_model() {
 fn second_order_steps_are_exacter() {
     let mut left = [Vec::new(), Vec::new()];
     for seed in 0..40 {
-        let scene = Scene::new(seed);
-        let mut random = Random(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) | 1);
-        let [a, b, c, d] = [0; 4].map(|_| 0.03 * random.normal());
-        let [x, y] = [0; 2].map(|_| 2.0 * random.normal());
-        let about = |u: f64, v: f64, shift: f64| shift - u * 80.0 - v * 60.0;
-        let truth =
-            Affine::from_parameters([1.0 + a, b, about(a, b, x), c, 1.0 + d, about(c, d, y)]).unwrap();
-        let (fixed, moving) = (bytes(&scene.image(&Affine::IDENTITY)), bytes(&scene.image(&truth)));
+        let (truth, fixed, moving) = distorted(seed, 0.03, 2.0);
         let pair = Pair::new(view(&fixed), view(&moving));
         for (left, method) in left.iter_mut().zip([Method::InverseCompositional, Method::SecondOrder]) {
             let options =

@@ -61,8 +61,6 @@ pub trait Word: Copy + Default {
     const MAX_RESIDUAL: i32;
     /// The largest difference of two pixels.
     const MAX_GRADIENT: i32;
-    /// Zero.
-    const ZERO: Self;
     /// A value that is known to fit.
     fn new(v: i32) -> Self;
     /// The value.
@@ -87,7 +85,6 @@ impl Word for i16 {
     const MAX_GAIN: f64 = 7.0;
     const MAX_RESIDUAL: i32 = 5_792;
     const MAX_GRADIENT: i32 = 255;
-    const ZERO: Self = 0;
     #[inline(always)]
     fn new(v: i32) -> Self {
         v as i16
@@ -129,7 +126,6 @@ impl Word for i32 {
     const MAX_GAIN: f64 = 16_384.0;
     const MAX_RESIDUAL: i32 = 1 << 22;
     const MAX_GRADIENT: i32 = 65_535;
-    const ZERO: Self = 0;
     #[inline(always)]
     fn new(v: i32) -> Self {
         v
@@ -771,7 +767,11 @@ struct Residuals<W> {
 }
 
 impl<W: Word> Residuals<W> {
-    const NONE: Self = Self { e: [W::ZERO; RUN + 2], counts: [0; RUN + 2] };
+    /// None that counts.
+    #[inline(always)]
+    fn none() -> Self {
+        Self { e: [W::default(); RUN + 2], counts: [0; RUN + 2] }
+    }
 
     /// The one at place `i` of this row less that at place `j` of another; zero where one does not count.
     #[inline(always)]
@@ -968,27 +968,6 @@ impl<W: Word, D: Degree> Operation for WeightedChunk<'_, W, D> {
     }
 }
 
-/// [`Accumulate::strip`] by a call: whoever does not ask for it has no need of its stack.
-struct Strip<'s, 'a, P: Grey, N, D> {
-    all: &'s Accumulate<'a, P, N, D>,
-    support: &'s Support<N>,
-    columns: Range<usize>,
-    rows: Range<usize>,
-    centre: [usize; 2],
-    tile: &'s mut TileMoments,
-    pass: &'s mut Pass,
-}
-
-impl<P: Grey, N: Plan, D: Degree> Operation for Strip<'_, '_, P, N, D> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<L: Lanes>(self) {
-        let Self { all, support, columns, rows, centre, tile, pass } = self;
-        all.strip::<L>(support, columns, rows, centre, tile, pass);
-    }
-}
-
 /// What to add to a range, and to take away (true), so that it becomes another.
 fn changes(from: &Range<usize>, to: &Range<usize>) -> [(Range<usize>, bool); 2] {
     if from.end.min(to.end) <= from.start.max(to.start) {
@@ -1087,8 +1066,12 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
                             self.tile::<L>(&supports, columns, rows.clone(), centre, &mut tile, pass);
                         }
                         Method::SecondOrder => {
-                            let (support, rows, tile) = (&supports.now, rows.clone(), &mut tile);
-                            L::call(Strip { all: self, support, columns, rows, centre, tile, pass });
+                            let (support, rows) = (&supports.now, rows.clone());
+                            if L::LEN == 1 {
+                                self.strip_outlined(support, columns, rows, centre, &mut tile, pass);
+                            } else {
+                                self.strip::<L>(support, columns, rows, centre, &mut tile, pass);
+                            }
                         }
                     }
                 }
@@ -1240,7 +1223,21 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         }
     }
 
-    /// The same with gradients of both images, over a strip of at most [`RUN`] columns, an aligned chunk.
+    /// [`strip`](Self::strip) for one lane, on its own so that the stack is not needed by who does not ask for it.
+    #[inline(never)]
+    fn strip_outlined(
+        &self,
+        support: &Support<N>,
+        columns: Range<usize>,
+        rows: Range<usize>,
+        centre: [usize; 2],
+        tile: &mut TileMoments,
+        pass: &mut Pass,
+    ) {
+        self.strip::<One>(support, columns, rows, centre, tile, pass);
+    }
+
+    /// [`tile`](Self::tile) with gradients of both images, over a strip of at most [`RUN`] columns, an aligned chunk.
     #[inline(always)]
     fn strip<L: Lanes>(
         &self,
@@ -1253,7 +1250,7 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
     ) {
         let centre = (columns.start + RUN / 2) as i64 - u as i64;
         let half = self.photometry.half_of_gain();
-        let mut residuals = [Residuals::<P::Word>::NONE; 3];
+        let mut residuals = [Residuals::<P::Word>::none(); 3];
         let [above, here, below] = &mut residuals;
         // What a row is summed with is known once the row below it is.
         for next in rows.start.saturating_sub(1)..=rows.end {
@@ -1294,7 +1291,7 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         columns: &Range<usize>,
         out: &mut Residuals<P::Word>,
     ) {
-        *out = Residuals::NONE;
+        *out = Residuals::none();
         if y >= self.pair.fixed.height() {
             return;
         }
