@@ -44,6 +44,12 @@ impl Area {
         Self { min: [-last; 2], max: [width as i32 - 1 - first, height as i32 - 1 - first] }
     }
 
+    /// The cells around which so many columns and rows, from a kernel's first tap on, lie inside an image of this size.
+    #[inline(always)]
+    pub(crate) fn around(first: i32, size: [i32; 2], [width, height]: [usize; 2]) -> Self {
+        Self { min: [-first; 2], max: [width as i32 - size[0] - first, height as i32 - size[1] - first] }
+    }
+
     /// The area so many rows further down.
     #[inline(always)]
     pub(crate) fn below(self, rows: usize) -> Self {

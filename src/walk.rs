@@ -240,10 +240,20 @@ pub struct AffineWalk {
 }
 
 impl AffineWalk {
+    /// From its [`line`](Walk::line).
+    #[inline(always)]
+    pub(crate) fn new((at, step): ([i64; 2], [i64; 2])) -> Self {
+        Self { at, step }
+    }
     /// The coordinates here.
     #[inline(always)]
     pub(crate) fn coordinates(&self) -> [i64; 2] {
         self.at
+    }
+    /// How far the cells of n neighbouring pixels are from each other at most.
+    #[inline(always)]
+    pub(crate) fn extent(&self, n: usize) -> [i32; 2] {
+        self.step.map(|step| (step.wrapping_mul(n as i64 - 1).unsigned_abs() >> 32) as i32 + 1)
     }
 }
 

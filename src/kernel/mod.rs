@@ -52,6 +52,8 @@ pub use nearest::{Nearest, NearestEven};
 pub use surrogate::{StraightThrough, Surrogate};
 pub use weighted::WeightedNearest;
 
+use core::ops::Range;
+
 use crate::fixed::{Q6, Q14, Q24, Rounding, Weight, floor_div, round_shift, round_shift_i64};
 use crate::format::{Format, Packed};
 use crate::gradient::Product;
@@ -60,6 +62,7 @@ use crate::simd::partials::{self, Reach};
 use crate::simd::scatter::{self, Sums};
 use crate::simd::{Lanes, Positions, Register, interleave};
 use crate::spline::Coefficient;
+use crate::walk::AffineWalk;
 
 /// An array of a fixed length: the taps of a kernel along one axis. Implemented by `[T; N]`;
 /// sealed.
@@ -346,6 +349,18 @@ pub trait Channel: Copy + PartialEq + core::fmt::Debug + Default + sealed::Seale
         false
     }
 
+    /// Draws blocks along a line that need no look at where they are, at once: which pixels they are.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn near<L: Lanes, K: Kernel, O: Output<Self>>(
+        _: &Window<'_, Self>,
+        _line: AffineWalk,
+        _: &K,
+        out: &mut [O],
+    ) -> Range<usize> {
+        out.len()..out.len()
+    }
+
     /// Whether there is [`block_across`](Self::block_across).
     #[doc(hidden)]
     const BLOCK_ACROSS: bool = false;
@@ -530,6 +545,15 @@ impl Channel for u8 {
         out: &mut [O],
     ) {
         block::block_u8(window, at, kernel, out);
+    }
+    #[inline(always)]
+    fn near<L: Lanes, K: Kernel, O: Output<Self>>(
+        window: &Window<'_, Self>,
+        line: AffineWalk,
+        kernel: &K,
+        out: &mut [O],
+    ) -> Range<usize> {
+        block::near_u8::<L, K, O>(window, line, kernel, out)
     }
     #[inline(always)]
     fn block_pixels<L: Lanes, K: Kernel, O: Output<Self>>(

@@ -1,4 +1,4 @@
-//! Eight lanes by AVX2 and FMA, and tap fetch by gathers.
+//! Eight lanes by AVX2 and FMA, and tap fetch by byte shuffles and small loads.
 //!
 //! Every function is inlined into the one that [`Level::run`](super::Level::run) enters, so each
 //! SAFETY line says the same: the level is a token of the detected features.
@@ -6,8 +6,9 @@
 use core::arch::x86_64::*;
 
 use super::Operation;
-use super::block::Window;
-use super::lanes::{Forms, Lanes, Never};
+use super::block::{ByteTable, Pairs, Window};
+use super::lanes::{Forms, Lanes};
+use super::spread::Spread;
 use super::steps::Positions;
 use crate::kernel::Channel;
 
@@ -25,7 +26,7 @@ impl Lanes for Eight {
     type I64 = Words;
     type Pair = __m256i;
     type F32 = __m256;
-    type ByteTable = Never;
+    type ByteTable = Table;
     type Forms = [Ramp; 3];
 
     #[inline(always)]
@@ -86,14 +87,9 @@ impl Lanes for Eight {
         unsafe { _mm256_movemask_epi8(_mm256_cmpgt_epi32(_mm256_set1_epi32(limit), v)) != 0 }
     }
     #[inline(always)]
-    fn carry(v: __m256i, a: __m256i, sum: __m256i) -> __m256i {
-        // SAFETY: see the module.
-        unsafe {
-            // Unsigned order is signed order with the sign flipped; true is -1.
-            let flip = _mm256_set1_epi32(i32::MIN);
-            let below = _mm256_cmpgt_epi32(_mm256_xor_si256(a, flip), _mm256_xor_si256(sum, flip));
-            _mm256_sub_epi32(v, below)
-        }
+    fn above(v: __m256i, a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: see the module. (True is -1.)
+        unsafe { _mm256_sub_epi32(v, _mm256_cmpgt_epi32(a, b)) }
     }
     #[inline(always)]
     fn i64_splat(v: i64) -> Words {
@@ -265,15 +261,64 @@ impl Lanes for Eight {
     }
 
     #[inline(always)]
+    fn lookup(table: &[i32; 65], index: __m256i) -> [__m256i; 2] {
+        let index = Self::i32_array(Self::clamp(index, 63));
+        // SAFETY: see the module; there are two numbers at every index below 64.
+        unsafe { pairs(&Spread { first: table.as_ptr(), index: &index }).map(|v| _mm256_castps_si256(v)) }
+    }
+
+    #[inline(always)]
     fn fetch_f32<T: AsMut<[__m256]>>(window: &Window<'_, f32>, at: &Positions<Self>, taps: &mut [T]) -> bool {
-        let Some(base) = base(window, at) else { return false };
+        Self::collect_f32(window, at.cell, taps)
+    }
+    #[inline(always)]
+    fn collect_f32<T: AsMut<[__m256]>>(window: &Window<'_, f32>, cell: [__m256i; 2], taps: &mut [T]) -> bool {
+        let Some(index) = index(window, cell) else { return false };
         for (j, taps) in taps.iter_mut().enumerate() {
             // SAFETY: see the module. The cells are in the kernel's area (the caller's promise), so
-            // that every tap is in the data, and base() has found that its index fits.
+            // that every tap is in the data, and index() has found that its index fits.
             unsafe {
                 let row = window.data.as_ptr().add(j * window.stride);
+                fill(&Spread { first: row, index: &index }, window.step, taps.as_mut());
+            }
+        }
+        true
+    }
+    #[inline(always)]
+    fn collect_across_f32<T: AsMut<[__m256]>>(
+        window: &Window<'_, f32>,
+        [x, y]: [__m256i; 2],
+        outside: f32,
+        taps: &mut [T],
+    ) -> bool {
+        let support = taps.len();
+        let mut pixels = [Self::f32_splat(0.0); 4];
+        let few = matches!(support, 1 | 2 | 4) && window.width >= support;
+        let Some(pixels) = pixels.get_mut(..support).filter(|_| few) else { return false };
+        if window.step != 1 || window.data.len() > i32::MAX as usize {
+            return false;
+        }
+        // SAFETY: see the module. Columns are clamped so that as many pixels as there are taps are in the
+        // image, and rows to the image: all are in the data, whose indices fit.
+        unsafe {
+            let x = _mm256_add_epi32(x, _mm256_set1_epi32(window.first));
+            let inside = Self::clamp(x, (window.width - support) as i32);
+            let off = _mm256_sub_epi32(x, inside);
+            for (j, taps) in taps.iter_mut().enumerate() {
+                let y = _mm256_add_epi32(y, _mm256_set1_epi32(window.first + j as i32));
+                let row = Self::clamp(y, window.height as i32 - 1);
+                let here = _mm256_cmpeq_epi32(y, row);
+                let row = _mm256_mullo_epi32(row, _mm256_set1_epi32(window.stride as i32));
+                let index = Self::i32_array(_mm256_add_epi32(row, inside));
+                fill(&Spread { first: window.data.as_ptr(), index: &index }, 1, pixels);
                 for (i, tap) in taps.as_mut().iter_mut().enumerate() {
-                    *tap = _mm256_i32gather_ps::<4>(row.add(i * window.step), base);
+                    *tap = _mm256_set1_ps(outside);
+                    for (k, &pixel) in pixels.iter().enumerate() {
+                        // Tap i is the k-th pixel.
+                        let same = _mm256_cmpeq_epi32(off, _mm256_set1_epi32(k as i32 - i as i32));
+                        let same = _mm256_castsi256_ps(_mm256_and_si256(here, same));
+                        *tap = _mm256_blendv_ps(*tap, pixel, same);
+                    }
                 }
             }
         }
@@ -289,14 +334,14 @@ impl Lanes for Eight {
         if window.step != 1 {
             return false;
         }
-        let Some(base) = base(window, at) else { return false };
+        let Some(index) = index(window, at.cell) else { return false };
         for (j, taps) in taps.iter_mut().enumerate() {
             for (n, pair) in taps.as_mut().chunks_exact_mut(2).enumerate() {
                 if let [low, high] = pair {
-                    // SAFETY: as in fetch_f32(); taps 2 n and 2 n + 1 are 32 bits.
+                    // SAFETY: as in collect_f32(); taps 2 n and 2 n + 1 are 32 bits.
                     unsafe {
                         let row = window.data.as_ptr().add(j * window.stride + 2 * n);
-                        let both = _mm256_i32gather_epi32::<2>(row.cast(), base);
+                        let both = _mm256_castps_si256(singles(&Spread { first: row, index: &index }));
                         if signed {
                             *low = _mm256_srai_epi32::<16>(_mm256_slli_epi32::<16>(both));
                             *high = _mm256_srai_epi32::<16>(both);
@@ -317,38 +362,303 @@ impl Lanes for Eight {
         pairs: &mut [T],
     ) -> bool {
         let support = pairs.len();
-        let Some(base) = base(window, at) else { return false };
-        // Four bytes are read where the last pair begins: they must be in the data.
-        let last = (at.max[1] + window.first) as usize * window.stride
-            + (at.max[0] + window.first) as usize * window.step
-            + (support - 1) * (window.stride + window.step)
-            + window.channel;
-        if last + 4 > window.data.len() || window.step > 3 {
+        let Some(index) = index(window, at.cell) else { return false };
+        // Four bytes are read where the last pair begins.
+        if window.step > 3 || !reaches(window, at, (support - 2) * window.step + window.channel, support, 4) {
             return false;
         }
-        let second = window.step as i8;
         for (j, pairs) in pairs.iter_mut().enumerate() {
             for (i, pair) in pairs.as_mut().iter_mut().enumerate().step_by(2) {
-                // SAFETY: as in fetch_f32(), and the test above.
+                // SAFETY: as in collect_f32(), and the test above.
                 unsafe {
                     let row = window.data.as_ptr().add(j * window.stride + i * window.step);
-                    let four = _mm256_i32gather_epi32::<1>(row.cast(), base);
-                    let lane = |l: i8| i32::from_le_bytes([4 * l as u8, 0x80, (4 * l + second) as u8, 0x80]);
-                    let pick = _mm256_setr_epi32(
-                        lane(0),
-                        lane(1),
-                        lane(2),
-                        lane(3),
-                        lane(0),
-                        lane(1),
-                        lane(2),
-                        lane(3),
-                    );
-                    *pair = _mm256_shuffle_epi8(four, pick);
+                    let four = _mm256_castps_si256(singles(&Spread { first: row, index: &index }));
+                    let lane = |l: usize| [4 * l as i8, -1, (4 * l + window.step) as i8, -1];
+                    *pair = _mm256_shuffle_epi8(four, repeat([lane(0), lane(1), lane(2), lane(3)]));
                 }
             }
         }
         true
+    }
+    #[inline(always)]
+    fn fetch_pixels(window: &Window<'_, u8>, at: &Positions<Self>, channels: &mut [[__m256i; 2]]) -> bool {
+        let Some(index) = index(window, at.cell) else { return false };
+        // Both taps of a row are in the eight bytes that are read where it begins.
+        if window.step > 4 || !reaches(window, at, 0, 2, 8) {
+            return false;
+        }
+        for j in 0..2 {
+            // SAFETY: as in collect_f32(), and the test above.
+            unsafe {
+                let at = Spread { first: window.data.as_ptr().add(j * window.stride), index: &index };
+                let a = _mm256_castps_si256(_mm256_set_m128(at.two::<4, 5>(), at.two::<0, 1>()));
+                let b = _mm256_castps_si256(_mm256_set_m128(at.two::<6, 7>(), at.two::<2, 3>()));
+                // Of the first channel; nothing comes from the places of the sign.
+                let (right, none) = (window.step as i8, i8::MIN);
+                let two = [[0, none, right, none], [8, none, right + 8, none]];
+                let (low, high) =
+                    ([two[0], two[1], [none; 4], [none; 4]], [[none; 4], [none; 4], two[0], two[1]]);
+                let (low, high) = (repeat(low), repeat(high));
+                for (c, pairs) in channels.iter_mut().enumerate() {
+                    let c = _mm256_set1_epi8(c as i8);
+                    let a = _mm256_shuffle_epi8(a, _mm256_add_epi8(low, c));
+                    let b = _mm256_shuffle_epi8(b, _mm256_add_epi8(high, c));
+                    pairs[j] = _mm256_or_si256(a, b);
+                }
+            }
+        }
+        true
+    }
+}
+
+/// The index of the first tap of each lane, if the data is so short that it fits.
+#[inline(always)]
+fn index<C: Channel>(window: &Window<'_, C>, cell: [__m256i; 2]) -> Option<[i32; 8]> {
+    if window.data.len() > i32::MAX as usize {
+        return None;
+    }
+    let (stride, step) = (window.stride as i32, window.step as i32);
+    let start = window.first * stride + window.first * step + window.channel as i32;
+    // SAFETY: see the module.
+    unsafe {
+        let rows = _mm256_mullo_epi32(cell[1], _mm256_set1_epi32(stride));
+        let columns = _mm256_mullo_epi32(cell[0], _mm256_set1_epi32(step));
+        Some(Eight::i32_array(_mm256_add_epi32(_mm256_add_epi32(rows, columns), _mm256_set1_epi32(start))))
+    }
+}
+
+/// Whether so many bytes are in the data from an offset on after the first tap of the last row of any lane.
+#[inline(always)]
+fn reaches(
+    window: &Window<'_, u8>,
+    at: &Positions<Eight>,
+    offset: usize,
+    support: usize,
+    bytes: usize,
+) -> bool {
+    let last = (at.max[1] + window.first) as usize * window.stride
+        + (at.max[0] + window.first) as usize * window.step
+        + (support - 1) * window.stride;
+    last + offset + bytes <= window.data.len()
+}
+
+/// The same shuffle for both halves, of four lanes each.
+#[inline(always)]
+fn repeat(lanes: [[i8; 4]; 4]) -> __m256i {
+    let [a, b, c, d] = lanes.map(|lane| i32::from_le_bytes(lane.map(|v| v as u8)));
+    // SAFETY: see the module.
+    unsafe { _mm256_setr_epi32(a, b, c, d, a, b, c, d) }
+}
+
+/// Four bytes from each place.
+///
+/// # Safety
+/// AVX2 is there; the bytes can be read.
+#[inline(always)]
+unsafe fn singles<T>(at: &Spread<'_, T, 8>) -> __m256 {
+    // SAFETY: as above.
+    unsafe { _mm256_set_m128(at.ones::<4, 5, 6, 7>(), at.ones::<0, 1, 2, 3>()) }
+}
+
+/// The two elements of four bytes from each place on.
+///
+/// # Safety
+/// AVX2 is there; the elements can be read.
+#[inline(always)]
+unsafe fn pairs<T>(at: &Spread<'_, T, 8>) -> [__m256; 2] {
+    // SAFETY: as above.
+    unsafe {
+        let a = _mm256_set_m128(at.two::<4, 5>(), at.two::<0, 1>());
+        let b = _mm256_set_m128(at.two::<6, 7>(), at.two::<2, 3>());
+        [_mm256_shuffle_ps::<0b10_00_10_00>(a, b), _mm256_shuffle_ps::<0b11_01_11_01>(a, b)]
+    }
+}
+
+/// The four elements of four bytes from each place on.
+///
+/// # Safety
+/// AVX2 is there; the elements can be read.
+#[inline(always)]
+unsafe fn quads<T>(at: &Spread<'_, T, 8>) -> [__m256; 4] {
+    // SAFETY: as above.
+    unsafe {
+        let a = _mm256_set_m128(at.four::<4>(), at.four::<0>());
+        let b = _mm256_set_m128(at.four::<5>(), at.four::<1>());
+        let c = _mm256_set_m128(at.four::<6>(), at.four::<2>());
+        let d = _mm256_set_m128(at.four::<7>(), at.four::<3>());
+        let (ab, cd) = (_mm256_unpacklo_ps(a, b), _mm256_unpacklo_ps(c, d));
+        let (ef, gh) = (_mm256_unpackhi_ps(a, b), _mm256_unpackhi_ps(c, d));
+        [
+            _mm256_shuffle_ps::<0b01_00_01_00>(ab, cd),
+            _mm256_shuffle_ps::<0b11_10_11_10>(ab, cd),
+            _mm256_shuffle_ps::<0b01_00_01_00>(ef, gh),
+            _mm256_shuffle_ps::<0b11_10_11_10>(ef, gh),
+        ]
+    }
+}
+
+/// The elements at the places, and so many more, `step` apart, that all taps are filled.
+///
+/// # Safety
+/// AVX2 is there; the elements can be read.
+#[inline(always)]
+unsafe fn fill(at: &Spread<'_, f32, 8>, step: usize, taps: &mut [__m256]) {
+    let mut first = at.first;
+    // SAFETY: as above.
+    unsafe {
+        if let [left, right] = taps
+            && step == 1
+        {
+            [*left, *right] = pairs(at);
+        } else if taps.len().is_multiple_of(4) && step == 1 {
+            for taps in taps.as_chunks_mut::<4>().0 {
+                *taps = quads(&Spread { first, index: at.index });
+                first = first.wrapping_add(4);
+            }
+        } else {
+            for tap in taps {
+                *tap = singles(&Spread { first, index: at.index });
+                first = first.wrapping_add(step);
+            }
+        }
+    }
+}
+
+/// Sixteen bytes, twice.
+///
+/// # Safety
+/// AVX2 is there; the bytes can be read.
+#[inline(always)]
+unsafe fn twice(at: *const u8) -> __m256i {
+    // SAFETY: as above.
+    unsafe { _mm256_broadcastsi128_si256(_mm_loadu_si128(at.cast())) }
+}
+
+/// The bytes around the taps of a block, in rows of 16.
+#[derive(Clone, Copy)]
+pub struct Table {
+    /// Each row twice.
+    rows: [__m256i; 15],
+    /// Where the first tap of each lane is: its column, and sixteen times its row.
+    index: __m256i,
+    /// More than four rows begin a lane's taps: eight then, else four.
+    steep: bool,
+}
+
+impl Table {
+    /// The bytes that the indices, 0 to 127, tell, j rows on; zero for those from 0xf0 on.
+    #[inline(always)]
+    fn pick(&self, index: __m256i, j: usize) -> __m256i {
+        let mut picked = self.pick_of_four(index, j, 0);
+        if self.steep {
+            // SAFETY: see the module.
+            picked = unsafe { _mm256_or_si256(picked, self.pick_of_four(index, j, 4)) };
+        }
+        picked
+    }
+
+    #[inline(always)]
+    fn pick_of_four(&self, index: __m256i, j: usize, first: usize) -> __m256i {
+        // SAFETY: see the module.
+        unsafe {
+            let mut picked = _mm256_setzero_si256();
+            for r in first..first + 4 {
+                // A shuffle gives zero where an index has its highest bit: what is not in this row gets it.
+                let here = _mm256_sub_epi8(index, _mm256_set1_epi8(16 * r as i8));
+                let here = _mm256_adds_epu8(here, _mm256_set1_epi8(0x70));
+                let row = self.rows.get(r + j).copied().unwrap_or(picked);
+                picked = _mm256_or_si256(picked, _mm256_shuffle_epi8(row, here));
+            }
+            picked
+        }
+    }
+}
+
+impl Pairs<Eight> for Table {
+    #[inline(always)]
+    fn pair(&self, i: usize, j: usize) -> __m256i {
+        // SAFETY: see the module.
+        unsafe {
+            let both = _mm256_or_si256(self.index, _mm256_slli_epi32::<16>(self.index));
+            let taps = i32::from_le_bytes([i as u8, 0xf0, i as u8 + 1, 0xf0]);
+            self.pick(_mm256_add_epi8(both, _mm256_set1_epi32(taps)), j)
+        }
+    }
+}
+
+impl Table {
+    /// Of the rows from a corner on, as many as blocks need whose cells are in four or eight rows, and places of
+    /// first taps relative to that.
+    ///
+    /// # Safety
+    /// AVX2 is there; sixteen columns of these rows are in the image.
+    #[inline(always)]
+    unsafe fn at(
+        window: &Window<'_, u8>,
+        [x, y]: [i32; 2],
+        place: [__m256i; 2],
+        support: i32,
+        steep: bool,
+    ) -> Self {
+        debug_assert!(x >= 0 && y >= 0);
+        let (few, all) = (3 + support as usize, 7 + support as usize);
+        // SAFETY: as above.
+        unsafe {
+            let first = window.data.as_ptr().add(y as usize * window.stride + x as usize);
+            let mut rows = [_mm256_setzero_si256(); 15];
+            for (n, row) in rows.iter_mut().enumerate().take(few) {
+                *row = twice(first.add(n * window.stride));
+            }
+            if steep {
+                for (n, row) in rows.iter_mut().enumerate().take(all).skip(few) {
+                    *row = twice(first.add(n * window.stride));
+                }
+            }
+            Self { rows, index: _mm256_add_epi32(_mm256_slli_epi32::<4>(place[1]), place[0]), steep }
+        }
+    }
+}
+
+impl ByteTable<Eight> for Table {
+    #[inline(always)]
+    fn new(window: &Window<'_, u8>, at: &Positions<Eight>, support: i32) -> Option<Self> {
+        let (columns, begins) = (at.max[0] - at.min[0] + support, at.max[1] - at.min[1] + 1);
+        let steep = begins > 4;
+        let count = if steep { 7 } else { 3 } + support;
+        let (width, height) = (window.width as i32, window.height as i32);
+        if window.step != 1 || columns > 16 || begins > 8 || width < 16 || height < count {
+            return None;
+        }
+        // It may begin before the first tap, so as to end inside the image.
+        let x = (at.min[0] + window.first).min(width - 16);
+        let y = (at.min[1] + window.first).min(height - count);
+        // SAFETY: see the module. Rows y to y + count and columns x to x + 16 are in the image, since the
+        // least cell is in the kernel's area (the caller's promise) and the image is large enough.
+        Some(unsafe {
+            let place = [
+                _mm256_add_epi32(at.cell[0], _mm256_set1_epi32(window.first - x)),
+                _mm256_add_epi32(at.cell[1], _mm256_set1_epi32(window.first - y)),
+            ];
+            Self::at(window, [x, y], place, support, steep)
+        })
+    }
+
+    #[inline(always)]
+    fn room([columns, rows]: [i32; 2], support: i32) -> Option<[i32; 2]> {
+        (columns + support <= 16 && rows < 4).then_some([16, 3 + support])
+    }
+
+    #[inline(always)]
+    fn near(window: &Window<'_, u8>, [x, y]: [i32; 2], place: [__m256i; 2], support: i32) -> Option<Self> {
+        let corner = [x + window.first, y + window.first];
+        // SAFETY: see the module; there is room (the caller's promise).
+        Some(unsafe { Self::at(window, corner, place, support, false) })
+    }
+
+    #[inline(always)]
+    fn byte(&self) -> __m256i {
+        // SAFETY: see the module.
+        self.pick(unsafe { _mm256_or_si256(self.index, _mm256_set1_epi32(0xf0f0_f000_u32 as i32)) }, 0)
     }
 }
 
@@ -367,23 +677,6 @@ pub(super) unsafe fn ends_of_words(least: __m128i, greatest: __m128i) -> (i32, i
             ((_mm_cvtsi128_si32(min) as i16) ^ i16::MIN, (_mm_cvtsi128_si32(max) as i16) ^ i16::MAX);
         let min = if min == i16::MIN { i32::MIN } else { min.into() };
         (min, if max == i16::MAX { i32::MAX } else { max.into() })
-    }
-}
-
-/// The index of the first tap of each lane, if the data is so short that it fits.
-#[inline(always)]
-fn base<C: Channel>(window: &Window<'_, C>, at: &Positions<Eight>) -> Option<__m256i> {
-    // (Offsets of bytes within four times an i32.)
-    if window.data.len() > i32::MAX as usize {
-        return None;
-    }
-    let (stride, step) = (window.stride as i32, window.step as i32);
-    let start = window.first * stride + window.first * step + window.channel as i32;
-    // SAFETY: see the module.
-    unsafe {
-        let rows = _mm256_mullo_epi32(at.cell[1], _mm256_set1_epi32(stride));
-        let columns = _mm256_mullo_epi32(at.cell[0], _mm256_set1_epi32(step));
-        Some(_mm256_add_epi32(_mm256_add_epi32(rows, columns), _mm256_set1_epi32(start)))
     }
 }
 

@@ -8,6 +8,7 @@ use core::arch::x86_64::*;
 use super::Operation;
 use super::block::{ByteTable, Pairs, Window};
 use super::lanes::{Forms, Lanes};
+use super::spread::Spread;
 use super::steps::Positions;
 use crate::kernel::Channel;
 
@@ -187,151 +188,45 @@ fn correct(q: __m512d, n: __m512d, d: __m512d, bits: u32) -> (__m256i, __m256i) 
     }
 }
 
-/// Sixteen places in a row of elements. (Written without closures, which would not be inlined with
-/// the features.)
-struct Spread<'a> {
-    first: *const f32,
-    index: &'a [i32; 16],
-}
-
-impl Spread<'_> {
-    /// Where place `L` is.
-    #[inline(always)]
-    fn at<const L: usize>(&self) -> *const f32 {
-        self.first.wrapping_offset(self.index[L] as isize)
-    }
-
-    /// Two elements each, of places `L` and the next one.
-    ///
-    /// # Safety
-    /// AVX-512 is there; the elements can be read.
-    #[inline(always)]
-    unsafe fn two<const L: usize, const M: usize>(&self) -> __m128 {
-        // SAFETY: as above.
-        unsafe { _mm_castpd_ps(_mm_loadh_pd(_mm_load_sd(self.at::<L>().cast()), self.at::<M>().cast())) }
-    }
-
-    /// The elements at the places, and so many after each that all taps are filled, if there are 1, 2 or
-    /// 4 of them.
-    ///
-    /// # Safety
-    /// AVX-512 is there; the elements can be read.
-    #[inline(always)]
-    unsafe fn fill(&self, taps: &mut [__m512]) {
-        // SAFETY: as above.
-        unsafe {
-            match taps {
-                [tap] => *tap = self.singles(),
-                [left, right] => [*left, *right] = self.pairs(),
-                [a, b, c, d] => [*a, *b, *c, *d] = self.quads(),
-                _ => {}
-            }
-        }
-    }
-
-    /// Four elements, of places `A` to `D`.
-    ///
-    /// # Safety
-    /// AVX-512 is there; the elements can be read.
-    #[inline(always)]
-    unsafe fn ones<const A: usize, const B: usize, const C: usize, const D: usize>(&self) -> __m128 {
-        // SAFETY: as above.
-        unsafe {
-            let ab = _mm_unpacklo_ps(_mm_load_ss(self.at::<A>()), _mm_load_ss(self.at::<B>()));
-            let cd = _mm_unpacklo_ps(_mm_load_ss(self.at::<C>()), _mm_load_ss(self.at::<D>()));
-            _mm_movelh_ps(ab, cd)
-        }
-    }
-
-    /// The elements at the places.
-    ///
-    /// # Safety
-    /// AVX-512 is there; the elements can be read.
-    #[inline(always)]
-    unsafe fn singles(&self) -> __m512 {
-        // SAFETY: as above.
-        unsafe {
-            quarters_of(
-                self.ones::<0, 1, 2, 3>(),
-                self.ones::<4, 5, 6, 7>(),
-                self.ones::<8, 9, 10, 11>(),
-                self.ones::<12, 13, 14, 15>(),
-            )
-        }
-    }
-
-    /// The elements at the places, and those after them.
-    ///
-    /// # Safety
-    /// AVX-512 is there; the elements can be read.
-    #[inline(always)]
-    unsafe fn pairs(&self) -> [__m512; 2] {
-        // SAFETY: as above.
-        unsafe {
-            let a =
-                quarters_of(self.two::<0, 1>(), self.two::<4, 5>(), self.two::<8, 9>(), self.two::<12, 13>());
-            let b = quarters_of(
-                self.two::<2, 3>(),
-                self.two::<6, 7>(),
-                self.two::<10, 11>(),
-                self.two::<14, 15>(),
-            );
-            [_mm512_shuffle_ps::<0b10_00_10_00>(a, b), _mm512_shuffle_ps::<0b11_01_11_01>(a, b)]
-        }
-    }
-
-    /// The elements at the places, and the three after each.
-    ///
-    /// # Safety
-    /// AVX-512 is there; the elements can be read.
-    #[inline(always)]
-    unsafe fn quads(&self) -> [__m512; 4] {
-        // SAFETY: as above.
-        unsafe {
-            let a = quarters_of(
-                four(self.at::<0>()),
-                four(self.at::<4>()),
-                four(self.at::<8>()),
-                four(self.at::<12>()),
-            );
-            let b = quarters_of(
-                four(self.at::<1>()),
-                four(self.at::<5>()),
-                four(self.at::<9>()),
-                four(self.at::<13>()),
-            );
-            let c = quarters_of(
-                four(self.at::<2>()),
-                four(self.at::<6>()),
-                four(self.at::<10>()),
-                four(self.at::<14>()),
-            );
-            let d = quarters_of(
-                four(self.at::<3>()),
-                four(self.at::<7>()),
-                four(self.at::<11>()),
-                four(self.at::<15>()),
-            );
-            let (ab, cd) = (_mm512_unpacklo_ps(a, b), _mm512_unpacklo_ps(c, d));
-            let (ef, gh) = (_mm512_unpackhi_ps(a, b), _mm512_unpackhi_ps(c, d));
-            [
-                _mm512_shuffle_ps::<0b01_00_01_00>(ab, cd),
-                _mm512_shuffle_ps::<0b11_10_11_10>(ab, cd),
-                _mm512_shuffle_ps::<0b01_00_01_00>(ef, gh),
-                _mm512_shuffle_ps::<0b11_10_11_10>(ef, gh),
-            ]
-        }
-    }
-}
-
-/// Four elements.
+/// The elements at sixteen places, and so many after each that all taps are filled, if there are 1, 2 or 4 of them.
 ///
 /// # Safety
-/// They can be read.
+/// AVX-512 is there; the elements can be read.
 #[inline(always)]
-unsafe fn four(at: *const f32) -> __m128 {
+unsafe fn fill(at: &Spread<'_, f32, 16>, taps: &mut [__m512]) {
     // SAFETY: as above.
-    unsafe { _mm_loadu_ps(at) }
+    unsafe {
+        match taps {
+            [tap] => {
+                *tap = quarters_of(
+                    at.ones::<0, 1, 2, 3>(),
+                    at.ones::<4, 5, 6, 7>(),
+                    at.ones::<8, 9, 10, 11>(),
+                    at.ones::<12, 13, 14, 15>(),
+                );
+            }
+            [left, right] => {
+                let a = quarters_of(at.two::<0, 1>(), at.two::<4, 5>(), at.two::<8, 9>(), at.two::<12, 13>());
+                let b =
+                    quarters_of(at.two::<2, 3>(), at.two::<6, 7>(), at.two::<10, 11>(), at.two::<14, 15>());
+                *left = _mm512_shuffle_ps::<0b10_00_10_00>(a, b);
+                *right = _mm512_shuffle_ps::<0b11_01_11_01>(a, b);
+            }
+            [first, second, third, fourth] => {
+                let a = quarters_of(at.four::<0>(), at.four::<4>(), at.four::<8>(), at.four::<12>());
+                let b = quarters_of(at.four::<1>(), at.four::<5>(), at.four::<9>(), at.four::<13>());
+                let c = quarters_of(at.four::<2>(), at.four::<6>(), at.four::<10>(), at.four::<14>());
+                let d = quarters_of(at.four::<3>(), at.four::<7>(), at.four::<11>(), at.four::<15>());
+                let (ab, cd) = (_mm512_unpacklo_ps(a, b), _mm512_unpacklo_ps(c, d));
+                let (ef, gh) = (_mm512_unpackhi_ps(a, b), _mm512_unpackhi_ps(c, d));
+                *first = _mm512_shuffle_ps::<0b01_00_01_00>(ab, cd);
+                *second = _mm512_shuffle_ps::<0b11_10_11_10>(ab, cd);
+                *third = _mm512_shuffle_ps::<0b01_00_01_00>(ef, gh);
+                *fourth = _mm512_shuffle_ps::<0b11_10_11_10>(ef, gh);
+            }
+            _ => {}
+        }
+    }
 }
 
 #[inline(always)]
@@ -442,9 +337,9 @@ impl Lanes for Sixteen {
         unsafe { _mm512_cmplt_epi32_mask(v, _mm512_set1_epi32(limit)) != 0 }
     }
     #[inline(always)]
-    fn carry(v: __m512i, a: __m512i, sum: __m512i) -> __m512i {
+    fn above(v: __m512i, a: __m512i, b: __m512i) -> __m512i {
         // SAFETY: see the module.
-        unsafe { _mm512_mask_add_epi32(v, _mm512_cmplt_epu32_mask(sum, a), v, _mm512_set1_epi32(1)) }
+        unsafe { _mm512_mask_add_epi32(v, _mm512_cmpgt_epi32_mask(a, b), v, _mm512_set1_epi32(1)) }
     }
     #[inline(always)]
     fn i64_splat(v: i64) -> Words {
@@ -654,13 +549,17 @@ impl Lanes for Sixteen {
     }
 
     #[inline(always)]
-    fn lookup(table: &[i32; 64], index: __m512i) -> __m512i {
-        // SAFETY: see the module; the table has four times 64 bytes.
+    fn lookup(table: &[i32; 65], index: __m512i) -> [__m512i; 2] {
+        // SAFETY: see the module; the table has four times 64 bytes from its first and from its second number on.
         unsafe {
-            let part = |n: usize| _mm512_loadu_si512(table.as_ptr().add(16 * n).cast());
-            let low = _mm512_permutex2var_epi32(part(0), index, part(1));
-            let high = _mm512_permutex2var_epi32(part(2), index, part(3));
-            _mm512_mask_mov_epi32(low, _mm512_cmpgt_epi32_mask(index, _mm512_set1_epi32(31)), high)
+            let upper = _mm512_cmpgt_epi32_mask(index, _mm512_set1_epi32(31));
+            let mut out = [index; 2];
+            for (k, out) in out.iter_mut().enumerate() {
+                let part = |n: usize| _mm512_loadu_si512(table.as_ptr().add(16 * n + k).cast());
+                let low = _mm512_permutex2var_epi32(part(0), index, part(1));
+                *out = _mm512_mask_mov_epi32(low, upper, _mm512_permutex2var_epi32(part(2), index, part(3)));
+            }
+            out
         }
     }
 
@@ -715,7 +614,7 @@ impl Lanes for Sixteen {
                         _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
                     }
                 }
-                Spread { first: row, index: &index }.fill(taps.as_mut());
+                fill(&Spread { first: row, index: &index }, taps.as_mut());
             }
         }
         true
@@ -746,7 +645,7 @@ impl Lanes for Sixteen {
                 let here = _mm512_cmpeq_epi32_mask(y, row);
                 let row = _mm512_mullo_epi32(row, _mm512_set1_epi32(window.stride as i32));
                 let index = Self::i32_array(_mm512_add_epi32(row, inside));
-                Spread { first: window.data.as_ptr(), index: &index }.fill(pixels);
+                fill(&Spread { first: window.data.as_ptr(), index: &index }, pixels);
                 for (i, tap) in taps.as_mut().iter_mut().enumerate() {
                     *tap = _mm512_set1_ps(outside);
                     for (k, &pixel) in pixels.iter().enumerate() {
@@ -918,10 +817,24 @@ impl Table {
         // The table may begin before the first tap, so as to end inside the image.
         let x = (at.min[0] + window.first).min(width - size[0]);
         let y = (at.min[1] + window.first).min(height - size[1]);
-        debug_assert!(x >= 0 && y >= 0);
         // SAFETY: see the module. Rows y to y + size[1] and columns x to x + size[0] are in the image,
         // since the least cell is in the kernel's area (the caller's promise) and the image is large
         // enough.
+        Some(unsafe {
+            // The first tap of a cell less the corner, all at once.
+            let corner = _mm512_set1_epi32(window.first - x + ((window.first - y) << PITCH));
+            Self::at::<PITCH>(window, [x, y], [_mm512_add_epi32(at.cell[0], corner), at.cell[1]])
+        })
+    }
+
+    /// From a corner on, and places of first taps relative to it.
+    ///
+    /// # Safety
+    /// AVX-512 is there; as many columns and rows as are read are in the image.
+    #[inline(always)]
+    unsafe fn at<const PITCH: u32>(window: &Window<'_, u8>, [x, y]: [i32; 2], place: [__m512i; 2]) -> Self {
+        debug_assert!(x >= 0 && y >= 0);
+        // SAFETY: as above.
         unsafe {
             let row = window.data.as_ptr().add(y as usize * window.stride + x as usize);
             let mut bytes = [_mm512_setzero_si512(); 4];
@@ -932,11 +845,8 @@ impl Table {
                     _ => _mm512_loadu_si512(row.add(n * window.stride).cast()),
                 };
             }
-            // The first tap of a cell less the corner, all at once.
-            let corner = window.first - x + ((window.first - y) << PITCH);
-            let rows = _mm512_sll_epi32(at.cell[1], _mm_cvtsi32_si128(PITCH as i32));
-            let index = _mm512_add_epi32(_mm512_add_epi32(rows, at.cell[0]), _mm512_set1_epi32(corner));
-            Some(Table { bytes, index, pitch: PITCH })
+            let rows = _mm512_sll_epi32(place[1], _mm_cvtsi32_si128(PITCH as i32));
+            Self { bytes, index: _mm512_add_epi32(rows, place[0]), pitch: PITCH }
         }
     }
 }
@@ -954,6 +864,18 @@ impl ByteTable<Sixteen> for Table {
         } else {
             None
         }
+    }
+
+    #[inline(always)]
+    fn room([columns, rows]: [i32; 2], support: i32) -> Option<[i32; 2]> {
+        (columns + support <= 32 && rows + support <= 8).then_some([32, 8])
+    }
+
+    #[inline(always)]
+    fn near(window: &Window<'_, u8>, [x, y]: [i32; 2], place: [__m512i; 2], _support: i32) -> Option<Self> {
+        let corner = [x + window.first, y + window.first];
+        // SAFETY: see the module; there is room (the caller's promise).
+        Some(unsafe { Self::at::<5>(window, corner, place) })
     }
 
     #[inline(always)]

@@ -1,15 +1,17 @@
 //! Blocks: the taps of N neighbouring pixels, and the arithmetic of the channels on them.
 
+use core::ops::Range;
+
 use super::lanes::{LanesF32, LanesQ14, LanesQ24};
 use super::partials::{Reach, taps_f32};
 use super::steps::{Positions, Steps};
-use super::{Lanes, One};
+use super::{Lanes, One, Operation};
 use crate::boundary::Patch;
 use crate::fixed::{Position, Weight};
 use crate::image::{Image, Tap};
 use crate::kernel::{Array, Channel, Kernel, Output, first_tap, rounding, support};
 use crate::span::{self, Area};
-use crate::walk::Walk;
+use crate::walk::{AffineWalk, Walk};
 
 /// A source image as its backends see it: channels, from the first pixel to the last.
 ///
@@ -183,16 +185,12 @@ pub(crate) fn block_u8<L: Lanes, K: Kernel, O: Output<u8>>(
     kernel: &K,
     out: &mut [O],
 ) {
-    let table = L::ByteTable::new(window, at, support::<K>() as i32);
-    if !support::<K>().is_multiple_of(2) {
-        match table {
-            Some(table) if support::<K>() == 1 => {
-                O::store::<L>(L::mul(table.byte(), L::splat(1 << O::BITS)), out);
-            }
-            _ => block_any(window, at, kernel, out),
-        }
-    } else if let Some(table) = table {
-        sum_u8::<L, u8, K, O, _>(&weights_u8(kernel, at.fraction), &table, out);
+    if !(support::<K>() == 1 || support::<K>().is_multiple_of(2)) {
+        block_any(window, at, kernel, out);
+    } else if let Some(table) = L::ByteTable::new(window, at, support::<K>() as i32) {
+        picked_u8::<L, K, O>(&table, at.fraction, kernel, out);
+    } else if support::<K>() == 1 {
+        block_any(window, at, kernel, out);
     } else if L::FETCHES {
         let none = L::pack(L::splat(0), L::splat(0));
         let mut pairs = K::Taps::filled(K::Taps::filled(none));
@@ -203,6 +201,64 @@ pub(crate) fn block_u8<L: Lanes, K: Kernel, O: Output<u8>>(
         }
     } else {
         block_bytes(window, at, kernel, out);
+    }
+}
+
+/// The block whose taps a table has, for an even support or one tap.
+#[inline(always)]
+fn picked_u8<L: Lanes, K: Kernel, O: Output<u8>>(
+    table: &L::ByteTable,
+    fraction: [L::I32; 2],
+    kernel: &K,
+    out: &mut [O],
+) {
+    if support::<K>() == 1 {
+        O::store::<L>(L::mul(table.byte(), L::splat(1 << O::BITS)), out);
+    } else {
+        sum_u8::<L, u8, K, O, _>(&weights_u8(kernel, fraction), table, out);
+    }
+}
+
+/// Draws the blocks of `u8` along a line whose taps are near to each other and have room around them, of which
+/// nothing else has to be asked: which pixels they are.
+#[inline(always)]
+pub(crate) fn near_u8<L: Lanes, K: Kernel, O: Output<u8>>(
+    window: &Window<'_, u8>,
+    line: AffineWalk,
+    kernel: &K,
+    out: &mut [O],
+) -> Range<usize> {
+    let (to, len, support) = (rounding::<K, u8>(), out.len(), support::<K>() as i32);
+    let (fits, none) = (support == 1 || support % 2 == 0, len..len);
+    let room = L::ByteTable::room(line.extent(L::LEN), support);
+    let Some(room) = room.filter(|_| fits && window.step == 1 && !to.ties_to_even) else { return none };
+    let area = Area::around(window.first, room, [window.width, window.height]);
+    let inside = span::interior(&line, 0, len, to, &area);
+    let pixels = inside.start..inside.end - inside.len() % L::LEN;
+    let Some(out) = out.get_mut(pixels.clone()).filter(|out| !out.is_empty()) else { return none };
+    L::call(Near { window, line: line.at(pixels.start), kernel, out });
+    pixels
+}
+
+/// The blocks that [`near_u8`] has found. (By a call, which leaves more registers.)
+struct Near<'w, 'a, K, O> {
+    window: &'w Window<'a, u8>,
+    line: AffineWalk,
+    kernel: &'w K,
+    out: &'w mut [O],
+}
+
+impl<K: Kernel, O: Output<u8>> Operation for Near<'_, '_, K, O> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let mut steps = self.line.lanes::<L>(rounding::<K, u8>());
+        for block in self.out.chunks_exact_mut(L::LEN) {
+            let (least, at) = steps.next_near();
+            let table = L::ByteTable::near(self.window, least, at.cell, support::<K>() as i32);
+            let Some(table) = table else { return };
+            picked_u8::<L, K, O>(&table, at.fraction, self.kernel, block);
+        }
     }
 }
 
@@ -270,6 +326,18 @@ pub trait ByteTable<L: Lanes>: Pairs<L> + Copy {
     fn new(window: &Window<'_, u8>, at: &Positions<L>, support: i32) -> Option<Self>;
     /// Tap (0, 0) of every lane.
     fn byte(&self) -> L::I32;
+    /// How many columns and rows, from the first tap of all on, [`near`](Self::near) reads for cells that are at most
+    /// so far from each other; `None` if it does not reach so far, or the backend has no use for it.
+    #[inline(always)]
+    fn room(_extent: [i32; 2], _support: i32) -> Option<[i32; 2]> {
+        None
+    }
+    /// The table for a least cell, around which there is so much room in the image, and cells relative to it;
+    /// `None` if the backend has no use for room.
+    #[inline(always)]
+    fn near(_: &Window<'_, u8>, _least: [i32; 2], _cell: [L::I32; 2], _support: i32) -> Option<Self> {
+        None
+    }
 }
 
 impl<L: Lanes, C: Channel + Into<u8>> Pairs<L> for Block<'_, L, C> {
@@ -640,6 +708,11 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
         if !pixels.is_empty() && shifted::<L, P, K, O>(kernel, &window, at, pixels) {
             inner = inside;
         }
+    } else if n > 1
+        && channels == 1
+        && let Some(line) = walk.line()
+    {
+        inner = P::Channel::near::<L, K, O>(&window, AffineWalk::new(line), kernel, out);
     }
     let touching = Area::touching::<K>(source.width(), source.height());
     // The others before and after them.

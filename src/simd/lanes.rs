@@ -58,8 +58,8 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     fn and(a: Self::I32, b: Self::I32) -> Self::I32;
     /// Whether a lane is below a limit.
     fn any_below(v: Self::I32, limit: i32) -> bool;
-    /// `v + 1` where `sum` is below `a`, both unsigned: the carry of a sum that `a` is a part of.
-    fn carry(v: Self::I32, a: Self::I32, sum: Self::I32) -> Self::I32;
+    /// `v + 1` where a is above b.
+    fn above(v: Self::I32, a: Self::I32, b: Self::I32) -> Self::I32;
 
     /// The same in every lane.
     fn i64_splat(v: i64) -> Self::I64;
@@ -188,12 +188,12 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
         interleave(channels, out);
     }
 
-    /// The number at an index from 0 to 63 in each lane.
+    /// The number at an index from 0 to 63 in each lane, and the next one.
     #[inline(always)]
-    fn lookup(table: &[i32; 64], index: Self::I32) -> Self::I32 {
+    fn lookup(table: &[i32; PHASES + 1], index: Self::I32) -> [Self::I32; 2] {
         let index = Self::i32_array(index);
-        let at = |l: usize| index.as_ref().get(l).and_then(|&i| table.get(i as usize)).copied();
-        Self::i32(Self::Array::from_fn(|l| at(l).unwrap_or_default()))
+        let at = |l: usize, k: usize| index.as_ref().get(l).and_then(|&i| table.get(i as usize + k)).copied();
+        [0, 1].map(|k| Self::i32(Self::Array::from_fn(|l| at(l, k).unwrap_or_default())))
     }
 
     /// The taps of every lane, row by row, if they are near enough to each other for this backend to
@@ -389,11 +389,7 @@ fn hermite_q14<L: Lanes, const N: usize>(fraction: L::I32, table: &[Knots; N]) -
     let mut sum = L::splat(1 << 15);
     let mut weights = [sum; N];
     for (weight, [values, derivatives]) in weights.iter_mut().zip(table) {
-        let pair = |knots: &[i32; PHASES + 1]| match (knots.first_chunk(), knots.last_chunk()) {
-            (Some(left), Some(right)) => (L::lookup(left, index), L::lookup(right, index)),
-            _ => (index, index),
-        };
-        let ((w0, w1), (m0, m1)) = (pair(values), pair(derivatives));
+        let ([w0, w1], [m0, m1]) = (L::lookup(values, index), L::lookup(derivatives, index));
         // As in the kernel's definition, modulo 2^32: what comes out fits.
         let d = L::mul(L::sub(w1, w0), L::splat(PHASES as i32));
         let (dd, mm) = (L::add(d, d), L::add(m0, m1));

@@ -40,6 +40,8 @@ pub(crate) mod partials;
 mod places;
 mod scalar;
 pub(crate) mod scatter;
+#[cfg(target_arch = "x86_64")]
+mod spread;
 mod steps;
 #[cfg(wide)]
 mod wide;

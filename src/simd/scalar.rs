@@ -56,8 +56,8 @@ impl Lanes for One {
         v < limit
     }
     #[inline(always)]
-    fn carry(v: i32, a: i32, sum: i32) -> i32 {
-        v.wrapping_add(((sum as u32) < (a as u32)) as i32)
+    fn above(v: i32, a: i32, b: i32) -> i32 {
+        v.wrapping_add((a > b) as i32)
     }
     #[inline(always)]
     fn i64_splat(v: i64) -> i64 {

@@ -410,13 +410,17 @@ pub struct LinearSteps<L: Lanes> {
     to: Rounding,
 }
 
-/// One of them: the lanes' offsets from the first are made once, low and high words apart, and the
+/// One of them: the lanes' offsets from the least are made once, low and high words apart, and the
 /// carry between them is found by comparison.
 #[derive(Clone, Copy, Debug)]
 struct LinearAxis<L: Lanes> {
-    /// Of the first lane, half a unit added.
+    /// Of the least lane (the first or the last), half a unit added.
     at: i64,
     step: i64,
+    /// From the least lane to the first, and to the greatest.
+    first: i64,
+    spread: i64,
+    /// The low words with the other sign, so that order is unsigned order.
     low: L::I32,
     high: L::I32,
 }
@@ -425,28 +429,42 @@ impl<L: Lanes> LinearSteps<L> {
     #[inline(always)]
     pub(crate) fn new([x, y]: [i64; 2], [dx, dy]: [i64; 2], to: Rounding) -> Self {
         let axis = |at: i64, step: i64| {
-            let offsets = |n: u32| L::i32(L::Array::from_fn(|l| (step.wrapping_mul(l as i64) >> n) as i32));
-            LinearAxis { at: at.wrapping_add(1 << (31 - to.bits)), step, low: offsets(0), high: offsets(32) }
+            let last = step.wrapping_mul(L::LEN as i64 - 1);
+            let (first, spread) = (last.wrapping_neg().max(0), last.wrapping_abs());
+            let offset = |l: usize| first.wrapping_add(step.wrapping_mul(l as i64));
+            let at = at.wrapping_sub(first).wrapping_add(1 << (31 - to.bits));
+            let low = L::i32(L::Array::from_fn(|l| offset(l) as i32 ^ i32::MIN));
+            let high = L::i32(L::Array::from_fn(|l| (offset(l) >> 32) as i32));
+            LinearAxis { at, step, first, spread, low, high }
         };
         Self { axes: [axis(x, dx), axis(y, dy)], to }
+    }
+
+    /// The least cells of the next N pixels, and their positions relative to these.
+    #[inline(always)]
+    pub(super) fn next_near(&mut self) -> ([i32; 2], Positions<L>) {
+        let [x, y] = &mut self.axes;
+        let ((x0, dx, x, fx), (y0, dy, y, fy)) = (x.next(self.to), y.next(self.to));
+        ([x0, y0], Positions { cell: [x, y], fraction: [fx, fy], min: [0; 2], max: [dx, dy] })
     }
 }
 
 impl<L: Lanes> LinearAxis<L> {
-    /// Cells and fractions of N pixels, and the least and greatest cell.
+    /// The least cell of N pixels, how far the greatest is from it, and all of them relative to it, with fractions.
     #[inline(always)]
-    fn next(&mut self, to: Rounding) -> (L::I32, L::I32, i32, i32) {
-        let (at, n) = (self.at, L::LEN as i64);
-        self.at = at.wrapping_add(self.step.wrapping_mul(n));
-        // Linear, so the ends are at the ends.
-        let last = at.wrapping_add(self.step.wrapping_mul(n - 1));
-        let (first, last) = ((at >> 32) as i32, (last >> 32) as i32);
-        let start = L::splat(at as i32);
-        let low = L::add(start, self.low);
-        let cell = L::carry(L::add(L::splat(first), self.high), start, low);
+    fn next(&mut self, to: Rounding) -> (i32, i32, L::I32, L::I32) {
+        let at = self.at;
+        self.at = at.wrapping_add(self.step.wrapping_mul(L::LEN as i64));
+        let min = (at >> 32) as i32;
+        let max = (at.wrapping_add(self.spread) >> 32) as i32;
+        // What is above this, and low, has a carry.
+        let rest = L::splat(at as i32 ^ i32::MAX);
+        let cell = L::above(self.high, self.low, rest);
+        // (What is taken away is the complement of `at`; the signs of both, which are wrong, make one right.)
+        let low = L::sub(L::sub(self.low, rest), L::splat(1));
         // Two shifts, since one by 32 (for no fraction) is no shift.
         let fraction = L::shr_logical(L::shr_logical(low, 1), 31 - to.bits);
-        (cell, fraction, first.min(last), first.max(last))
+        (min, max.wrapping_sub(min), cell, fraction)
     }
 }
 
@@ -457,15 +475,14 @@ impl<L: Lanes> Steps<L> for LinearSteps<L> {
         if self.to.ties_to_even {
             return Positions::gather(|| {
                 [&mut *x, &mut *y].map(|axis| {
-                    let at = axis.at.wrapping_sub(1 << 31);
+                    let at = axis.at.wrapping_add(axis.first).wrapping_sub(1 << 31);
                     axis.at = axis.at.wrapping_add(axis.step);
                     round_coordinate(at, self.to)
                 })
             });
         }
-        let (x, fx, x0, x1) = x.next(self.to);
-        let (y, fy, y0, y1) = y.next(self.to);
-        Positions { cell: [x, y], fraction: [fx, fy], min: [x0, y0], max: [x1, y1] }
+        let (least, at) = self.next_near();
+        at.less(least.map(i32::wrapping_neg))
     }
 }
 

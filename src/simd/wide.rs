@@ -58,10 +58,9 @@ impl Lanes for Four {
         v.simd_lt(Self::splat(limit)).any()
     }
     #[inline(always)]
-    fn carry(v: i32x4, a: i32x4, sum: i32x4) -> i32x4 {
-        // Unsigned order is signed order with the sign flipped; true is -1.
-        let flip = i32x4::new([i32::MIN, i32::MIN, i32::MIN, i32::MIN]);
-        v - (a ^ flip).simd_gt(sum ^ flip)
+    fn above(v: i32x4, a: i32x4, b: i32x4) -> i32x4 {
+        // (True is -1.)
+        v - a.simd_gt(b)
     }
     #[inline(always)]
     fn i64_splat(v: i64) -> [i64; 4] {
