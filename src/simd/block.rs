@@ -742,30 +742,80 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
         begin += n;
         // What the blocks' invariant rests on: all cells are in the area, by its definition all taps
         // are in the image then, and so is what the window reads of them.
-        let mut patch;
-        let (mut window, mut at) = (window, at);
-        if !area.contains_box(&at.min, &at.max) {
-            at = at.tight();
+        if area.contains_box(&at.min, &at.max) {
+            draw::<L, P, K, O>(kernel, &window, &at, block);
+            continue;
         }
-        if !area.contains_box(&at.min, &at.max) {
-            if touching.misses_box(&at.min, &at.max) && outside.nothing(block) {
-                continue;
+        if touching.misses_box(&at.min, &at.max) && outside.nothing(block) {
+            continue;
+        }
+        let beside = Beside { kernel, window: &window, area: &area, touching: &touching, outside };
+        let walk = walk.at(begin - n);
+        if n == 1 {
+            beside.draw::<L, W, O>(&at, &walk, block);
+        } else {
+            L::call(BesideBlock { beside, walk: &walk, out: block });
+        }
+    }
+}
+
+/// What a block needs that is not inside.
+#[derive(Clone, Copy)]
+struct Beside<'w, 'a, P: Tap, K, S> {
+    kernel: &'w K,
+    window: &'w Window<'a, P::Channel>,
+    area: &'w Area,
+    touching: &'w Area,
+    outside: &'w S,
+}
+
+impl<P: Tap, K: Kernel, S> Beside<'_, '_, P, K, S> {
+    #[inline(always)]
+    fn draw<L: Lanes, W: Walk, O: Output<P::Channel>>(&self, at: &Positions<L>, walk: &W, out: &mut [O])
+    where
+        S: Outside<W, P, O>,
+    {
+        // The box that is known may be larger than it must.
+        let mut patch;
+        let (mut window, mut at) = (*self.window, at.tight());
+        if !self.area.contains_box(&at.min, &at.max) {
+            if self.touching.misses_box(&at.min, &at.max) && self.outside.nothing(out) {
+                return;
             }
             if P::CHANNELS == 1
                 && P::Channel::BLOCK_ACROSS
-                && let Some(v) = outside.constant()
+                && let Some(v) = self.outside.constant()
             {
-                P::Channel::block_across(&window, &at, v, kernel, block);
-                continue;
+                P::Channel::block_across(&window, &at, v, self.kernel, out);
+                return;
             }
             patch = Patch::<P>::new();
-            let Some(patched) = patched::<L, P, K, W, O>(&mut patch, &at, outside) else {
-                outside.fill(&walk.at(begin - n), block);
-                continue;
+            let Some(patched) = patched::<L, P, K, W, O>(&mut patch, &at, self.outside) else {
+                self.outside.fill(walk, out);
+                return;
             };
             (window, at) = patched;
         }
-        draw::<L, P, K, O>(kernel, &window, &at, block);
+        // As in blocks().
+        draw::<L, P, K, O>(self.kernel, &window, &at, out);
+    }
+}
+
+/// Such a block at the beginning of a walk, by a call: what is inside has the registers for itself.
+struct BesideBlock<'w, 'a, P: Tap, K, S, W, O> {
+    beside: Beside<'w, 'a, P, K, S>,
+    walk: &'w W,
+    out: &'w mut [O],
+}
+
+impl<P: Tap, K: Kernel, S: Outside<W, P, O>, W: Walk, O: Output<P::Channel>> Operation
+    for BesideBlock<'_, '_, P, K, S, W, O>
+{
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let at = self.walk.lanes::<L>(rounding::<K, P::Channel>()).next();
+        self.beside.draw(&at, self.walk, self.out);
     }
 }
 
