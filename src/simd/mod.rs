@@ -12,7 +12,7 @@
 //!    quotients of a backend without; the fetches, where it has faster ones than tap by tap, say
 //!    whether they reach. Mark every function `#[inline(always)]`, none `#[target_feature]`, and
 //!    write loops, not closures, around operations: a closure is not inlined with the features.
-//! 2. Add a variant to `Kind`, list it in [`Level::ALL`], say in [`Level::is_available`] what it needs
+//! 2. Add a variant to `Kind`, if need be under a `cfg` from `build.rs`, list it in [`Level::ALL`], say in [`Level::is_available`] what it needs
 //!    and call it in [`Level::run`]. A backend that needs detection is entered there, through one
 //!    `#[target_feature]` function around [`Operation::run`]; everything below is inlined into it, so
 //!    a whole call to the crate crosses that boundary once.
@@ -27,9 +27,9 @@ mod arm;
 mod arm_base;
 #[cfg(dsp)]
 mod arm_dsp;
-#[cfg(target_arch = "x86_64")]
+#[cfg(avx2)]
 mod avx2;
-#[cfg(target_arch = "x86_64")]
+#[cfg(avx512)]
 mod avx512;
 pub(crate) mod block;
 pub(crate) mod cast;
@@ -40,7 +40,7 @@ pub(crate) mod partials;
 mod places;
 mod scalar;
 pub(crate) mod scatter;
-#[cfg(target_arch = "x86_64")]
+#[cfg(avx2)]
 mod spread;
 mod steps;
 #[cfg(wide)]
@@ -67,15 +67,15 @@ enum Kind {
     Scalar,
     #[cfg(wide)]
     Wide,
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(avx2)]
     Avx2,
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(avx512)]
     Avx512,
 }
 
 /// Whether a feature of the processor is there: asked of it under feature `std`, known at compile
 /// time without.
-#[cfg(target_arch = "x86_64")]
+#[cfg(avx2)]
 macro_rules! detected {
     ($($feature:tt),*) => {{
         #[cfg(feature = "std")]
@@ -94,9 +94,9 @@ impl Level {
         Level::SCALAR,
         #[cfg(wide)]
         Level(Kind::Wide),
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(avx2)]
         Level(Kind::Avx2),
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(avx512)]
         Level(Kind::Avx512),
     ];
 
@@ -130,9 +130,9 @@ impl Level {
             Kind::Scalar => true,
             #[cfg(wide)]
             Kind::Wide => true,
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(avx2)]
             Kind::Avx2 => detected!("avx2", "fma"),
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(avx512)]
             Kind::Avx512 => detected!("avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vbmi"),
         }
     }
@@ -143,9 +143,9 @@ impl Level {
             Kind::Scalar => "scalar",
             #[cfg(wide)]
             Kind::Wide => "wide",
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(avx2)]
             Kind::Avx2 => "avx2",
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(avx512)]
             Kind::Avx512 => "avx512",
         }
     }
@@ -157,24 +157,24 @@ impl Level {
             Kind::Scalar => operation.run::<One>(),
             #[cfg(wide)]
             Kind::Wide => operation.run::<wide::Four>(),
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(avx2)]
             // SAFETY: a level is only given out once its features have been detected.
             Kind::Avx2 => unsafe { enter_avx2(operation) },
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(avx512)]
             // SAFETY: as above.
             Kind::Avx512 => unsafe { enter_avx512(operation) },
         }
     }
 }
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(avx2)]
 #[target_feature(enable = "avx2,fma")]
 #[inline(never)]
 fn enter_avx2<O: Operation>(operation: O) -> O::Output {
     operation.run::<avx2::Eight>()
 }
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(avx512)]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi")]
 #[inline(never)]
 fn enter_avx512<O: Operation>(operation: O) -> O::Output {
