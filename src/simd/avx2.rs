@@ -273,12 +273,19 @@ impl Lanes for Eight {
     }
     #[inline(always)]
     fn collect_f32<T: AsMut<[__m256]>>(window: &Window<'_, f32>, cell: [__m256i; 2], taps: &mut [T]) -> bool {
-        let Some(index) = index(window, cell) else { return false };
+        let (support, Some(index)) = (taps.len(), index(window, cell)) else { return false };
         for (j, taps) in taps.iter_mut().enumerate() {
             // SAFETY: see the module. The cells are in the kernel's area (the caller's promise), so
             // that every tap is in the data, and index() has found that its index fits.
             unsafe {
                 let row = window.data.as_ptr().add(j * window.stride);
+                if j + 1 == support {
+                    // What the rows below will need: hardware does not foresee a slanted path.
+                    for &index in index.iter().step_by(4) {
+                        let ahead = row.wrapping_offset(index as isize + 3 * window.stride as isize);
+                        _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
+                    }
+                }
                 fill(&Spread { first: row, index: &index }, window.step, taps.as_mut());
             }
         }
