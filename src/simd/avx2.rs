@@ -261,6 +261,44 @@ impl Lanes for Eight {
     }
 
     #[inline(always)]
+    fn interleave_u8(channels: &[[u8; 8]], out: &mut [u8]) {
+        // SAFETY: see the module; arrays have 8 bytes, and as many as are written.
+        unsafe {
+            if let ([r, g, b], Ok(out)) = (channels, <&mut [u8; 24]>::try_from(&mut *out)) {
+                let (rg, b) = (_mm_unpacklo_epi64(eight(r), eight(g)), eight(b));
+                let first = _mm_or_si128(
+                    _mm_shuffle_epi8(
+                        rg,
+                        _mm_setr_epi8(0, 8, -1, 1, 9, -1, 2, 10, -1, 3, 11, -1, 4, 12, -1, 5),
+                    ),
+                    _mm_shuffle_epi8(
+                        b,
+                        _mm_setr_epi8(-1, -1, 0, -1, -1, 1, -1, -1, 2, -1, -1, 3, -1, -1, 4, -1),
+                    ),
+                );
+                let last = _mm_or_si128(
+                    _mm_shuffle_epi8(
+                        rg,
+                        _mm_setr_epi8(13, -1, 6, 14, -1, 7, 15, -1, -1, -1, -1, -1, -1, -1, -1, -1),
+                    ),
+                    _mm_shuffle_epi8(
+                        b,
+                        _mm_setr_epi8(-1, 5, -1, -1, 6, -1, -1, 7, -1, -1, -1, -1, -1, -1, -1, -1),
+                    ),
+                );
+                _mm_storeu_si128(out.as_mut_ptr().cast(), first);
+                _mm_storel_epi64(out.as_mut_ptr().add(16).cast(), last);
+            } else if let ([r, g, b, a], Ok(out)) = (channels, <&mut [u8; 32]>::try_from(&mut *out)) {
+                let (rg, ba) = (_mm_unpacklo_epi8(eight(r), eight(g)), _mm_unpacklo_epi8(eight(b), eight(a)));
+                _mm_storeu_si128(out.as_mut_ptr().cast(), _mm_unpacklo_epi16(rg, ba));
+                _mm_storeu_si128(out.as_mut_ptr().add(16).cast(), _mm_unpackhi_epi16(rg, ba));
+            } else {
+                super::lanes::interleave(channels, out);
+            }
+        }
+    }
+
+    #[inline(always)]
     fn lookup(table: &[i32; 65], index: __m256i) -> [__m256i; 2] {
         let index = Self::i32_array(Self::clamp(index, 63));
         // SAFETY: see the module; there are two numbers at every index below 64.
@@ -273,13 +311,13 @@ impl Lanes for Eight {
     }
     #[inline(always)]
     fn collect_f32<T: AsMut<[__m256]>>(window: &Window<'_, f32>, cell: [__m256i; 2], taps: &mut [T]) -> bool {
-        let (support, Some(index)) = (taps.len(), index(window, cell)) else { return false };
+        let (count, Some(index)) = (taps.len(), index(window, cell)) else { return false };
         for (j, taps) in taps.iter_mut().enumerate() {
             // SAFETY: see the module. The cells are in the kernel's area (the caller's promise), so
             // that every tap is in the data, and index() has found that its index fits.
             unsafe {
                 let row = window.data.as_ptr().add(j * window.stride);
-                if j + 1 == support {
+                if j + 1 == count {
                     // What the rows below will need: hardware does not foresee a slanted path.
                     for &index in index.iter().step_by(4) {
                         let ahead = row.wrapping_offset(index as isize + 3 * window.stride as isize);
@@ -287,46 +325,6 @@ impl Lanes for Eight {
                     }
                 }
                 fill(&Spread { first: row, index: &index }, window.step, taps.as_mut());
-            }
-        }
-        true
-    }
-    #[inline(always)]
-    fn collect_across_f32<T: AsMut<[__m256]>>(
-        window: &Window<'_, f32>,
-        [x, y]: [__m256i; 2],
-        outside: f32,
-        taps: &mut [T],
-    ) -> bool {
-        let support = taps.len();
-        let mut pixels = [Self::f32_splat(0.0); 4];
-        let few = matches!(support, 1 | 2 | 4) && window.width >= support;
-        let Some(pixels) = pixels.get_mut(..support).filter(|_| few) else { return false };
-        if window.step != 1 || window.data.len() > i32::MAX as usize {
-            return false;
-        }
-        // SAFETY: see the module. Columns are clamped so that as many pixels as there are taps are in the
-        // image, and rows to the image: all are in the data, whose indices fit.
-        unsafe {
-            let x = _mm256_add_epi32(x, _mm256_set1_epi32(window.first));
-            let inside = Self::clamp(x, (window.width - support) as i32);
-            let off = _mm256_sub_epi32(x, inside);
-            for (j, taps) in taps.iter_mut().enumerate() {
-                let y = _mm256_add_epi32(y, _mm256_set1_epi32(window.first + j as i32));
-                let row = Self::clamp(y, window.height as i32 - 1);
-                let here = _mm256_cmpeq_epi32(y, row);
-                let row = _mm256_mullo_epi32(row, _mm256_set1_epi32(window.stride as i32));
-                let index = Self::i32_array(_mm256_add_epi32(row, inside));
-                fill(&Spread { first: window.data.as_ptr(), index: &index }, 1, pixels);
-                for (i, tap) in taps.as_mut().iter_mut().enumerate() {
-                    *tap = _mm256_set1_ps(outside);
-                    for (k, &pixel) in pixels.iter().enumerate() {
-                        // Tap i is the k-th pixel.
-                        let same = _mm256_cmpeq_epi32(off, _mm256_set1_epi32(k as i32 - i as i32));
-                        let same = _mm256_castsi256_ps(_mm256_and_si256(here, same));
-                        *tap = _mm256_blendv_ps(*tap, pixel, same);
-                    }
-                }
             }
         }
         true
@@ -447,6 +445,13 @@ fn reaches(
         + (at.max[0] + window.first) as usize * window.step
         + (support - 1) * window.stride;
     last + offset + bytes <= window.data.len()
+}
+
+/// Eight bytes.
+#[inline(always)]
+fn eight(bytes: &[u8; 8]) -> __m128i {
+    // SAFETY: see the module.
+    unsafe { _mm_loadl_epi64(bytes.as_ptr().cast()) }
 }
 
 /// The same shuffle for both halves, of four lanes each.
@@ -607,8 +612,9 @@ impl Table {
         support: i32,
         steep: bool,
     ) -> Self {
-        debug_assert!(x >= 0 && y >= 0);
         let (few, all) = (3 + support as usize, 7 + support as usize);
+        debug_assert!(x >= 0 && x as usize + 16 <= window.width);
+        debug_assert!(y >= 0 && y as usize + if steep { all } else { few } <= window.height);
         // SAFETY: as above.
         unsafe {
             let first = window.data.as_ptr().add(y as usize * window.stride + x as usize);

@@ -595,19 +595,20 @@ impl Lanes for Sixteen {
         [x, y]: [__m512i; 2],
         taps: &mut [T],
     ) -> bool {
-        let support = taps.len();
-        if window.step != 1 || window.data.len() > i32::MAX as usize || !matches!(support, 1 | 2 | 4) {
+        let (count, columns) = (taps.len(), taps.first_mut().map_or(0, |row| row.as_mut().len()));
+        if window.step != 1 || window.data.len() > i32::MAX as usize || !matches!(columns, 1 | 2 | 4) {
             return false;
         }
         // SAFETY: see the module. The cells are in the kernel's area (the caller's promise), so that
         // all taps are in the data, whose indices fit.
         unsafe {
-            let first = window.data.as_ptr().offset(window.first as isize);
+            let first = window.data.as_ptr().wrapping_offset(window.first as isize);
             let rows = _mm512_mullo_epi32(y, _mm512_set1_epi32(window.stride as i32));
             let index = Self::i32_array(_mm512_add_epi32(rows, x));
             for (j, taps) in taps.iter_mut().enumerate() {
-                let row = first.offset((j as isize + window.first as isize) * window.stride as isize);
-                if j + 1 == support {
+                let row =
+                    first.wrapping_offset((j as isize + window.first as isize) * window.stride as isize);
+                if j + 1 == count {
                     // What the rows below will need: hardware does not foresee a slanted path.
                     for &index in index.iter().step_by(4) {
                         let ahead = row.wrapping_offset(index as isize + 3 * window.stride as isize);
@@ -615,45 +616,6 @@ impl Lanes for Sixteen {
                     }
                 }
                 fill(&Spread { first: row, index: &index }, taps.as_mut());
-            }
-        }
-        true
-    }
-    #[inline(always)]
-    fn collect_across_f32<T: AsMut<[__m512]>>(
-        window: &Window<'_, f32>,
-        [x, y]: [__m512i; 2],
-        outside: f32,
-        taps: &mut [T],
-    ) -> bool {
-        let support = taps.len();
-        let mut pixels = [Self::f32_splat(0.0); 4];
-        let few = matches!(support, 1 | 2 | 4) && window.width >= support;
-        let Some(pixels) = pixels.get_mut(..support).filter(|_| few) else { return false };
-        if window.step != 1 || window.data.len() > i32::MAX as usize {
-            return false;
-        }
-        // SAFETY: see the module. Columns are clamped so that as many pixels as there are taps are in the
-        // image, and rows to the image: all are in the data, whose indices fit.
-        unsafe {
-            let x = _mm512_add_epi32(x, _mm512_set1_epi32(window.first));
-            let inside = Self::clamp(x, (window.width - support) as i32);
-            let off = _mm512_sub_epi32(x, inside);
-            for (j, taps) in taps.iter_mut().enumerate() {
-                let y = _mm512_add_epi32(y, _mm512_set1_epi32(window.first + j as i32));
-                let row = Self::clamp(y, window.height as i32 - 1);
-                let here = _mm512_cmpeq_epi32_mask(y, row);
-                let row = _mm512_mullo_epi32(row, _mm512_set1_epi32(window.stride as i32));
-                let index = Self::i32_array(_mm512_add_epi32(row, inside));
-                fill(&Spread { first: window.data.as_ptr(), index: &index }, pixels);
-                for (i, tap) in taps.as_mut().iter_mut().enumerate() {
-                    *tap = _mm512_set1_ps(outside);
-                    for (k, &pixel) in pixels.iter().enumerate() {
-                        // Tap i is the k-th pixel.
-                        let same = _mm512_cmpeq_epi32_mask(off, _mm512_set1_epi32(k as i32 - i as i32));
-                        *tap = _mm512_mask_mov_ps(*tap, here & same, pixel);
-                    }
-                }
             }
         }
         true
@@ -833,7 +795,8 @@ impl Table {
     /// AVX-512 is there; as many columns and rows as are read are in the image.
     #[inline(always)]
     unsafe fn at<const PITCH: u32>(window: &Window<'_, u8>, [x, y]: [i32; 2], place: [__m512i; 2]) -> Self {
-        debug_assert!(x >= 0 && y >= 0);
+        debug_assert!(x >= 0 && x as usize + (1 << PITCH) <= window.width);
+        debug_assert!(y >= 0 && y as usize + (256 >> PITCH) <= window.height);
         // SAFETY: as above.
         unsafe {
             let row = window.data.as_ptr().add(y as usize * window.stride + x as usize);

@@ -252,12 +252,13 @@ impl<K: Kernel, O: Output<u8>> Operation for Near<'_, '_, K, O> {
     type Output = ();
     #[inline(always)]
     fn run<L: Lanes>(self) {
+        let (window, kernel) = (*self.window, *self.kernel);
         let mut steps = self.line.lanes::<L>(rounding::<K, u8>());
         for block in self.out.chunks_exact_mut(L::LEN) {
             let (least, at) = steps.next_near();
-            let table = L::ByteTable::near(self.window, least, at.cell, support::<K>() as i32);
+            let table = L::ByteTable::near(&window, least, at.cell, support::<K>() as i32);
             let Some(table) = table else { return };
-            picked_u8::<L, K, O>(&table, at.fraction, self.kernel, block);
+            picked_u8::<L, K, O>(&table, at.fraction, &kernel, block);
         }
     }
 }
@@ -709,10 +710,9 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
             inner = inside;
         }
     } else if n > 1
-        && channels == 1
         && let Some(line) = walk.line()
     {
-        inner = P::Channel::near::<L, K, O>(&window, AffineWalk::new(line), kernel, out);
+        inner = inside::<L, P, K, O>(kernel, &window, AffineWalk::new(line), &area, out);
     }
     let touching = Area::touching::<K>(source.width(), source.height());
     // The others before and after them.
@@ -742,7 +742,8 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
         begin += n;
         // What the blocks' invariant rests on: all cells are in the area, by its definition all taps
         // are in the image then, and so is what the window reads of them.
-        if area.contains_box(&at.min, &at.max) {
+        // (Of a line nearly all of those are drawn.)
+        if walk.line().is_none() && area.contains_box(&at.min, &at.max) {
             draw::<L, P, K, O>(kernel, &window, &at, block);
             continue;
         }
@@ -755,6 +756,54 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
             beside.draw::<L, W, O>(&at, &walk, block);
         } else {
             L::call(BesideBlock { beside, walk: &walk, out: block });
+        }
+    }
+}
+
+/// Draws the blocks along a line that are inside: which pixels they are.
+#[inline(always)]
+fn inside<L: Lanes, P: Tap, K: Kernel, O: Output<P::Channel>>(
+    kernel: &K,
+    window: &Window<'_, P::Channel>,
+    line: AffineWalk,
+    area: &Area,
+    out: &mut [O],
+) -> Range<usize> {
+    let channels = P::CHANNELS;
+    if channels == 1 {
+        let near = P::Channel::near::<L, K, O>(window, line, kernel, out);
+        if !near.is_empty() {
+            return near;
+        }
+    }
+    let len = out.len() / channels;
+    let inside = span::interior(&line, 0, len, rounding::<K, P::Channel>(), area);
+    let pixels = inside.start..inside.end - inside.len() % L::LEN;
+    match out.get_mut(pixels.start * channels..pixels.end * channels) {
+        Some(out) if !out.is_empty() => {
+            L::call(Inside::<P, K, O> { window, line: line.at(pixels.start), kernel, out });
+            pixels
+        }
+        _ => len..len,
+    }
+}
+
+/// Those blocks. (By a call, which leaves more registers.)
+struct Inside<'w, 'a, P: Tap, K, O> {
+    window: &'w Window<'a, P::Channel>,
+    line: AffineWalk,
+    kernel: &'w K,
+    out: &'w mut [O],
+}
+
+impl<P: Tap, K: Kernel, O: Output<P::Channel>> Operation for Inside<'_, '_, P, K, O> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let (window, kernel) = (*self.window, *self.kernel);
+        let mut steps = self.line.lanes::<L>(rounding::<K, P::Channel>());
+        for block in self.out.chunks_exact_mut(L::LEN * P::CHANNELS) {
+            draw::<L, P, K, O>(&kernel, &window, &steps.next(), block);
         }
     }
 }

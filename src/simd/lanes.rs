@@ -202,22 +202,12 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     fn fetch_f32<T: AsMut<[Self::F32]>>(_: &Window<'_, f32>, _: &Positions<Self>, _taps: &mut [T]) -> bool {
         false
     }
-    /// The taps of every lane, row by row, wherever in the kernel's area they are, if the kernel has so
-    /// many of them that this backend has its own way.
+    /// The taps of every lane, row by row, so many as there are rows, wherever in the kernel's area they are, if
+    /// the kernel has so many of them that this backend has its own way.
     #[inline(always)]
     fn collect_f32<T: AsMut<[Self::F32]>>(
         _: &Window<'_, f32>,
         _cell: [Self::I32; 2],
-        _taps: &mut [T],
-    ) -> bool {
-        false
-    }
-    /// The taps of every lane, row by row, wherever they are: outside of the source they are one value.
-    #[inline(always)]
-    fn collect_across_f32<T: AsMut<[Self::F32]>>(
-        _: &Window<'_, f32>,
-        _cell: [Self::I32; 2],
-        _outside: f32,
         _taps: &mut [T],
     ) -> bool {
         false

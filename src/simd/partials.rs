@@ -10,7 +10,7 @@ use super::lanes::LanesF32;
 use super::steps::{Positions, Steps};
 use crate::boundary::Boundary;
 use crate::image::Tap;
-use crate::kernel::{Array, Channel, Interpolator, Kernel, Output, rounding};
+use crate::kernel::{Array, Channel, Interpolator, Kernel, Output, rounding, support};
 use crate::sample::Source;
 use crate::span::Area;
 use crate::walk::Walk;
@@ -158,15 +158,30 @@ pub(super) fn taps_f32<L: Lanes, K: Kernel>(
             }
         }
         Reach::Across(outside) => {
-            if L::collect_across_f32(window, at.cell, outside, taps.as_mut()) {
-                return;
-            }
             let outside = L::f32_splat(outside);
             let [x, y] = at.cell;
             let last = [window.width, window.height].map(|side| side as i32 - 1);
+            // The columns from which as many pixels as there are taps are inside, and where the taps are from there.
+            let support = support::<K>();
+            let column = L::clamp(L::add(x, L::splat(window.first)), window.width as i32 - support as i32);
+            let off = L::sub(L::add(x, L::splat(window.first)), column);
             for (j, row) in taps.as_mut().iter_mut().enumerate() {
                 let y = L::add(y, L::splat(window.first + j as i32));
                 let inside_y = L::clamp(y, last[1]);
+                let mut pixels = K::Taps::filled(outside);
+                let cell = [column, inside_y].map(|v| L::sub(v, L::splat(window.first)));
+                if window.width >= support && L::collect_f32(window, cell, core::slice::from_mut(&mut pixels))
+                {
+                    for (i, tap) in row.as_mut().iter_mut().enumerate() {
+                        let mut there = outside;
+                        for (k, &pixel) in pixels.as_ref().iter().enumerate() {
+                            // Tap i is the k-th pixel.
+                            there = L::f32_select_equal(off, L::splat(k as i32 - i as i32), pixel, there);
+                        }
+                        *tap = L::f32_select_equal(y, inside_y, there, outside);
+                    }
+                    continue;
+                }
                 for (i, tap) in row.as_mut().iter_mut().enumerate() {
                     let x = L::add(x, L::splat(window.first + i as i32));
                     let inside_x = L::clamp(x, last[0]);

@@ -5,7 +5,7 @@
 
 use core::arch::x86_64::*;
 
-/// Places of N lanes, each so many elements after the first. (Written without closures, which would not be
+/// Places of N lanes, each so many elements, none or more, after the first. (Written without closures, which would not be
 /// inlined with the features.)
 pub(super) struct Spread<'a, T, const N: usize> {
     pub(super) first: *const T,
@@ -16,7 +16,8 @@ impl<T, const N: usize> Spread<'_, T, N> {
     /// Where place `L` is.
     #[inline(always)]
     fn at<U, const L: usize>(&self) -> *const U {
-        self.first.wrapping_offset(self.index[L] as isize).cast()
+        // (Not negative: a register's lanes are taken out as they are.)
+        self.first.wrapping_add(self.index[L] as u32 as usize).cast()
     }
 
     /// Four bytes each, of places `A` to `D`.
