@@ -80,12 +80,14 @@ mod normal;
 mod robust;
 mod search;
 mod select;
+mod shift;
 mod shifted;
 mod solve;
 mod tracker;
 
 pub use aligner::{Aligner, Progress, Step, WorkspaceSize, run_all};
 pub use robust::Robust;
+pub use shift::{Shift, shift};
 pub use tracker::{Found, Keys, Track, Tracked, Tracker, Tracking};
 
 use crate::Error;

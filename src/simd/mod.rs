@@ -27,6 +27,8 @@ mod arm;
 mod arm_base;
 #[cfg(dsp)]
 mod arm_dsp;
+#[cfg(dsp)]
+mod arm_sums;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -41,6 +43,7 @@ mod places;
 mod scalar;
 pub(crate) mod scatter;
 mod steps;
+pub(crate) mod sums;
 #[cfg(wide)]
 mod wide;
 

@@ -1,0 +1,590 @@
+//! The translation between two whole frames, in whole numbers only: optical flow, stabilisation.
+//!
+//! In: two frames of one size, how far to search, and a workspace. Out: a [`Shift`]. A hundredth of the
+//! instructions of an [`Aligner`](super::Aligner) on a microcontroller, in integers of 32 and 64 bits. What there
+//! is no option for is the aligner's: turns and other models, masks, losses, wider pixels, frames of two sizes.
+//!
+//! **Levels.** Both frames are halved by the means of 2x2 pixels (of columns, then of rows, rounded down): once, and again as long as the
+//! smaller side stays 12 pixels or more.
+//!
+//! **Search.** The pixels v of the smallest level become `128 + 40 (v - mean) / deviation` (by the standard
+//! deviation; within 0 to 255), so that contrast and brightness do not matter. Of the shifts by whole pixels within
+//! the range, the one with the least mean absolute difference (in Q8, rounded down) over the overlap begins; of equals the
+//! one nearest along y, then along x.
+//!
+//! **Refinement** (Lucas and Kanade 1981, with the moving image resampled as in Baker and Matthews 2004). The shift
+//! d solves `sum g (m(x + d) - a t(x) - b) = 0` for g = 1, for t, and for the central differences of t along x and
+//! y: gain a and offset b drop out of the two equations that are left, by subtracting from g what t and one
+//! explain of it. Samples are linear in both fractions of d within a cell between four pixels, so that with the
+//! sums of `g m` for the whole-pixel shifts at a cell's corners, which are whole numbers, both equations are
+//! bilinear functions, and Newton's iteration finds their zero with exact derivatives, without a look at a pixel.
+//! Another pass over the frames is made if d is not in the cell (and an eighth of a pixel around it; half
+//! a pixel at smaller levels), at most four at a level. A smaller level that leads nowhere, or further than two of
+//! its pixels, does not count.
+//!
+//! **What bilinear samples shift.** Between pixels, at a fraction f, they show a wave of frequency w shifted by
+//! `f (1 - f) (1 - 2 f) w^2 / 6` less (to the first order: the third cumulant of their weights). At the end that
+//! is added, along each axis, w^2 being taken from the fixed frame, as `2 - r`, where r is the ratio of the sums of
+//! `g(x, y) t(x + 2, y + 1)` and `g(x, y) t(x + 1, y + 1)` (and so for y) over every 16th row.
+//!
+//! **Support.** The pixels whose neighbours, and four taps in the moving frame, are inside: all but the outermost of
+//! the overlap; of columns a multiple of four, from the left.
+#![forbid(unsafe_code)]
+
+use super::{LEAST_SIDE, Status};
+use crate::Error;
+use crate::fixed::{Q6, Q14, Q16, floor_div, round_shift_i64};
+use crate::image::{Image, ImageMut};
+use crate::pyramid::{MAX_LEVELS, Pyramid, buffer_len, level_size};
+use crate::simd::sums::{Products, Rows, STRIP, distance, halve, moments, products};
+use crate::transform::{Transform, Translation};
+
+/// The largest side of a frame that sums are made for.
+const LARGEST_SIDE: usize = 1024;
+/// The most passes over a level.
+const PASSES: usize = 4;
+/// One pixel.
+const ONE: i32 = 1 << 16;
+/// How far outside of its cell a shift may lie: at full size, and at smaller levels.
+const BEYOND: [i32; 2] = [ONE / 8, ONE / 2];
+/// How far from where it begins a smaller level may lead.
+const FAR: u32 = 2 << 16;
+/// The least part of a frame, as one of so many, that has to be left as support.
+const PARTS: i64 = 8;
+/// The standard deviation of what is compared.
+const CONTRAST: i64 = 40;
+/// The most rows of a strip whose sums fit 32 bits.
+const BAND: usize = 512;
+/// Every so many rows the fixed frame's frequencies are looked at.
+const EVERY: usize = 16;
+
+/// What [`shift`] has found. What the status leaves unknown is zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shift {
+    /// x and y in pixels, from the fixed to the moving frame: `moving(x + translation) ~ gain fixed(x) + offset`.
+    /// The best found, however the search ended.
+    pub translation: [Q16; 2],
+    /// How it ended: `Converged`; `MaxIterations` where the fourth pass at full size still led to another
+    /// cell; `Singular` for frames that are constant or vary along one direction only; `LeftImage` where less than an
+    /// eighth of the frame is left as support, as for frames of a few pixels. (Whether the frames show the same
+    /// at all is what the [`correlation`](Self::correlation) says.)
+    pub status: Status,
+    /// Contrast of the moving frame relative to the fixed one.
+    pub gain: Q14,
+    /// Brightness of the moving frame where the fixed one is zero, in grey levels.
+    pub offset: Q6,
+    /// Correlation of the two frames over the support, -1 to 1; the variance of samples between pixels being
+    /// taken as that of the pixels around, so a little less where there are details.
+    pub correlation: Q14,
+    /// Pixels of the fixed frame that the result rests on.
+    pub support: u32,
+}
+
+impl Shift {
+    /// Nothing.
+    const NONE: Self = Self {
+        translation: [Q16(0); 2],
+        status: Status::LeftImage,
+        gain: Q14::from_bits(0),
+        offset: Q6(0),
+        correlation: Q14::from_bits(0),
+        support: 0,
+    };
+
+    /// The bytes that [`shift`] works in, for frames of this size: two thirds of the pixels of one.
+    pub const fn workspace(width: usize, height: usize) -> usize {
+        2 * buffer_len(width, height, last_level(width, height) + 1)
+    }
+
+    /// The translation as a transform, for an aligner to begin with.
+    pub fn transform(&self) -> Translation {
+        let [x, y] = self.translation.map(|v| f64::from(v.0) / 65_536.0);
+        Translation::new(x, y).unwrap_or(Translation::IDENTITY)
+    }
+}
+
+/// The smallest level.
+const fn last_level(width: usize, height: usize) -> usize {
+    let side = if width < height { width } else { height };
+    let mut level = 1;
+    while level + 1 < MAX_LEVELS && side >> (level + 1) >= LEAST_SIDE {
+        level += 1;
+    }
+    level
+}
+
+/// Finds the translation from a fixed to a moving frame of the same size, at most 1024 pixels wide and high, that is
+/// not much longer than `search` pixels along either axis. (The range is rounded up to pixels of the smallest
+/// level, and is half of the sides at most. The time for it grows with its square: a quarter of the smaller side
+/// is much.) See the [module](self::super) for all that can be aligned, and how.
+///
+/// ```
+/// use nonius::Image;
+/// use nonius::align::{Shift, Status, shift};
+///
+/// let scene = |x: f64, y: f64| (128.0 + 60.0 * (0.31 * x + 0.1 * y).sin() + 50.0 * (0.27 * y).cos()) as u8;
+/// let frame = |x: f64, y: f64| -> Vec<u8> {
+///     (0..64 * 48).map(|i| scene((i % 64) as f64 - x, (i / 64) as f64 - y)).collect()
+/// };
+/// let (fixed, moving) = (frame(0.0, 0.0), frame(-4.4, 1.7));
+///
+/// let mut workspace = [0; Shift::workspace(64, 48)];
+/// let found = shift(Image::new(&fixed, 64, 48)?, Image::new(&moving, 64, 48)?, 12, &mut workspace)?;
+/// assert_eq!(found.status, Status::Converged);
+/// let [x, y] = found.translation.map(|v| f64::from(v.0) / 65_536.0);
+/// assert!((x + 4.4).abs() < 0.02 && (y - 1.7).abs() < 0.02);
+/// # Ok::<(), nonius::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::SizeMismatch`]; [`Error::TooLarge`] for a side above 1024; [`Error::TooShort`] if the workspace has less
+/// than [`Shift::workspace`] bytes.
+pub fn shift(
+    fixed: Image<'_, u8>,
+    moving: Image<'_, u8>,
+    search: usize,
+    workspace: &mut [u8],
+) -> Result<Shift, Error> {
+    let (width, height) = (fixed.width(), fixed.height());
+    if (width, height) != (moving.width(), moving.height()) {
+        return Err(Error::SizeMismatch);
+    }
+    if width > LARGEST_SIDE || height > LARGEST_SIDE {
+        return Err(Error::TooLarge);
+    }
+    let (needed, bytes) = (Shift::workspace(width, height), workspace.len());
+    let Some((first, second)) =
+        workspace.get_mut(..needed).and_then(|bytes| bytes.split_at_mut_checked(needed / 2))
+    else {
+        return Err(Error::TooShort { needed, found: bytes });
+    };
+    let mut found = Shift::NONE;
+    if width < 2 || height < 2 {
+        return Ok(found);
+    }
+    let last = last_level(width, height);
+    let (fixed, moving) = (pyramid(fixed, last, first)?, pyramid(moving, last, second)?);
+    let mut at = [0; 2];
+    for level in (0..=last).rev() {
+        let (Some(fixed), Some(moving)) = (fixed.level(level), moving.level(level)) else { continue };
+        if level == last {
+            at = compare(&fixed, &moving, search.div_ceil(1 << last));
+        }
+        let begin = at;
+        refine(&fixed, &moving, &mut at, level == 0, &mut found);
+        if level > 0 {
+            let strayed = at.iter().zip(begin).any(|(a, b)| a.abs_diff(b) > FAR);
+            if found.status != Status::Converged || strayed {
+                at = begin;
+            }
+            at = at.map(|v| 2 * v);
+        }
+    }
+    found.translation = at.map(Q16);
+    Ok(found)
+}
+
+/// The frame at all levels, the last one with a normal contrast.
+#[inline(never)]
+fn pyramid<'a>(frame: Image<'a, u8>, last: usize, buffer: &'a mut [u8]) -> Result<Pyramid<'a, u8>, Error> {
+    let smallest = level_size(frame.width(), frame.height(), last);
+    Pyramid::build(frame, last + 1, buffer, |from, to| {
+        let size = [to.width(), to.height()];
+        halve((from.elements(), from.stride()), to.elements_mut(), size);
+        if (size[0], size[1]) == smallest {
+            normalise(to);
+        }
+        Ok(())
+    })
+}
+
+/// Brings the mean to 128 and the standard deviation to [`CONTRAST`].
+fn normalise(frame: &mut ImageMut<'_, u8>) {
+    // (At most 2^14 pixels: more would have been halved once more.)
+    let pixels = frame.elements_mut();
+    let n = pixels.len() as u32 & !3;
+    let [sum, squares] = moments((pixels, 0), [n as usize, 1]);
+    let mean = (sum << 8).checked_div(n).unwrap_or(0) as i32;
+    let variance = u64::from(n) * u64::from(squares) - u64::from(sum) * u64::from(sum);
+    let gain = floor_div((CONTRAST * i64::from(n)) << 8, root(variance).into());
+    let gain = gain.min(i16::MAX.into()) as i32;
+    // (The sum fits, if not both of its terms.)
+    let (factor, term) = (gain << 8, (128_i32 << 16).wrapping_sub(mean.wrapping_mul(gain)));
+    for pixel in pixels {
+        let v = i32::from(*pixel).wrapping_mul(factor).wrapping_add(term);
+        *pixel = (v >> 16).clamp(0, 255) as u8;
+    }
+}
+
+/// The square root of a number below 2^62, rounded down.
+#[inline(never)]
+fn root(v: u64) -> u32 {
+    let mut root = 0_u32;
+    for bit in (0..31).rev() {
+        let next = root | 1 << bit;
+        if u64::from(next) * u64::from(next) <= v {
+            root = next;
+        }
+    }
+    root
+}
+
+/// The shift by whole pixels with the least mean absolute difference, which is taken in Q8 and rounded down.
+#[inline(never)]
+fn compare<'a>(fixed: &'a Image<'_, u8>, moving: &'a Image<'_, u8>, range: usize) -> [i32; 2] {
+    let size = [fixed.width(), fixed.height()];
+    let [x, y] = size.map(|side| range.min(side / 2) as i32);
+    // (More than any.)
+    let mut best = (256 << 8, [0; 2]);
+    // From none at all outwards: 0, 1, -1, 2, -2.
+    let outwards = |i: i32| if i & 1 == 0 { -i >> 1 } else { (i + 1) >> 1 };
+    for y in (0..2 * y + 1).map(outwards) {
+        // Where the overlap begins in both frames, and how large it is.
+        let rows = |image: &'a Image<'_, u8>, y: i32| -> &'a [u8] {
+            image.elements().get(y.max(0) as usize * size[0]..).unwrap_or_default()
+        };
+        let (fixed, moving) = (rows(fixed, -y), rows(moving, y));
+        let height = size[1] - y.unsigned_abs() as usize;
+        for x in (0..2 * x + 1).map(outwards) {
+            let columns = |rows: &'a [u8], x: i32| rows.get(x.max(0) as usize..).unwrap_or_default();
+            let width = size[0] - x.unsigned_abs() as usize;
+            let n = (width * height) as u32;
+            let limit = (best.0 * n + 255) >> 8;
+            let sum = distance([columns(fixed, -x), columns(moving, x)], size[0], [width, height], limit);
+            if sum < limit {
+                best = ((sum << 8).checked_div(n).unwrap_or(0), [x, y]);
+            }
+        }
+    }
+    best.1.map(|v| v << 16)
+}
+
+/// Passes over a level; at full size also what there is to say of the result.
+fn refine(
+    fixed: &Image<'_, u8>,
+    moving: &Image<'_, u8>,
+    at: &mut [i32; 2],
+    full: bool,
+    found: &mut Shift,
+) {
+    for _ in 0..PASSES {
+        let cell = at.map(|v| v >> 16);
+        let Some(support) = Support::of(fixed, cell) else {
+            found.status = Status::LeftImage;
+            return;
+        };
+        let sums = support.sums(fixed, moving);
+        let system = System::of(&sums);
+        let Some(within) = system.solve(at.map(|v| v & (ONE - 1))) else {
+            found.status = Status::Singular;
+            return;
+        };
+        let beyond = BEYOND[usize::from(!full)];
+        let inside = within.iter().all(|v| (-beyond..=ONE + beyond).contains(v));
+        *at = [(cell[0] << 16) + within[0], (cell[1] << 16) + within[1]];
+        found.status = if inside { Status::Converged } else { Status::MaxIterations };
+        if full {
+            system.report(&sums, within, found);
+        }
+        if inside {
+            if full {
+                let mean = floor_div(sums.fixed[0][0], sums.n);
+                let frequencies = support.frequencies(fixed, mean);
+                for ((at, f), frequency) in at.iter_mut().zip(within).zip(frequencies) {
+                    *at -= blunt(f, frequency);
+                }
+            }
+            return;
+        }
+    }
+}
+
+/// What samples at a fraction show less of a shift, for a squared frequency in Q14.
+fn blunt(f: i32, frequency: i32) -> i32 {
+    let f = i64::from(f);
+    let cumulant = (((f * (i64::from(ONE) - f)) >> 16) * (i64::from(ONE) - 2 * f)) >> 16;
+    floor_div(cumulant * i64::from(frequency), 6 << 14) as i32
+}
+
+/// The pixels that count: where they begin in both frames, and how many columns and rows they are.
+struct Support {
+    fixed: [usize; 2],
+    moving: [usize; 2],
+    size: [usize; 2],
+}
+
+/// The pixels of an image from one on.
+#[inline(always)]
+fn from<'a>(image: &Image<'a, u8>, x: usize, y: usize) -> Rows<'a> {
+    (image.elements().get(y * image.stride() + x..).unwrap_or_default(), image.stride())
+}
+
+impl Support {
+    /// Those of a whole-pixel shift, if they are enough.
+    fn of(fixed: &Image<'_, u8>, cell: [i32; 2]) -> Option<Self> {
+        let sides = [fixed.width(), fixed.height()];
+        let along = |side: usize, cell: i32| {
+            let last = side as i32 - 1;
+            let begin = 1.max(-cell);
+            (begin as usize, (begin + cell) as usize, (last.min(last - cell) - begin).max(0) as usize)
+        };
+        let (x, u, width) = along(sides[0], cell[0]);
+        let (y, v, height) = along(sides[1], cell[1]);
+        let size = [width & !3, height];
+        let enough = PARTS * (size[0] * height) as i64 >= (sides[0] * sides[1]) as i64;
+        (enough && size[0] > 0 && height > 0).then_some(Self { fixed: [x, y], moving: [u, v], size })
+    }
+
+    /// A pass.
+    #[inline(never)]
+    fn sums(&self, fixed: &Image<'_, u8>, moving: &Image<'_, u8>) -> Sums {
+        let ([x, y], [u, v], [width, height]) = (self.fixed, self.moving, self.size);
+        let mut sums = Sums { n: (width * height) as i64, ..Sums::default() };
+        let [t, along_x, along_y] = &mut sums.fixed;
+        let [upper_left, upper_right, lower_left, lower_right] = &mut sums.moving;
+        for left in (0..width).step_by(STRIP) {
+            for top in (0..height).step_by(BAND) {
+                let size = [(width - left).min(STRIP), (height - top).min(BAND)];
+                let mut strip = Products::default();
+                let around = from(fixed, x + left - 1, y + top - 1);
+                products(around, from(moving, u + left, v + top), size, &mut strip);
+                for (sum, v) in sums.products.iter_mut().flatten().zip(strip.iter().flatten().flatten()) {
+                    *sum += i64::from(*v);
+                }
+                add(t, 1, moments(from(fixed, x + left, y + top), size).map(i64::from));
+                add(upper_left, 1, moments(from(moving, u + left, v + top), size).map(i64::from));
+            }
+        }
+        // Of the sums of differences what is at the ends is left.
+        let row = |y: usize| from(fixed, x, y).0.get(..width).unwrap_or_default();
+        for (sign, j) in [(-1, y), (1, y + height)] {
+            let ends = row(j - 1).iter().zip(row(j)).fold([0; 2], |[sum, product], (&a, &b)| {
+                let (a, b) = (i32::from(a), i32::from(b));
+                [sum + a + b, product + a * b]
+            });
+            add(along_y, sign, ends.map(i64::from));
+        }
+        for (sign, x) in [(-1, x), (1, x + width)] {
+            let ends = column(fixed, x - 1, y, height, |a, b| [a + b, a * b]);
+            add(along_x, sign, ends);
+        }
+        // At the other corners there is one row, or one column, instead of another.
+        (*upper_right, *lower_left) = (*upper_left, *upper_left);
+        for (sign, j) in [(-1, v), (1, v + height)] {
+            add(lower_left, sign, moments(from(moving, u, j), [width, 1]).map(i64::from));
+        }
+        *lower_right = *lower_left;
+        let squares = |a, _| [a, a * a];
+        for (sign, u) in [(-1, u), (1, u + width)] {
+            let all = column(moving, u, v, height, squares);
+            add(upper_right, sign, all);
+            add(lower_right, sign, all);
+            add(lower_right, -sign, column(moving, u, v, 1, squares));
+            add(lower_right, sign, column(moving, u, v + height, 1, squares));
+        }
+        sums
+    }
+
+    /// The squares of the frequencies of the fixed frame along x and y, in Q14, 0 to 2.
+    #[inline(never)]
+    fn frequencies(&self, fixed: &Image<'_, u8>, mean: i64) -> [i32; 2] {
+        let [x, y] = self.fixed;
+        // What is looked at are also pixels two further on.
+        let width = self.size[0].min(fixed.width().saturating_sub(x + 2) & !3);
+        let height = self.size[1].min(fixed.height().saturating_sub(y + 2));
+        let mut sums = [[0_i64; 2]; 2];
+        for left in (0..width).step_by(STRIP) {
+            let mut strip = Products::default();
+            for y in (y..y + height).step_by(EVERY) {
+                let size = [(width - left).min(STRIP), 1];
+                let around = from(fixed, x + left - 1, y - 1);
+                products(around, from(fixed, x + left + 1, y + 1), size, &mut strip);
+                // Differences do not sum to zero, so that the mean would matter.
+                let sum = |y: usize| i64::from(moments(from(fixed, x + left, y), size)[0]);
+                let ends = |x: usize| column(fixed, x + left, y, 1, |a, b| [a + b, 0])[0];
+                let differences = [ends(x + size[0] - 1) - ends(x - 1), sum(y + 1) - sum(y - 1)];
+                for (sums, v) in sums.iter_mut().zip(differences) {
+                    add(sums, -mean, [v; 2]);
+                }
+            }
+            let [[near, right], [below, _]] = strip;
+            for (sums, v) in sums.iter_mut().zip([[near[1], right[1]], [near[2], below[2]]]) {
+                add(sums, 1, v.map(i64::from));
+            }
+        }
+        sums.map(|[near, far]| {
+            if near <= 0 {
+                return 0;
+            }
+            (2 << 14) - floor_div(far << 14, near).clamp(0, 2 << 14) as i32
+        })
+    }
+}
+
+/// Sums down a column, of at most 1024 pixels, of what `of` makes of each and of its right neighbour.
+#[inline(always)]
+fn column(
+    image: &Image<'_, u8>,
+    x: usize,
+    y: usize,
+    height: usize,
+    of: impl Fn(i32, i32) -> [i32; 2],
+) -> [i64; 2] {
+    let (pixels, stride) = from(image, x, y);
+    let (mut sums, mut at) = ([0; 2], 0);
+    for _ in 0..height {
+        if let Some([a, b, ..]) = pixels.get(at..) {
+            let v = of((*a).into(), (*b).into());
+            sums = [sums[0] + v[0], sums[1] + v[1]];
+        }
+        at += stride;
+    }
+    sums.map(i64::from)
+}
+
+#[inline(always)]
+fn add(sums: &mut [i64; 2], sign: i64, v: [i64; 2]) {
+    *sums = [sums[0] + sign * v[0], sums[1] + sign * v[1]];
+}
+
+/// What a pass finds.
+#[derive(Default)]
+struct Sums {
+    n: i64,
+    /// Of the fixed frame's pixels t and differences along x and y, and of their products with t.
+    fixed: [[i64; 2]; 3],
+    /// At the corners of the cell: of m, and of its square.
+    moving: [[i64; 2]; 4],
+    /// At the corners, of the products of what is summed of the fixed frame with m.
+    products: [[i64; 3]; 4],
+}
+
+/// The equations of a cell, scaled to fit.
+struct System {
+    /// For x and y, at the cell's corners: n times the sum of g m, less what t and one explain of g.
+    scores: [[i64; 4]; 2],
+    /// The variance of the fixed frame; at the corners its covariance with the moving one, and the variance of that.
+    tt: i64,
+    tm: [i64; 4],
+    mm: [i64; 4],
+}
+
+/// How many bits are to go so that all numbers are below 2^bits.
+#[inline(always)]
+fn excess<'a>(numbers: impl Iterator<Item = &'a i64>, bits: u32) -> u32 {
+    let all = numbers.fold(0, |all, v| all | v.unsigned_abs());
+    (64 - all.leading_zeros()).saturating_sub(bits)
+}
+
+/// Between four corners, at a fraction in Q16.
+#[inline(never)]
+fn bilinear([a, b, c, d]: &[i64; 4], [x, y]: [i32; 2]) -> i64 {
+    let [x, y] = [x, y].map(i64::from);
+    let twist = (y * (a - b - c + d)) >> 16;
+    a + round_shift_i64(x * (b - a + twist) + y * (c - a), 16)
+}
+
+impl System {
+    #[inline(never)]
+    fn of(sums: &Sums) -> Self {
+        let n = sums.n;
+        let t = sums.fixed[0][0];
+        let mut with_t = sums.fixed.map(|[sum, with_t]| n * with_t - sum * t);
+        let mut mm = sums.moving.map(|[m, squares]| n * squares - m * m);
+        let mut with_m = [[0; 4]; 3];
+        for (f, (with_m, [sum, _])) in with_m.iter_mut().zip(&sums.fixed).enumerate() {
+            for (with_m, (products, [m, _])) in with_m.iter_mut().zip(sums.products.iter().zip(&sums.moving)) {
+                *with_m = n * products[f] - sum * m;
+            }
+        }
+        let by = excess(with_t.iter().chain(&mm).chain(with_m.iter().flatten()), 30);
+        with_t.iter_mut().chain(&mut mm).chain(with_m.iter_mut().flatten()).for_each(|v| *v >>= by);
+        let ([tt, gt @ ..], [tm, mut scores @ ..]) = (with_t, with_m);
+        for (scores, gt) in scores.iter_mut().zip(gt) {
+            let slope = floor_div(gt << 24, tt);
+            for (score, tm) in scores.iter_mut().zip(tm) {
+                *score -= (slope * tm) >> 24;
+            }
+        }
+        let by = excess(scores.iter().flatten(), 26);
+        scores.iter_mut().flatten().for_each(|v| *v >>= by);
+        Self { scores, tt, tm, mm }
+    }
+
+    /// Where both scores are zero, from a fraction on; `None` if they do not tell.
+    #[inline(never)]
+    fn solve(&self, mut at: [i32; 2]) -> Option<[i32; 2]> {
+        for _ in 0..8 {
+            let [x, y] = at.map(i64::from);
+            // The values, and their derivatives along x and y.
+            let [[p, px, py], [q, qx, qy]] = self.scores.each_ref().map(|scores| {
+                let [a, b, c, d] = scores;
+                let twist = a - b - c + d;
+                [bilinear(scores, at), b - a + ((y * twist) >> 16), c - a + ((x * twist) >> 16)]
+            });
+            let (determinant, trace) = (px * qy - py * qx, px + qy);
+            // (An eigenvalue is less than about 1/256 of the other.)
+            if self.tt <= 0 || determinant <= (trace * trace) >> 8 {
+                return None;
+            }
+            let steps = [ratio(py * q - qy * p, determinant), ratio(qx * p - px * q, determinant)];
+            at = [at[0] + steps[0], at[1] + steps[1]].map(|v| v.clamp(-ONE, 2 * ONE));
+            if steps.iter().all(|v| v.unsigned_abs() < 64) {
+                break;
+            }
+        }
+        Some(at)
+    }
+
+    /// Gain, offset, correlation and support.
+    #[inline(never)]
+    fn report(&self, sums: &Sums, at: [i32; 2], found: &mut Shift) {
+        let (n, tm, mm) = (sums.n, bilinear(&self.tm, at), bilinear(&self.mm, at));
+        let m = bilinear(&sums.moving.map(|[m, _]| m), at);
+        let clamp = |v: i64, limit: i32| v.clamp((-limit).into(), limit.into()) as i32;
+        let gain = clamp(round_shift_i64(floor_div(tm << 15, self.tt), 1), i32::MAX);
+        let offset = ((m << 14) - i64::from(gain) * sums.fixed[0][0]) >> 8;
+        let correlation = floor_div(tm << 14, root((self.tt * mm.max(0)) as u64).into());
+        found.gain = Q14::from_bits(gain);
+        found.offset = Q6(clamp(floor_div(2 * offset + n, 2 * n), i32::MAX));
+        found.correlation = Q14::from_bits(clamp(correlation, 1 << 14));
+        found.support = n as u32;
+    }
+}
+
+/// The quotient in Q16 of numbers below 2^62 (the divisor above zero), within two.
+#[inline(never)]
+fn ratio(n: i64, d: i64) -> i32 {
+    if n.abs() >> 1 >= d {
+        return if n < 0 { -2 * ONE } else { 2 * ONE };
+    }
+    let by = excess([d].iter(), 31);
+    floor_div((n >> by) << 16, d >> by) as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec;
+    use std::vec::Vec;
+
+    #[test]
+    fn shift_proto() {
+        let dir = std::env::var("FRAMES").unwrap();
+        let read = |name: &str| std::fs::read(std::format!("{dir}/{name}")).unwrap();
+        let fixed = read("fixed");
+        for (name, t) in [("near", [0.6, -0.35]), ("far", [-4.4, 1.7])] {
+            let moving = read(name);
+            let mut workspace = vec![0; Shift::workspace(64, 64)];
+            let found = shift(
+                Image::new(&fixed, 64, 64).unwrap(),
+                Image::new(&moving, 64, 64).unwrap(),
+                16,
+                &mut workspace,
+            )
+            .unwrap();
+            let d = found.translation.map(|v| f64::from(v.0) / 65536.0);
+            std::println!("{name} {d:?} {:.4} {found:?}", (d[0] - t[0]).hypot(d[1] - t[1]));
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Sums over rectangles of bytes. Here are the plain loops, which say what they are; `arm_sums` has them for the
+//! DSP extension.
+#![forbid(unsafe_code)]
+
+#[cfg(dsp)]
+pub(crate) use super::arm_sums::{distance, halve, moments, products};
+
+/// The most columns of a rectangle that is multiplied with another one.
+pub(crate) const STRIP: usize = 64;
+
+/// Pixels, and how many there are from row to row.
+pub(crate) type Rows<'a> = (&'a [u8], usize);
+
+/// Of fixed pixels, and of their differences along x and y, with moving ones: with the upper left one of 2x2, the
+/// upper right one, and both below.
+pub(crate) type Products = [[[i32; 3]; 2]; 2];
+
+/// Whether so many columns, at least four, and rows are there.
+#[inline(always)]
+pub(super) fn holds((pixels, stride): Rows<'_>, [width, height]: [usize; 2]) -> bool {
+    let last = height.checked_sub(1).and_then(|rows| rows.checked_mul(stride)?.checked_add(width));
+    width >= 4 && last.is_some_and(|n| n <= pixels.len())
+}
+
+/// Means of 2x2 pixels, first of columns, then of rows, each rounded down: so many columns and rows, one after the other.
+#[cfg(not(dsp))]
+pub(crate) fn halve(from: Rows<'_>, to: &mut [u8], size: [usize; 2]) {
+    means(from, to, size, 0);
+}
+
+/// The columns from `first` on of that.
+pub(super) fn means((pixels, stride): Rows<'_>, to: &mut [u8], [width, height]: [usize; 2], first: usize) {
+    if first == width {
+        return;
+    }
+    let rows = pixels.chunks(2 * stride.max(1)).zip(to.chunks_mut(width.max(1))).take(height);
+    for (rows, out) in rows {
+        let pairs = |row: usize| {
+            let row = rows.get(row * stride + 2 * first..).unwrap_or_default();
+            row.as_chunks::<2>().0.iter()
+        };
+        for (out, (&[a, b], &[c, d])) in out.iter_mut().skip(first).zip(pairs(0).zip(pairs(1))) {
+            *out = a.midpoint(c).midpoint(b.midpoint(d));
+        }
+    }
+}
+
+/// Adds the products of so many columns (a multiple of four, at most [`STRIP`]) and rows of fixed pixels, and of
+/// their central differences (twice the gradient), with moving ones. What is given of the fixed pixels begins one
+/// row above and one column left of the first.
+#[cfg(not(dsp))]
+#[inline(never)]
+pub(crate) fn products<'a>(
+    fixed: Rows<'a>,
+    moving: Rows<'a>,
+    [width, height]: [usize; 2],
+    sums: &mut Products,
+) {
+    let inside = holds(fixed, [width + 2, height + 2]) && holds(moving, [width + 1, height + 1]);
+    if !inside || width > STRIP {
+        return;
+    }
+    let row = |(pixels, stride): Rows<'a>, x: usize, y: usize| -> &'a [u8] {
+        pixels.get(y * stride + x..).unwrap_or_default()
+    };
+    let mut factors = [[0_i16; STRIP]; 3];
+    for y in 0..height {
+        let [pixels, along_x, along_y] = &mut factors;
+        let [here, left, right] = [1, 0, 2].map(|x| row(fixed, x, y + 1).iter().map(|&v| i16::from(v)));
+        let [above, below] = [0, 2].map(|j| row(fixed, 1, y + j).iter().map(|&v| i16::from(v)));
+        let out = pixels.iter_mut().zip(along_x).zip(along_y).take(width);
+        let taps = here.zip(left.zip(right)).zip(above.zip(below));
+        for (((pixel, x), y), ((here, (left, right)), (above, below))) in out.zip(taps) {
+            (*pixel, *x, *y) = (here, right - left, below - above);
+        }
+        for (j, sums) in sums.iter_mut().enumerate() {
+            for (i, sums) in sums.iter_mut().enumerate() {
+                for (sum, factors) in sums.iter_mut().zip(&factors) {
+                    for (&v, &m) in factors.iter().zip(row(moving, i, y + j)).take(width) {
+                        *sum += i32::from(v) * i32::from(i16::from(m));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The sum of so many columns (a multiple of four) and rows of pixels, and that of their squares.
+#[cfg(not(dsp))]
+#[inline(never)]
+pub(crate) fn moments(pixels: Rows<'_>, [width, height]: [usize; 2]) -> [u32; 2] {
+    let mut sums = [0; 2];
+    if holds(pixels, [width, height]) {
+        for row in pixels.0.chunks(pixels.1.max(1)).take(height) {
+            for v in row.iter().take(width).map(|&v| u32::from(v)) {
+                sums = [sums[0] + v, sums[1] + v * v];
+            }
+        }
+    }
+    sums
+}
+
+/// The sum of the absolute differences of two rectangles of so many columns (at least four) and rows; or of their
+/// upper rows only, once that is not below the limit.
+#[cfg(not(dsp))]
+#[inline(never)]
+pub(crate) fn distance([a, b]: [&[u8]; 2], stride: usize, [width, height]: [usize; 2], limit: u32) -> u32 {
+    if !(holds((a, stride), [width, height]) && holds((b, stride), [width, height])) {
+        return limit;
+    }
+    let mut sum = 0;
+    for (a, b) in a.chunks(stride.max(1)).zip(b.chunks(stride.max(1))).take(height) {
+        sum += a.iter().zip(b).take(width).map(|(&a, &b)| u32::from(a.abs_diff(b))).sum::<u32>();
+        if sum >= limit {
+            break;
+        }
+    }
+    sum
+}
