@@ -2,11 +2,10 @@
 //! there is nothing to find.
 
 use crate::common::Random;
-use crate::tracker::support;
 use nonius::align::{Shift, Status, shift};
 use nonius::{Error, Image};
-use support::file::Plane;
-use support::synthetic::{self, Exposure, Waves, render};
+use crate::support::file::Plane;
+use crate::support::synthetic::{self, Exposure, Waves, render};
 
 const SIZES: [(usize, usize); 5] = [(64, 64), (64, 48), (61, 67), (160, 120), (35, 90)];
 
@@ -163,11 +162,11 @@ fn solves_its_equations() {
         let (translation, [gain, offset, correlation]) = solution(&images[0], &images[1], truth);
         let [x, y] = pixels(&found);
         println!("{} {}", x - translation[0], y - translation[1]);
-        println!("{} {offset} {:?}, {} {correlation}", gain * 16384.0, found, found.correlation.bits());
+        println!("{} {offset} {:?}, {} {correlation}", gain * 16384.0, found, found.correlation.to_bits());
     }
 }
 
-fn flat(size: (usize, usize), of: impl Fn(usize, usize) -> u8) -> Plane<u8> {
+fn flat(size: (usize, usize), mut of: impl FnMut(usize, usize) -> u8) -> Plane<u8> {
     let data = (0..size.0 * size.1).map(|i| of(i % size.0, i / size.0)).collect();
     Plane { width: size.0, height: size.1, data }
 }

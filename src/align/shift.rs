@@ -202,8 +202,9 @@ fn pyramid<'a>(frame: Image<'a, u8>, last: usize, buffer: &'a mut [u8]) -> Resul
 fn normalise(frame: &mut ImageMut<'_, u8>) {
     // (At most 2^14 pixels: more would have been halved once more.)
     let pixels = frame.elements_mut();
-    let n = pixels.len() as u32 & !3;
-    let [sum, squares] = moments((pixels, 0), [n as usize, 1]);
+    let n = pixels.len() & !3;
+    let [sum, squares] = moments((pixels, n), [n, 1]);
+    let n = n as u32;
     let mean = (sum << 8).checked_div(n).unwrap_or(0) as i32;
     let variance = u64::from(n) * u64::from(squares) - u64::from(sum) * u64::from(sum);
     let gain = floor_div((CONTRAST * i64::from(n)) << 8, root(variance).into());
