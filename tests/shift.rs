@@ -2,15 +2,21 @@
 //! there is nothing to find.
 
 use crate::common::Random;
-use nonius::align::{Shift, Status, shift};
-use nonius::{Error, Image};
 use crate::support::file::Plane;
 use crate::support::synthetic::{self, Exposure, Waves, render};
+use nonius::align::{Shift, Status, shift};
+use nonius::{Error, Image};
 
 const SIZES: [(usize, usize); 5] = [(64, 64), (64, 48), (61, 67), (160, 120), (35, 90)];
 
 /// A scene, and the same seen after a translation; both sampled from a closed form.
-fn pair(scene: &Waves, size: (usize, usize), [x, y]: [f64; 2], exposures: [Exposure; 2], seed: u64) -> [Plane<u8>; 2] {
+fn pair(
+    scene: &Waves,
+    size: (usize, usize),
+    [x, y]: [f64; 2],
+    exposures: [Exposure; 2],
+    seed: u64,
+) -> [Plane<u8>; 2] {
     let mut random = synthetic::Random(seed);
     let plain = render(size.0, size.1, |u, v| scene.at(u, v));
     let moved = render(size.0, size.1, |u, v| scene.at(u - x, v - y));
@@ -89,8 +95,12 @@ fn solution(fixed: &Plane<u8>, moving: &Plane<u8>, near: [f64; 2]) -> ([f64; 2],
 
     let t = |x: usize, y: usize| pixel(fixed, x, y);
     let g = [
-        |f: &Plane<u8>, x: usize, y: usize| f64::from(f.data[y * f.width + x + 1]) - f64::from(f.data[y * f.width + x - 1]),
-        |f: &Plane<u8>, x: usize, y: usize| f64::from(f.data[(y + 1) * f.width + x]) - f64::from(f.data[(y - 1) * f.width + x]),
+        |f: &Plane<u8>, x: usize, y: usize| {
+            f64::from(f.data[y * f.width + x + 1]) - f64::from(f.data[y * f.width + x - 1])
+        },
+        |f: &Plane<u8>, x: usize, y: usize| {
+            f64::from(f.data[(y + 1) * f.width + x]) - f64::from(f.data[(y - 1) * f.width + x])
+        },
     ];
     let tap = |x: usize, y: usize, i: usize, j: usize| {
         pixel(moving, (x as f64 + cell[0]) as usize + i, (y as f64 + cell[1]) as usize + j)
@@ -201,7 +211,8 @@ fn tells_strangers() {
     for seed in 0..20 {
         let scenes = [1, 2].map(|k| Waves::new(&mut synthetic::Random(2 * seed + k)));
         let mut random = synthetic::Random(9);
-        let images = scenes.map(|scene| Exposure::CLEAN.of(&render(64, 64, |x, y| scene.at(x, y)), &mut random));
+        let images =
+            scenes.map(|scene| Exposure::CLEAN.of(&render(64, 64, |x, y| scene.at(x, y)), &mut random));
         let found = find(&images, 16);
         println!("{found:?}");
     }

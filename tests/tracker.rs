@@ -1,9 +1,9 @@
 //! Sequences of scenes in closed form along known trajectories: every frame has an exact truth.
 
-use nonius::align::{Found, Keys, Options, Status, Tracked, Tracker, Tracking};
-use nonius::{Error, Euclidean, Homography, Image, Level, Similarity, Transform, Translation};
 use crate::support::file::Plane;
 use crate::support::synthetic::{Exposure, Random, Waves, corners, distance, render};
+use nonius::align::{Found, Keys, Options, Status, Tracked, Tracker, Tracking};
+use nonius::{Error, Euclidean, Homography, Image, Level, Similarity, Transform, Translation};
 
 const WIDTH: usize = 112;
 const HEIGHT: usize = 88;

@@ -230,44 +230,46 @@ fn root(v: u64) -> u32 {
     root
 }
 
-/// The shift by whole pixels with the least mean absolute difference, which is taken in Q8 and rounded down.
+/// The shift by whole pixels with the least mean absolute difference, which is taken in Q8 and rounded down; half
+/// a pixel towards the better ones of its neighbours.
 #[inline(never)]
-fn compare<'a>(fixed: &'a Image<'_, u8>, moving: &'a Image<'_, u8>, range: usize) -> [i32; 2] {
+fn compare(fixed: &Image<'_, u8>, moving: &Image<'_, u8>, range: usize) -> [i32; 2] {
     let size = [fixed.width(), fixed.height()];
-    let [x, y] = size.map(|side| range.min(side / 2) as i32);
+    // The mean difference after a shift, if it is less than another one.
+    let difference = |[x, y]: [i32; 2], than: u32| {
+        let width = size[0].saturating_sub(x.unsigned_abs() as usize);
+        let height = size[1].saturating_sub(y.unsigned_abs() as usize);
+        let n = (width * height) as u32;
+        let limit = (than * n + 255) >> 8;
+        fn begin<'a>(image: &Image<'a, u8>, x: i32, y: i32) -> &'a [u8] {
+            from(image, x.max(0) as usize, y.max(0) as usize).0
+        }
+        let sum = distance([begin(fixed, -x, -y), begin(moving, x, y)], size[0], [width, height], limit);
+        if sum < limit { (sum << 8).checked_div(n).unwrap_or(than) } else { than }
+    };
+    let range = size.map(|side| range.min(side / 2) as i32);
     // (More than any.)
-    let mut best = (256 << 8, [0; 2]);
+    let (mut least, mut best) = (256 << 8, [0; 2]);
     // From none at all outwards: 0, 1, -1, 2, -2.
     let outwards = |i: i32| if i & 1 == 0 { -i >> 1 } else { (i + 1) >> 1 };
-    for y in (0..2 * y + 1).map(outwards) {
-        // Where the overlap begins in both frames, and how large it is.
-        let rows = |image: &'a Image<'_, u8>, y: i32| -> &'a [u8] {
-            image.elements().get(y.max(0) as usize * size[0]..).unwrap_or_default()
-        };
-        let (fixed, moving) = (rows(fixed, -y), rows(moving, y));
-        let height = size[1] - y.unsigned_abs() as usize;
-        for x in (0..2 * x + 1).map(outwards) {
-            let columns = |rows: &'a [u8], x: i32| rows.get(x.max(0) as usize..).unwrap_or_default();
-            let width = size[0] - x.unsigned_abs() as usize;
-            let n = (width * height) as u32;
-            let limit = (best.0 * n + 255) >> 8;
-            let sum = distance([columns(fixed, -x), columns(moving, x)], size[0], [width, height], limit);
-            if sum < limit {
-                best = ((sum << 8).checked_div(n).unwrap_or(0), [x, y]);
+    for y in (0..2 * range[1] + 1).map(outwards) {
+        for x in (0..2 * range[0] + 1).map(outwards) {
+            let found = difference([x, y], least);
+            if found < least {
+                (least, best) = (found, [x, y]);
             }
         }
     }
-    best.1.map(|v| v << 16)
+    let [x, y] = best;
+    let side = |ahead, behind| {
+        let ahead = difference(ahead, 256 << 8);
+        if difference(behind, ahead) < ahead { -ONE / 2 } else { ONE / 2 }
+    };
+    [(x << 16) + side([x + 1, y], [x - 1, y]), (y << 16) + side([x, y + 1], [x, y - 1])]
 }
 
 /// Passes over a level; at full size also what there is to say of the result.
-fn refine(
-    fixed: &Image<'_, u8>,
-    moving: &Image<'_, u8>,
-    at: &mut [i32; 2],
-    full: bool,
-    found: &mut Shift,
-) {
+fn refine(fixed: &Image<'_, u8>, moving: &Image<'_, u8>, at: &mut [i32; 2], full: bool, found: &mut Shift) {
     for _ in 0..PASSES {
         let cell = at.map(|v| v >> 16);
         let Some(support) = Support::of(fixed, cell) else {
@@ -494,7 +496,8 @@ impl System {
         let mut mm = sums.moving.map(|[m, squares]| n * squares - m * m);
         let mut with_m = [[0; 4]; 3];
         for (f, (with_m, [sum, _])) in with_m.iter_mut().zip(&sums.fixed).enumerate() {
-            for (with_m, (products, [m, _])) in with_m.iter_mut().zip(sums.products.iter().zip(&sums.moving)) {
+            for (with_m, (products, [m, _])) in with_m.iter_mut().zip(sums.products.iter().zip(&sums.moving))
+            {
                 *with_m = n * products[f] - sum * m;
             }
         }

@@ -57,13 +57,7 @@ macro_rules! set_block {
 }
 
 #[unsafe(naked)]
-unsafe extern "C" fn set(
-    out: *mut u32,
-    above: *const u8,
-    row: *const u8,
-    below: *const u8,
-    blocks: usize,
-) {
+unsafe extern "C" fn set(out: *mut u32, above: *const u8, row: *const u8, below: *const u8, blocks: usize) {
     naked_asm!(
         processor!(),
         "push {{r4-r11, lr}}",
