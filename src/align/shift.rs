@@ -351,39 +351,36 @@ impl Support {
                 let mut strip = Products::default();
                 let around = from(fixed, x + left - 1, y + top - 1);
                 products(around, from(moving, u + left, v + top), size, &mut strip);
-                for (sum, v) in sums.products.iter_mut().flatten().zip(strip.iter().flatten().flatten()) {
+                for (sum, v) in sums.products.iter_mut().flatten().zip(strip.moving.iter().flatten().flatten()) {
                     *sum += i64::from(*v);
                 }
-                add(t, 1, moments(from(fixed, x + left, y + top), size).map(i64::from));
+                add(t, 1, strip.fixed.map(i64::from));
                 add(upper_left, 1, moments(from(moving, u + left, v + top), size).map(i64::from));
             }
         }
         // Of the sums of differences what is at the ends is left.
-        let row = |y: usize| from(fixed, x, y).0.get(..width).unwrap_or_default();
-        for (sign, j) in [(-1, y), (1, y + height)] {
-            let ends = row(j - 1).iter().zip(row(j)).fold([0; 2], |[sum, product], (&a, &b)| {
-                let (a, b) = (i32::from(a), i32::from(b));
-                [sum + a + b, product + a * b]
-            });
-            add(along_y, sign, ends.map(i64::from));
-        }
-        for (sign, x) in [(-1, x), (1, x + width)] {
-            let ends = column(fixed, x - 1, y, height, |a, b| [a + b, a * b]);
-            add(along_x, sign, ends);
+        let stride = fixed.stride();
+        for (sign, x, y) in [(-1, x, y), (1, x + width, y + height)] {
+            add(along_x, sign, line(from(fixed, x - 1, self.fixed[1]), stride, height, 1));
+            add(along_y, sign, line(from(fixed, self.fixed[0], y - 1), 1, width, stride));
         }
         // At the other corners there is one row, or one column, instead of another.
         (*upper_right, *lower_left) = (*upper_left, *upper_left);
-        for (sign, j) in [(-1, v), (1, v + height)] {
-            add(lower_left, sign, moments(from(moving, u, j), [width, 1]).map(i64::from));
-        }
+        let stride = moving.stride();
+        let row = |y: usize| moments(from(moving, u, y), [width, 1]).map(i64::from);
+        let column = |x: usize, y: usize, height: usize| {
+            let [twice, squares] = line(from(moving, x, y), stride, height, 0);
+            [twice / 2, squares]
+        };
+        add(lower_left, -1, row(v));
+        add(lower_left, 1, row(v + height));
         *lower_right = *lower_left;
-        let squares = |a, _| [a, a * a];
         for (sign, u) in [(-1, u), (1, u + width)] {
-            let all = column(moving, u, v, height, squares);
+            let all = column(u, v, height);
             add(upper_right, sign, all);
             add(lower_right, sign, all);
-            add(lower_right, -sign, column(moving, u, v, 1, squares));
-            add(lower_right, sign, column(moving, u, v + height, 1, squares));
+            add(lower_right, -sign, column(u, v, 1));
+            add(lower_right, sign, column(u, v + height, 1));
         }
         sums
     }
@@ -404,13 +401,13 @@ impl Support {
                 products(around, from(fixed, x + left + 1, y + 1), size, &mut strip);
                 // Differences do not sum to zero, so that the mean would matter.
                 let sum = |y: usize| i64::from(moments(from(fixed, x + left, y), size)[0]);
-                let ends = |x: usize| column(fixed, x + left, y, 1, |a, b| [a + b, 0])[0];
+                let ends = |x: usize| line(from(fixed, x + left, y), 1, 1, 1)[0];
                 let differences = [ends(x + size[0] - 1) - ends(x - 1), sum(y + 1) - sum(y - 1)];
                 for (sums, v) in sums.iter_mut().zip(differences) {
                     add(sums, -mean, [v; 2]);
                 }
             }
-            let [[near, right], [below, _]] = strip;
+            let [[near, right], [below, _]] = strip.moving;
             for (sums, v) in sums.iter_mut().zip([[near[1], right[1]], [near[2], below[2]]]) {
                 add(sums, 1, v.map(i64::from));
             }
@@ -424,23 +421,18 @@ impl Support {
     }
 }
 
-/// Sums down a column, of at most 1024 pixels, of what `of` makes of each and of its right neighbour.
-#[inline(always)]
-fn column(
-    image: &Image<'_, u8>,
-    x: usize,
-    y: usize,
-    height: usize,
-    of: impl Fn(i32, i32) -> [i32; 2],
-) -> [i64; 2] {
-    let (pixels, stride) = from(image, x, y);
+/// Sums over `n` pixels (1 to 1024) that are `step` apart: of each and of the one that comes `to` pixels later,
+/// and of the products of both.
+#[inline(never)]
+fn line((pixels, _): Rows<'_>, step: usize, n: usize, to: usize) -> [i64; 2] {
+    let (step, span) = (step.max(1), (n - 1) * step + 1);
+    let first = pixels.get(..span).unwrap_or_default();
+    let second = pixels.get(to..to + span).unwrap_or_default();
     let (mut sums, mut at) = ([0; 2], 0);
-    for _ in 0..height {
-        if let Some([a, b, ..]) = pixels.get(at..) {
-            let v = of((*a).into(), (*b).into());
-            sums = [sums[0] + v[0], sums[1] + v[1]];
-        }
-        at += stride;
+    while let (Some(&a), Some(&b)) = (first.get(at), second.get(at)) {
+        let (a, b) = (i32::from(a), i32::from(b));
+        sums = [sums[0] + a + b, sums[1] + a * b];
+        at += step;
     }
     sums.map(i64::from)
 }

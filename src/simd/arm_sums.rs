@@ -13,7 +13,7 @@ pub(crate) fn products(fixed: Rows<'_>, moving: Rows<'_>, [width, height]: [usiz
     if !inside || width > STRIP {
         return;
     }
-    // Of each four: pixels, differences along x, differences along y.
+    // Of each four: differences along y, pixels, differences along x.
     let mut pairs = MaybeUninit::<[u32; 6 * STRIP / 4]>::uninit();
     let pairs = pairs.as_mut_ptr().cast();
     let (mut at, mut to) = (fixed.0.as_ptr(), moving.0.as_ptr());
@@ -21,11 +21,11 @@ pub(crate) fn products(fixed: Rows<'_>, moving: Rows<'_>, [width, height]: [usiz
         let row = at.wrapping_add(fixed.1);
         let below = row.wrapping_add(fixed.1);
         let next = to.wrapping_add(moving.1);
-        let [upper, lower] = &mut *sums;
+        let [upper, lower] = &mut sums.moving;
         // SAFETY: all pixels are there (see above); there are at least four, and pairs for all, which are
         // written before they are read.
         unsafe {
-            set(pairs, at.wrapping_add(1), row, below.wrapping_add(1), width / 4);
+            set(pairs, at.wrapping_add(1), row, below.wrapping_add(1), width / 4, &mut sums.fixed);
             correlate(pairs, to, upper, width / 4);
             correlate(pairs, next, lower, width / 4);
         }
@@ -33,38 +33,52 @@ pub(crate) fn products(fixed: Rows<'_>, moving: Rows<'_>, [width, height]: [usiz
     }
 }
 
-// lr is where the blocks end. First the pixels, of which 0 and 2 are right of the left ones of the others.
+// lr is where the blocks end, r10 and r11 are the sums, r12 is zero.
 macro_rules! set_block {
     () => {
-        "ldr r5, [r2, #2]
-         ldr r4, [r2], #4
-         ldr r12, [r1], #4
-         uxtb16 r6, r4, ror #8
-         uxtb16 r7, r5
-         uxtb16 r4, r4
-         uxtb16 r5, r5, ror #8
-         ssub16 r8, r7, r4
-         ssub16 r9, r5, r6
-         uxtb16 r4, r12
-         uxtb16 r5, r12, ror #8
-         ldr r12, [r3], #4
-         uxtb16 r10, r12
-         uxtb16 r11, r12, ror #8
-         ssub16 r10, r10, r4
-         ssub16 r11, r11, r5
-         stm r0!, {{r6-r11}}"
+        "ldr r8, [r1], #4
+         ldr r9, [r3], #4
+         uxtb16 r4, r9
+         uxtb16 r5, r9, ror #8
+         uxtb16 r6, r8
+         uxtb16 r7, r8, ror #8
+         ssub16 r4, r4, r6
+         ssub16 r5, r5, r7
+         ldr r9, [r2, #2]
+         ldr r8, [r2], #4
+         uxtb16 r6, r8, ror #8
+         uxtb16 r7, r9
+         uxtb16 r8, r8
+         uxtb16 r9, r9, ror #8
+         ssub16 r8, r7, r8
+         ssub16 r9, r9, r6
+         stm r0!, {{r4-r9}}
+         usada8 r10, r6, r12, r10
+         usada8 r10, r7, r12, r10
+         smlad r11, r6, r6, r11
+         smlad r11, r7, r7, r11"
     };
 }
 
 #[unsafe(naked)]
-unsafe extern "C" fn set(out: *mut u32, above: *const u8, row: *const u8, below: *const u8, blocks: usize) {
+unsafe extern "C" fn set(
+    out: *mut u32,
+    above: *const u8,
+    row: *const u8,
+    below: *const u8,
+    blocks: usize,
+    sums: &mut [u32; 2],
+) {
     naked_asm!(
         processor!(),
         "push {{r4-r11, lr}}",
-        "ldr lr, [sp, #36]",
+        "ldrd lr, r12, [sp, #36]",
+        "ldrd r10, r11, [r12]",
         "lsls r12, lr, #31",
+        "mov r12, #0",
         "add lr, lr, lr, lsl #1",
         "add lr, r0, lr, lsl #3",
+        // Two at a time, of an odd number one before.
         "bmi 3f",
         "2:",
         set_block!(),
@@ -72,6 +86,8 @@ unsafe extern "C" fn set(out: *mut u32, above: *const u8, row: *const u8, below:
         set_block!(),
         "cmp r0, lr",
         "bne 2b",
+        "ldr r12, [sp, #40]",
+        "strd r10, r11, [r12]",
         "pop {{r4-r11, pc}}",
     )
 }
@@ -86,6 +102,11 @@ macro_rules! correlate_block {
          uxtb16 r10, r10, ror #8
          uxtb16 r2, r11
          uxtb16 r11, r11, ror #8
+         smlad r6, r12, r2, r6
+         smlad r6, lr, r11, r6
+         smlad r9, r12, r11, r9
+         smlad r9, lr, r10, r9
+         ldrd r12, lr, [r0], #8
          smlad r4, r12, r2, r4
          smlad r4, lr, r11, r4
          smlad r7, r12, r11, r7
@@ -94,12 +115,7 @@ macro_rules! correlate_block {
          smlad r5, r12, r2, r5
          smlad r5, lr, r11, r5
          smlad r8, r12, r11, r8
-         smlad r8, lr, r10, r8
-         ldrd r12, lr, [r0], #8
-         smlad r6, r12, r2, r6
-         smlad r6, lr, r11, r6
-         smlad r9, r12, r11, r9
-         smlad r9, lr, r10, r9"
+         smlad r8, lr, r10, r8"
     };
 }
 
@@ -117,7 +133,6 @@ unsafe extern "C" fn correlate(
         "add r3, r3, r3, lsl #1",
         "add r3, r0, r3, lsl #3",
         "ldm r2, {{r4-r9}}",
-        // Two at a time, of an odd number one before.
         "bmi 3f",
         "2:",
         correlate_block!(),

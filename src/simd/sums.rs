@@ -11,9 +11,15 @@ pub(crate) const STRIP: usize = 64;
 /// Pixels, and how many there are from row to row.
 pub(crate) type Rows<'a> = (&'a [u8], usize);
 
-/// Of fixed pixels, and of their differences along x and y, with moving ones: with the upper left one of 2x2, the
-/// upper right one, and both below.
-pub(crate) type Products = [[[i32; 3]; 2]; 2];
+/// What [`products`] adds to.
+#[derive(Default)]
+pub(crate) struct Products {
+    /// Of fixed pixels, and of their squares.
+    pub fixed: [u32; 2],
+    /// Of fixed pixels, and of their differences along x and y, with moving ones: with the upper left one of 2x2,
+    /// the upper right one, and both below.
+    pub moving: [[[i32; 3]; 2]; 2],
+}
 
 /// Whether so many columns, at least four, and rows are there.
 #[inline(always)]
@@ -45,8 +51,8 @@ pub(super) fn means((pixels, stride): Rows<'_>, to: &mut [u8], [width, height]: 
     }
 }
 
-/// Adds the products of so many columns (a multiple of four, at most [`STRIP`]) and rows of fixed pixels, and of
-/// their central differences (twice the gradient), with moving ones. What is given of the fixed pixels begins one
+/// Adds the sums of so many columns (a multiple of four, at most [`STRIP`]) and rows: of fixed pixels, and of the
+/// products of them and of their central differences (twice the gradient) with moving ones. What is given of the fixed pixels begins one
 /// row above and one column left of the first.
 #[cfg(not(dsp))]
 #[inline(never)]
@@ -73,7 +79,10 @@ pub(crate) fn products<'a>(
         for (((pixel, x), y), ((here, (left, right)), (above, below))) in out.zip(taps) {
             (*pixel, *x, *y) = (here, right - left, below - above);
         }
-        for (j, sums) in sums.iter_mut().enumerate() {
+        for t in factors[0].iter().take(width).map(|&t| u32::from(t as u16)) {
+            sums.fixed = [sums.fixed[0] + t, sums.fixed[1] + t * t];
+        }
+        for (j, sums) in sums.moving.iter_mut().enumerate() {
             for (i, sums) in sums.iter_mut().enumerate() {
                 for (sum, factors) in sums.iter_mut().zip(&factors) {
                     for (&v, &m) in factors.iter().zip(row(moving, i, y + j)).take(width) {
