@@ -1,39 +1,42 @@
 //! The translation between two whole frames, in whole numbers only: optical flow, stabilisation.
 //!
-//! In: two frames of one size, how far to search, and a workspace. Out: a [`Shift`]. A hundredth of the
-//! instructions of an [`Aligner`](super::Aligner) on a microcontroller, in integers of 32 and 64 bits. What there
-//! is no option for is the aligner's: turns and other models, masks, losses, wider pixels, frames of two sizes.
+//! In: two frames of one size, how far to search, and a workspace. Out: a [`Shift`]. It takes a 25th of the
+//! instructions of an [`Aligner`](super::Aligner) on a microcontroller, and a sixth of its stack. There are no
+//! options: turns and other models, masks, losses, wider pixels, frames of two sizes are the aligner's.
 //!
-//! **Levels.** Both frames are halved by the means of 2x2 pixels (of columns, then of rows, rounded down): once, and again as long as the
-//! smaller side stays 12 pixels or more.
+//! **Levels.** Both frames are halved by the means of 2x2 pixels (of columns, then of rows, rounded down): once,
+//! and again as long as the smaller side stays 12 pixels or more.
 //!
 //! **Search.** The pixels v of the smallest level become `128 + 40 (v - mean) / deviation` (by the standard
-//! deviation; within 0 to 255), so that contrast and brightness do not matter. Of the shifts by whole pixels within
-//! the range, the one with the least mean absolute difference (in Q8, rounded down) over the overlap begins; of equals the
-//! one nearest along y, then along x.
+//! deviation; within 0 to 255), so that contrast and brightness do not matter. Of the shifts by whole pixels
+//! within the range, the one with the least mean absolute difference D (in Q8, rounded down) over the overlap is
+//! chosen; of equals the one nearest along y, then along x. Along each axis the place between it and its
+//! neighbours is where two lines of equal slopes through the three differences meet (Shimizu and Okutomi 2005):
+//! `(D- - D+) / (2 (max(D-, D+) - D))` further.
 //!
-//! **Refinement** (Lucas and Kanade 1981, with the moving image resampled as in Baker and Matthews 2004). The shift
-//! d solves `sum g (m(x + d) - a t(x) - b) = 0` for g = 1, for t, and for the central differences of t along x and
-//! y: gain a and offset b drop out of the two equations that are left, by subtracting from g what t and one
-//! explain of it. Samples are linear in both fractions of d within a cell between four pixels, so that with the
-//! sums of `g m` for the whole-pixel shifts at a cell's corners, which are whole numbers, both equations are
-//! bilinear functions, and Newton's iteration finds their zero with exact derivatives, without a look at a pixel.
-//! Another pass over the frames is made if d is not in the cell (and an eighth of a pixel around it; half
-//! a pixel at smaller levels), at most four at a level. A smaller level that leads nowhere, or further than two of
-//! its pixels, does not count.
+//! **Refinement** at the other levels (Lucas and Kanade 1981, with the moving image resampled as in Baker and
+//! Matthews 2004). The shift d solves `sum g (m(x + d) - a t(x) - b) = 0` for g = 1, for t, and for the central
+//! differences of t along x and y: gain a and offset b drop out of the two equations that are left, the scores,
+//! by subtracting from g what t and one explain of it. Samples are linear in both fractions of d within a cell
+//! between four pixels, so that with the sums of `g m` for the whole-pixel shifts at a cell's corners, which are
+//! whole numbers, both scores are bilinear functions, and Newton's iteration finds their zero with exact
+//! derivatives, without a look at a pixel. Another pass over the frames is made if d is not in the cell (and an
+//! eighth of a pixel around it; half a pixel at smaller levels), at most four at a level. Where the derivatives do
+//! not lead anywhere, at smaller levels, it is made a pixel further along the axis whose score is larger. A
+//! smaller level that leads nowhere does not count.
 //!
 //! **What bilinear samples shift.** Between pixels, at a fraction f, they show a wave of frequency w shifted by
 //! `f (1 - f) (1 - 2 f) w^2 / 6` less (to the first order: the third cumulant of their weights). At the end that
 //! is added, along each axis, w^2 being taken from the fixed frame, as `2 - r`, where r is the ratio of the sums of
 //! `g(x, y) t(x + 2, y + 1)` and `g(x, y) t(x + 1, y + 1)` (and so for y) over every 16th row.
 //!
-//! **Support.** The pixels whose neighbours, and four taps in the moving frame, are inside: all but the outermost of
-//! the overlap; of columns a multiple of four, from the left.
+//! **Support.** The pixels whose neighbours, and four taps in the moving frame, are inside: all but the outermost
+//! of the overlap; of columns a multiple of four, from the left.
 #![forbid(unsafe_code)]
 
 use super::{LEAST_SIDE, Status};
 use crate::Error;
-use crate::fixed::{Q6, Q14, Q16, floor_div, round_shift_i64};
+use crate::fixed::{Q6, Q14, Q16, narrow_floor_div, round_shift_i64};
 use crate::image::{Image, ImageMut};
 use crate::pyramid::{MAX_LEVELS, Pyramid, buffer_len, level_size};
 use crate::simd::sums::{Products, Rows, STRIP, distance, halve, moments, products};
@@ -47,8 +50,6 @@ const PASSES: usize = 4;
 const ONE: i32 = 1 << 16;
 /// How far outside of its cell a shift may lie: at full size, and at smaller levels.
 const BEYOND: [i32; 2] = [ONE / 8, ONE / 2];
-/// How far from where it begins a smaller level may lead.
-const FAR: u32 = 2 << 16;
 /// The least part of a frame, as one of so many, that has to be left as support.
 const PARTS: i64 = 8;
 /// The standard deviation of what is compared.
@@ -169,15 +170,13 @@ pub fn shift(
         let (Some(fixed), Some(moving)) = (fixed.level(level), moving.level(level)) else { continue };
         if level == last {
             at = compare(&fixed, &moving, search.div_ceil(1 << last));
+            continue;
         }
+        at = at.map(|v| 2 * v);
         let begin = at;
         refine(&fixed, &moving, &mut at, level == 0, &mut found);
-        if level > 0 {
-            let strayed = at.iter().zip(begin).any(|(a, b)| a.abs_diff(b) > FAR);
-            if found.status != Status::Converged || strayed {
-                at = begin;
-            }
-            at = at.map(|v| 2 * v);
+        if level > 0 && found.status != Status::Converged {
+            at = begin;
         }
     }
     found.translation = at.map(Q16);
@@ -207,8 +206,7 @@ fn normalise(frame: &mut ImageMut<'_, u8>) {
     let n = n as u32;
     let mean = (sum << 8).checked_div(n).unwrap_or(0) as i32;
     let variance = u64::from(n) * u64::from(squares) - u64::from(sum) * u64::from(sum);
-    let gain = floor_div((CONTRAST * i64::from(n)) << 8, root(variance).into());
-    let gain = gain.min(i16::MAX.into()) as i32;
+    let gain = quotient((CONTRAST * i64::from(n)) << 8, root(variance).into()).min(i16::MAX.into());
     // (The sum fits, if not both of its terms.)
     let (factor, term) = (gain << 8, (128_i32 << 16).wrapping_sub(mean.wrapping_mul(gain)));
     for pixel in pixels {
@@ -230,26 +228,26 @@ fn root(v: u64) -> u32 {
     root
 }
 
-/// The shift by whole pixels with the least mean absolute difference, which is taken in Q8 and rounded down; half
-/// a pixel towards the better ones of its neighbours.
+/// The shift with the least mean absolute difference.
 #[inline(never)]
 fn compare(fixed: &Image<'_, u8>, moving: &Image<'_, u8>, range: usize) -> [i32; 2] {
+    /// More than any.
+    const MOST: u32 = 256 << 8;
     let size = [fixed.width(), fixed.height()];
-    // The mean difference after a shift, if it is less than another one.
-    let difference = |[x, y]: [i32; 2], than: u32| {
+    // That of a shift by whole pixels in Q8, or another one if that is not more.
+    let difference = |[x, y]: [i32; 2], other: u32| {
         let width = size[0].saturating_sub(x.unsigned_abs() as usize);
         let height = size[1].saturating_sub(y.unsigned_abs() as usize);
         let n = (width * height) as u32;
-        let limit = (than * n + 255) >> 8;
-        fn begin<'a>(image: &Image<'a, u8>, x: i32, y: i32) -> &'a [u8] {
+        let limit = (other * n + 255) >> 8;
+        fn overlap<'a>(image: &Image<'a, u8>, x: i32, y: i32) -> &'a [u8] {
             from(image, x.max(0) as usize, y.max(0) as usize).0
         }
-        let sum = distance([begin(fixed, -x, -y), begin(moving, x, y)], size[0], [width, height], limit);
-        if sum < limit { (sum << 8).checked_div(n).unwrap_or(than) } else { than }
+        let sum = distance([overlap(fixed, -x, -y), overlap(moving, x, y)], size[0], [width, height], limit);
+        if sum < limit { (sum << 8).checked_div(n).unwrap_or(other) } else { other }
     };
     let range = size.map(|side| range.min(side / 2) as i32);
-    // (More than any.)
-    let (mut least, mut best) = (256 << 8, [0; 2]);
+    let (mut least, mut best) = (MOST, [0; 2]);
     // From none at all outwards: 0, 1, -1, 2, -2.
     let outwards = |i: i32| if i & 1 == 0 { -i >> 1 } else { (i + 1) >> 1 };
     for y in (0..2 * range[1] + 1).map(outwards) {
@@ -261,26 +259,40 @@ fn compare(fixed: &Image<'_, u8>, moving: &Image<'_, u8>, range: usize) -> [i32;
         }
     }
     let [x, y] = best;
-    let side = |ahead, behind| {
-        let ahead = difference(ahead, 256 << 8);
-        if difference(behind, ahead) < ahead { -ONE / 2 } else { ONE / 2 }
+    let between = |behind, ahead| {
+        let [behind, ahead] = [behind, ahead].map(|at| difference(at, MOST));
+        // (A neighbour beyond the range may be better.)
+        let slope = behind.max(ahead).saturating_sub(least);
+        let shift = quotient((i64::from(behind) - i64::from(ahead)) << 15, slope.into());
+        shift.clamp(-ONE / 2, ONE / 2)
     };
-    [(x << 16) + side([x + 1, y], [x - 1, y]), (y << 16) + side([x, y + 1], [x, y - 1])]
+    [(x << 16) + between([x - 1, y], [x + 1, y]), (y << 16) + between([x, y - 1], [x, y + 1])]
+}
+
+/// The quotient of 32 bits rounded down; zero if there is none.
+#[inline(always)]
+fn quotient(n: i64, d: i64) -> i32 {
+    narrow_floor_div(n, d).and_then(|v| v.try_into().ok()).unwrap_or(0)
 }
 
 /// Passes over a level; at full size also what there is to say of the result.
+#[inline(never)]
 fn refine(fixed: &Image<'_, u8>, moving: &Image<'_, u8>, at: &mut [i32; 2], full: bool, found: &mut Shift) {
     for _ in 0..PASSES {
-        let cell = at.map(|v| v >> 16);
-        let Some(support) = Support::of(fixed, cell) else {
-            found.status = Status::LeftImage;
-            return;
-        };
+        *found = Shift::NONE;
+        let (cell, fraction) = (at.map(|v| v >> 16), at.map(|v| v & (ONE - 1)));
+        let Some(support) = Support::of(fixed, cell) else { return };
         let sums = support.sums(fixed, moving);
         let system = System::of(&sums);
-        let Some(within) = system.solve(at.map(|v| v & (ONE - 1))) else {
+        let Some(within) = system.solve(fraction) else {
             found.status = Status::Singular;
-            return;
+            let [x, y] = system.scores.each_ref().map(|scores| bilinear(scores, fraction));
+            if full || x | y == 0 {
+                return;
+            }
+            let (axis, score) = if x.abs() < y.abs() { (1, y) } else { (0, x) };
+            at[axis] -= if score < 0 { -ONE } else { ONE };
+            continue;
         };
         let beyond = BEYOND[usize::from(!full)];
         let inside = within.iter().all(|v| (-beyond..=ONE + beyond).contains(v));
@@ -289,14 +301,14 @@ fn refine(fixed: &Image<'_, u8>, moving: &Image<'_, u8>, at: &mut [i32; 2], full
         if full {
             system.report(&sums, within, found);
         }
-        if inside {
-            if full {
-                let mean = floor_div(sums.fixed[0][0], sums.n);
-                let frequencies = support.frequencies(fixed, mean);
-                for ((at, f), frequency) in at.iter_mut().zip(within).zip(frequencies) {
-                    *at -= blunt(f, frequency);
-                }
+        if inside && full {
+            let mean = quotient(sums.fixed[0][0], sums.n);
+            let frequencies = support.frequencies(fixed, mean.into());
+            for ((at, f), frequency) in at.iter_mut().zip(within).zip(frequencies) {
+                *at -= blunt(f, frequency);
             }
+        }
+        if inside {
             return;
         }
     }
@@ -306,7 +318,7 @@ fn refine(fixed: &Image<'_, u8>, moving: &Image<'_, u8>, at: &mut [i32; 2], full
 fn blunt(f: i32, frequency: i32) -> i32 {
     let f = i64::from(f);
     let cumulant = (((f * (i64::from(ONE) - f)) >> 16) * (i64::from(ONE) - 2 * f)) >> 16;
-    floor_div(cumulant * i64::from(frequency), 6 << 14) as i32
+    quotient(cumulant * i64::from(frequency), 6 << 14)
 }
 
 /// The pixels that count: where they begin in both frames, and how many columns and rows they are.
@@ -351,7 +363,9 @@ impl Support {
                 let mut strip = Products::default();
                 let around = from(fixed, x + left - 1, y + top - 1);
                 products(around, from(moving, u + left, v + top), size, &mut strip);
-                for (sum, v) in sums.products.iter_mut().flatten().zip(strip.moving.iter().flatten().flatten()) {
+                for (sum, v) in
+                    sums.products.iter_mut().flatten().zip(strip.moving.iter().flatten().flatten())
+                {
                     *sum += i64::from(*v);
                 }
                 add(t, 1, strip.fixed.map(i64::from));
@@ -365,22 +379,19 @@ impl Support {
             add(along_y, sign, line(from(fixed, self.fixed[0], y - 1), 1, width, stride));
         }
         // At the other corners there is one row, or one column, instead of another.
-        (*upper_right, *lower_left) = (*upper_left, *upper_left);
-        let stride = moving.stride();
-        let row = |y: usize| moments(from(moving, u, y), [width, 1]).map(i64::from);
-        let column = |x: usize, y: usize, height: usize| {
-            let [twice, squares] = line(from(moving, x, y), stride, height, 0);
-            [twice / 2, squares]
-        };
-        add(lower_left, -1, row(v));
-        add(lower_left, 1, row(v + height));
-        *lower_right = *lower_left;
-        for (sign, u) in [(-1, u), (1, u + width)] {
-            let all = column(u, v, height);
-            add(upper_right, sign, all);
-            add(lower_right, sign, all);
-            add(lower_right, -sign, column(u, v, 1));
-            add(lower_right, sign, column(u, v + height, 1));
+        (*upper_right, *lower_left, *lower_right) = (*upper_left, *upper_left, *upper_left);
+        for (sign, u, v) in [(-1, u, v), (1, u + width, v + height)] {
+            let row = moments(from(moving, self.moving[0], v), [width, 1]).map(i64::from);
+            let [twice, squares] = line(from(moving, u, self.moving[1]), moving.stride(), height, 0);
+            let column = [twice / 2, squares];
+            add(lower_left, sign, row);
+            add(upper_right, sign, column);
+            add(lower_right, sign, row);
+            add(lower_right, sign, column);
+        }
+        for (sign, u, v) in [(1, u, v), (-1, u + width, v), (-1, u, v + height), (1, u + width, v + height)] {
+            let pixel = from(moving, u, v).0.first().map_or(0, |&v| v.into());
+            add(lower_right, sign, [pixel, pixel * pixel]);
         }
         sums
     }
@@ -416,7 +427,7 @@ impl Support {
             if near <= 0 {
                 return 0;
             }
-            (2 << 14) - floor_div(far << 14, near).clamp(0, 2 << 14) as i32
+            (2 << 14) - quotient(far.clamp(0, 2 * near) << 14, near)
         })
     }
 }
@@ -497,9 +508,9 @@ impl System {
         with_t.iter_mut().chain(&mut mm).chain(with_m.iter_mut().flatten()).for_each(|v| *v >>= by);
         let ([tt, gt @ ..], [tm, mut scores @ ..]) = (with_t, with_m);
         for (scores, gt) in scores.iter_mut().zip(gt) {
-            let slope = floor_div(gt << 24, tt);
+            let slope = i64::from(quotient(gt << 22, tt));
             for (score, tm) in scores.iter_mut().zip(tm) {
-                *score -= (slope * tm) >> 24;
+                *score -= (slope * tm) >> 22;
             }
         }
         let by = excess(scores.iter().flatten(), 26);
@@ -537,13 +548,12 @@ impl System {
     fn report(&self, sums: &Sums, at: [i32; 2], found: &mut Shift) {
         let (n, tm, mm) = (sums.n, bilinear(&self.tm, at), bilinear(&self.mm, at));
         let m = bilinear(&sums.moving.map(|[m, _]| m), at);
-        let clamp = |v: i64, limit: i32| v.clamp((-limit).into(), limit.into()) as i32;
-        let gain = clamp(round_shift_i64(floor_div(tm << 15, self.tt), 1), i32::MAX);
+        let gain = (quotient(tm << 15, self.tt) + 1) >> 1;
         let offset = ((m << 14) - i64::from(gain) * sums.fixed[0][0]) >> 8;
-        let correlation = floor_div(tm << 14, root((self.tt * mm.max(0)) as u64).into());
+        let deviations = root((self.tt * mm.max(0)) as u64);
         found.gain = Q14::from_bits(gain);
-        found.offset = Q6(clamp(floor_div(2 * offset + n, 2 * n), i32::MAX));
-        found.correlation = Q14::from_bits(clamp(correlation, 1 << 14));
+        found.offset = Q6(quotient(2 * offset + n, 2 * n));
+        found.correlation = Q14::from_bits(quotient(tm << 14, deviations.into()).clamp(-1 << 14, 1 << 14));
         found.support = n as u32;
     }
 }
@@ -555,32 +565,5 @@ fn ratio(n: i64, d: i64) -> i32 {
         return if n < 0 { -2 * ONE } else { 2 * ONE };
     }
     let by = excess([d].iter(), 31);
-    floor_div((n >> by) << 16, d >> by) as i32
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::vec;
-    use std::vec::Vec;
-
-    #[test]
-    fn shift_proto() {
-        let dir = std::env::var("FRAMES").unwrap();
-        let read = |name: &str| std::fs::read(std::format!("{dir}/{name}")).unwrap();
-        let fixed = read("fixed");
-        for (name, t) in [("near", [0.6, -0.35]), ("far", [-4.4, 1.7])] {
-            let moving = read(name);
-            let mut workspace = vec![0; Shift::workspace(64, 64)];
-            let found = shift(
-                Image::new(&fixed, 64, 64).unwrap(),
-                Image::new(&moving, 64, 64).unwrap(),
-                16,
-                &mut workspace,
-            )
-            .unwrap();
-            let d = found.translation.map(|v| f64::from(v.0) / 65536.0);
-            std::println!("{name} {d:?} {:.4} {found:?}", (d[0] - t[0]).hypot(d[1] - t[1]));
-        }
-    }
+    quotient((n >> by) << 16, d >> by)
 }
