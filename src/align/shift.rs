@@ -329,7 +329,7 @@ struct Support {
 }
 
 /// The pixels of an image from one on.
-#[inline(always)]
+#[inline(never)]
 fn from<'a>(image: &Image<'a, u8>, x: usize, y: usize) -> Rows<'a> {
     (image.elements().get(y * image.stride() + x..).unwrap_or_default(), image.stride())
 }
