@@ -363,9 +363,7 @@ impl Support {
                 let mut strip = Products::default();
                 let around = from(fixed, x + left - 1, y + top - 1);
                 products(around, from(moving, u + left, v + top), size, &mut strip);
-                for (sum, v) in
-                    sums.products.iter_mut().flatten().zip(strip.moving.iter().flatten().flatten())
-                {
+                for (sum, v) in sums.products.iter_mut().flatten().zip(strip.moving.iter().flatten()) {
                     *sum += i64::from(*v);
                 }
                 add(t, 1, strip.fixed.map(i64::from));
@@ -418,7 +416,7 @@ impl Support {
                     add(sums, -mean, [v; 2]);
                 }
             }
-            let [[near, right], [below, _]] = strip.moving;
+            let [near, right, below, _] = strip.moving;
             for (sums, v) in sums.iter_mut().zip([[near[1], right[1]], [near[2], below[2]]]) {
                 add(sums, 1, v.map(i64::from));
             }
@@ -468,11 +466,11 @@ struct Sums {
 /// The equations of a cell, scaled to fit.
 struct System {
     /// For x and y, at the cell's corners: n times the sum of g m, less what t and one explain of g.
-    scores: [[i64; 4]; 2],
+    scores: [[i32; 4]; 2],
     /// The variance of the fixed frame; at the corners its covariance with the moving one, and the variance of that.
-    tt: i64,
-    tm: [i64; 4],
-    mm: [i64; 4],
+    tt: i32,
+    tm: [i32; 4],
+    mm: [i32; 4],
 }
 
 /// How many bits are to go so that all numbers are below 2^bits.
@@ -484,8 +482,8 @@ fn excess<'a>(numbers: impl Iterator<Item = &'a i64>, bits: u32) -> u32 {
 
 /// Between four corners, at a fraction in Q16.
 #[inline(never)]
-fn bilinear([a, b, c, d]: &[i64; 4], [x, y]: [i32; 2]) -> i64 {
-    let [x, y] = [x, y].map(i64::from);
+fn bilinear(corners: &[i32; 4], [x, y]: [i32; 2]) -> i64 {
+    let ([a, b, c, d], [x, y]) = (corners.map(i64::from), [x, y].map(i64::from));
     let twist = (y * (a - b - c + d)) >> 16;
     a + round_shift_i64(x * (b - a + twist) + y * (c - a), 16)
 }
@@ -495,27 +493,31 @@ impl System {
     fn of(sums: &Sums) -> Self {
         let n = sums.n;
         let t = sums.fixed[0][0];
-        let mut with_t = sums.fixed.map(|[sum, with_t]| n * with_t - sum * t);
-        let mut mm = sums.moving.map(|[m, squares]| n * squares - m * m);
-        let mut with_m = [[0; 4]; 3];
-        for (f, (with_m, [sum, _])) in with_m.iter_mut().zip(&sums.fixed).enumerate() {
-            for (with_m, (products, [m, _])) in with_m.iter_mut().zip(sums.products.iter().zip(&sums.moving))
-            {
-                *with_m = n * products[f] - sum * m;
+        // Of t, and of the differences along x and y, with t; of m; and of the former with m at the corners.
+        let mut all = [[0; 4]; 5];
+        let [with_t, mm, with_m @ ..] = &mut all;
+        for (v, [sum, product]) in with_t.iter_mut().zip(&sums.fixed) {
+            *v = n * product - sum * t;
+        }
+        for (v, [sum, squares]) in mm.iter_mut().zip(&sums.moving) {
+            *v = n * squares - sum * sum;
+        }
+        for (f, (v, [sum, _])) in with_m.iter_mut().zip(&sums.fixed).enumerate() {
+            for ((v, product), [m, _]) in v.iter_mut().zip(&sums.products).zip(&sums.moving) {
+                *v = n * product[f] - sum * m;
             }
         }
-        let by = excess(with_t.iter().chain(&mm).chain(with_m.iter().flatten()), 30);
-        with_t.iter_mut().chain(&mut mm).chain(with_m.iter_mut().flatten()).for_each(|v| *v >>= by);
-        let ([tt, gt @ ..], [tm, mut scores @ ..]) = (with_t, with_m);
+        let by = excess(all.iter().flatten(), 30);
+        let [[tt, gt @ .., _], mm, tm, scores @ ..] = all.map(|row| row.map(|v| (v >> by) as i32));
+        let mut scores = scores.map(|scores| scores.map(i64::from));
         for (scores, gt) in scores.iter_mut().zip(gt) {
-            let slope = i64::from(quotient(gt << 22, tt));
+            let slope = i64::from(quotient(i64::from(gt) << 22, tt.into()));
             for (score, tm) in scores.iter_mut().zip(tm) {
-                *score -= (slope * tm) >> 22;
+                *score -= (slope * i64::from(tm)) >> 22;
             }
         }
         let by = excess(scores.iter().flatten(), 26);
-        scores.iter_mut().flatten().for_each(|v| *v >>= by);
-        Self { scores, tt, tm, mm }
+        Self { scores: scores.map(|scores| scores.map(|v| (v >> by) as i32)), tt, tm, mm }
     }
 
     /// Where both scores are zero, from a fraction on; `None` if they do not tell.
@@ -525,7 +527,7 @@ impl System {
             let [x, y] = at.map(i64::from);
             // The values, and their derivatives along x and y.
             let [[p, px, py], [q, qx, qy]] = self.scores.each_ref().map(|scores| {
-                let [a, b, c, d] = scores;
+                let [a, b, c, d] = scores.map(i64::from);
                 let twist = a - b - c + d;
                 [bilinear(scores, at), b - a + ((y * twist) >> 16), c - a + ((x * twist) >> 16)]
             });
@@ -547,10 +549,10 @@ impl System {
     #[inline(never)]
     fn report(&self, sums: &Sums, at: [i32; 2], found: &mut Shift) {
         let (n, tm, mm) = (sums.n, bilinear(&self.tm, at), bilinear(&self.mm, at));
-        let m = bilinear(&sums.moving.map(|[m, _]| m), at);
-        let gain = (quotient(tm << 15, self.tt) + 1) >> 1;
+        let m = bilinear(&sums.moving.map(|[m, _]| m as i32), at);
+        let gain = (quotient(tm << 15, self.tt.into()) + 1) >> 1;
         let offset = ((m << 14) - i64::from(gain) * sums.fixed[0][0]) >> 8;
-        let deviations = root((self.tt * mm.max(0)) as u64);
+        let deviations = root((i64::from(self.tt) * mm.max(0)) as u64);
         found.gain = Q14::from_bits(gain);
         found.offset = Q6(quotient(2 * offset + n, 2 * n));
         found.correlation = Q14::from_bits(quotient(tm << 14, deviations.into()).clamp(-1 << 14, 1 << 14));

@@ -21,13 +21,13 @@ pub(crate) fn products(fixed: Rows<'_>, moving: Rows<'_>, [width, height]: [usiz
         let row = at.wrapping_add(fixed.1);
         let below = row.wrapping_add(fixed.1);
         let next = to.wrapping_add(moving.1);
-        let [upper, lower] = &mut sums.moving;
+        let (upper, lower) = sums.moving.split_at_mut(2);
         // SAFETY: all pixels are there (see above); there are at least four, and pairs for all, which are
         // written before they are read.
         unsafe {
             set(pairs, at.wrapping_add(1), row, below.wrapping_add(1), width / 4, &mut sums.fixed);
-            correlate(pairs, to, upper, width / 4);
-            correlate(pairs, next, lower, width / 4);
+            correlate(pairs, to, upper.as_mut_ptr(), width / 4);
+            correlate(pairs, next, lower.as_mut_ptr(), width / 4);
         }
         (at, to) = (row, next);
     }
@@ -120,12 +120,7 @@ macro_rules! correlate_block {
 }
 
 #[unsafe(naked)]
-unsafe extern "C" fn correlate(
-    pairs: *const u32,
-    moving: *const u8,
-    sums: *mut [[i32; 3]; 2],
-    blocks: usize,
-) {
+unsafe extern "C" fn correlate(pairs: *const u32, moving: *const u8, sums: *mut [i32; 3], blocks: usize) {
     naked_asm!(
         processor!(),
         "push {{r2, r4-r11, lr}}",

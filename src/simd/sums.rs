@@ -18,7 +18,7 @@ pub(crate) struct Products {
     pub fixed: [u32; 2],
     /// Of fixed pixels, and of their differences along x and y, with moving ones: with the upper left one of 2x2,
     /// the upper right one, and both below.
-    pub moving: [[[i32; 3]; 2]; 2],
+    pub moving: [[i32; 3]; 4],
 }
 
 /// Whether so many columns, at least four, and rows are there.
@@ -82,12 +82,10 @@ pub(crate) fn products<'a>(
         for t in factors[0].iter().take(width).map(|&t| u32::from(t as u16)) {
             sums.fixed = [sums.fixed[0] + t, sums.fixed[1] + t * t];
         }
-        for (j, sums) in sums.moving.iter_mut().enumerate() {
-            for (i, sums) in sums.iter_mut().enumerate() {
-                for (sum, factors) in sums.iter_mut().zip(&factors) {
-                    for (&v, &m) in factors.iter().zip(row(moving, i, y + j)).take(width) {
-                        *sum += i32::from(v) * i32::from(i16::from(m));
-                    }
+        for (i, sums) in sums.moving.iter_mut().enumerate() {
+            for (sum, factors) in sums.iter_mut().zip(&factors) {
+                for (&v, &m) in factors.iter().zip(row(moving, i % 2, y + i / 2)).take(width) {
+                    *sum += i32::from(v) * i32::from(i16::from(m));
                 }
             }
         }
