@@ -38,32 +38,44 @@ fn error(found: &Shift, truth: [f64; 2]) -> f64 {
     (x - truth[0]).hypot(y - truth[1])
 }
 
-/// Errors over many random translations, sorted.
-fn errors(size: (usize, usize), range: f64, exposures: [Exposure; 2]) -> Vec<f64> {
-    let mut random = Random(size.0 as u64 * 1000 + size.1 as u64);
-    let mut errors: Vec<f64> = (0..60)
-        .map(|seed| {
-            let scene = Waves::new(&mut synthetic::Random(seed + 1));
-            let truth = [(); 2].map(|_| random.real(-range, range));
-            let found = find(&pair(&scene, size, truth, exposures, seed + 7), range.ceil() as usize);
-            assert_eq!(found.status, Status::Converged, "{size:?}, scene {seed}: {found:?}");
-            error(&found, truth)
-        })
-        .collect();
-    errors.sort_by(f64::total_cmp);
-    errors
+/// The standard deviation of the best possible estimate of a translation from noisy pixels (Cramér and Rao), if
+/// its parts along x and y are independent.
+fn least_deviation(scene: &Waves, size: (usize, usize), noise: f64) -> f64 {
+    let places = (0..size.0 * size.1).map(|i| ((i % size.0) as f64, (i / size.0) as f64));
+    let sums = places.fold([0.0; 2], |[x, y], (u, v)| {
+        let [gx, gy] = scene.gradient(u, v);
+        [x + gx * gx, y + gy * gy]
+    });
+    noise * (1.0 / sums[0] + 1.0 / sums[1]).sqrt()
 }
 
 #[test]
 fn finds_translations() {
+    let (mut random, mut errors) = (Random(1), Vec::new());
     for size in SIZES {
-        let range = size.0.min(size.1) as f64 / 6.0;
-        let clean = errors(size, range, [Exposure::CLEAN; 2]);
-        println!("{size:?}: median {:.4}, largest {:.4}", clean[30], clean[59]);
-        let other = Exposure { gain: 0.8, offset: 20.0, noise: 3.0 };
-        let changed = errors(size, range, [Exposure::noisy(3.0), other]);
-        println!("{size:?}, noisy: median {:.4}, largest {:.4}", changed[30], changed[59]);
+        for range in [size.0.min(size.1) as f64 / 5.0, 1.0] {
+            for seed in 0..20 {
+                let scene = Waves::new(&mut synthetic::Random(seed + 1));
+                let truth = [(); 2].map(|_| random.real(-range, range));
+                for noise in [0.0, 3.0] {
+                    let exposures = [Exposure::noisy(noise), Exposure { gain: 0.8, offset: 20.0, noise }];
+                    let found = find(&pair(&scene, size, truth, exposures, seed + 7), range.ceil() as usize);
+                    assert_eq!(found.status, Status::Converged, "{size:?}, scene {seed}: {found:?}");
+                    // Seen through the gain, the noise of the other frame is larger.
+                    let deviation = least_deviation(&scene, size, noise * (1.0_f64).hypot(1.0 / 0.8));
+                    let e = error(&found, truth);
+                    assert!(found.correlation.to_bits() > 14_800, "{size:?}, scene {seed}: {found:?}");
+                    assert!(e < 0.02 + 4.0 * deviation, "{size:?}, scene {seed}, {noise}: {e} {deviation}");
+                    if noise == 0.0 {
+                        errors.push(e);
+                    }
+                }
+            }
+        }
     }
+    errors.sort_by(f64::total_cmp);
+    let median = errors[errors.len() / 2];
+    assert!(median < 0.005, "{median}");
 }
 
 /// The translations that sensors of optical flow are measured by (PX4-Flow gives the larger one up).
@@ -73,8 +85,23 @@ fn finds_what_flow_sensors_are_asked_for() {
         let scene = Waves::new(&mut synthetic::Random(seed + 1));
         for truth in [[0.6, -0.35], [-4.4, 1.7]] {
             let found = find(&pair(&scene, (64, 64), truth, [Exposure::CLEAN; 2], seed + 3), 8);
-            println!("{seed} {truth:?} {:.4}", error(&found, truth));
+            let e = error(&found, truth);
+            assert!(found.status == Status::Converged && e < 0.02, "scene {seed}: {e} {found:?}");
         }
+    }
+}
+
+/// Whole pixels, of which every sample is exact.
+#[test]
+fn finds_whole_pixels() {
+    for (seed, size) in SIZES.into_iter().cycle().take(40).enumerate() {
+        let scene = Waves::new(&mut synthetic::Random(seed as u64 + 1));
+        let truth = [seed % 7, seed % 5].map(|v| v as f64 - 3.0);
+        let found = find(&pair(&scene, size, truth, [Exposure::CLEAN; 2], 1), 4);
+        assert!(
+            error(&found, truth) < 2.0_f64.powi(-14) && found.correlation.to_bits() >= 16383,
+            "{size:?}: {found:?}"
+        );
     }
 }
 
@@ -170,9 +197,16 @@ fn solves_its_equations() {
         let images = pair(&scene, size, truth, exposures, seed as u64 + 5);
         let found = find(&images, 8);
         let (translation, [gain, offset, correlation]) = solution(&images[0], &images[1], truth);
-        let [x, y] = pixels(&found);
-        println!("{} {}", x - translation[0], y - translation[1]);
-        println!("{} {offset} {:?}, {} {correlation}", gain * 16384.0, found, found.correlation.to_bits());
+        let (x, y) = (pixels(&found)[0] - translation[0], pixels(&found)[1] - translation[1]);
+        assert!(x.abs().max(y.abs()) < 2.0_f64.powi(-14), "{size:?}, {seed}: {x} {y}");
+        let differences = [
+            f64::from(found.gain.to_bits()) / 16_384.0 - gain,
+            f64::from(found.offset.0) / 64.0 - offset,
+            f64::from(found.correlation.to_bits()) / 16_384.0 - correlation,
+        ];
+        for (difference, bound) in differences.iter().zip([1e-4, 0.02, 2e-4]) {
+            assert!(difference.abs() < bound, "{size:?}, {seed}: {differences:?}");
+        }
     }
 }
 
@@ -205,7 +239,7 @@ fn says_what_cannot_be_found() {
     }
 }
 
-/// Two frames that have nothing in common do not correlate.
+/// Two frames that have nothing in common correlate by half at most; others, with as much noise as above, by 0.9.
 #[test]
 fn tells_strangers() {
     for seed in 0..20 {
@@ -214,7 +248,7 @@ fn tells_strangers() {
         let images =
             scenes.map(|scene| Exposure::CLEAN.of(&render(64, 64, |x, y| scene.at(x, y)), &mut random));
         let found = find(&images, 16);
-        println!("{found:?}");
+        assert!(found.correlation.to_bits() < 9_000, "scene {seed}: {found:?}");
     }
 }
 

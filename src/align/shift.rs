@@ -569,3 +569,58 @@ fn ratio(n: i64, d: i64) -> i32 {
     let by = excess([d].iter(), 31);
     quotient((n >> by) << 16, d >> by)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    /// The sums of a pass, of which most come from what is at the ends of rows and columns.
+    #[test]
+    fn sums_are_those_of_single_pixels() {
+        for (seed, (width, height)) in
+            [(9, 6), (23, 17), (70, 20), (150, 5), (12, 540)].into_iter().enumerate()
+        {
+            let n = width * height;
+            let mut state = seed as u32;
+            let mut images = [0, 1].map(|_| -> Vec<u8> {
+                let mut next = || {
+                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    (state >> 24) as u8
+                };
+                (0..n).map(|_| if seed == 4 { 255 * (next() & 1) } else { next() }).collect()
+            });
+            if seed == 2 {
+                images[1] = images[0].clone();
+            }
+            let [fixed, moving] = images.each_ref().map(|v| Image::new(v, width, height).unwrap());
+            for cell in [[0, 0], [1, -2], [-3, 1], [2, 1], [-1, -1]] {
+                let support = Support::of(&fixed, cell).unwrap();
+                let sums = support.sums(&fixed, &moving);
+                let t = |x: usize, y: usize| i64::from(images[0][y * width + x]);
+                let m = |x: usize, y: usize| {
+                    let [x, y] = [x as i32 + cell[0], y as i32 + cell[1]];
+                    i64::from(images[1][y as usize * width + x as usize])
+                };
+                let mut expected = Sums::default();
+                let [[x, y], [columns, rows]] = [support.fixed, support.size];
+                for (x, y) in (y..y + rows).flat_map(|y| (x..x + columns).map(move |x| (x, y))) {
+                    let factors = [t(x, y), t(x + 1, y) - t(x - 1, y), t(x, y + 1) - t(x, y - 1)];
+                    expected.n += 1;
+                    for (sums, v) in expected.fixed.iter_mut().zip(factors) {
+                        add(sums, 1, [v, v * t(x, y)]);
+                    }
+                    for k in 0..4 {
+                        let m = m(x + k % 2, y + k / 2);
+                        add(&mut expected.moving[k], 1, [m, m * m]);
+                        for (sum, v) in expected.products[k].iter_mut().zip(factors) {
+                            *sum += v * m;
+                        }
+                    }
+                }
+                let all = |s: &Sums| (s.n, s.fixed, s.moving, s.products);
+                assert_eq!(all(&sums), all(&expected), "{width}x{height}, {cell:?}");
+            }
+        }
+    }
+}

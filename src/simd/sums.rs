@@ -124,3 +124,84 @@ pub(crate) fn distance([a, b]: [&[u8]; 2], stride: usize, [width, height]: [usiz
     }
     sum
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    /// Pixels that are anything, or extreme.
+    fn pixels(seed: u64, n: usize) -> Vec<u8> {
+        let mut state = seed | 1;
+        let mut next = || {
+            state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+            (state >> 40) as u8
+        };
+        let extreme = |v: u8| if v & 1 == 0 { 0 } else { 255 };
+        (0..n).map(|_| if seed.is_multiple_of(3) { extreme(next()) } else { next() }).collect()
+    }
+
+    #[test]
+    fn products_are_those_of_single_pixels() {
+        for seed in 0..60_usize {
+            let (width, height) = (4 + 4 * (seed % 16), if seed == 9 { 512 } else { 1 + seed % 7 });
+            let strides = [width + 2 + seed % 3, width + 1 + seed % 5];
+            let [t, m] = [(0, 2), (1, 1)].map(|(i, border)| {
+                let n = strides[i] * (height + border - 1) + width + border;
+                pixels(seed as u64 + 60 * i as u64, n)
+            });
+            let mut sums = Products::default();
+            products((&t, strides[0]), (&m, strides[1]), [width, height], &mut sums);
+
+            let (mut fixed, mut moving) = ([0_i64; 2], [[0_i64; 3]; 4]);
+            for (x, y) in (0..height).flat_map(|y| (0..width).map(move |x| (x, y))) {
+                let t = |i: usize, j: usize| i64::from(t[(y + j) * strides[0] + x + i]);
+                let factors = [t(1, 1), t(2, 1) - t(0, 1), t(1, 2) - t(1, 0)];
+                fixed = [fixed[0] + factors[0], fixed[1] + factors[0] * factors[0]];
+                for (k, sums) in moving.iter_mut().enumerate() {
+                    let m = i64::from(m[(y + k / 2) * strides[1] + x + k % 2]);
+                    for (sum, factor) in sums.iter_mut().zip(factors) {
+                        *sum += factor * m;
+                    }
+                }
+            }
+            assert_eq!((sums.fixed.map(i64::from), sums.moving.map(|s| s.map(i64::from))), (fixed, moving));
+        }
+    }
+
+    #[test]
+    fn others_are_those_of_single_pixels() {
+        for seed in 0..60_usize {
+            let [width, height] = [4 + seed % 21, 1 + seed % 9];
+            let stride = 2 * width + seed % 4;
+            let a = pixels(seed as u64, stride * 2 * height);
+            let b = pixels(seed as u64 + 70, stride * height);
+            let at = |of: &[u8], x: usize, y: usize| u32::from(of[y * stride + x]);
+            let places = || (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+
+            let whole = width & !3;
+            let expected = places()
+                .filter(|&(x, _)| x < whole)
+                .fold([0; 2], |[sum, squares], (x, y)| [sum + at(&a, x, y), squares + at(&a, x, y).pow(2)]);
+            assert_eq!(moments((&a, stride), [whole, height]), expected);
+
+            let differences: Vec<u32> = places().map(|(x, y)| at(&a, x, y).abs_diff(at(&b, x, y))).collect();
+            let sum = differences.iter().sum();
+            assert_eq!(distance([&a, &b], stride, [width, height], u32::MAX), sum);
+            // As soon as the limit is reached, by whole rows.
+            let mut rows = differences.chunks(width).scan(0, |sum, row| {
+                *sum += row.iter().sum::<u32>();
+                Some(*sum)
+            });
+            let expected = rows.find(|&v| v >= sum / 2).unwrap_or(sum);
+            assert_eq!(distance([&a, &b], stride, [width, height], sum / 2), expected);
+
+            let mut halves = std::vec![0; width * height];
+            halve((&a, stride), &mut halves, [width, height]);
+            for (x, y) in places() {
+                let mean = |x| at(&a, x, 2 * y).midpoint(at(&a, x, 2 * y + 1));
+                assert_eq!(u32::from(halves[y * width + x]), mean(2 * x).midpoint(mean(2 * x + 1)));
+            }
+        }
+    }
+}
