@@ -1,5 +1,5 @@
-//! Translations of whole frames in whole numbers: against truth, against the same equations in `f64`, and where
-//! there is nothing to find.
+//! Translations of whole frames in whole numbers: against truth, against the same equations in `f64`, and
+//! where there is nothing to find.
 
 use crate::common::Random;
 use crate::support::file::Plane;
@@ -38,8 +38,8 @@ fn error(found: &Shift, truth: [f64; 2]) -> f64 {
     (x - truth[0]).hypot(y - truth[1])
 }
 
-/// The standard deviation of the best possible estimate of a translation from noisy pixels (Cramér and Rao), if
-/// its parts along x and y are independent.
+/// The standard deviation of the best possible estimate of a translation from noisy pixels (Cramér and Rao),
+/// if its parts along x and y are independent.
 fn least_deviation(scene: &Waves, size: (usize, usize), noise: f64) -> f64 {
     let places = (0..size.0 * size.1).map(|i| ((i % size.0) as f64, (i / size.0) as f64));
     let sums = places.fold([0.0; 2], |[x, y], (u, v)| {
@@ -239,7 +239,8 @@ fn says_what_cannot_be_found() {
     }
 }
 
-/// Two frames that have nothing in common correlate by half at most; others, with as much noise as above, by 0.9.
+/// Two frames that have nothing in common correlate by half at most; others, with as much noise as above, by
+/// 0.9.
 #[test]
 fn tells_strangers() {
     for seed in 0..20 {

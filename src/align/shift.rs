@@ -1,37 +1,35 @@
 //! The translation between two whole frames, in whole numbers only: optical flow, stabilisation.
 //!
-//! In: two frames of one size, how far to search, and a workspace. Out: a [`Shift`]. It takes a 25th of the
-//! instructions of an [`Aligner`](super::Aligner) on a microcontroller, and a sixth of its stack. There are no
-//! options: turns and other models, masks, losses, wider pixels, frames of two sizes are the aligner's.
+//! In: two frames of one size, how far to search, and a workspace. Out: a [`Shift`].
 //!
-//! **Levels.** Both frames are halved by the means of 2x2 pixels (of columns, then of rows, rounded down): once,
-//! and again as long as the smaller side stays 12 pixels or more.
+//! **Levels.** Both frames are halved by the means of 2x2 pixels (of columns, then of rows, rounded down):
+//! once, and again as long as the smaller side stays 12 pixels or more.
 //!
 //! **Search.** The pixels v of the smallest level become `128 + 40 (v - mean) / deviation` (by the standard
 //! deviation; within 0 to 255), so that contrast and brightness do not matter. Of the shifts by whole pixels
-//! within the range, the one with the least mean absolute difference D (in Q8, rounded down) over the overlap is
-//! chosen; of equals the one nearest along y, then along x. Along each axis the place between it and its
-//! neighbours is where two lines of equal slopes through the three differences meet (Shimizu and Okutomi 2005):
-//! `(D- - D+) / (2 (max(D-, D+) - D))` further.
+//! within the range, the one with the least mean absolute difference D (in Q8, rounded down) over the overlap
+//! is chosen; of equals the one nearest along y, then along x. Along each axis the place between it and its
+//! neighbours is where two lines of equal slopes through the three differences meet (Shimizu and Okutomi
+//! 2005): `(D- - D+) / (2 (max(D-, D+) - D))` further.
 //!
 //! **Refinement** at the other levels (Lucas and Kanade 1981, with the moving image resampled as in Baker and
-//! Matthews 2004). The shift d solves `sum g (m(x + d) - a t(x) - b) = 0` for g = 1, for t, and for the central
-//! differences of t along x and y: gain a and offset b drop out of the two equations that are left, the scores,
-//! by subtracting from g what t and one explain of it. Samples are linear in both fractions of d within a cell
-//! between four pixels, so that with the sums of `g m` for the whole-pixel shifts at a cell's corners, which are
-//! whole numbers, both scores are bilinear functions, and Newton's iteration finds their zero with exact
-//! derivatives, without a look at a pixel. Another pass over the frames is made if d is not in the cell (and an
-//! eighth of a pixel around it; half a pixel at smaller levels), at most four at a level. Where the derivatives do
-//! not lead anywhere, at smaller levels, it is made a pixel further along the axis whose score is larger. A
-//! smaller level that leads nowhere does not count.
+//! Matthews 2004). The shift d solves `sum g (m(x + d) - a t(x) - b) = 0` for g = 1, for t, and for the
+//! central differences of t along x and y: gain a and offset b drop out of the two equations that are left,
+//! the scores, by subtracting from g what t and one explain of it. Samples are linear in both fractions of d
+//! within a cell between four pixels, so that with the sums of `g m` for the whole-pixel shifts at a cell's
+//! corners, which are whole numbers, both scores are bilinear functions, and Newton's iteration finds their
+//! zero with exact derivatives, without a look at a pixel. Another pass over the frames is made if d is not
+//! in the cell (and an eighth of a pixel around it; half a pixel at smaller levels), at most four at a level.
+//! Where the derivatives do not lead anywhere, at smaller levels, it is made a pixel further along the axis
+//! whose score is larger. A smaller level that leads nowhere does not count.
 //!
-//! **What bilinear samples shift.** Between pixels, at a fraction f, they show a wave of frequency w shifted by
-//! `f (1 - f) (1 - 2 f) w^2 / 6` less (to the first order: the third cumulant of their weights). At the end that
-//! is added, along each axis, w^2 being taken from the fixed frame, as `2 - r`, where r is the ratio of the sums of
-//! `g(x, y) t(x + 2, y + 1)` and `g(x, y) t(x + 1, y + 1)` (and so for y) over every 16th row.
+//! **What bilinear samples shift.** Between pixels, at a fraction f, they show a wave of frequency w shifted
+//! by `f (1 - f) (1 - 2 f) w^2 / 6` less (to the first order: the third cumulant of their weights). At the
+//! end that is added, along each axis, w^2 being taken from the fixed frame, as `2 - r`, where r is the ratio
+//! of the sums of `g(x, y) t(x + 2, y + 1)` and `g(x, y) t(x + 1, y + 1)` (and so for y) over every 16th row.
 //!
-//! **Support.** The pixels whose neighbours, and four taps in the moving frame, are inside: all but the outermost
-//! of the overlap; of columns a multiple of four, from the left.
+//! **Support.** The pixels whose neighbours, and four taps in the moving frame, are inside: all but the
+//! outermost of the overlap; of columns a multiple of four, from the left.
 #![forbid(unsafe_code)]
 
 use super::{LEAST_SIDE, Status};
@@ -62,13 +60,13 @@ const EVERY: usize = 16;
 /// What [`shift`] has found. What the status leaves unknown is zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shift {
-    /// x and y in pixels, from the fixed to the moving frame: `moving(x + translation) ~ gain fixed(x) + offset`.
-    /// The best found, however the search ended.
+    /// x and y in pixels, from the fixed to the moving frame: `moving(x + translation) ~ gain fixed(x) +
+    /// offset`. The best found, however the search ended.
     pub translation: [Q16; 2],
     /// How it ended: `Converged`; `MaxIterations` where the fourth pass at full size still led to another
-    /// cell; `Singular` for frames that are constant or vary along one direction only; `LeftImage` where less than an
-    /// eighth of the frame is left as support, as for frames of a few pixels. (Whether the frames show the same
-    /// at all is what the [`correlation`](Self::correlation) says.)
+    /// cell; `Singular` for frames that are constant or vary along one direction only; `LeftImage` where less
+    /// than an eighth of the frame is left as support, as for frames of a few pixels. (Whether the frames
+    /// show the same at all is what the [`correlation`](Self::correlation) says.)
     pub status: Status,
     /// Contrast of the moving frame relative to the fixed one.
     pub gain: Q14,
@@ -114,10 +112,24 @@ const fn last_level(width: usize, height: usize) -> usize {
     level
 }
 
-/// Finds the translation from a fixed to a moving frame of the same size, at most 1024 pixels wide and high, that is
-/// not much longer than `search` pixels along either axis. (The range is rounded up to pixels of the smallest
-/// level, and is half of the sides at most. The time for it grows with its square: a quarter of the smaller side
-/// is much.) See the [module](self::super) for all that can be aligned, and how.
+/// Finds the translation from a fixed to a moving frame of the same size, at most 1024 pixels wide and high,
+/// in whole numbers only: optical flow and stabilisation on a microcontroller.
+///
+/// It is found if it is not much longer than `search` pixels along either axis. (They are rounded up to
+/// pixels of the smallest level of a pyramid, and are half of the sides at most. The time for the search
+/// grows with their square: a quarter of the smaller side is much.) Contrast and brightness may differ.
+///
+/// An [`Aligner`](super::Aligner) is for all that there is no option for here: turns and other models, masks,
+/// robust losses, wider pixels, frames of two sizes. On a Cortex-M4F it takes 27 times the instructions, six
+/// times the flash and seven times the stack.
+///
+/// **Method.** A coarse search by absolute differences, then refinement from level to level of bilinear
+/// samples (Lucas and Kanade 1981), gain and offset being estimated too; what such samples show less of a
+/// shift is added at the end.
+///
+/// **Accuracy.** 0.02 px for patterns of up to 0.22 cycles per pixel, on frames of 64x64 and 160x120 pixels
+/// (a median of 0.0035 px, and 0.003 px); less than 2^-14 px for whole pixels. From noise comes 1.3 times the
+/// least standard deviation that any method can have (Cramér and Rao).
 ///
 /// ```
 /// use nonius::Image;
@@ -138,8 +150,8 @@ const fn last_level(width: usize, height: usize) -> usize {
 /// ```
 ///
 /// # Errors
-/// [`Error::SizeMismatch`]; [`Error::TooLarge`] for a side above 1024; [`Error::TooShort`] if the workspace has less
-/// than [`Shift::workspace`] bytes.
+/// [`Error::SizeMismatch`]; [`Error::TooLarge`] for a side above 1024; [`Error::TooShort`] if the workspace
+/// has less than [`Shift::workspace`] bytes.
 pub fn shift(
     fixed: Image<'_, u8>,
     moving: Image<'_, u8>,
@@ -425,13 +437,13 @@ impl Support {
             if near <= 0 {
                 return 0;
             }
-            (2 << 14) - quotient(far.clamp(0, 2 * near) << 14, near)
+            (2 << 14) - quotient(far.max(0).min(2 * near) << 14, near)
         })
     }
 }
 
-/// Sums over `n` pixels (1 to 1024) that are `step` apart: of each and of the one that comes `to` pixels later,
-/// and of the products of both.
+/// Sums over `n` pixels (1 to 1024) that are `step` apart: of each and of the one that comes `to` pixels
+/// later, and of the products of both.
 #[inline(never)]
 fn line((pixels, _): Rows<'_>, step: usize, n: usize, to: usize) -> [i64; 2] {
     let (step, span) = (step.max(1), (n - 1) * step + 1);
@@ -467,7 +479,8 @@ struct Sums {
 struct System {
     /// For x and y, at the cell's corners: n times the sum of g m, less what t and one explain of g.
     scores: [[i32; 4]; 2],
-    /// The variance of the fixed frame; at the corners its covariance with the moving one, and the variance of that.
+    /// The variance of the fixed frame; at the corners its covariance with the moving one, and the variance
+    /// of that.
     tt: i32,
     tm: [i32; 4],
     mm: [i32; 4],

@@ -1,4 +1,5 @@
-//! The sums of `sums` with the DSP extension: four bytes at a time, as two pairs of 16 bits, 0 and 2, 1 and 3.
+//! The sums of `sums` with the DSP extension: four bytes at a time, as two pairs of 16 bits, 0 and 2, 1 and
+//! 3.
 
 use core::arch::naked_asm;
 use core::mem::MaybeUninit;
@@ -209,9 +210,9 @@ pub(crate) fn distance([a, b]: [&[u8]; 2], stride: usize, [width, height]: [usiz
     unsafe { rectangle(a.as_ptr(), b.as_ptr(), stride, width, height, limit) }
 }
 
-// r4 is the sum; r5 what lies between the last whole four of a row and the next row, r6 where the fours of the
-// row end, r7 the bits that are not part of the row in its last four (32 if it has none), r8 how many rows are
-// left, r9 the limit.
+// r4 is the sum; r5 what lies between the last whole four of a row and the next row, r6 where the fours of
+// the row end, r7 the bits that are not part of the row in its last four (32 if it has none), r8 how many
+// rows are left, r9 the limit.
 #[unsafe(naked)]
 unsafe extern "C" fn rectangle(
     a: *const u8,

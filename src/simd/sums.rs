@@ -1,5 +1,5 @@
-//! Sums over rectangles of bytes. Here are the plain loops, which say what they are; `arm_sums` has them for the
-//! DSP extension.
+//! Sums over rectangles of bytes. Here are the plain loops, which say what they are; `arm_sums` has them for
+//! the DSP extension.
 #![forbid(unsafe_code)]
 
 #[cfg(dsp)]
@@ -16,8 +16,8 @@ pub(crate) type Rows<'a> = (&'a [u8], usize);
 pub(crate) struct Products {
     /// Of fixed pixels, and of their squares.
     pub fixed: [u32; 2],
-    /// Of fixed pixels, and of their differences along x and y, with moving ones: with the upper left one of 2x2,
-    /// the upper right one, and both below.
+    /// Of fixed pixels, and of their differences along x and y, with moving ones: with the upper left one of
+    /// 2x2, the upper right one, and both below.
     pub moving: [[i32; 3]; 4],
 }
 
@@ -28,7 +28,8 @@ pub(super) fn holds((pixels, stride): Rows<'_>, [width, height]: [usize; 2]) -> 
     width >= 4 && last.is_some_and(|n| n <= pixels.len())
 }
 
-/// Means of 2x2 pixels, first of columns, then of rows, each rounded down: so many columns and rows, one after the other.
+/// Means of 2x2 pixels, first of columns, then of rows, each rounded down: so many columns and rows, one
+/// after the other.
 #[cfg(not(dsp))]
 pub(crate) fn halve(from: Rows<'_>, to: &mut [u8], size: [usize; 2]) {
     means(from, to, size, 0);
@@ -39,7 +40,7 @@ pub(super) fn means((pixels, stride): Rows<'_>, to: &mut [u8], [width, height]: 
     if first == width {
         return;
     }
-    let rows = pixels.chunks(2 * stride.max(1)).zip(to.chunks_mut(width.max(1))).take(height);
+    let rows = pixels.chunks((2 * stride).max(1)).zip(to.chunks_mut(width.max(1))).take(height);
     for (rows, out) in rows {
         let pairs = |row: usize| {
             let row = rows.get(row * stride + 2 * first..).unwrap_or_default();
@@ -51,9 +52,9 @@ pub(super) fn means((pixels, stride): Rows<'_>, to: &mut [u8], [width, height]: 
     }
 }
 
-/// Adds the sums of so many columns (a multiple of four, at most [`STRIP`]) and rows: of fixed pixels, and of the
-/// products of them and of their central differences (twice the gradient) with moving ones. What is given of the fixed pixels begins one
-/// row above and one column left of the first.
+/// Adds the sums of so many columns (a multiple of four, at most [`STRIP`]) and rows: of fixed pixels, and of
+/// the products of them and of their central differences (twice the gradient) with moving ones. What is given
+/// of the fixed pixels begins one row above and one column left of the first.
 #[cfg(not(dsp))]
 #[inline(never)]
 pub(crate) fn products<'a>(
@@ -107,8 +108,8 @@ pub(crate) fn moments(pixels: Rows<'_>, [width, height]: [usize; 2]) -> [u32; 2]
     sums
 }
 
-/// The sum of the absolute differences of two rectangles of so many columns (at least four) and rows; or of their
-/// upper rows only, once that is not below the limit.
+/// The sum of the absolute differences of two rectangles of so many columns (at least four) and rows; or of
+/// their upper rows only, once that is not below the limit.
 #[cfg(not(dsp))]
 #[inline(never)]
 pub(crate) fn distance([a, b]: [&[u8]; 2], stride: usize, [width, height]: [usize; 2], limit: u32) -> u32 {

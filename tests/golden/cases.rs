@@ -323,8 +323,8 @@ fn aligned<P: Element + Grey, T: Transform>(level: Level, truth: &T) -> u64 {
     hash.0
 }
 
-/// Translations of frames of several sizes and strides, of which some are wider than a strip of sums, some have odd
-/// widths, and some have only the darkest and the brightest pixels.
+/// Translations of frames of several sizes and strides, of which some are wider than a strip of sums, some
+/// have odd widths, and some have only the darkest and the brightest pixels.
 #[inline(never)]
 fn shifts(emit: &mut Emit<'_>) {
     let mut fixed: [u8; PIXELS] = core::array::from_fn(|i| {

@@ -8,7 +8,9 @@
 
 use core::hint::black_box as any;
 
-use nonius::align::{Aligner, Found, Grey, Options, Pair, Robust, Shift, Status, Step, Tracker, Tracking, shift};
+use nonius::align::{
+    Aligner, Found, Grey, Options, Pair, Robust, Shift, Status, Step, Tracker, Tracking, shift,
+};
 use nonius::format::{Format, Packed, Rgb565Be, Yuyv, luma, luma_in_place};
 use nonius::kernel::adaptive::{Frozen, GateImage, Hard, Soft};
 use nonius::kernel::weighted::{Smoothstep, Table};
