@@ -1,5 +1,4 @@
-//! The sums of `sums` with the DSP extension: four bytes at a time, as two pairs of 16 bits, 0 and 2, 1 and
-//! 3.
+//! The sums of `sums` with the DSP extension: four bytes at a time, as pairs of 16 bits (0 and 2, 1 and 3).
 
 use core::arch::naked_asm;
 use core::mem::MaybeUninit;
@@ -11,7 +10,7 @@ use super::sums::{Products, Rows, STRIP, holds, means};
 #[inline(never)]
 pub(crate) fn products(fixed: Rows<'_>, moving: Rows<'_>, [width, height]: [usize; 2], sums: &mut Products) {
     let inside = holds(fixed, [width + 2, height + 2]) && holds(moving, [width + 1, height + 1]);
-    if !inside || width > STRIP {
+    if !inside || !(4..=STRIP).contains(&width) {
         return;
     }
     // Of each four: differences along y, pixels, differences along x.
@@ -274,7 +273,7 @@ unsafe extern "C" fn rectangle(
 /// See `sums`.
 #[inline(never)]
 pub(crate) fn halve(from: Rows<'_>, to: &mut [u8], [width, height]: [usize; 2]) {
-    if holds(from, [2 * width, 2 * height]) && width * height <= to.len() && width >= 4 {
+    if width >= 4 && holds(from, [2 * width, 2 * height]) && height <= to.len() / width {
         // SAFETY: all pixels are there, and places for what comes out, at least four in a row.
         unsafe { quarters(from.0.as_ptr(), from.1, to.as_mut_ptr(), width / 4, height, width) };
     }

@@ -64,7 +64,7 @@ pub(crate) fn products<'a>(
     sums: &mut Products,
 ) {
     let inside = holds(fixed, [width + 2, height + 2]) && holds(moving, [width + 1, height + 1]);
-    if !inside || width > STRIP {
+    if !inside || !(4..=STRIP).contains(&width) {
         return;
     }
     let row = |(pixels, stride): Rows<'a>, x: usize, y: usize| -> &'a [u8] {
