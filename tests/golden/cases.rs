@@ -329,7 +329,7 @@ fn aligned<P: Element + Grey, T: Transform>(level: Level, truth: &T) -> u64 {
 fn shifts(emit: &mut Emit<'_>) {
     let mut fixed: [u8; PIXELS] = core::array::from_fn(|i| {
         let (x, y) = ((i % SIZE.0) as u32, (i / SIZE.0) as u32);
-        (((x * x + 2 * y * y + x * y) % 5000) / 25 + (x * 13 ^ y * 7) % 32) as u8
+        (((x * x + 2 * y * y + x * y) % 5000) / 25 + ((x * 13) ^ (y * 7)) % 32) as u8
     });
     let mut moving = [0; PIXELS];
     let (from, translation) =
