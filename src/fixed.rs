@@ -58,7 +58,7 @@ pub(crate) const fn floor_div(n: i64, d: i64) -> i64 {
 
 /// [`floor_div`] where the divisor and the magnitude of the quotient have 32 bits.
 #[inline(never)]
-const fn narrow_floor_div(n: i64, d: i64) -> Option<i64> {
+pub(crate) const fn narrow_floor_div(n: i64, d: i64) -> Option<i64> {
     // Rounded down is, of a negative number, the complement of what the complement rounds down to.
     let sign = n >> 63;
     let magnitude = (n ^ sign) as u64;

@@ -106,7 +106,7 @@ impl<'a, P: Pixel> Pyramid<'a, P> {
         Ok(Self { base, rest, levels })
     }
 
-    fn build(
+    pub(crate) fn build(
         base: Image<'a, P>,
         levels: usize,
         buffer: &'a mut [P],

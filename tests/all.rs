@@ -2,6 +2,8 @@
 //! aligners at every level, is compiled once.
 
 mod common;
+#[path = "../examples/support/mod.rs"]
+mod support;
 
 mod accuracy;
 mod aligner;
@@ -15,6 +17,7 @@ mod oracles;
 mod parallel;
 mod properties;
 mod registration;
+mod shift;
 mod spline;
 mod stn;
 mod stream;

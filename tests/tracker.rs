@@ -1,12 +1,9 @@
 //! Sequences of scenes in closed form along known trajectories: every frame has an exact truth.
 
-#[path = "../examples/support/mod.rs"]
-mod support;
-
+use crate::support::file::Plane;
+use crate::support::synthetic::{Exposure, Random, Waves, corners, distance, render};
 use nonius::align::{Found, Keys, Options, Status, Tracked, Tracker, Tracking};
 use nonius::{Error, Euclidean, Homography, Image, Level, Similarity, Transform, Translation};
-use support::file::Plane;
-use support::synthetic::{Exposure, Random, Waves, corners, distance, render};
 
 const WIDTH: usize = 112;
 const HEIGHT: usize = 88;

@@ -71,7 +71,8 @@
 //! images, and of the masks in use, and for a selection 1/192 of those of the fixed image. The aligner itself is a few kilobytes, wherever the caller puts
 //! it; nothing else is stored.
 //!
-//! **Sequences** are followed by a [`Tracker`], batches of pairs are aligned by [`run_all`].
+//! **Sequences** are followed by a [`Tracker`], batches of pairs are aligned by [`run_all`]. The translation of whole
+//! frames alone is found by [`shift()`], in whole numbers and with a 25th of the instructions on a microcontroller.
 #![forbid(unsafe_code)]
 
 mod aligner;
@@ -80,12 +81,14 @@ mod normal;
 mod robust;
 mod search;
 mod select;
+mod shift;
 mod shifted;
 mod solve;
 mod tracker;
 
 pub use aligner::{Aligner, Progress, Step, WorkspaceSize, run_all};
 pub use robust::Robust;
+pub use shift::{Shift, shift};
 pub use tracker::{Found, Keys, Track, Tracked, Tracker, Tracking};
 
 use crate::Error;

@@ -187,6 +187,7 @@ macro_rules! processor {
         ""
     };
 }
+pub(super) use processor;
 
 // r0 is where the next pixel goes, r1-r3 are the coordinates, r4-r6 their step, r7 the stride and r8
 // the base of the source; r9 is where the line ends, r10 where its last whole block does, r11 what it

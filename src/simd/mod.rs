@@ -27,6 +27,8 @@ mod arm;
 mod arm_base;
 #[cfg(dsp)]
 mod arm_dsp;
+#[cfg(dsp)]
+mod arm_sums;
 #[cfg(avx2)]
 mod avx2;
 #[cfg(avx512)]
@@ -43,6 +45,7 @@ pub(crate) mod scatter;
 #[cfg(avx2)]
 mod spread;
 mod steps;
+pub(crate) mod sums;
 #[cfg(wide)]
 mod wide;
 

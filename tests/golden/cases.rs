@@ -6,7 +6,7 @@
 
 use core::fmt;
 
-use nonius::align::{Aligner, Grey, Interpolation, Method, Options, Pair, Robust};
+use nonius::align::{Aligner, Grey, Interpolation, Method, Options, Pair, Robust, Shift, shift};
 use nonius::kernel::adaptive::{Frozen, GateImage, Hard, Soft};
 use nonius::kernel::weighted::{Smoothstep, Table};
 use nonius::pyramid::{buffer_len, reduce};
@@ -323,6 +323,52 @@ fn aligned<P: Element + Grey, T: Transform>(level: Level, truth: &T) -> u64 {
     hash.0
 }
 
+/// Translations of frames of several sizes and strides, of which some are wider than a strip of sums, some
+/// have odd widths, and some have only the darkest and the brightest pixels.
+#[inline(never)]
+fn shifts(emit: &mut Emit<'_>) {
+    let mut fixed: [u8; PIXELS] = core::array::from_fn(|i| {
+        let (x, y) = ((i % SIZE.0) as u32, (i / SIZE.0) as u32);
+        (((x * x + 2 * y * y + x * y) % 5000) / 25 + ((x * 13) ^ (y * 7)) % 32) as u8
+    });
+    let mut moving = [0; PIXELS];
+    let (from, translation) =
+        (Image::new(&fixed, SIZE.0, SIZE.1).unwrap(), Translation::new(2.7, -1.4).unwrap());
+    let mut to = ImageMut::new(&mut moving, SIZE.0, SIZE.1).unwrap();
+    Sampler::new(Bilinear, Boundary::Replicate)
+        .with_level(Level::SCALAR)
+        .warp(from, &mut to, &translation)
+        .unwrap();
+    let mut workspace = [0; Shift::workspace(SIZE.0, SIZE.1)];
+    for kind in ["u8", "extreme u8"] {
+        for (width, height, search) in [
+            (90, 70, 12),
+            (64, 64, 16),
+            (61, 67, 9),
+            (70, 21, 3),
+            (33, 24, 6),
+            (50, 13, 2),
+            (9, 8, 3),
+            (3, 5, 1),
+        ] {
+            let mut hash = Fnv::new();
+            for (begin, stride) in [(0, width), (1, 90)] {
+                let image = |pixels| Image::with_stride(pixels, width, height, stride).unwrap();
+                let images =
+                    [&fixed, &moving].map(|v| image(v.get(begin * (90 - width)..).unwrap_or_default()));
+                let found = shift(images[0], images[1], search, &mut workspace).unwrap();
+                hash.add(found.status.name().as_bytes());
+                let [x, y] = found.translation;
+                hash.add_all(&[x.0, y.0, found.gain.to_bits(), found.offset.0, found.correlation.to_bits()]);
+                hash.add(&found.support.to_le_bytes());
+            }
+            emit(format_args!("{kind} {width}x{height} shift"), hash.0);
+        }
+        fixed = fixed.map(|v| if v < 100 { 0 } else { 255 });
+        moving = moving.map(|v| if v < 100 { 0 } else { 255 });
+    }
+}
+
 /// Every model.
 #[inline(never)]
 fn alignment<P: Element + Grey>(name: &str, level: Level, emit: &mut Emit<'_>) {
@@ -484,6 +530,7 @@ pub fn all(level: Level, emit: &mut Emit<'_>) {
     let homography = [1.02, 0.01, -2.0, 0.02, 1.01, 1.0, 2e-4, -1e-4];
     let homography = Homography::from_parameters(homography).unwrap();
     emit(format_args!("i16 homography alignment"), aligned::<i16, _>(level, &homography));
+    shifts(emit);
     macro_rules! smooth {
         ($($kernel:expr, $name:literal: $($t:ty),*;)*) => {$($(
             smooth::<_, $t>($kernel, concat!($name, " ", stringify!($t)), level, emit);

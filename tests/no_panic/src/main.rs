@@ -8,7 +8,9 @@
 
 use core::hint::black_box as any;
 
-use nonius::align::{Aligner, Found, Grey, Options, Pair, Robust, Status, Step, Tracker, Tracking};
+use nonius::align::{
+    Aligner, Found, Grey, Options, Pair, Robust, Shift, Status, Step, Tracker, Tracking, shift,
+};
 use nonius::format::{Format, Packed, Rgb565Be, Yuyv, luma, luma_in_place};
 use nonius::kernel::adaptive::{Frozen, GateImage, Hard, Soft};
 use nonius::kernel::weighted::{Smoothstep, Table};
@@ -64,6 +66,7 @@ pub extern "C" fn _start() -> ! {
         alignments::<u8>(),
         alignments::<u16>(),
         alignments::<i16>(),
+        shifts(),
     ]);
     loop {
         core::hint::spin_loop();
@@ -432,6 +435,17 @@ fn alignments<P: Grey>() -> Result<(), Error> {
     alignment::<P, Similarity>()?;
     alignment::<P, Affine>()?;
     alignment::<P, Homography>()
+}
+
+#[inline(never)]
+fn shifts() -> Result<(), Error> {
+    let (frame, mut workspace) = ([0_u8; 64], [0_u8; 64]);
+    let fixed = Image::with_stride(any(&frame[..]), any(7), any(8), any(8))?;
+    let moving = Image::with_stride(any(&frame[..]), any(7), any(8), any(8))?;
+    any(Shift::workspace(any(7), any(8)));
+    let found = shift(fixed, moving, any(3), any(&mut workspace[..]))?;
+    any((found, found.transform()));
+    Ok(())
 }
 
 #[inline(never)]

@@ -10,7 +10,7 @@ use core::hint::black_box;
 
 use cortex_m_rt::entry;
 use meter::Meter;
-use nonius::align::{Aligner, Options, Pair, Status, Step};
+use nonius::align::{Aligner, Options, Pair, Shift, Status, Step, shift};
 use nonius::format::{Format, Packed, Rgb565Be, Yuyv};
 use nonius::{
     Affine, Array, Bilinear, Boundary, Homography, Image, ImageMut, Interpolator, Nearest, Sampler, Tap,
@@ -189,6 +189,22 @@ fn align<T: Transform>(
     }
 }
 
+/// The translation of the same frames in whole numbers.
+fn shifted(meter: &Meter, name: &str, moving: &[u8; SIDE * SIDE], truth: [f64; 2]) {
+    let image = |pixels| Image::new(black_box(pixels), SIDE, SIDE).unwrap();
+    let (fixed, moving) = (image(&FIXED[..]), image(&moving[..]));
+    let workspace = &mut bytes()[..Shift::workspace(SIDE, SIDE)];
+    let mut found = None;
+    report(meter, name, 1, || found = Some(shift(fixed, moving, black_box(16), workspace).unwrap()));
+    if let Some(found) = found {
+        let [x, y] = found.translation.map(|v| f64::from(v.0) / 65_536.0);
+        let error = libm::hypot(x - truth[0], y - truth[1]);
+        println!("error {name} {} 0", libm::round(error * 1e4) as u32);
+        let numbers = [found.gain.to_bits(), found.offset.0, found.correlation.to_bits()];
+        hash(name, found.translation.iter().map(|v| v.0).chain(numbers).map(|v| v as u64));
+    }
+}
+
 fn truth_of<T: Transform>(m: &[f64]) -> T {
     T::from_parameters(T::Parameters::from_slice(m).unwrap()).unwrap()
 }
@@ -248,5 +264,7 @@ fn main() -> ! {
         &[1.03, 0.05, -2.2, -0.04, 0.98, 1.6, 3e-4, -2e-4],
         options,
     );
+    shifted(meter, "shift-near", NEAR, [0.6, -0.35]);
+    shifted(meter, "shift-far", FAR, [-4.4, 1.7]);
     ExitCode::SUCCESS.exit_process()
 }

@@ -7,7 +7,7 @@ use core::hint::black_box;
 use core::panic::PanicInfo;
 
 use cortex_m_rt::entry;
-use nonius::align::{Aligner, Options, Pair};
+use nonius::align::{Aligner, Options, Pair, shift};
 use nonius::{
     Affine, Bilinear, Boundary, Error, Homography, Image, ImageMut, Interpolator, Nearest, Sampler,
     Transform, Translation,
@@ -34,6 +34,11 @@ fn run(memory: &mut [u8]) -> Result<(), Error> {
     warp(Nearest, source, destination)?;
     #[cfg(any(feature = "bilinear", feature = "warps"))]
     warp(Bilinear, source, destination)?;
+    #[cfg(feature = "shift")]
+    {
+        let image = Image::new(black_box(&*source), black_box(8), black_box(4))?;
+        black_box(shift(image, black_box(image), black_box(4), black_box(destination))?);
+    }
     #[cfg(feature = "translation")]
     align::<Translation>(source, destination)?;
     #[cfg(feature = "affine")]

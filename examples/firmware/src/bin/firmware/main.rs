@@ -41,6 +41,7 @@ fn demonstrate(memory: &mut memory::Memory, checks: &mut Checks) -> Result<(), n
     #[cfg(not(feature = "small"))]
     {
         tracking::flow(memory, checks)?;
+        tracking::flow_in_whole_numbers(memory, checks)?;
         tracking::view(memory, checks)?;
     }
     Ok(())

@@ -4,7 +4,7 @@ use firmware::film::{FLOW, Film, VIEW};
 use firmware::report::{Checks, Hash, milli, signed};
 use firmware::say;
 use heapless::Vec;
-use nonius::align::{Aligner, Options, Pair, Report, Status, Step};
+use nonius::align::{Aligner, Options, Pair, Report, Shift, Status, Step, shift};
 use nonius::{Affine, Homography};
 use nonius::{Error, Transform, Translation};
 
@@ -23,8 +23,7 @@ pub fn flow(memory: &mut Memory, checks: &mut Checks) -> Result<(), Error> {
     let _ = trajectory.push(here);
     let mut hash = Hash::default();
     for k in 1..FLOW.len() {
-        let [before, now]: [Translation; 2] = [motion(&FLOW, k - 1)?, motion(&FLOW, k)?];
-        let truth = now.compose(&before.invert()?)?;
+        let truth = flow_to(k)?;
         let report = align(&FLOW, k - 1, k, Translation::IDENTITY, memory)?;
         let error = distance(&report.transform, &truth, &FLOW);
         let [x, y] = report.transform.parameters();
@@ -47,6 +46,32 @@ pub fn flow(memory: &mut Memory, checks: &mut Checks) -> Result<(), Error> {
     checks.that(trajectory.len() == FLOW.len() && off < 0.1, "the trajectory ends where the camera did");
     say!("  transforms: {:016x}", hash.value());
     Ok(())
+}
+
+/// The same shifts in whole numbers, by a 25th of the instructions.
+#[inline(never)]
+pub fn flow_in_whole_numbers(memory: &mut Memory, checks: &mut Checks) -> Result<(), Error> {
+    say!("the same in whole numbers");
+    let workspace = memory.pyramids.get_mut(..Shift::workspace(FLOW.width, FLOW.height)).unwrap_or_default();
+    let mut hash = Hash::default();
+    for k in 1..FLOW.len() {
+        let found = shift(FLOW.frame(k - 1)?, FLOW.frame(k)?, 8, workspace)?;
+        let error = distance(&found.transform(), &flow_to(k)?, &FLOW);
+        let [x, y] = found.transform().parameters();
+        let status = found.status.name();
+        say!("  {}: {}, {} px, {} px off, {}", k, signed(x), signed(y), milli(error), status);
+        checks.that(found.status == Status::Converged && error < 0.05, "a shift is found to 0.05 px");
+        let [x, y] = found.translation;
+        hash = hash.words(&[x.0, y.0, found.gain.to_bits(), found.offset.0, found.correlation.to_bits()]);
+    }
+    say!("  shifts:     {:016x}", hash.value());
+    Ok(())
+}
+
+/// How the sensor of optical flow moved to frame `k` from the one before.
+fn flow_to(k: usize) -> Result<Translation, Error> {
+    let [before, now]: [Translation; 2] = [motion(&FLOW, k - 1)?, motion(&FLOW, k)?];
+    now.compose(&before.invert()?)
 }
 
 /// A camera that follows a scene: each frame is aligned with the first one, beginning where the last
