@@ -192,8 +192,14 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     #[inline(always)]
     fn lookup(table: &[i32; PHASES + 1], index: Self::I32) -> [Self::I32; 2] {
         let index = Self::i32_array(index);
-        let at = |l: usize, k: usize| index.as_ref().get(l).and_then(|&i| table.get(i as usize + k)).copied();
-        [0, 1].map(|k| Self::i32(Self::Array::from_fn(|l| at(l, k).unwrap_or_default())))
+        let (mut these, mut next) = (Self::Array::filled(0), Self::Array::filled(0));
+        let out = these.as_mut().iter_mut().zip(next.as_mut());
+        for ((this, next), &i) in out.zip(index.as_ref()) {
+            if let Some([a, b, ..]) = table.get(i as usize..) {
+                (*this, *next) = (*a, *b);
+            }
+        }
+        [Self::i32(these), Self::i32(next)]
     }
 
     /// The taps of every lane, row by row, if they are near enough to each other for this backend to
