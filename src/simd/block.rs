@@ -742,8 +742,8 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
         begin += n;
         // What the blocks' invariant rests on: all cells are in the area, by its definition all taps
         // are in the image then, and so is what the window reads of them.
-        // (Of a line nearly all of those are drawn.)
-        if walk.line().is_none() && area.contains_box(&at.min, &at.max) {
+        // (Of a line nearly all of those are drawn, but by one lane.)
+        if (n == 1 || walk.line().is_none()) && area.contains_box(&at.min, &at.max) {
             draw::<L, P, K, O>(kernel, &window, &at, block);
             continue;
         }

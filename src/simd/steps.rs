@@ -456,6 +456,9 @@ impl<L: Lanes> LinearAxis<L> {
         let at = self.at;
         self.at = at.wrapping_add(self.step.wrapping_mul(L::LEN as i64));
         let min = (at >> 32) as i32;
+        if L::LEN == 1 {
+            return (min, 0, L::splat(0), L::splat((at as u32 >> 1 >> (31 - to.bits)) as i32));
+        }
         let max = (at.wrapping_add(self.spread) >> 32) as i32;
         // What is above this, and low, has a carry.
         let rest = L::splat(at as i32 ^ i32::MAX);
