@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 
 use crate::common::Random;
-use nonius::fixed::{Q14, Q24};
+use nonius::fixed::{Q14, Q24, Weight};
 use nonius::kernel::adaptive::{Frozen, GateImage, Hard, Soft};
 use nonius::kernel::weighted::{Share, Smoothstep, Table, Tent};
 use nonius::reference::{
@@ -1302,4 +1302,55 @@ fn gates_of_a_guide() {
     let mut gates = memory.image_mut();
     let refused = GateImage::of(&Hard::new(1.0).unwrap(), small.image(), &mut gates);
     assert_eq!(refused.unwrap_err(), Error::SizeMismatch);
+}
+
+/// A kernel with more taps than any of this crate: the usual two, and an eighth of the outermost ones.
+#[derive(Clone, Copy)]
+struct Ten;
+
+impl Kernel for Ten {
+    type Taps<T: Copy> = [T; 10];
+    fn weights<W: Weight>(&self, f: W) -> [W; 10] {
+        let eighth = W::constant(1 << 27);
+        let mut weights = [W::zero(); 10];
+        (weights[0], weights[9]) = (eighth, eighth);
+        (weights[4], weights[5]) = (W::one() - f - eighth, f - eighth);
+        weights
+    }
+    fn slopes<W: Weight>(&self, _: W) -> [W; 10] {
+        let mut slopes = [W::zero(); 10];
+        (slopes[4], slopes[5]) = (W::zero() - W::one(), W::one());
+        slopes
+    }
+}
+
+/// Backends have registers for so many rows, and kernels may have more.
+#[test]
+fn any_number_of_taps() {
+    fn check<P: Tested + Pixel>(random: &mut Random) {
+        let source = Picture::<P>::noise((64, 40), random);
+        for boundary in boundaries(P::noise(random.bits())) {
+            for _ in 0..20 {
+                let (angle, scale) = (random.real(-1.5, 1.5), random.real(0.3, 0.9));
+                let (sine, cosine) = (scale * angle.sin(), scale * angle.cos());
+                let [x, y] = [0; 2].map(|_| random.real(-4.0, 14.0));
+                let transform = Affine::from_parameters([cosine, -sine, x, sine, cosine, y]).unwrap();
+                let warp = |level| {
+                    let mut out = vec![P::noise(0); 50 * 30];
+                    let mut to = ImageMut::new(&mut out, 50, 30).unwrap();
+                    let sampler = Sampler::new(Ten, boundary).with_level(level);
+                    sampler.warp(source.image(), &mut to, &transform).unwrap();
+                    out
+                };
+                let expected = warp(Level::SCALAR);
+                for level in Level::available() {
+                    assert!(warp(level).iter().zip(&expected).all(|(a, b)| a.same(b)), "{level:?}");
+                }
+            }
+        }
+    }
+    let random = &mut Random(0x9abc_def1_2345_6789);
+    check::<u8>(random);
+    check::<u16>(random);
+    check::<f32>(random);
 }

@@ -549,7 +549,7 @@ unsafe fn twice(at: *const u8) -> __m256i {
 /// The bytes around the taps of a block, in rows of 16.
 #[derive(Clone, Copy)]
 pub struct Table {
-    /// Each row twice.
+    /// Each row twice: for eight rows of cells, and a support of eight.
     rows: [__m256i; 15],
     /// Where the first tap of each lane is: its column, and sixteen times its row.
     index: __m256i,
@@ -639,7 +639,7 @@ impl ByteTable<Eight> for Table {
         let steep = begins > 4;
         let count = if steep { 7 } else { 3 } + support;
         let (width, height) = (window.width as i32, window.height as i32);
-        if window.step != 1 || columns > 16 || begins > 8 || width < 16 || height < count {
+        if window.step != 1 || support > 8 || columns > 16 || begins > 8 || width < 16 || height < count {
             return None;
         }
         // It may begin before the first tap, so as to end inside the image.
@@ -658,7 +658,7 @@ impl ByteTable<Eight> for Table {
 
     #[inline(always)]
     fn room([columns, rows]: [i32; 2], support: i32) -> Option<[i32; 2]> {
-        (columns + support <= 16 && rows < 4).then_some([16, 3 + support])
+        (support <= 8 && columns + support <= 16 && rows < 4).then_some([16, 3 + support])
     }
 
     #[inline(always)]
