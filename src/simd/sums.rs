@@ -28,6 +28,12 @@ pub(super) fn holds((pixels, stride): Rows<'_>, [width, height]: [usize; 2]) -> 
     width >= 4 && last.is_some_and(|n| n <= pixels.len())
 }
 
+/// The pixels from one on.
+#[inline(always)]
+fn at<'a>((pixels, stride): Rows<'a>, x: usize, y: usize) -> &'a [u8] {
+    pixels.get(y * stride + x..).unwrap_or_default()
+}
+
 /// Means of 2x2 pixels, first of columns, then of rows, each rounded down: so many columns and rows, one
 /// after the other.
 #[cfg(not(dsp))]
@@ -36,17 +42,14 @@ pub(crate) fn halve(from: Rows<'_>, to: &mut [u8], size: [usize; 2]) {
 }
 
 /// The columns from `first` on of that.
-pub(super) fn means((pixels, stride): Rows<'_>, to: &mut [u8], [width, height]: [usize; 2], first: usize) {
+pub(super) fn means(from: Rows<'_>, to: &mut [u8], [width, height]: [usize; 2], first: usize) {
     if first == width {
         return;
     }
-    let rows = pixels.chunks((2 * stride).max(1)).zip(to.chunks_mut(width.max(1))).take(height);
-    for (rows, out) in rows {
-        let pairs = |row: usize| {
-            let row = rows.get(row * stride + 2 * first..).unwrap_or_default();
-            row.as_chunks::<2>().0.iter()
-        };
-        for (out, (&[a, b], &[c, d])) in out.iter_mut().skip(first).zip(pairs(0).zip(pairs(1))) {
+    for y in 0..height {
+        let out = to.get_mut(y * width..(y + 1) * width).unwrap_or_default();
+        let [upper, lower] = [0, 1].map(|j| at(from, 2 * first, 2 * y + j).as_chunks::<2>().0);
+        for (out, (&[a, b], &[c, d])) in out.iter_mut().skip(first).zip(upper.iter().zip(lower)) {
             *out = a.midpoint(c).midpoint(b.midpoint(d));
         }
     }
@@ -57,24 +60,16 @@ pub(super) fn means((pixels, stride): Rows<'_>, to: &mut [u8], [width, height]: 
 /// of the fixed pixels begins one row above and one column left of the first.
 #[cfg(not(dsp))]
 #[inline(never)]
-pub(crate) fn products<'a>(
-    fixed: Rows<'a>,
-    moving: Rows<'a>,
-    [width, height]: [usize; 2],
-    sums: &mut Products,
-) {
+pub(crate) fn products(fixed: Rows<'_>, moving: Rows<'_>, [width, height]: [usize; 2], sums: &mut Products) {
     let inside = holds(fixed, [width + 2, height + 2]) && holds(moving, [width + 1, height + 1]);
     if !inside || !(4..=STRIP).contains(&width) {
         return;
     }
-    let row = |(pixels, stride): Rows<'a>, x: usize, y: usize| -> &'a [u8] {
-        pixels.get(y * stride + x..).unwrap_or_default()
-    };
     let mut factors = [[0_i16; STRIP]; 3];
     for y in 0..height {
         let [pixels, along_x, along_y] = &mut factors;
-        let [here, left, right] = [1, 0, 2].map(|x| row(fixed, x, y + 1).iter().map(|&v| i16::from(v)));
-        let [above, below] = [0, 2].map(|j| row(fixed, 1, y + j).iter().map(|&v| i16::from(v)));
+        let [here, left, right] = [1, 0, 2].map(|x| at(fixed, x, y + 1).iter().map(|&v| i16::from(v)));
+        let [above, below] = [0, 2].map(|j| at(fixed, 1, y + j).iter().map(|&v| i16::from(v)));
         let out = pixels.iter_mut().zip(along_x).zip(along_y).take(width);
         let taps = here.zip(left.zip(right)).zip(above.zip(below));
         for (((pixel, x), y), ((here, (left, right)), (above, below))) in out.zip(taps) {
@@ -85,7 +80,7 @@ pub(crate) fn products<'a>(
         }
         for (i, sums) in sums.moving.iter_mut().enumerate() {
             for (sum, factors) in sums.iter_mut().zip(&factors) {
-                for (&v, &m) in factors.iter().zip(row(moving, i % 2, y + i / 2)).take(width) {
+                for (&v, &m) in factors.iter().zip(at(moving, i % 2, y + i / 2)).take(width) {
                     *sum += i32::from(v) * i32::from(i16::from(m));
                 }
             }
@@ -99,8 +94,8 @@ pub(crate) fn products<'a>(
 pub(crate) fn moments(pixels: Rows<'_>, [width, height]: [usize; 2]) -> [u32; 2] {
     let mut sums = [0; 2];
     if holds(pixels, [width, height]) {
-        for row in pixels.0.chunks(pixels.1.max(1)).take(height) {
-            for v in row.iter().take(width).map(|&v| u32::from(v)) {
+        for y in 0..height {
+            for v in at(pixels, 0, y).iter().take(width).map(|&v| u32::from(v)) {
                 sums = [sums[0] + v, sums[1] + v * v];
             }
         }
@@ -117,8 +112,9 @@ pub(crate) fn distance([a, b]: [&[u8]; 2], stride: usize, [width, height]: [usiz
         return limit;
     }
     let mut sum = 0;
-    for (a, b) in a.chunks(stride.max(1)).zip(b.chunks(stride.max(1))).take(height) {
-        sum += a.iter().zip(b).take(width).map(|(&a, &b)| u32::from(a.abs_diff(b))).sum::<u32>();
+    for y in 0..height {
+        let [a, b] = [a, b].map(|pixels| at((pixels, stride), 0, y).iter());
+        sum += a.zip(b).take(width).map(|(&a, &b)| u32::from(a.abs_diff(b))).sum::<u32>();
         if sum >= limit {
             break;
         }
