@@ -72,7 +72,7 @@
 //! it; nothing else is stored.
 //!
 //! **Sequences** are followed by a [`Tracker`], batches of pairs are aligned by [`run_all`]. The translation of whole
-//! frames alone is found by [`shift()`], in whole numbers and with a 25th of the instructions on a microcontroller.
+//! frames alone is found by [`shift()`], in whole numbers and much sooner on a microcontroller.
 #![forbid(unsafe_code)]
 
 mod aligner;

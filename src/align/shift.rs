@@ -128,9 +128,9 @@ const fn last_level(width: usize, height: usize) -> usize {
 /// samples (Lucas and Kanade 1981), gain and offset being estimated too; what such samples show less of a
 /// shift is added at the end.
 ///
-/// **Accuracy.** 0.02 px for patterns of up to 0.22 cycles per pixel, on frames of 64x64 and 160x120 pixels
-/// (a median of 0.0035 px, and 0.0025 px); less than 2^-14 px for whole pixels. From noise comes 1.3 times
-/// the least standard deviation that any method can have (Cramér and Rao).
+/// **Accuracy.** 0.02 px for patterns of up to 0.22 cycles per pixel, on frames of 64x64 and 160x120 pixels,
+/// and 0.005 px for half of them; less than 2^-14 px for whole pixels; with noise at most four times the least
+/// standard deviation that any method can have (Cramér and Rao) more.
 ///
 /// ```
 /// use nonius::Image;
@@ -228,7 +228,7 @@ fn normalise(frame: &mut ImageMut<'_, u8>) {
     }
 }
 
-/// The square root of a number below 2^62, rounded down.
+/// The square root of a number below 2^62, rounded down. (The standard library's divides 64 bits.)
 #[inline(never)]
 fn root(v: u64) -> u32 {
     let mut root = 0_u32;

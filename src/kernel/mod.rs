@@ -52,8 +52,6 @@ pub use nearest::{Nearest, NearestEven};
 pub use surrogate::{StraightThrough, Surrogate};
 pub use weighted::WeightedNearest;
 
-use core::ops::Range;
-
 use crate::fixed::{Q6, Q14, Q24, Rounding, Weight, floor_div, round_shift, round_shift_i64};
 use crate::format::{Format, Packed};
 use crate::gradient::Product;
@@ -62,7 +60,6 @@ use crate::simd::partials::{self, Reach};
 use crate::simd::scatter::{self, Sums};
 use crate::simd::{Lanes, Positions, Register, interleave};
 use crate::spline::Coefficient;
-use crate::walk::AffineWalk;
 
 /// An array of a fixed length: the taps of a kernel along one axis. Implemented by `[T; N]`;
 /// sealed.
@@ -349,16 +346,24 @@ pub trait Channel: Copy + PartialEq + core::fmt::Debug + Default + sealed::Seale
         false
     }
 
-    /// Draws blocks along a line that need no look at where they are, at once: which pixels they are.
+    /// How many columns and rows, from the first tap of all on, [`block_near`](Self::block_near) reads for cells that
+    /// are at most so far from each other; `None` if there is no such way.
     #[doc(hidden)]
     #[inline(always)]
-    fn near<L: Lanes, K: Kernel, O: Output<Self>>(
+    fn room<L: Lanes, K: Kernel>(_extent: [i32; 2]) -> Option<[i32; 2]> {
+        None
+    }
+    /// A block of lanes at once, whose least cell the caller has found to have that room in the image, and whose
+    /// positions are relative to it.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn block_near<L: Lanes, K: Kernel, O: Output<Self>>(
         _: &Window<'_, Self>,
-        _line: AffineWalk,
+        _least: [i32; 2],
+        _: &Positions<L>,
         _: &K,
-        out: &mut [O],
-    ) -> Range<usize> {
-        out.len()..out.len()
+        _out: &mut [O],
+    ) {
     }
 
     /// Whether there is [`block_across`](Self::block_across).
@@ -547,13 +552,18 @@ impl Channel for u8 {
         block::block_u8(window, at, kernel, out);
     }
     #[inline(always)]
-    fn near<L: Lanes, K: Kernel, O: Output<Self>>(
+    fn room<L: Lanes, K: Kernel>(extent: [i32; 2]) -> Option<[i32; 2]> {
+        block::room_u8::<L, K>(extent)
+    }
+    #[inline(always)]
+    fn block_near<L: Lanes, K: Kernel, O: Output<Self>>(
         window: &Window<'_, Self>,
-        line: AffineWalk,
+        least: [i32; 2],
+        at: &Positions<L>,
         kernel: &K,
         out: &mut [O],
-    ) -> Range<usize> {
-        block::near_u8::<L, K, O>(window, line, kernel, out)
+    ) {
+        block::near_u8(window, least, at, kernel, out);
     }
     #[inline(always)]
     fn block_pixels<L: Lanes, K: Kernel, O: Output<Self>>(

@@ -8,7 +8,7 @@ use core::arch::x86_64::*;
 use super::Operation;
 use super::block::{ByteTable, Pairs, Window};
 use super::lanes::{Forms, Lanes};
-use super::spread::Spread;
+use super::spread::{Spread, eight};
 use super::steps::Positions;
 use crate::kernel::Channel;
 
@@ -265,7 +265,10 @@ impl Lanes for Eight {
         // SAFETY: see the module; arrays have 8 bytes, and as many as are written.
         unsafe {
             if let ([r, g, b], Ok(out)) = (channels, <&mut [u8; 24]>::try_from(&mut *out)) {
-                let (rg, b) = (_mm_unpacklo_epi64(eight(r), eight(g)), eight(b));
+                let (rg, b) = (
+                    _mm_unpacklo_epi64(eight(r.as_ptr().cast()), eight(g.as_ptr().cast())),
+                    eight(b.as_ptr().cast()),
+                );
                 let first = _mm_or_si128(
                     _mm_shuffle_epi8(
                         rg,
@@ -289,7 +292,10 @@ impl Lanes for Eight {
                 _mm_storeu_si128(out.as_mut_ptr().cast(), first);
                 _mm_storel_epi64(out.as_mut_ptr().add(16).cast(), last);
             } else if let ([r, g, b, a], Ok(out)) = (channels, <&mut [u8; 32]>::try_from(&mut *out)) {
-                let (rg, ba) = (_mm_unpacklo_epi8(eight(r), eight(g)), _mm_unpacklo_epi8(eight(b), eight(a)));
+                let (rg, ba) = (
+                    _mm_unpacklo_epi8(eight(r.as_ptr().cast()), eight(g.as_ptr().cast())),
+                    _mm_unpacklo_epi8(eight(b.as_ptr().cast()), eight(a.as_ptr().cast())),
+                );
                 _mm_storeu_si128(out.as_mut_ptr().cast(), _mm_unpacklo_epi16(rg, ba));
                 _mm_storeu_si128(out.as_mut_ptr().add(16).cast(), _mm_unpackhi_epi16(rg, ba));
             } else {
@@ -302,7 +308,10 @@ impl Lanes for Eight {
     fn lookup(table: &[i32; 65], index: __m256i) -> [__m256i; 2] {
         let index = Self::i32_array(Self::clamp(index, 63));
         // SAFETY: see the module; there are two numbers at every index below 64.
-        unsafe { pairs(&Spread { first: table.as_ptr(), index: &index }).map(|v| _mm256_castps_si256(v)) }
+        unsafe {
+            let [these, next] = pairs(&Spread { first: table.as_ptr(), index: &index });
+            [_mm256_castps_si256(these), _mm256_castps_si256(next)]
+        }
     }
 
     #[inline(always)]
@@ -317,14 +326,12 @@ impl Lanes for Eight {
             // that every tap is in the data, and index() has found that its index fits.
             unsafe {
                 let row = window.data.as_ptr().add(j * window.stride);
+                let at = Spread { first: row, index: &index };
                 if j + 1 == count {
-                    // What the rows below will need: hardware does not foresee a slanted path.
-                    for &index in index.iter().step_by(4) {
-                        let ahead = row.wrapping_offset(index as isize + 3 * window.stride as isize);
-                        _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
-                    }
+                    // What the rows below will need.
+                    at.fetch_ahead(3 * window.stride);
                 }
-                fill(&Spread { first: row, index: &index }, window.step, taps.as_mut());
+                fill(&at, window.step, taps.as_mut());
             }
         }
         true
@@ -396,8 +403,8 @@ impl Lanes for Eight {
             // SAFETY: as in collect_f32(), and the test above.
             unsafe {
                 let at = Spread { first: window.data.as_ptr().add(j * window.stride), index: &index };
-                let a = _mm256_castps_si256(_mm256_set_m128(at.two::<4, 5>(), at.two::<0, 1>()));
-                let b = _mm256_castps_si256(_mm256_set_m128(at.two::<6, 7>(), at.two::<2, 3>()));
+                let [a, b] = twos(&at);
+                let (a, b) = (_mm256_castps_si256(a), _mm256_castps_si256(b));
                 // Of the first channel; nothing comes from the places of the sign.
                 let (right, none) = (window.step as i8, i8::MIN);
                 let two = [[0, none, right, none], [8, none, right + 8, none]];
@@ -447,13 +454,6 @@ fn reaches(
     last + offset + bytes <= window.data.len()
 }
 
-/// Eight bytes.
-#[inline(always)]
-fn eight(bytes: &[u8; 8]) -> __m128i {
-    // SAFETY: see the module.
-    unsafe { _mm_loadl_epi64(bytes.as_ptr().cast()) }
-}
-
 /// The same shuffle for both halves, of four lanes each.
 #[inline(always)]
 fn repeat(lanes: [[i8; 4]; 4]) -> __m256i {
@@ -472,6 +472,21 @@ unsafe fn singles<T>(at: &Spread<'_, T, 8>) -> __m256 {
     unsafe { _mm256_set_m128(at.ones::<4, 5, 6, 7>(), at.ones::<0, 1, 2, 3>()) }
 }
 
+/// Eight bytes from each place: of 0, 1, 4 and 5, and of the others.
+///
+/// # Safety
+/// AVX2 is there; the bytes can be read.
+#[inline(always)]
+unsafe fn twos<T>(at: &Spread<'_, T, 8>) -> [__m256; 2] {
+    // SAFETY: as above.
+    unsafe {
+        [
+            _mm256_set_m128(at.two::<4, 5>(), at.two::<0, 1>()),
+            _mm256_set_m128(at.two::<6, 7>(), at.two::<2, 3>()),
+        ]
+    }
+}
+
 /// The two elements of four bytes from each place on.
 ///
 /// # Safety
@@ -480,8 +495,7 @@ unsafe fn singles<T>(at: &Spread<'_, T, 8>) -> __m256 {
 unsafe fn pairs<T>(at: &Spread<'_, T, 8>) -> [__m256; 2] {
     // SAFETY: as above.
     unsafe {
-        let a = _mm256_set_m128(at.two::<4, 5>(), at.two::<0, 1>());
-        let b = _mm256_set_m128(at.two::<6, 7>(), at.two::<2, 3>());
+        let [a, b] = twos(at);
         [_mm256_shuffle_ps::<0b10_00_10_00>(a, b), _mm256_shuffle_ps::<0b11_01_11_01>(a, b)]
     }
 }

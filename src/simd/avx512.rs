@@ -608,14 +608,12 @@ impl Lanes for Sixteen {
             for (j, taps) in taps.iter_mut().enumerate() {
                 let row =
                     first.wrapping_offset((j as isize + window.first as isize) * window.stride as isize);
+                let at = Spread { first: row, index: &index };
                 if j + 1 == count {
-                    // What the rows below will need: hardware does not foresee a slanted path.
-                    for &index in index.iter().step_by(4) {
-                        let ahead = row.wrapping_offset(index as isize + 3 * window.stride as isize);
-                        _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
-                    }
+                    // What the rows below will need.
+                    at.fetch_ahead(3 * window.stride);
                 }
-                fill(&Spread { first: row, index: &index }, taps.as_mut());
+                fill(&at, taps.as_mut());
             }
         }
         true

@@ -219,47 +219,24 @@ fn picked_u8<L: Lanes, K: Kernel, O: Output<u8>>(
     }
 }
 
-/// Draws the blocks of `u8` along a line whose taps are near to each other and have room around them, of which
-/// nothing else has to be asked: which pixels they are.
+/// See [`ByteTable::room`]; for kernels whose blocks are picked from a table.
+#[inline(always)]
+pub(crate) fn room_u8<L: Lanes, K: Kernel>(extent: [i32; 2]) -> Option<[i32; 2]> {
+    let support = support::<K>() as i32;
+    if support == 1 || support % 2 == 0 { L::ByteTable::room(extent, support) } else { None }
+}
+
+/// A block of `u8` whose least cell the caller has found to have that room, and whose positions are relative to it.
 #[inline(always)]
 pub(crate) fn near_u8<L: Lanes, K: Kernel, O: Output<u8>>(
     window: &Window<'_, u8>,
-    line: AffineWalk,
+    least: [i32; 2],
+    at: &Positions<L>,
     kernel: &K,
     out: &mut [O],
-) -> Range<usize> {
-    let (to, len, support) = (rounding::<K, u8>(), out.len(), support::<K>() as i32);
-    let (fits, none) = (support == 1 || support % 2 == 0, len..len);
-    let room = L::ByteTable::room(line.extent(L::LEN), support);
-    let Some(room) = room.filter(|_| fits && window.step == 1 && !to.ties_to_even) else { return none };
-    let area = Area::around(window.first, room, [window.width, window.height]);
-    let inside = span::interior(&line, 0, len, to, &area);
-    let pixels = inside.start..inside.end - inside.len() % L::LEN;
-    let Some(out) = out.get_mut(pixels.clone()).filter(|out| !out.is_empty()) else { return none };
-    L::call(Near { window, line: line.at(pixels.start), kernel, out });
-    pixels
-}
-
-/// The blocks that [`near_u8`] has found. (By a call, which leaves more registers.)
-struct Near<'w, 'a, K, O> {
-    window: &'w Window<'a, u8>,
-    line: AffineWalk,
-    kernel: &'w K,
-    out: &'w mut [O],
-}
-
-impl<K: Kernel, O: Output<u8>> Operation for Near<'_, '_, K, O> {
-    type Output = ();
-    #[inline(always)]
-    fn run<L: Lanes>(self) {
-        let (window, kernel) = (*self.window, *self.kernel);
-        let mut steps = self.line.lanes::<L>(rounding::<K, u8>());
-        for block in self.out.chunks_exact_mut(L::LEN) {
-            let (least, at) = steps.next_near();
-            let table = L::ByteTable::near(&window, least, at.cell, support::<K>() as i32);
-            let Some(table) = table else { return };
-            picked_u8::<L, K, O>(&table, at.fraction, &kernel, block);
-        }
+) {
+    if let Some(table) = L::ByteTable::near(window, least, at.cell, support::<K>() as i32) {
+        picked_u8::<L, K, O>(&table, at.fraction, kernel, out);
     }
 }
 
@@ -760,7 +737,8 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
     }
 }
 
-/// Draws the blocks along a line that are inside: which pixels they are.
+/// Draws the blocks along a line that are inside: which pixels they are. Where taps that are near to each other
+/// have room around them, nothing has to be asked of any block.
 #[inline(always)]
 fn inside<L: Lanes, P: Tap, K: Kernel, O: Output<P::Channel>>(
     kernel: &K,
@@ -769,23 +747,21 @@ fn inside<L: Lanes, P: Tap, K: Kernel, O: Output<P::Channel>>(
     area: &Area,
     out: &mut [O],
 ) -> Range<usize> {
-    let channels = P::CHANNELS;
-    if channels == 1 {
-        let near = P::Channel::near::<L, K, O>(window, line, kernel, out);
-        if !near.is_empty() {
-            return near;
-        }
-    }
+    let (to, channels) = (rounding::<K, P::Channel>(), P::CHANNELS);
     let len = out.len() / channels;
-    let inside = span::interior(&line, 0, len, rounding::<K, P::Channel>(), area);
-    let pixels = inside.start..inside.end - inside.len() % L::LEN;
-    match out.get_mut(pixels.start * channels..pixels.end * channels) {
-        Some(out) if !out.is_empty() => {
-            L::call(Inside::<P, K, O> { window, line: line.at(pixels.start), kernel, out });
-            pixels
+    let room = P::Channel::room::<L, K>(line.extent(L::LEN)).filter(|_| channels == 1 && !to.ties_to_even);
+    let roomy = room.map(|room| Area::around(window.first, room, [window.width, window.height]));
+    for (area, near) in [(roomy, true), (Some(*area), false)] {
+        let Some(area) = area else { continue };
+        let inside = span::interior(&line, 0, len, to, &area);
+        let pixels = inside.start..inside.end - inside.len() % L::LEN;
+        let out = out.get_mut(pixels.start * channels..pixels.end * channels).unwrap_or_default();
+        if !out.is_empty() {
+            L::call(Inside::<P, K, O> { window, line: line.at(pixels.start), kernel, near, out });
+            return pixels;
         }
-        _ => len..len,
     }
+    len..len
 }
 
 /// Those blocks. (By a call, which leaves more registers.)
@@ -793,6 +769,7 @@ struct Inside<'w, 'a, P: Tap, K, O> {
     window: &'w Window<'a, P::Channel>,
     line: AffineWalk,
     kernel: &'w K,
+    near: bool,
     out: &'w mut [O],
 }
 
@@ -800,10 +777,19 @@ impl<P: Tap, K: Kernel, O: Output<P::Channel>> Operation for Inside<'_, '_, P, K
     type Output = ();
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let (window, kernel) = (*self.window, *self.kernel);
-        let mut steps = self.line.lanes::<L>(rounding::<K, P::Channel>());
-        for block in self.out.chunks_exact_mut(L::LEN * P::CHANNELS) {
-            draw::<L, P, K, O>(&kernel, &window, &steps.next(), block);
+        let (window, kernel, to) = (*self.window, *self.kernel, rounding::<K, P::Channel>());
+        let blocks = self.out.chunks_exact_mut(L::LEN * P::CHANNELS);
+        if self.near {
+            let mut steps = self.line.lanes::<L>(to);
+            for block in blocks {
+                let (least, at) = steps.next_near();
+                P::Channel::block_near(&window, least, &at, &kernel, block);
+            }
+        } else {
+            let mut steps = self.line.lanes::<L>(to);
+            for block in blocks {
+                draw::<L, P, K, O>(&kernel, &window, &steps.next(), block);
+            }
         }
     }
 }

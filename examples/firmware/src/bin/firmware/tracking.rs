@@ -48,7 +48,7 @@ pub fn flow(memory: &mut Memory, checks: &mut Checks) -> Result<(), Error> {
     Ok(())
 }
 
-/// The same shifts in whole numbers, by a 25th of the instructions.
+/// The same shifts in whole numbers, by much fewer instructions.
 #[inline(never)]
 pub fn flow_in_whole_numbers(memory: &mut Memory, checks: &mut Checks) -> Result<(), Error> {
     say!("the same in whole numbers");
