@@ -117,9 +117,11 @@ fn finds<T: Transform>(truth: T, bound: f64) {
             let changed: Vec<f64> = moving.iter().map(|v| gain * v + offset).collect();
             let (f, m) = (bytes(&fixed), bytes(&changed));
             let pair = Pair::new(view(&f), view(&m));
-            let second = align::<u8, T>(pair, Options { method: Method::SecondOrder, ..Options::default() });
-            let e = error(&second.transform, &truth);
-            assert!(second.status == Status::Converged && e < bound, "{truth:?}, second order: {e} px");
+            for method in [Method::InverseCompositional, Method::SecondOrder] {
+                let report = align::<u8, T>(pair, Options { method, ..Options::default() });
+                let e = error(&report.transform, &truth);
+                assert!(report.status == Status::Converged && e < bound, "{truth:?}, {method:?}: {e} px");
+            }
             let report = align::<u8, T>(pair, Options::default());
             assert_eq!(report.status, Status::Converged);
             // Interpolation takes a little of the contrast.

@@ -12,7 +12,7 @@ const WIDTH: usize = 160;
 const HEIGHT: usize = 120;
 
 /// What rounding to 8 bits adds to the variance of an image.
-const ROUNDING: f64 = 1.0 / 12.0;
+pub const ROUNDING: f64 = 1.0 / 12.0;
 
 /// Standard deviations of the noise of fixed and moving.
 const NOISES: [(f64, f64); 5] = [(0.0, 2.0), (0.0, 5.0), (0.0, 15.0), (5.0, 5.0), (8.0, 8.0)];

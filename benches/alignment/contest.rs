@@ -122,7 +122,7 @@ pub fn settings() -> Vec<(&'static str, Options)> {
     vec![
         ("nonius", usual),
         ("nonius, half of the pixels", Options { selection: 0.5, ..usual }),
-        ("nonius, second order", Options { method: Method::SecondOrder, ..usual }),
+        ("nonius, inverse compositional", Options { method: Method::InverseCompositional, ..usual }),
         ("nonius, smooth finish", Options { finish: Interpolation::Lagrange, ..usual }),
     ]
 }

@@ -22,7 +22,7 @@ struct Input {
     parts: [Number; 5],
     gain_and_offset: bool,
     monotone: bool,
-    second_order: bool,
+    method: u8,
     robust: u8,
     bilinear: bool,
     /// The images: noise, or something that can be aligned.
@@ -67,7 +67,8 @@ fn align<P: Grey + Element, T: Transform>(input: &Input) {
         search: part(2),
         rotation: part(3),
         selection: part(4),
-        method: if input.second_order { Method::SecondOrder } else { Method::InverseCompositional },
+        method: [Method::Mixed, Method::InverseCompositional, Method::SecondOrder]
+            [usize::from(input.method % 3)],
         gain_and_offset: input.gain_and_offset,
         monotone: input.monotone,
         finish: if input.bilinear { Interpolation::Bilinear } else { Interpolation::Lagrange },

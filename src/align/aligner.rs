@@ -7,7 +7,7 @@ use super::normal::{Accumulate, FixedMoments, Known, LevelPair, Pass, Photometry
 use super::robust::{Loss, Robust};
 use super::search::Match;
 use super::solve::{Column, Factor, SIZE, Symmetric};
-use super::{Grey, Interpolation, LEAST_SIDE, Method, Options, Pair, Report, Status, search, select};
+use super::{Grey, Interpolation, LEAST_SIDE, Options, Pair, Report, Status, search, select};
 use crate::Error;
 use crate::image::Image;
 use crate::kernel::Array;
@@ -496,7 +496,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             photometry: self.photometry,
             loss: self.loss,
             interpolation: self.interpolation,
-            method: self.options.method,
+            second_order: self.is_second_order(),
             histogram: self.options.robust != Robust::None,
             known: self.shared.as_ref(),
             rows: [0, pair.fixed.height()],
@@ -621,9 +621,10 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             let solution = factor.solve(&best.right);
             // Images that are apart correlate less, which looks like less of a gain: to the gradients of one of
             // them, but not to those of both, of which residuals are multiples then.
-            let gain = match self.options.method {
-                Method::InverseCompositional => best.statistics.gain,
-                Method::SecondOrder => best.photometry.gain() + at(&solution, n),
+            let gain = if self.is_second_order() {
+                best.photometry.gain() + at(&solution, n)
+            } else {
+                best.statistics.gain
             };
             // It enters as a divisor: where the images hardly correlate it is next to nothing.
             let gain = gain.max(0.3 * best.statistics.contrast);
@@ -653,6 +654,11 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             self.damping = (self.damping * 10.0).max(1e-3);
         }
         Err(Status::Stalled)
+    }
+
+    /// Whether this level is aligned by the gradients of both images.
+    fn is_second_order(&self) -> bool {
+        self.options.method.is_second_order(self.level)
     }
 
     /// The parameters, and gain and offset if they are estimated.

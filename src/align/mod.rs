@@ -4,19 +4,19 @@
 //! workspace for the pyramids. Out: a [`Report`] with the transform that maps fixed to moving
 //! pixels, how the search ended, and how far to trust it.
 //!
-//! **Method.** Inverse compositional Gauss-Newton (Baker and Matthews 2004, sections 3.2 and 4)
-//! with Levenberg-Marquardt damping, coarse to fine. At each iteration the moving image is sampled
-//! at `T x` (in Q6), and the model
-//! `moving(T x) = a fixed(x) + b + a grad fixed(x) J(x) d`
-//! is solved for the increment d together with gain a and offset b, over the fixed pixels whose taps
-//! in the moving image are all inside, and whose taps in both images the masks let pass; then
-//! `T := T o W(d)^-1`. Gain and offset drop out, as in the enhanced correlation coefficient
-//! (Evangelidis and Psarakis 2008). The Hessian is summed anew with the support.
+//! **Method.** Compositional Gauss-Newton with Levenberg-Marquardt damping, coarse to fine; at full size the
+//! inverse compositional one (Baker and Matthews 2004, sections 3.2 and 4). At each iteration the moving
+//! image is sampled at `T x` (in Q6), and the model `moving(T x) = a fixed(x) + b + a grad fixed(x) J(x) d`
+//! is solved for the increment d together with gain a and offset b, over the fixed pixels whose taps in the
+//! moving image are all inside, and whose taps in both images the masks let pass; then `T := T o W(d)^-1`.
+//! Gain and offset drop out, as in the enhanced correlation coefficient (Evangelidis and Psarakis 2008). The
+//! Hessian is summed anew with the support.
 //!
-//! With [`Method::SecondOrder`] the gradient is the mean of that of the fixed image and of that of the moving
-//! image as sampled over the gain: `grad fixed(x) + grad e(x) / (2 a)`, where e are the residuals. That half is
-//! a central difference of residuals (zero where one of the two is outside the support, and where a is below
-//! 1/16), rounded half up to half grey levels.
+//! At the smaller levels, or as [`Options::method`] says, the gradient is the mean of that of the fixed image
+//! and of that of the moving image as sampled over the gain (efficient second-order minimisation): `grad
+//! fixed(x) + grad e(x) / (2 a)`, where e are the residuals. That half is a central difference of residuals
+//! (zero where one of the two is outside the support, and where a is below 1/16), rounded half up to half
+//! grey levels.
 //!
 //! **Interpolation** is bilinear as long as it only has to show the way. At full size, once steps are
 //! shorter than a quarter of a pixel, it is that of [`Options::finish`], and the support what the
@@ -192,14 +192,28 @@ pub enum Interpolation {
 /// Whose gradients lead from the residuals to an increment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Method {
+    /// [`SecondOrder`](Self::SecondOrder) at the smaller levels, where images are apart and a pass looks at few
+    /// pixels; [`InverseCompositional`](Self::InverseCompositional) at full size, where short steps are left.
+    #[default]
+    Mixed,
     /// The fixed image's: inverse compositional (Baker and Matthews 2004). What it sums to changes with the
     /// support only.
-    #[default]
     InverseCompositional,
     /// The mean of those of the fixed image and of the moving image as sampled: efficient second-order
     /// minimisation (Malis 2004; Benhimane and Malis 2007). Steps are exact to the second order, so that fewer do
     /// where images are some pixels apart; but one takes two to five times as long, since all is summed anew.
     SecondOrder,
+}
+
+impl Method {
+    /// Whether the gradients of both images are used at this level; 0 is the full size.
+    fn is_second_order(self, level: usize) -> bool {
+        match self {
+            Method::Mixed => level > 0,
+            Method::InverseCompositional => false,
+            Method::SecondOrder => true,
+        }
+    }
 }
 
 /// How to align.
@@ -223,7 +237,7 @@ pub struct Options {
     /// How far to search for a rotation about the centre of the fixed image to start from, to either side: 0
     /// (none) to pi radians. Not for translations. Default 0.
     pub rotation: f64,
-    /// Whose gradients are used. Default the fixed image's.
+    /// Whose gradients are used. Default those of both images, at full size the fixed image's.
     pub method: Method,
     /// Whether the contrast and brightness of the two images may differ: gain and offset are estimated
     /// with the transform. Default true. Where they are known to be the same (1 and 0), false leaves more to
@@ -257,7 +271,7 @@ impl Default for Options {
             min_support: 0.1,
             search: 0.25,
             rotation: 0.0,
-            method: Method::InverseCompositional,
+            method: Method::Mixed,
             gain_and_offset: true,
             monotone: false,
             finish: Interpolation::Bilinear,

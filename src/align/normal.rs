@@ -23,7 +23,7 @@ use core::ops::{AddAssign, Range};
 use super::robust::{Histogram, Loss};
 use super::shifted::{Rows, STRIP};
 use super::solve::{Column, SIZE, Symmetric};
-use super::{Grey, Interpolation, Method, select};
+use super::{Grey, Interpolation, select};
 use crate::fixed::{Q14, Rounding, round_shift, round_shift_i64};
 use crate::image::{Image, Tap};
 use crate::kernel::{Bilinear, Kernel, Lagrange, Output, first_tap, rounding, support};
@@ -646,7 +646,8 @@ pub(super) struct Accumulate<'a, P, N, D> {
     pub(super) loss: Loss,
     /// Of the moving image.
     pub(super) interpolation: Interpolation,
-    pub(super) method: Method,
+    /// Whether the gradient is the mean of those of both images.
+    pub(super) second_order: bool,
     /// Whether to gather the residuals' histogram.
     pub(super) histogram: bool,
     /// Another pass over this level, without masks and in least squares: what the
@@ -1054,25 +1055,20 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
                 let centre = [left + across / 2, top + down / 2];
                 let mut tile = TileMoments::ZERO;
                 // Samples of a shifted image share rows.
-                let strip = match self.method {
-                    Method::SecondOrder => RUN,
-                    _ if L::LEN == 1 && D::DEGREE == 0 => STRIP,
+                let strip = match D::DEGREE {
+                    _ if self.second_order => RUN,
+                    0 if L::LEN == 1 => STRIP,
                     _ => across.max(1),
                 };
                 for left in (left..right).step_by(strip) {
                     let columns = left..(left + strip).min(right);
-                    match self.method {
-                        Method::InverseCompositional => {
-                            self.tile::<L>(&supports, columns, rows.clone(), centre, &mut tile, pass);
-                        }
-                        Method::SecondOrder => {
-                            let (support, rows) = (&supports.now, rows.clone());
-                            if L::LEN == 1 {
-                                self.strip_outlined(support, columns, rows, centre, &mut tile, pass);
-                            } else {
-                                self.strip::<L>(support, columns, rows, centre, &mut tile, pass);
-                            }
-                        }
+                    let (support, rows) = (&supports.now, rows.clone());
+                    if !self.second_order {
+                        self.tile::<L>(&supports, columns, rows, centre, &mut tile, pass);
+                    } else if L::LEN == 1 {
+                        self.strip_outlined(support, columns, rows, centre, &mut tile, pass);
+                    } else {
+                        self.strip::<L>(support, columns, rows, centre, &mut tile, pass);
                     }
                 }
                 let [x, y] = centre.map(|v| v as i64);
@@ -1317,7 +1313,7 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
 
     /// Whether what the fixed image sums to depends on the support alone.
     fn is_shared(&self) -> bool {
-        self.method == Method::InverseCompositional
+        !self.second_order
             && self.loss == Loss::Squares
             && self.pair.fixed_mask.is_none()
             && self.pair.moving_mask.is_none()
@@ -1493,7 +1489,7 @@ mod tests {
         pair: LevelPair<'_, P>,
         transform: &T,
         loss: Loss,
-        (interpolation, method): (Interpolation, Method),
+        (interpolation, second_order): (Interpolation, bool),
         known: Option<&Known<T::Plan>>,
     ) -> Pass {
         let photometry = Photometry::new::<P::Word>(1.2, -3.0);
@@ -1505,7 +1501,7 @@ mod tests {
             photometry,
             loss,
             interpolation,
-            method,
+            second_order,
             histogram,
             known,
             rows,
@@ -1522,7 +1518,7 @@ mod tests {
         pair: &LevelPair<'_, P>,
         shift: (i64, i64),
         loss: Loss,
-        (interpolation, method): (Interpolation, Method),
+        (interpolation, second_order): (Interpolation, bool),
     ) -> Moments {
         let mut sums = Moments::ZERO;
         let photometry = Photometry::new::<P::Word>(1.2, -3.0);
@@ -1546,8 +1542,8 @@ mod tests {
             let e = 64.0 * pixel(&pair.moving, u, v) as f64 - gained - photometry.offset() * 64.0;
             Some(((e / 4.0 + 0.5).floor() as i64).clamp(-largest, largest))
         };
-        let both = |g: i64, before: Option<i64>, after: Option<i64>| match (method, before, after) {
-            (Method::SecondOrder, Some(before), Some(after)) => {
+        let both = |g: i64, before: Option<i64>, after: Option<i64>| match (second_order, before, after) {
+            (true, Some(before), Some(after)) => {
                 let half = (2048.0 / photometry.gain()).round() as i64;
                 let most = i64::from(P::Word::MAX_GRADIENT);
                 (g + (((after - before) * half + (1 << 15)) >> 16)).clamp(-most, most)
@@ -1618,18 +1614,17 @@ mod tests {
                     let pair = LevelPair { selected, ..pair };
                     let shift = [1.0, 0.0, dx as f64, 0.0, 1.0, dy as f64, 0.0, 0.0, 1.0];
                     let shift = T::from_matrix(shift).unwrap();
-                    let methods = [Method::InverseCompositional, Method::SecondOrder];
                     for (loss, interpolation) in [
                         (Loss::Squares, Interpolation::Bilinear),
                         (Loss::Squares, Interpolation::Lagrange),
                         (Loss::new(Robust::Huber, 9.0), Interpolation::Bilinear),
                         (Loss::new(Robust::Tukey, 60.0), Interpolation::Lagrange),
                     ] {
-                        for method in methods {
+                        for second_order in [false, true] {
                             assert_eq!(
-                                pass(pair, &shift, loss, (interpolation, method), None).moments,
-                                directly::<P, T>(&pair, (dx, dy), loss, (interpolation, method)),
-                                "{size:?} {dx} {dy} {loss:?} {interpolation:?} {method:?}"
+                                pass(pair, &shift, loss, (interpolation, second_order), None).moments,
+                                directly::<P, T>(&pair, (dx, dy), loss, (interpolation, second_order)),
+                                "{size:?} {dx} {dy} {loss:?} {interpolation:?} {second_order}"
                             );
                         }
                     }
@@ -1657,8 +1652,7 @@ mod tests {
             for (i, before) in transforms.iter().enumerate() {
                 let selected = (i % 2 == 1).then(|| Image::new(&map, 5, 9).unwrap());
                 let pair = LevelPair { selected, ..pair };
-                let first = Method::InverseCompositional;
-                let bilinear = (Interpolation::Bilinear, first);
+                let bilinear = (Interpolation::Bilinear, false);
                 let known = pass(pair, before, Loss::Squares, bilinear, None);
                 let known = Known {
                     plan: before.plan(),
@@ -1670,8 +1664,8 @@ mod tests {
                     .flat_map(|t| [(t, Interpolation::Bilinear), (t, Interpolation::Lagrange)])
                 {
                     let (a, b) = (
-                        pass(pair, transform, Loss::Squares, (interpolation, first), None),
-                        pass(pair, transform, Loss::Squares, (interpolation, first), Some(&known)),
+                        pass(pair, transform, Loss::Squares, (interpolation, false), None),
+                        pass(pair, transform, Loss::Squares, (interpolation, false), Some(&known)),
                     );
                     assert_eq!((a.moments, a.pixels), (b.moments, b.pixels));
                 }

@@ -10,7 +10,7 @@ use core::hint::black_box;
 
 use cortex_m_rt::entry;
 use meter::Meter;
-use nonius::align::{Aligner, Options, Pair, Shift, Status, Step, shift};
+use nonius::align::{Aligner, Method, Options, Pair, Shift, Status, Step, shift};
 use nonius::format::{Format, Packed, Rgb565Be, Yuyv};
 use nonius::{
     Affine, Array, Bilinear, Boundary, Homography, Image, ImageMut, Interpolator, Nearest, Sampler, Tap,
@@ -253,7 +253,8 @@ fn main() -> ! {
     step::<Affine>(meter, "step-affine");
     step::<Homography>(meter, "step-homography");
 
-    let options = Options::default();
+    // As the firmware has it.
+    let options = Options { method: Method::InverseCompositional, ..Options::default() };
     align::<Translation>(meter, "align-near", NEAR, &[0.6, -0.35], options);
     align::<Translation>(meter, "align-far", FAR, &[-4.4, 1.7], options);
     align::<Affine>(meter, "align-affine", AFFINE, &[1.03, 0.05, -2.2, -0.04, 0.98, 1.6], options);
