@@ -28,7 +28,7 @@
 use core::ops::Range;
 
 use crate::fixed::{Coord, Position, Rounding, floor_div, q32, round_coordinate, round_shift_i64};
-use crate::simd::{Lanes, LinearSteps, QuotientSteps, Steps};
+use crate::simd::{Lanes, LinearSteps, Positions, QuotientSteps, Steps};
 use crate::span::{self, Area};
 
 /// Pixels between two anchors of a homography.
@@ -188,6 +188,12 @@ pub trait Walk: Clone {
     type Lanes<L: Lanes>: Steps<L>;
     /// Its positions, rounded.
     fn lanes<L: Lanes>(&self, to: Rounding) -> Self::Lanes<L>;
+    /// The positions of the next N pixels, where those do not tell them.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn exact<L: Lanes>(&self, to: Rounding) -> Positions<L> {
+        self.lanes::<L>(to).next()
+    }
     /// What one destination pixel's share in a parameter gradient is divided by, as a factor in
     /// Q32: the reciprocal of a homography's denominator, and one for everything else.
     #[inline(always)]
@@ -240,20 +246,10 @@ pub struct AffineWalk {
 }
 
 impl AffineWalk {
-    /// From its [`line`](Walk::line).
-    #[inline(always)]
-    pub(crate) fn new((at, step): ([i64; 2], [i64; 2])) -> Self {
-        Self { at, step }
-    }
     /// The coordinates here.
     #[inline(always)]
     pub(crate) fn coordinates(&self) -> [i64; 2] {
         self.at
-    }
-    /// How far the cells of n neighbouring pixels are from each other at most.
-    #[inline(always)]
-    pub(crate) fn extent(&self, n: usize) -> [i32; 2] {
-        self.step.map(|step| (step.wrapping_mul(n as i64 - 1).unsigned_abs() >> 32) as i32 + 1)
     }
 }
 
@@ -386,6 +382,11 @@ impl Walk for ProjectiveWalk {
     #[inline(always)]
     fn lanes<L: Lanes>(&self, to: Rounding) -> QuotientSteps<L> {
         QuotientSteps::new(*self, to)
+    }
+    #[inline(always)]
+    fn exact<L: Lanes>(&self, to: Rounding) -> Positions<L> {
+        let walk = if self.denominator < 0 { self.negated() } else { *self };
+        QuotientSteps::exact(&walk, to)
     }
     #[inline(always)]
     fn position(&self, to: Rounding) -> [Position; 2] {

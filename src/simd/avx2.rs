@@ -29,7 +29,8 @@ impl Lanes for Eight {
     type ByteTable = Table;
     type Forms = [Ramp; 3];
 
-    #[inline(always)]
+    // (Functions with features of their own are inlined in spite of that attribute, as of Rust 1.95.)
+    #[inline(never)]
     fn call<O: Operation>(operation: O) -> O::Output {
         // SAFETY: see the module.
         unsafe { super::enter_avx2(operation) }

@@ -11,7 +11,7 @@ use crate::fixed::{Position, Weight};
 use crate::image::{Image, Tap};
 use crate::kernel::{Array, Channel, Kernel, Output, first_tap, rounding, support};
 use crate::span::{self, Area};
-use crate::walk::{AffineWalk, Walk};
+use crate::walk::Walk;
 
 /// A source image as its backends see it: channels, from the first pixel to the last.
 ///
@@ -660,7 +660,6 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
     let len = out.len() / channels;
     let area = Area::new::<K>(source.width(), source.height());
     let window = Window::new::<K, P>(&source);
-    let mut steps = walk.lanes::<L>(to);
     // One lane steps as the walk itself does, so that its ends say all.
     if n == 1 && walk.inside(len, to, &area) {
         #[cfg(thumb)]
@@ -670,11 +669,14 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
                 return;
             }
         }
+        let mut steps = walk.lanes::<L>(to);
         for pixel in out.chunks_exact_mut(channels) {
             draw::<L, P, K, O>(kernel, &window, &steps.next(), pixel);
         }
         return;
     }
+    let touching = Area::touching::<K>(source.width(), source.height());
+    let beside = Beside { kernel, window: &window, area: &area, touching: &touching, outside };
     // Where all pixels have one fraction, those that are inside are drawn at once.
     let mut inner = len..len;
     if n > 1
@@ -686,12 +688,13 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
         if !pixels.is_empty() && shifted::<L, P, K, O>(kernel, &window, at, pixels) {
             inner = inside;
         }
-    } else if n > 1
-        && let Some(line) = walk.line()
-    {
-        inner = inside::<L, P, K, O>(kernel, &window, AffineWalk::new(line), &area, out);
+    } else if n > 1 && (walk.line().is_some() || roomy::<L, P, K>()) {
+        inner = L::call(Inside { beside, walk, out: &mut *out });
     }
-    let touching = Area::touching::<K>(source.width(), source.height());
+    if inner == (0..len) {
+        return;
+    }
+    let mut steps = walk.lanes::<L>(to);
     // The others before and after them.
     let (mut start, mut begin, mut end) = (0, 0, inner.start);
     loop {
@@ -727,75 +730,92 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
         if touching.misses_box(&at.min, &at.max) && outside.nothing(block) {
             continue;
         }
-        let beside = Beside { kernel, window: &window, area: &area, touching: &touching, outside };
         let walk = walk.at(begin - n);
         if n == 1 {
             beside.draw::<L, W, O>(&at, &walk, block);
         } else {
-            L::call(BesideBlock { beside, walk: &walk, out: block });
+            L::call(BesideBlock { beside, at, walk: &walk, out: block });
         }
     }
 }
 
-/// Draws the blocks along a line that are inside: which pixels they are. Where taps that are near to each other
-/// have room around them, nothing has to be asked of any block.
-#[inline(always)]
-fn inside<L: Lanes, P: Tap, K: Kernel, O: Output<P::Channel>>(
-    kernel: &K,
-    window: &Window<'_, P::Channel>,
-    line: AffineWalk,
-    area: &Area,
-    out: &mut [O],
-) -> Range<usize> {
-    let (to, channels) = (rounding::<K, P::Channel>(), P::CHANNELS);
-    let len = out.len() / channels;
-    let room = P::Channel::room::<L, K>(line.extent(L::LEN)).filter(|_| channels == 1 && !to.ties_to_even);
-    let roomy = room.map(|room| Area::around(window.first, room, [window.width, window.height]));
-    for (area, near) in [(roomy, true), (Some(*area), false)] {
-        let Some(area) = area else { continue };
-        let inside = span::interior(&line, 0, len, to, &area);
-        let pixels = inside.start..inside.end - inside.len() % L::LEN;
-        let out = out.get_mut(pixels.start * channels..pixels.end * channels).unwrap_or_default();
-        if !out.is_empty() {
-            L::call(Inside::<P, K, O> { window, line: line.at(pixels.start), kernel, near, out });
-            return pixels;
-        }
-    }
-    len..len
-}
-
-/// Those blocks. (By a call, which leaves more registers.)
-struct Inside<'w, 'a, P: Tap, K, O> {
-    window: &'w Window<'a, P::Channel>,
-    line: AffineWalk,
-    kernel: &'w K,
-    near: bool,
+/// Draws the blocks along a walk that are inside, as far as that is known without a look at each, and where taps that
+/// are near to each other have room around them all others in between: which pixels they are. (By a call, which
+/// leaves more registers.)
+struct Inside<'w, 'a, P: Tap, K, S, W, O> {
+    beside: Beside<'w, 'a, P, K, S>,
+    walk: &'w W,
+    /// Of the whole walk.
     out: &'w mut [O],
 }
 
-impl<P: Tap, K: Kernel, O: Output<P::Channel>> Operation for Inside<'_, '_, P, K, O> {
-    type Output = ();
+/// Whether blocks along any walk have a use for room.
+#[inline(always)]
+fn roomy<L: Lanes, P: Tap, K: Kernel>() -> bool {
+    P::CHANNELS == 1 && P::Channel::room::<L, K>([0; 2]).is_some()
+}
+
+impl<P: Tap, K: Kernel, S: Outside<W, P, O>, W: Walk, O: Output<P::Channel>> Operation
+    for Inside<'_, '_, P, K, S, W, O>
+{
+    type Output = Range<usize>;
     #[inline(always)]
-    fn run<L: Lanes>(self) {
-        let (window, kernel, to) = (*self.window, *self.kernel, rounding::<K, P::Channel>());
-        let blocks = self.out.chunks_exact_mut(L::LEN * P::CHANNELS);
-        if self.near {
-            let mut steps = self.line.lanes::<L>(to);
-            for block in blocks {
-                let (least, at) = steps.next_near();
-                P::Channel::block_near(&window, least, &at, &kernel, block);
+    fn run<L: Lanes>(self) -> Range<usize> {
+        let Self { beside, walk, out } = self;
+        let (window, kernel, to) = (*beside.window, *beside.kernel, rounding::<K, P::Channel>());
+        let len = out.len() / P::CHANNELS;
+        let whole = |pixels: Range<usize>| pixels.start..pixels.end - pixels.len() % L::LEN;
+        let mut steps = walk.lanes::<L>(to);
+        if roomy::<L, P, K>()
+            && let Some(room) = steps.extent().and_then(P::Channel::room::<L, K>)
+        {
+            let area = Area::around(window.first, room, [window.width, window.height]);
+            let (mut pixels, mut known) = (whole(0..len), true);
+            if walk.line().is_some() {
+                pixels = whole(span::interior(walk, 0, len, to, &area));
+                steps = walk.at(pixels.start).lanes::<L>(to);
+            } else {
+                known = steps.stays(len, &area);
             }
-        } else {
-            let mut steps = self.line.lanes::<L>(to);
-            for block in blocks {
-                draw::<L, P, K, O>(&kernel, &window, &steps.next(), block);
+            // What is in the area and still not near takes longer than it does below.
+            let mut patience = 8;
+            let blocks = out.get_mut(pixels.clone()).unwrap_or_default();
+            for (n, out) in blocks.chunks_exact_mut(L::LEN).enumerate() {
+                let near = steps.next_near();
+                if let Some((least, at)) = &near
+                    && (known || area.contains_box(least, least))
+                {
+                    P::Channel::block_near(&window, *least, at, &kernel, out);
+                    continue;
+                }
+                let here = pixels.start + n * L::LEN;
+                if !known && near.is_none() {
+                    patience -= 1;
+                    if patience == 0 {
+                        return pixels.start..here;
+                    }
+                }
+                let walk = &walk.at(here);
+                L::call(BesideBlock { beside, at: walk.exact::<L>(to), walk, out });
+            }
+            if !pixels.is_empty() {
+                return pixels;
             }
         }
+        if walk.line().is_none() {
+            return len..len;
+        }
+        let pixels = whole(span::interior(walk, 0, len, to, beside.area));
+        let mut steps = walk.at(pixels.start).lanes::<L>(to);
+        let out = out.get_mut(pixels.start * P::CHANNELS..pixels.end * P::CHANNELS).unwrap_or_default();
+        for block in out.chunks_exact_mut(L::LEN * P::CHANNELS) {
+            draw::<L, P, K, O>(&kernel, &window, &steps.next(), block);
+        }
+        if pixels.is_empty() { len..len } else { pixels }
     }
 }
 
 /// What a block needs that is not inside.
-#[derive(Clone, Copy)]
 struct Beside<'w, 'a, P: Tap, K, S> {
     kernel: &'w K,
     window: &'w Window<'a, P::Channel>,
@@ -803,6 +823,16 @@ struct Beside<'w, 'a, P: Tap, K, S> {
     touching: &'w Area,
     outside: &'w S,
 }
+
+impl<P: Tap, K, S> Clone for Beside<'_, '_, P, K, S> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+// (Without bounds on what it refers to.)
+impl<P: Tap, K, S> Copy for Beside<'_, '_, P, K, S> {}
 
 impl<P: Tap, K: Kernel, S> Beside<'_, '_, P, K, S> {
     #[inline(always)]
@@ -836,21 +866,23 @@ impl<P: Tap, K: Kernel, S> Beside<'_, '_, P, K, S> {
     }
 }
 
-/// Such a block at the beginning of a walk, by a call: what is inside has the registers for itself.
-struct BesideBlock<'w, 'a, P: Tap, K, S, W, O> {
+/// Such a block, at positions of the level that it is called at, by a call: what is inside has the registers for
+/// itself.
+struct BesideBlock<'w, 'a, P: Tap, K, S, W, L: Lanes, O> {
     beside: Beside<'w, 'a, P, K, S>,
+    at: Positions<L>,
+    /// From there on.
     walk: &'w W,
     out: &'w mut [O],
 }
 
-impl<P: Tap, K: Kernel, S: Outside<W, P, O>, W: Walk, O: Output<P::Channel>> Operation
-    for BesideBlock<'_, '_, P, K, S, W, O>
+impl<L: Lanes, P: Tap, K: Kernel, S: Outside<W, P, O>, W: Walk, O: Output<P::Channel>> Operation
+    for BesideBlock<'_, '_, P, K, S, W, L, O>
 {
     type Output = ();
     #[inline(always)]
-    fn run<L: Lanes>(self) {
-        let at = self.walk.lanes::<L>(rounding::<K, P::Channel>()).next();
-        self.beside.draw(&at, self.walk, self.out);
+    fn run<M: Lanes>(self) {
+        self.beside.draw(&self.at, self.walk, self.out);
     }
 }
 

@@ -25,7 +25,7 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     /// Two `i16` per lane.
     type Pair: Copy;
     /// `f32` lanes.
-    type F32: Copy;
+    type F32: Copy + core::fmt::Debug;
     /// The bytes around the taps of a block in registers; [`Never`] for a backend without.
     type ByteTable: ByteTable<Self>;
     /// The linear forms of a homography, for exact quotients; [`Never`] for a backend without.

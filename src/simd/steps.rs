@@ -3,6 +3,7 @@
 use super::lanes::{Forms, Lanes};
 use crate::fixed::{Position, Rounding, floor_div, round_coordinate};
 use crate::kernel::Array;
+use crate::span::Area;
 use crate::transform::{Coordinate, MapWalk};
 use crate::walk::{ProjectiveWalk, RUN, Walk};
 
@@ -59,6 +60,24 @@ impl<L: Lanes> Positions<L> {
 pub trait Steps<L: Lanes> {
     /// The next ones.
     fn next(&mut self) -> Positions<L>;
+    /// How far the cells of N neighbouring pixels are from the least one of [`next_near`](Self::next_near) at most;
+    /// `None` if that is not known of all.
+    #[inline(always)]
+    fn extent(&self) -> Option<[i32; 2]> {
+        None
+    }
+    /// Whether the least cells of the next `len` pixels of a run, as [`next_near`](Self::next_near) has them, all lie
+    /// in an area; false if that is not known without looking at every one.
+    #[inline(always)]
+    fn stays(&self, _len: usize, _area: &Area) -> bool {
+        false
+    }
+    /// The next ones: least cells, and positions relative to these; now and then it does not tell.
+    #[inline(always)]
+    fn next_near(&mut self) -> Option<([i32; 2], Positions<L>)> {
+        let _ = self.next();
+        None
+    }
 }
 
 /// The positions of any walk, pixel by pixel.
@@ -106,25 +125,58 @@ impl<L: Lanes> Steps<L> for QuotientSteps<L> {
             }
             return Positions::gather(|| at);
         }
+        let told = self.series.as_mut().and_then(|series| series.next(self.to.bits));
+        let here = self.on();
+        match told {
+            Some(at) => at,
+            None => Self::exact(&here, self.to),
+        }
+    }
+
+    #[inline(always)]
+    fn extent(&self) -> Option<[i32; 2]> {
+        self.series.as_ref().map(Series::extent)
+    }
+
+    #[inline(always)]
+    fn stays(&self, len: usize, area: &Area) -> bool {
+        self.series.as_ref().is_some_and(|series| {
+            let (min, max) = series.bounds(len);
+            area.contains_box(&min, &max)
+        })
+    }
+
+    #[inline(always)]
+    fn next_near(&mut self) -> Option<([i32; 2], Positions<L>)> {
+        self.on();
+        self.series.as_mut()?.next_near(self.to.bits)
+    }
+}
+
+impl<L: Lanes> QuotientSteps<L> {
+    /// N pixels on: from where.
+    #[inline(always)]
+    fn on(&mut self) -> ProjectiveWalk {
         let here = self.walk;
         self.walk = here.at(L::LEN);
-        if let Some(series) = &mut self.series
-            && let Some(at) = series.next(self.to.bits)
-        {
-            return at;
-        }
+        here
+    }
+
+    /// The next positions of a walk without the series.
+    #[inline(always)]
+    pub(crate) fn exact(here: &ProjectiveWalk, to: Rounding) -> Positions<L> {
         // (Measured: a quarter faster than one_by_one().)
         if L::LEN == 1 {
-            return Positions::gather(|| here.position(self.to));
+            return Positions::gather(|| here.position(to));
         }
-        if !self.to.ties_to_even
+        if !to.ties_to_even
             && here.denominator.min(here.at(L::LEN - 1).denominator) > 0
             && let Some(mut forms) = L::Forms::new(
                 [here.at[0], here.at[1], here.denominator],
                 [here.step[0], here.step[1], here.denominator_step],
             )
         {
-            let [(x, fx), (y, fy)] = forms.next(here.anchor, self.to.bits);
+            let [(x, fx), (y, fy)] = forms.next(here.anchor, to.bits);
             // Monotone, so the ends are at the ends.
             let ((x0, x1), (y0, y1)) = (L::ends(x), L::ends(y));
             return Positions {
@@ -134,7 +186,7 @@ impl<L: Lanes> Steps<L> for QuotientSteps<L> {
                 max: [x0.max(x1), y0.max(y1)],
             };
         }
-        one_by_one(&mut { here }, self.to)
+        one_by_one(&mut here.clone(), to)
     }
 }
 
@@ -248,26 +300,30 @@ impl Following {
 ///
 /// Around the middle of the run, j pixels away, a quotient is `q + s j - s g` with `g = r j^2 / (1 + r j)`,
 /// where q is the quotient there, s its slope, and r the slope of the denominator over it. The line is
-/// exact in Q40, and in Q26 from the first lane on; the small rest is in `f32`. Where a sum is within
+/// exact in Q40, and in Q26 from the least lane on; the small rest is in `f32`. Where a sum is within
 /// its error of the middle between two results, the series does not tell.
 #[derive(Clone, Copy, Debug)]
 struct Series<L: Lanes> {
-    /// The line at the first lane in Q40, half a unit of the result added; and from block to block.
-    at: [i64; 2],
-    step: [i64; 2],
-    /// From the first lane to the last.
-    last: [i64; 2],
-    /// From the first lane to each, in Q26.
-    offset: [L::I32; 2],
-    /// j of the first lane.
-    first: f32,
+    axes: [SeriesAxis<L>; 2],
+    /// Of the lanes.
+    j: L::F32,
     ratio: f32,
-    /// -s, in Q26.
-    slope: [f32; 2],
     /// In Q26, at least the error.
     slack: i32,
-    /// In Q40, at least the rest and the error.
-    margin: i64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct SeriesAxis<L: Lanes> {
+    /// The line at its least lane in Q40, half a unit of the result added, and less by at least the rest and the
+    /// error; and from block to block.
+    at: i64,
+    step: i64,
+    /// From there to the greatest lane, with as much again.
+    spread: i64,
+    /// From there to the line at each lane, in Q26.
+    offset: L::I32,
+    /// Of the line, with the other sign, in Q26.
+    slope: f32,
 }
 
 impl<L: Lanes> Series<L> {
@@ -286,82 +342,129 @@ impl<L: Lanes> Series<L> {
         let q = middle.at.map(|n| n as f64 * inverse);
         let slope = |axis: usize| (walk.step[axis] as f64 - q[axis] * dd) * inverse;
         let s = [slope(0), slope(1)];
-        let steepest = s[0].abs().max(s[1].abs());
-        // Neither if one is no number. 32 ratio is below 2^-7, so the denominator keeps its sign; the
-        // lanes lie within 32 px.
+        let below = |v: f64, limit: f64| v.abs() < limit;
+        let steepest = if below(s[0], s[1].abs()) { s[1].abs() } else { s[0].abs() };
+        // None if one is no number. 32 ratio is below 2^-7, so the denominator keeps its sign; the
+        // lanes lie within 32 px, margins included.
         let holds = middle.denominator > 0
-            && ratio.abs() < 1.0 / 4096.0
-            && steepest * (L::LEN as f64) < 31.0
-            && q[0].abs().max(q[1].abs()) < 1_048_576.0;
+            && below(ratio, 1.0 / 4096.0)
+            && s.iter().all(|&s| below(s, 28.0 / L::LEN as f64))
+            && q.iter().all(|&q| below(q, 1_048_576.0));
         if !holds {
             return None;
         }
-        let line = |axis: usize| {
-            // SAFETY: they are below 2^5 and 2^20.
-            let (step, at) = unsafe {
-                ((s[axis] * Q40).to_int_unchecked::<i64>(), (q[axis] * Q40).to_int_unchecked::<i64>())
-            };
-            let at = at - (MIDDLE as i64) * step;
-            let at = at + (i64::from(walk.anchor[axis]) << 40) + (1 << (39 - to.bits));
-            (at, step)
-        };
-        let ((x, dx), (y, dy)) = (line(0), line(1));
-        let lanes = L::i32(L::Array::from_fn(|l| l as i32));
-        let offset = |step: i64| {
-            let rest = L::mul(lanes, L::splat((step & 0x3fff) as i32));
-            let rest = L::shr(L::add(rest, L::splat(1 << 13)), 14);
-            L::add(L::mul(lanes, L::splat((step >> 14) as i32)), rest)
-        };
         // Three roundings to Q26; and of the rest, at most s r 2^10 px, a part of 2^-21 for the powers of
         // r j from the third on, and as much for the roundings of f32.
-        let bend = (steepest * ratio.abs() * 65_536.0) as i32;
-        let n = L::LEN as i64;
+        // SAFETY: it is below 2^10.
+        let bend = unsafe { (steepest * ratio.abs() * 65_536.0).to_int_unchecked::<i32>() };
+        // In Q40, at least the rest and the error: s r j^2 is half of 2^11 s r.
+        let margin = i64::from(bend + 1) << (40 - 16 + 11);
+        // (A closure would not be inlined with the features.)
+        let half = 1 << (39 - to.bits);
+        let whole = walk.anchor.map(|v| (i64::from(v) << 40) + half);
+        // SAFETY: they are below 2^5 and 2^20.
+        let [x, y] = unsafe {
+            [0, 1].map(|i| {
+                let step = (s[i] * Q40).to_int_unchecked::<i64>();
+                ((q[i] * Q40).to_int_unchecked::<i64>() + whole[i] - MIDDLE as i64 * step, step)
+            })
+        };
+        let lanes = L::f32(L::Array::from_fn(|l| l as f32));
         Some(Self {
-            at: [x, y],
-            step: [n * dx, n * dy],
-            last: [dx, dy].map(|v| (n - 1) * v),
-            offset: [offset(dx), offset(dy)],
-            first: -(MIDDLE as f32),
+            axes: [SeriesAxis::new(x, s[0], margin), SeriesAxis::new(y, s[1], margin)],
+            j: L::f32_sub(lanes, L::f32_splat(MIDDLE as f32)),
             ratio: ratio as f32,
-            slope: s.map(|s| (s * -67_108_864.0) as f32),
             slack: 4 + bend,
-            // s r j^2 is half of 2^11 s r.
-            margin: i64::from(bend + 1) << (40 - 16 + 11),
         })
+    }
+
+    /// See [`Steps::extent`].
+    #[inline(always)]
+    fn extent(&self) -> [i32; 2] {
+        let [x, y] = &self.axes;
+        [x, y].map(|axis| (axis.spread >> 40) as i32 + 1)
+    }
+
+    /// A box with the least cells of the next blocks, of `len` pixels.
+    #[inline(always)]
+    fn bounds(&self, len: usize) -> ([i32; 2], [i32; 2]) {
+        let on = (len.saturating_sub(1) / L::LEN) as i64;
+        let [(x0, x1), (y0, y1)] = self.axes.each_ref().map(|axis| {
+            let end = axis.at + on * axis.step;
+            ((axis.at.min(end) >> 40) as i32, (axis.at.max(end) >> 40) as i32)
+        });
+        ([x0, y0], [x1, y1])
     }
 
     /// The next N pixels, if the series tells them; on to the next.
     #[inline(always)]
     fn next(&mut self, bits: u32) -> Option<Positions<L>> {
-        let lanes = L::f32(L::Array::from_fn(|l| l as f32));
-        let j = L::f32_add(L::f32_splat(self.first), lanes);
-        self.first += L::LEN as f32;
+        let greatest = self.axes.each_ref().map(|axis| ((axis.at + axis.spread) >> 40) as i32);
+        let (least, near) = self.next_near(bits)?;
+        Some(Positions { min: least, max: greatest, ..near.less(least.map(i32::wrapping_neg)) })
+    }
+
+    /// The same, relative to the least cells.
+    #[inline(always)]
+    fn next_near(&mut self, bits: u32) -> Option<([i32; 2], Positions<L>)> {
+        let j = self.j;
+        self.j = L::f32_add(j, L::f32_splat(L::LEN as f32));
         let t = L::f32_mul(L::f32_splat(self.ratio), j);
         // 1 / (1 + t)
         let inverse = L::f32_add(L::f32_sub(L::f32_splat(1.0), t), L::f32_mul(t, t));
         let g = L::f32_mul(L::f32_mul(t, j), inverse);
-        let mut sum = |axis: usize| {
-            let at = self.at[axis];
-            self.at[axis] = at + self.step[axis];
-            let rest = L::i32_from(L::f32_mul(g, L::f32_splat(self.slope[axis])));
-            let line = L::add(L::splat((at >> 14) as i32 & 0x3ff_ffff), self.offset[axis]);
-            let last = at + self.last[axis];
-            let ends = [at.min(last) - self.margin, at.max(last) + self.margin].map(|v| (v >> 40) as i32);
-            (L::add(line, rest), (at >> 40) as i32, ends)
-        };
-        let ((x, cx, [x0, x1]), (y, cy, [y0, y1])) = (sum(0), sum(1));
+        let [x, y] = &mut self.axes;
+        let ((x0, x), (y0, y)) = (x.next(g), y.next(g));
         let within = L::splat((1 << (26 - bits)) - 1);
         let slack = L::splat(self.slack);
         let doubtful = |v: L::I32| L::any_below(L::and(L::add(v, slack), within), 2 * self.slack + 1);
         if doubtful(x) | doubtful(y) {
             return None;
         }
-        let split = |v: L::I32, cell: i32| {
-            let fraction = L::and(L::shr(v, 26 - bits), L::splat((1 << bits) - 1));
-            (L::add(L::shr(v, 26), L::splat(cell)), fraction)
+        let fraction = |v: L::I32| L::and(L::shr(v, 26 - bits), L::splat((1 << bits) - 1));
+        let at = Positions {
+            cell: [L::shr(x, 26), L::shr(y, 26)],
+            fraction: [fraction(x), fraction(y)],
+            min: [0; 2],
+            max: self.extent(),
         };
-        let ((x, fx), (y, fy)) = (split(x, cx), split(y, cy));
-        Some(Positions { cell: [x, y], fraction: [fx, fy], min: [x0, y0], max: [x1, y1] })
+        Some(([x0, y0], at))
+    }
+}
+
+impl<L: Lanes> SeriesAxis<L> {
+    /// From the line at the first lane and its step in Q40, its slope, and at least the rest and the error.
+    #[inline(always)]
+    fn new((at, step): (i64, i64), slope: f64, margin: i64) -> Self {
+        let last = (L::LEN as i64 - 1) * step;
+        // From the least lane on.
+        let lanes = if step < 0 {
+            L::i32(L::Array::from_fn(|l| (L::LEN - 1 - l) as i32))
+        } else {
+            L::i32(L::Array::from_fn(|l| l as i32))
+        };
+        let far = step.abs();
+        let rest = L::mul(lanes, L::splat((far & 0x3fff) as i32));
+        let rest = L::shr(L::add(rest, L::splat(1 << 13)), 14);
+        let offset = L::add(L::mul(lanes, L::splat((far >> 14) as i32)), rest);
+        Self {
+            at: at + last.min(0) - margin,
+            step: L::LEN as i64 * step,
+            spread: last.abs() + 2 * margin,
+            // (The margin is a multiple of 2^14.)
+            offset: L::add(offset, L::splat((margin >> 14) as i32)),
+            slope: (slope * -67_108_864.0) as f32,
+        }
+    }
+
+    /// The least cell of the next N pixels, and they relative to it in Q26.
+    #[inline(always)]
+    fn next(&mut self, g: L::F32) -> (i32, L::I32) {
+        let at = self.at;
+        self.at = at + self.step;
+        let rest = L::i32_from(L::f32_mul(g, L::f32_splat(self.slope)));
+        let line = L::add(L::splat((at >> 14) as i32 & 0x3ff_ffff), self.offset);
+        ((at >> 40) as i32, L::add(line, rest))
     }
 }
 
@@ -372,35 +475,74 @@ pub struct MapSteps<'a, T> {
     pub(crate) to: Rounding,
 }
 
+/// The cells and the fractions of positions.
+type Cells<L> = ([<L as Lanes>::I32; 2], [<L as Lanes>::I32; 2]);
+
+impl<T: Coordinate> MapSteps<'_, T> {
+    /// Of the next N pixels, if they can be read at once; on to the next.
+    #[inline(always)]
+    fn read<L: Lanes>(&mut self) -> Option<Cells<L>> {
+        if L::LEN == 1 || self.to.ties_to_even {
+            return None;
+        }
+        let (x, y) = (self.walk.x.get(..L::LEN)?, self.walk.y.get(..L::LEN)?);
+        let (x, y) = (T::floats(x)?, T::floats(y)?);
+        let at = read::<L>([L::Array::from_slice(x)?, L::Array::from_slice(y)?], self.walk.pixel(), self.to);
+        self.walk = self.walk.at(L::LEN);
+        Some(at)
+    }
+
+    /// How far cells may be from the least one so as to be near: a square of N pixels and a half, turned by up to 15
+    /// degrees or so.
+    #[inline(always)]
+    fn reach<L: Lanes>() -> [i32; 2] {
+        [L::LEN as i32 * 3 / 2, 3]
+    }
+}
+
 impl<L: Lanes, T: Coordinate> Steps<L> for MapSteps<'_, T> {
     #[inline(always)]
     fn next(&mut self) -> Positions<L> {
-        if L::LEN > 1
-            && !self.to.ties_to_even
-            && let (Some(x), Some(y)) = (self.walk.x.get(..L::LEN), self.walk.y.get(..L::LEN))
-            && let (Some(x), Some(y)) = (T::floats(x), T::floats(y))
-            && let (Some(x), Some(y)) = (L::Array::from_slice(x), L::Array::from_slice(y))
-        {
-            let at = read([x, y], self.walk.pixel(), self.to);
-            self.walk = self.walk.at(L::LEN);
-            return at;
+        match self.read::<L>() {
+            Some((cell, fraction)) => {
+                Positions { cell, fraction, min: [i32::MIN; 2], max: [i32::MAX; 2] }.tight()
+            }
+            None => one_by_one(&mut self.walk, self.to),
         }
-        one_by_one(&mut self.walk, self.to)
+    }
+
+    #[inline(always)]
+    fn extent(&self) -> Option<[i32; 2]> {
+        let reads = L::LEN > 1 && !self.to.ties_to_even && T::floats(self.walk.x).is_some();
+        reads.then(Self::reach::<L>)
+    }
+
+    #[inline(always)]
+    fn next_near(&mut self) -> Option<([i32; 2], Positions<L>)> {
+        let Some((cell, fraction)) = self.read::<L>() else {
+            self.walk = self.walk.at(L::LEN);
+            return None;
+        };
+        // Of maps that are smooth the least ones are at the ends.
+        let ((x0, x1), (y0, y1)) = (L::ends(cell[0]), L::ends(cell[1]));
+        let (least, reach) = ([x0.min(x1), y0.min(y1)], Self::reach::<L>());
+        let at = Positions { cell, fraction, min: least, max: least }.less(least);
+        let near = L::within(at.cell[0], reach[0]) & L::within(at.cell[1], reach[1]);
+        near.then_some((least, Positions { max: reach, ..at }))
     }
 }
 
 /// The positions that N coordinates are, or with a destination pixel N displacements from it and
 /// those to its right. (A whole number may be added before or after rounding.)
 #[inline(always)]
-fn read<L: Lanes>([x, y]: [L::Array<f32>; 2], pixel: Option<[i32; 2]>, to: Rounding) -> Positions<L> {
+fn read<L: Lanes>([x, y]: [L::Array<f32>; 2], pixel: Option<[i32; 2]>, to: Rounding) -> Cells<L> {
     let ((mut x, fx), (mut y, fy)) = (L::round(L::f32(x), to.bits), L::round(L::f32(y), to.bits));
     if let Some([column, row]) = pixel {
         let columns = L::Array::from_fn(|l| l as i32);
         x = L::add(x, L::add(L::splat(column), L::i32(columns)));
         y = L::add(y, L::splat(row));
     }
-    let ((x0, x1), (y0, y1)) = (L::bounds(x), L::bounds(y));
-    Positions { cell: [x, y], fraction: [fx, fy], min: [x0, y0], max: [x1, y1] }
+    ([x, y], [fx, fy])
 }
 
 /// Coordinates in Q32.32 that are linear along the row.
@@ -442,7 +584,7 @@ impl<L: Lanes> LinearSteps<L> {
 
     /// The least cells of the next N pixels, and their positions relative to these.
     #[inline(always)]
-    pub(super) fn next_near(&mut self) -> ([i32; 2], Positions<L>) {
+    fn near(&mut self) -> ([i32; 2], Positions<L>) {
         let [x, y] = &mut self.axes;
         let ((x0, dx, x, fx), (y0, dy, y, fy)) = (x.next(self.to), y.next(self.to));
         ([x0, y0], Positions { cell: [x, y], fraction: [fx, fy], min: [0; 2], max: [dx, dy] })
@@ -485,8 +627,20 @@ impl<L: Lanes> Steps<L> for LinearSteps<L> {
                 })
             });
         }
-        let (least, at) = self.next_near();
+        let (least, at) = self.near();
         at.less(least.map(i32::wrapping_neg))
+    }
+
+    #[inline(always)]
+    fn extent(&self) -> Option<[i32; 2]> {
+        let far = |axis: &LinearAxis<L>| (axis.spread.unsigned_abs() >> 32) as i32 + 1;
+        let [x, y] = &self.axes;
+        (!self.to.ties_to_even).then(|| [far(x), far(y)])
+    }
+
+    #[inline(always)]
+    fn next_near(&mut self) -> Option<([i32; 2], Positions<L>)> {
+        Some(self.near())
     }
 }
 
