@@ -541,7 +541,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     /// Keeps what the fixed image has summed to for the next pass.
     #[inline(never)]
     fn share(&mut self, moments: &FixedMoments) {
-        self.shared = (self.loss == Loss::Squares).then_some(Known {
+        self.shared = (self.loss == Loss::Squares && !self.is_second_order()).then_some(Known {
             plan: self.candidate.plan(),
             interpolation: self.interpolation,
             moments: *moments,

@@ -777,7 +777,7 @@ impl<P: Tap, K: Kernel, S: Outside<W, P, O>, W: Walk, O: Output<P::Channel>> Ope
             } else {
                 known = steps.stays(len, &area);
             }
-            // What is in the area and still not near takes longer than it does below.
+            // A walk that has so many blocks whose taps are not near is left to blocks().
             let mut patience = 8;
             let blocks = out.get_mut(pixels.clone()).unwrap_or_default();
             for (n, out) in blocks.chunks_exact_mut(L::LEN).enumerate() {

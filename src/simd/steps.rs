@@ -492,11 +492,11 @@ impl<T: Coordinate> MapSteps<'_, T> {
         Some(at)
     }
 
-    /// How far cells may be from the least one so as to be near: a square of N pixels and a half, turned by up to 15
-    /// degrees or so.
+    /// How far cells may be from the least one so as to be near: as those of N pixels are that are enlarged by up to
+    /// a half, or turned by up to some 15 degrees. (Tables reach so far, those for four taps too.)
     #[inline(always)]
     fn reach<L: Lanes>() -> [i32; 2] {
-        [L::LEN as i32 * 3 / 2, 3]
+        [L::LEN as i32 * 3 / 2, 2 + L::LEN as i32 / 8]
     }
 }
 
