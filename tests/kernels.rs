@@ -13,9 +13,9 @@ use nonius::reference::{
     Reference, Rule, Shape, SurrogateRule, table, table_at,
 };
 use nonius::{
-    Adaptive, Affine, Bilinear, Boundary, Error, Homography, Image, ImageMut, Interpolator, Kernel, Level,
-    Linearized, Map, Nearest, NearestEven, Pixel, Sampler, StraightThrough, Surrogate, Transform,
-    Translation, WeightedNearest,
+    Adaptive, Affine, Bilinear, Boundary, Cubic, Error, Homography, Image, ImageMut, Interpolator, Kernel,
+    Lanczos, Level, Linearized, Map, Nearest, NearestEven, Pixel, Sampler, StraightThrough, Surrogate,
+    Transform, Translation, WeightedNearest,
 };
 
 /// A value that can be made from noise, or of the ends of its range, and compared by its bits.
@@ -1353,4 +1353,58 @@ fn any_number_of_taps() {
     check::<u8>(random);
     check::<u16>(random);
     check::<f32>(random);
+}
+
+/// Along homographies and maps whose neighbours stay together backends fetch neighbourhoods at once, here and there
+/// with a pixel that does not: every level against the reference.
+#[test]
+fn neighbours_that_stay_together() {
+    const OUT: (usize, usize) = (157, 12);
+    fn image(out: &mut [u8]) -> ImageMut<'_, u8> {
+        ImageMut::new(out, OUT.0, OUT.1).unwrap()
+    }
+    fn check<K: Kernel + Shape>(kernel: K, random: &mut Random) {
+        let source = Picture::<u8>::noise((150, 70), random);
+        for boundary in boundaries(random.bits() as u8) {
+            for i in 0..8 {
+                let (angle, scale) = (random.real(-0.4, 0.4), random.real(0.5, 1.4));
+                let (sine, cosine) = (scale * angle.sin(), scale * angle.cos());
+                let [x, y] = [0; 2].map(|_| random.real(-20.0, 30.0));
+                let [h, k] = [0; 2].map(|_| random.real(-4e-4, 4e-4));
+                let homography =
+                    Homography::from_parameters([cosine, -sine, x, sine, cosine, y, h, k]).unwrap();
+                // The same as a map, with stray coordinates every other time.
+                let mut planes = [0; 2].map(|_| vec![0.0_f32; OUT.0 * OUT.1]);
+                for j in 0..OUT.0 * OUT.1 {
+                    let (u, v) = homography.apply((j % OUT.0) as f64, (j / OUT.0) as f64);
+                    (planes[0][j], planes[1][j]) = (u as f32, v as f32);
+                    if i % 2 == 1 && random.real(0.0, 60.0) < 1.0 {
+                        let stray = [f32::NAN, 1e9, -1e9, random.real(-9.0, 160.0) as f32];
+                        planes[j % 2][j] = stray[random.bits() as usize % 4];
+                    }
+                }
+                let [x, y] = planes.each_ref().map(|plane| Image::new(plane, OUT.0, OUT.1).unwrap());
+                let map = Map::new(x, y).unwrap();
+                let before: Vec<u8> = (0..OUT.0 * OUT.1).map(|_| u8::noise(random.bits())).collect();
+                let expected = [homography.coordinates(), Coordinates::Map(x, y)].map(|coordinates| {
+                    let mut out = before.clone();
+                    let to = &mut image(&mut out);
+                    Reference::new(kernel, boundary).warp(source.image(), to, &coordinates);
+                    out
+                });
+                for level in Level::available() {
+                    let sampler = Sampler::new(kernel, boundary).with_level(level);
+                    let mut out = [before.clone(), before.clone()];
+                    sampler.warp(source.image(), &mut image(&mut out[0]), &homography).unwrap();
+                    sampler.warp(source.image(), &mut image(&mut out[1]), &map).unwrap();
+                    assert_eq!(out, expected, "{level:?} {boundary:?} {homography:?}");
+                }
+            }
+        }
+    }
+    let random = &mut Random(0x3c6e_f372_fe94_f82b);
+    check(Nearest, random);
+    check(Bilinear, random);
+    check(Cubic::<-75>, random);
+    check(Lanczos::<4>, random);
 }

@@ -647,20 +647,17 @@ impl<L: Lanes> Steps<L> for LinearSteps<L> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simd::One;
+    use crate::simd::{Level, One, Operation};
     use crate::walk::{Plan, ProjectivePlan};
 
-    /// What is followed is where each pixel is, near poles too.
-    #[test]
-    fn homographies_are_followed() {
+    /// Runs of homographies: from next to no bend to what brings the pole into the run.
+    fn runs(mut each: impl FnMut(&ProjectiveWalk, usize, Rounding)) {
         let mut state = 1_u64;
         let mut real = |from: f64, to: f64| {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             from + (to - from) * (state >> 33) as f64 / (1_u64 << 31) as f64
         };
-        let (mut followed, mut lost) = (0, 0);
         for i in 0..4000 {
-            // From next to nothing to what brings the pole into the run.
             let bend = [0.0, 1e-5, 1e-3, 0.02, 0.3][i % 5];
             let scale = [1.0, 1.0, 30.0, 1e-3][i % 4];
             let mut m: [f64; 9] = core::array::from_fn(|_| real(-1.5, 1.5) * scale);
@@ -669,21 +666,82 @@ mod tests {
             let Some(plan) = ProjectivePlan::new(&m) else { continue };
             let (x, y) = (real(0.0, 300.0) as usize, real(0.0, 300.0) as usize);
             for bits in [0, 14] {
-                let to = Rounding::half_up(bits);
                 let (walk, len) = plan.run(x, y, RUN);
-                let mut steps = QuotientSteps::<One>::new(walk, to);
-                for k in 0..len {
-                    match steps.following {
-                        Some(_) => followed += 1,
-                        None => lost += 1,
-                    }
-                    let at = steps.next();
-                    let found = [0, 1].map(|i| (at.cell[i], at.fraction[i] as u32));
-                    let exact = walk.at(k).position(to).map(|p| (p.cell, p.fraction));
-                    assert_eq!(found, exact, "{m:?} {x} {y} {bits} {k}");
-                }
+                each(&walk, len, Rounding::half_up(bits));
             }
         }
+    }
+
+    /// What is followed is where each pixel is, near poles too.
+    #[test]
+    fn homographies_are_followed() {
+        let (mut followed, mut lost) = (0, 0);
+        runs(|walk, len, to| {
+            let mut steps = QuotientSteps::<One>::new(*walk, to);
+            for k in 0..len {
+                match steps.following {
+                    Some(_) => followed += 1,
+                    None => lost += 1,
+                }
+                let at = steps.next();
+                let found = [0, 1].map(|i| (at.cell[i], at.fraction[i] as u32));
+                let exact = walk.at(k).position(to).map(|p| (p.cell, p.fraction));
+                assert_eq!(found, exact, "{walk:?} {to:?} {k}");
+            }
+        });
         assert!(followed > 200_000 && lost > 1000, "{followed} {lost}");
+    }
+
+    /// The positions of a run, N at a time: how many were told as near ones, and of how many.
+    struct Blocks<'a>(&'a ProjectiveWalk, usize, Rounding);
+
+    impl Operation for Blocks<'_> {
+        type Output = (usize, usize);
+        fn run<L: Lanes>(self) -> (usize, usize) {
+            let Self(walk, len, to) = self;
+            let (mut steps, mut near) = (walk.lanes::<L>(to), walk.lanes::<L>(to));
+            let everywhere = Area::around(0, [0; 2], [1 << 21; 2]);
+            let (mut told, mut blocks) = (0, 0);
+            for k in (0..len - len % L::LEN).step_by(L::LEN) {
+                let check = |at: &Positions<L>, from: [i32; 2]| {
+                    for i in 0..2 {
+                        let (cells, fractions) = (L::i32_array(at.cell[i]), L::i32_array(at.fraction[i]));
+                        for (l, (&cell, &fraction)) in
+                            cells.as_ref().iter().zip(fractions.as_ref()).enumerate()
+                        {
+                            let exact = walk.at(k + l).position(to)[i];
+                            assert_eq!((cell + from[i], fraction as u32), (exact.cell, exact.fraction));
+                            assert!((at.min[i]..=at.max[i]).contains(&cell));
+                        }
+                    }
+                };
+                check(&steps.next(), [0; 2]);
+                blocks += 1;
+                if let (Some(extent), true) = (near.extent(), L::LEN > 1)
+                    && let Some((least, at)) = near.next_near()
+                {
+                    check(&at, least);
+                    assert_eq!((at.min, at.max), ([0; 2], extent));
+                    let box_holds = !walk.lanes::<L>(to).stays(len, &everywhere)
+                        || everywhere.contains_box(&least, &least);
+                    assert!(box_holds);
+                    told += 1;
+                }
+            }
+            (told, blocks)
+        }
+    }
+
+    /// What the series tells is where each pixel is, at every level.
+    #[test]
+    fn homographies_by_the_block() {
+        for level in Level::available() {
+            let (mut told, mut blocks) = (0, 0);
+            runs(|walk, len, to| {
+                let (a, b) = level.run(Blocks(walk, len, to));
+                (told, blocks) = (told + a, blocks + b);
+            });
+            assert!(level == Level::SCALAR || told > blocks / 20, "{level:?}: {told} of {blocks}");
+        }
     }
 }
