@@ -658,7 +658,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
 
     /// Whether this level is aligned by the gradients of both images.
     fn is_second_order(&self) -> bool {
-        self.options.method.is_second_order(self.level)
+        self.options.method.is_second_order(self.level, self.top)
     }
 
     /// The parameters, and gain and offset if they are estimated.

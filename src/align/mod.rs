@@ -4,15 +4,15 @@
 //! workspace for the pyramids. Out: a [`Report`] with the transform that maps fixed to moving
 //! pixels, how the search ended, and how far to trust it.
 //!
-//! **Method.** Compositional Gauss-Newton with Levenberg-Marquardt damping, coarse to fine; at full size the
-//! inverse compositional one (Baker and Matthews 2004, sections 3.2 and 4). At each iteration the moving
-//! image is sampled at `T x` (in Q6), and the model `moving(T x) = a fixed(x) + b + a grad fixed(x) J(x) d`
-//! is solved for the increment d together with gain a and offset b, over the fixed pixels whose taps in the
-//! moving image are all inside, and whose taps in both images the masks let pass; then `T := T o W(d)^-1`.
-//! Gain and offset drop out, as in the enhanced correlation coefficient (Evangelidis and Psarakis 2008). The
-//! Hessian is summed anew with the support.
+//! **Method.** Compositional Gauss-Newton with Levenberg-Marquardt damping, coarse to fine; but for the first
+//! level to be refined the inverse compositional one (Baker and Matthews 2004, sections 3.2 and 4). At each
+//! iteration the moving image is sampled at `T x` (in Q6), and the model `moving(T x) = a fixed(x) + b + a
+//! grad fixed(x) J(x) d` is solved for the increment d together with gain a and offset b, over the fixed
+//! pixels whose taps in the moving image are all inside, and whose taps in both images the masks let pass;
+//! then `T := T o W(d)^-1`. Gain and offset drop out, as in the enhanced correlation coefficient (Evangelidis
+//! and Psarakis 2008). The Hessian is summed anew with the support.
 //!
-//! At the smaller levels, or as [`Options::method`] says, the gradient is the mean of that of the fixed image
+//! At the first level, or as [`Options::method`] says, the gradient is the mean of that of the fixed image
 //! and of that of the moving image as sampled over the gain (efficient second-order minimisation): `grad
 //! fixed(x) + grad e(x) / (2 a)`, where e are the residuals. That half is a central difference of residuals
 //! (zero where one of the two is outside the support, and where a is below 1/16), rounded half up to half
@@ -192,8 +192,8 @@ pub enum Interpolation {
 /// Whose gradients lead from the residuals to an increment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Method {
-    /// [`SecondOrder`](Self::SecondOrder) at the smaller levels, where images are apart and a pass looks at few
-    /// pixels; [`InverseCompositional`](Self::InverseCompositional) at full size, where short steps are left.
+    /// [`SecondOrder`](Self::SecondOrder) at the first level to be refined, where images are farthest apart and a pass
+    /// looks at few pixels, unless that is the full size; [`InverseCompositional`](Self::InverseCompositional) at the others, where short steps are left.
     #[default]
     Mixed,
     /// The fixed image's: inverse compositional (Baker and Matthews 2004). What it sums to changes with the
@@ -206,10 +206,10 @@ pub enum Method {
 }
 
 impl Method {
-    /// Whether the gradients of both images are used at this level; 0 is the full size.
-    fn is_second_order(self, level: usize) -> bool {
+    /// Whether the gradients of both images are used at a level, of which 0 is the full size and `top` the first to be refined.
+    fn is_second_order(self, level: usize, top: usize) -> bool {
         match self {
-            Method::Mixed => level > 0,
+            Method::Mixed => level > 0 && level == top,
             Method::InverseCompositional => false,
             Method::SecondOrder => true,
         }
@@ -237,7 +237,7 @@ pub struct Options {
     /// How far to search for a rotation about the centre of the fixed image to start from, to either side: 0
     /// (none) to pi radians. Not for translations. Default 0.
     pub rotation: f64,
-    /// Whose gradients are used. Default those of both images, at full size the fixed image's.
+    /// Whose gradients are used. Default the fixed image's, but at the first of several levels those of both.
     pub method: Method,
     /// Whether the contrast and brightness of the two images may differ: gain and offset are estimated
     /// with the transform. Default true. Where they are known to be the same (1 and 0), false leaves more to

@@ -704,13 +704,13 @@ mod tests {
             let (mut told, mut blocks) = (0, 0);
             for k in (0..len - len % L::LEN).step_by(L::LEN) {
                 let check = |at: &Positions<L>, from: [i32; 2]| {
-                    for i in 0..2 {
+                    for (i, from) in from.into_iter().enumerate() {
                         let (cells, fractions) = (L::i32_array(at.cell[i]), L::i32_array(at.fraction[i]));
                         for (l, (&cell, &fraction)) in
                             cells.as_ref().iter().zip(fractions.as_ref()).enumerate()
                         {
                             let exact = walk.at(k + l).position(to)[i];
-                            assert_eq!((cell + from[i], fraction as u32), (exact.cell, exact.fraction));
+                            assert_eq!((cell + from, fraction as u32), (exact.cell, exact.fraction));
                             assert!((at.min[i]..=at.max[i]).contains(&cell));
                         }
                     }
