@@ -676,7 +676,7 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
         return;
     }
     let touching = Area::touching::<K>(source.width(), source.height());
-    let beside = Beside { kernel, window: &window, area: &area, touching: &touching, outside };
+    let beside = &Beside { kernel, window: &window, area: &area, touching: &touching, outside };
     // Where all pixels have one fraction, those that are inside are drawn at once.
     let mut inner = len..len;
     if n > 1
@@ -743,7 +743,7 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
 /// are near to each other have room around them all others in between: which pixels they are. (By a call, which
 /// leaves more registers.)
 struct Inside<'w, 'a, P: Tap, K, S, W, O> {
-    beside: Beside<'w, 'a, P, K, S>,
+    beside: &'w Beside<'w, 'a, P, K, S>,
     walk: &'w W,
     /// Of the whole walk.
     out: &'w mut [O],
@@ -824,16 +824,6 @@ struct Beside<'w, 'a, P: Tap, K, S> {
     outside: &'w S,
 }
 
-impl<P: Tap, K, S> Clone for Beside<'_, '_, P, K, S> {
-    #[inline(always)]
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-// (Without bounds on what it refers to.)
-impl<P: Tap, K, S> Copy for Beside<'_, '_, P, K, S> {}
-
 impl<P: Tap, K: Kernel, S> Beside<'_, '_, P, K, S> {
     #[inline(always)]
     fn draw<L: Lanes, W: Walk, O: Output<P::Channel>>(&self, at: &Positions<L>, walk: &W, out: &mut [O])
@@ -869,7 +859,7 @@ impl<P: Tap, K: Kernel, S> Beside<'_, '_, P, K, S> {
 /// Such a block, at positions of the level that it is called at, by a call: what is inside has the registers for
 /// itself.
 struct BesideBlock<'w, 'a, P: Tap, K, S, W, L: Lanes, O> {
-    beside: Beside<'w, 'a, P, K, S>,
+    beside: &'w Beside<'w, 'a, P, K, S>,
     at: Positions<L>,
     /// From there on.
     walk: &'w W,
