@@ -15,7 +15,7 @@ use crate::image::{Image, ImageMut, Pixel, Tap};
 use crate::kernel::Channel;
 use crate::parallel::{Bands, Threads};
 use crate::simd::{Lanes, Level, Operation};
-use crate::transform::{Matrix, multiply};
+use crate::transform::{Matrix, after_shift, before_shift};
 
 /// The number of levels above which a pyramid of the largest image has a side of zero.
 pub const MAX_LEVELS: usize = 15;
@@ -36,25 +36,27 @@ pub const fn buffer_len(width: usize, height: usize, levels: usize) -> usize {
     sum
 }
 
-/// From pixels of level `level` to those of level 0, and back.
-fn basis(level: usize) -> (Matrix, Matrix) {
-    let s = libm::ldexp(1.0, level as i32);
-    let o = (s - 1.0) / 2.0;
-    let up = [s, 0.0, o, 0.0, s, o, 0.0, 0.0, 1.0];
-    let down = [1.0 / s, 0.0, -o / s, 0.0, 1.0 / s, -o / s, 0.0, 0.0, 1.0];
-    (up, down)
-}
-
 /// A matrix between pixels of level `level`, as one between pixels of level 0.
 pub(crate) fn to_full(matrix: &Matrix, level: usize) -> Matrix {
-    let (up, down) = basis(level);
-    multiply(&up, &multiply(matrix, &down))
+    let s = libm::ldexp(1.0, level as i32);
+    between(matrix, s, (s - 1.0) / 2.0)
 }
 
 /// The inverse of [`to_full`].
 pub(crate) fn to_level(matrix: &Matrix, level: usize) -> Matrix {
-    let (up, down) = basis(level);
-    multiply(&down, &multiply(matrix, &up))
+    let s = libm::ldexp(1.0, -(level as i32));
+    between(matrix, s, (s - 1.0) / 2.0)
+}
+
+/// A matrix between pixels, as one between those to whose x (and y) belongs `scale x + shift`: of the product of
+/// three matrices what is not zero.
+fn between(matrix: &Matrix, scale: f64, shift: f64) -> Matrix {
+    if scale == 1.0 {
+        return *matrix;
+    }
+    let back = 1.0 / scale;
+    let [a, b, c, d, e, f, g, h, i] = after_shift(matrix, -shift * back, -shift * back);
+    before_shift(&[a, b, scale * c, d, e, scale * f, g * back, h * back, i], shift, shift)
 }
 
 /// An image at several sizes.

@@ -178,27 +178,24 @@ pub(crate) fn interior<W: Walk>(
     if let Some(at) = walk.shift(to) {
         return shifted(at, from, len, area);
     }
-    if from == 0 && walk.inside(len, to, area) {
-        return 0..len;
-    }
     let mut range = from..len;
     for axis in 0..2 {
         let (min, max) = (area.min[axis], area.max[axis]);
-        let ends = [range.start, range.end - 1].map(|k| walk.at(k));
-        let below = ends.each_ref().map(|end| !end.reaches(axis, min, to));
-        let above = ends.each_ref().map(|end| end.reaches(axis, max + 1, to));
-        if below == [true; 2] || above == [true; 2] {
+        let [first, last] = [range.start, range.end - 1].map(|k| {
+            let end = walk.at(k);
+            (!end.reaches(axis, min, to), end.reaches(axis, max + 1, to))
+        });
+        if first.0 && last.0 || first.1 && last.1 {
             return none;
         }
-        if below == [false; 2] && above == [false; 2] {
-            continue;
+        // What begins below the area rises, as does what ends above it.
+        let rising = first.0 || last.1;
+        if first.0 || first.1 {
+            range.start = walk.crossing(axis, if rising { min } else { max + 1 }, rising, &range, to);
         }
-        let [first, last] = ends.map(|end| end.position(to).get(axis).map_or(0, |p| p.cell));
-        range = if first <= last {
-            walk.crossing(axis, min, true, &range, to)..walk.crossing(axis, max + 1, true, &range, to)
-        } else {
-            walk.crossing(axis, max + 1, false, &range, to)..walk.crossing(axis, min, false, &range, to)
-        };
+        if last.0 || last.1 {
+            range.end = walk.crossing(axis, if rising { max + 1 } else { min }, rising, &range, to);
+        }
         if range.is_empty() {
             return none;
         }

@@ -232,7 +232,12 @@ pub trait Walk: Clone {
     /// that all between do.
     #[inline]
     fn inside(&self, len: usize, to: Rounding, area: &Area) -> bool {
-        let holds = |walk: &Self| area.contains(walk.position(to));
+        let (min, max) = area.bounds();
+        let holds = |walk: &Self| {
+            let within =
+                |axis: usize| walk.reaches(axis, min[axis], to) && !walk.reaches(axis, max[axis] + 1, to);
+            within(0) && within(1)
+        };
         len > 0 && self.monotone(len) && holds(self) && holds(&self.at(len - 1))
     }
 }
@@ -274,6 +279,10 @@ impl Walk for AffineWalk {
             floor_div(at.wrapping_sub(limit), step.wrapping_neg()).wrapping_add(1)
         };
         usize::try_from(first).unwrap_or(0).max(range.start).min(range.end)
+    }
+    #[inline(always)]
+    fn reaches(&self, axis: usize, limit: i32, to: Rounding) -> bool {
+        self.at.get(axis).is_some_and(|&v| round_coordinate(v, to).cell >= limit)
     }
     type Lanes<L: Lanes> = LinearSteps<L>;
     #[inline(always)]

@@ -916,6 +916,19 @@ fn jacobian<T: Transform<Parameters: AsMut<[f64]>>>(
             let off = (row.as_ref()[i] - difference).abs();
             assert!(off <= bound, "{t:?}, parameter {i} at ({x}, {y}): off by {off}, bound {bound}");
         }
+        // The matrix changes as the parameter does, and that is the parameter.
+        let matrix = |step: f64| {
+            let mut p = t.parameters();
+            p.as_mut()[i] += step;
+            T::from_parameters(p).unwrap().matrix()
+        };
+        let (plus, minus) = (matrix(h), matrix(-h));
+        let change = core::array::from_fn(|k| (plus[k] - minus[k]) / (2.0 * h));
+        let largest = m.iter().fold(1.0_f64, |max, v| max.max(*v));
+        for (k, v) in t.differential(&change).as_ref().iter().enumerate() {
+            let off = (v - f64::from(u8::from(k == i))).abs();
+            assert!(off <= 1e-9 * largest, "{t:?}, parameter {k} of {i}: off by {off}");
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use nonius::{Transform, Translation};
 
 use crate::Request;
 use crate::contest::{Model, Task, nonius, settings, with_model};
+use crate::support::file::Plane;
 use crate::support::synthetic::{Exposure, Random, Waves, random_warp, render};
 use crate::table::{Cell, Table};
 
@@ -17,25 +18,32 @@ pub const ROUNDING: f64 = 1.0 / 12.0;
 /// Standard deviations of the noise of fixed and moving.
 const NOISES: [(f64, f64); 5] = [(0.0, 2.0), (0.0, 5.0), (0.0, 15.0), (5.0, 5.0), (8.0, 8.0)];
 
-/// `scene` as fixed, and after `truth` as moving.
-fn task<T: Transform>(
+/// A scene as fixed, and after a transform as moving, without noise.
+struct View {
     model: Model,
-    scene: &Waves,
-    truth: &T,
-    noise: (f64, f64),
-    random: &mut Random,
-) -> Task {
-    let back = truth.invert().expect("a small warp");
-    let moving = render(WIDTH, HEIGHT, |x, y| {
-        let (x, y) = back.apply(x, y);
-        scene.at(x, y)
-    });
-    Task {
-        model,
-        fixed: Exposure::noisy(noise.0).of(&render(WIDTH, HEIGHT, |x, y| scene.at(x, y)), random),
-        moving: Exposure::noisy(noise.1).of(&moving, random),
-        start: nonius::transform::IDENTITY,
-        truth: truth.matrix(),
+    fixed: Plane<f64>,
+    moving: Plane<f64>,
+    truth: nonius::transform::Matrix,
+}
+
+impl View {
+    fn new<T: Transform>(model: Model, scene: &Waves, truth: &T) -> Self {
+        let back = truth.invert().expect("a small warp");
+        let moving = render(WIDTH, HEIGHT, |x, y| {
+            let (x, y) = back.apply(x, y);
+            scene.at(x, y)
+        });
+        Self { model, fixed: render(WIDTH, HEIGHT, |x, y| scene.at(x, y)), moving, truth: truth.matrix() }
+    }
+
+    fn task(&self, noise: (f64, f64), random: &mut Random) -> Task {
+        Task {
+            model: self.model,
+            fixed: Exposure::noisy(noise.0).of(&self.fixed, random),
+            moving: Exposure::noisy(noise.1).of(&self.moving, random),
+            start: nonius::transform::IDENTITY,
+            truth: self.truth,
+        }
     }
 }
 
@@ -90,117 +98,145 @@ fn squared(covariance: &[&[f64]], error: &[f64]) -> Option<f64> {
     Some(solved.iter().map(|v| v * v).sum())
 }
 
-fn noise_words((fixed, moving): (f64, f64)) -> Cell {
-    Cell::Text(format!("{fixed} + {moving}"))
-}
-
 fn seed(run: usize, cell: usize) -> Random {
     Random((run as u64) << 32 | (cell as u64) << 8 | 0x77)
 }
 
-/// Squared errors of a translation relative to their bound.
-fn efficiency(request: &Request, (name, options): (&str, Options), table: &mut Table) {
-    let runs = request.runs(1000);
-    for (cell, noise) in NOISES.into_iter().enumerate() {
-        let (mut relative, mut squares, mut bounds) = (0.0, 0.0, 0.0);
-        for run in 0..runs {
-            let mut random = seed(run, cell);
-            let scene = Waves::new(&mut random);
-            let [dx, dy] = [0; 2].map(|_| random.between(-2.0, 2.0));
-            let truth = Translation::new(dx, dy).expect("a small shift");
-            let task = task(Model::Translation, &scene, &truth, noise, &mut random);
-            let [x, y] = nonius::<Translation>(&task, options).0.transform.parameters();
-            let (x, y) = (x - dx, y - dy);
-            let [xx, xy, yy] = information(&scene, &truth);
-            relative += (xx * x * x + 2.0 * xy * x * y + yy * y * y) / variance(noise) / 2.0;
-            squares += (x * x + y * y) / 2.0;
-            bounds += variance(noise) * (xx + yy) / (xx * yy - xy * xy) / 2.0;
+/// The settings and noises of a table: what is summed up for each.
+struct Sums<S>(Vec<(&'static str, Options, Vec<S>)>);
+
+impl<S: Clone + Default> Sums<S> {
+    fn new() -> Self {
+        Self(
+            settings()
+                .into_iter()
+                .map(|(name, options)| (name, options, vec![S::default(); NOISES.len()]))
+                .collect(),
+        )
+    }
+
+    /// Adds what comes of a view with every noise and setting.
+    fn add(&mut self, view: &View, run: usize, mut found: impl FnMut(&Task, Options, (f64, f64), &mut S)) {
+        for (cell, noise) in NOISES.into_iter().enumerate() {
+            let task = view.task(noise, &mut seed(run, 1 + cell));
+            for (_, options, sums) in &mut self.0 {
+                found(&task, *options, noise, &mut sums[cell]);
+            }
         }
-        let n = runs as f64;
-        table.rows.push(vec![
-            name.into(),
-            noise_words(noise),
+    }
+
+    /// A row for each.
+    fn rows(&self, table: &mut Table, mut cells: impl FnMut(&S) -> Vec<Cell>) {
+        for (name, _, sums) in &self.0 {
+            for ((fixed, moving), sums) in NOISES.into_iter().zip(sums) {
+                let mut row = vec![(*name).into(), Cell::Text(format!("{fixed} + {moving}"))];
+                row.append(&mut cells(sums));
+                table.rows.push(row);
+            }
+        }
+    }
+}
+
+/// Squared errors of a translation relative to their bound.
+fn efficiency(request: &Request, table: &mut Table) {
+    let runs = request.runs(1000);
+    let mut sums = Sums::<[f64; 3]>::new();
+    for run in 0..runs {
+        let mut random = seed(run, 0);
+        let scene = Waves::new(&mut random);
+        let [dx, dy] = [0; 2].map(|_| random.between(-2.0, 2.0));
+        let truth = Translation::new(dx, dy).expect("a small shift");
+        let [xx, xy, yy] = information(&scene, &truth);
+        let view = View::new(Model::Translation, &scene, &truth);
+        sums.add(&view, run, |task, options, noise, [relative, squares, bounds]| {
+            let [x, y] = nonius::<Translation>(task, options).0.transform.parameters();
+            let (x, y) = (x - dx, y - dy);
+            *relative += (xx * x * x + 2.0 * xy * x * y + yy * y * y) / variance(noise) / 2.0;
+            *squares += (x * x + y * y) / 2.0;
+            *bounds += variance(noise) * (xx + yy) / (xx * yy - xy * xy) / 2.0;
+        });
+    }
+    let n = runs as f64;
+    sums.rows(table, |[relative, squares, bounds]| {
+        vec![
             Cell::Number((squares / n).sqrt(), 5),
             Cell::Number((bounds / n).sqrt(), 5),
             Cell::Number(relative / n, 3),
             Cell::Number(1.0 / n.sqrt(), 3),
-        ]);
-    }
+        ]
+    });
 }
 
 /// The mean error at each of 16 phases of a pixel, on one scene.
-fn bias(request: &Request, (name, options): (&str, Options), table: &mut Table) {
+fn bias(request: &Request, table: &mut Table) {
     let runs = (request.runs(1000) / 16).max(2);
-    for (cell, noise) in NOISES.into_iter().enumerate() {
-        let mut largest = (0.0_f64, 0.0, 0.0);
-        let scene = Waves::new(&mut seed(0, cell));
-        for phase in 0..16 {
-            let shift = f64::from(phase) / 16.0;
-            let truth = Translation::new(shift, shift).expect("a small shift");
-            let (mut sum, mut squares) = ([0.0; 2], [0.0; 2]);
-            for run in 0..runs {
-                let mut random = seed(run + 1, 16 * cell + phase as usize);
-                let task = task(Model::Translation, &scene, &truth, noise, &mut random);
-                let found = nonius::<Translation>(&task, options).0.transform.parameters();
+    let scene = Waves::new(&mut seed(0, 0));
+    // The largest mean so far, its standard error, and where.
+    let mut largest = Sums::<[f64; 3]>::new();
+    for phase in 0..16 {
+        let shift = f64::from(phase) / 16.0;
+        let view =
+            View::new(Model::Translation, &scene, &Translation::new(shift, shift).expect("a small shift"));
+        let mut sums = Sums::<[[f64; 2]; 2]>::new();
+        for run in 0..runs {
+            sums.add(&view, 16 * run + phase as usize, |task, options, _, [sum, squares]| {
+                let found = nonius::<Translation>(task, options).0.transform.parameters();
                 for (i, v) in found.into_iter().enumerate() {
                     sum[i] += v - shift;
                     squares[i] += (v - shift) * (v - shift);
                 }
-            }
-            let n = runs as f64;
-            for (sum, squares) in sum.into_iter().zip(squares) {
-                let mean: f64 = sum / n;
-                let error = ((squares / n - mean * mean).max(0.0) / (n - 1.0)).sqrt();
-                if mean.abs() > largest.0.abs() {
-                    largest = (mean, error, shift);
+            });
+        }
+        let n = runs as f64;
+        for ((.., largest), (.., sums)) in largest.0.iter_mut().zip(&sums.0) {
+            for (largest, [sum, squares]) in largest.iter_mut().zip(sums) {
+                for (sum, squares) in sum.iter().zip(squares) {
+                    let mean: f64 = sum / n;
+                    let error = ((squares / n - mean * mean).max(0.0) / (n - 1.0)).sqrt();
+                    if mean.abs() > largest[0].abs() {
+                        *largest = [mean, error, shift];
+                    }
                 }
             }
         }
-        let (mean, error, shift) = largest;
-        table.rows.push(vec![
-            name.into(),
-            noise_words(noise),
-            Cell::Number(mean, 5),
-            Cell::Number(error, 5),
-            Cell::Number(shift, 4),
-        ]);
     }
+    largest.rows(table, |&[mean, error, shift]| {
+        vec![Cell::Number(mean, 5), Cell::Number(error, 5), Cell::Number(shift, 4)]
+    });
 }
 
 /// Errors normalised by the reported covariance.
-fn calibration<T: Transform>(
-    request: &Request,
-    model: Model,
-    (name, options): (&str, Options),
-    table: &mut Table,
-) {
+fn calibration<T: Transform>(request: &Request, model: Model, table: &mut Table) {
     let runs = request.runs(1000);
-    for (cell, noise) in NOISES.into_iter().enumerate() {
-        let (mut sum, mut counted) = (0.0, 0.0_f64);
-        let freedom = T::IDENTITY.parameters().as_ref().len() as f64;
-        for run in 0..runs {
-            let mut random = seed(run, 256 + 16 * model as usize + cell);
-            let scene = Waves::new(&mut random);
-            let truth: T = random_warp(WIDTH, HEIGHT, 2.0, &mut random);
-            let task = task(model, &scene, &truth, noise, &mut random);
-            let report = nonius::<T>(&task, options).0;
-            let (found, truth) = (report.transform.parameters(), truth.parameters());
-            let error: Vec<f64> = found.as_ref().iter().zip(truth.as_ref()).map(|(a, b)| a - b).collect();
+    // The sum, and of how many.
+    let mut sums = Sums::<[f64; 2]>::new();
+    let freedom = T::IDENTITY.parameters().as_ref().len() as f64;
+    for run in 0..runs {
+        let mut random = seed(run, 16 + model as usize);
+        let scene = Waves::new(&mut random);
+        let truth: T = random_warp(WIDTH, HEIGHT, 2.0, &mut random);
+        let parameters = truth.parameters();
+        sums.add(&View::new(model, &scene, &truth), run, |task, options, _, [sum, counted]| {
+            let report = nonius::<T>(task, options).0;
+            let found = report.transform.parameters();
+            let error: Vec<f64> =
+                found.as_ref().iter().zip(parameters.as_ref()).map(|(a, b)| a - b).collect();
             let covariance: Vec<&[f64]> = report.covariance.as_ref().iter().map(|row| row.as_ref()).collect();
             if let Some(v) = squared(&covariance, &error) {
-                sum += v;
-                counted += 1.0;
+                *sum += v;
+                *counted += 1.0;
             }
-        }
-        table.rows.push(vec![
-            name.into(),
-            model.name().into(),
-            noise_words(noise),
-            Cell::Number(sum / counted.max(1.0) / freedom, 3),
-            Cell::Number((2.0 / freedom / counted.max(1.0)).sqrt(), 3),
-            Cell::Number(counted, 0),
-        ]);
+        });
     }
+    sums.rows(table, |&[sum, counted]| {
+        let n = counted.max(1.0);
+        vec![
+            model.name().into(),
+            Cell::Number(sum / n / freedom, 3),
+            Cell::Number((2.0 / freedom / n).sqrt(), 3),
+            Cell::Number(counted, 0),
+        ]
+    });
 }
 
 pub fn tables(request: &Request) -> Result<Vec<Table>, String> {
@@ -223,19 +259,17 @@ pub fn tables(request: &Request) -> Result<Vec<Table>, String> {
         format!(
             "The error's chi-square by the reported covariance, relative to its degrees of freedom, of {runs} runs."
         ),
-        &["setting", "model", "noise", "relative", "standard error", "runs that report one"],
+        &["setting", "noise", "model", "relative", "standard error", "runs that report one"],
     );
-    for setting in settings() {
-        if request.wants("efficiency") {
-            efficiency(request, setting, &mut bound);
-        }
-        if request.wants("bias") {
-            bias(request, setting, &mut phase);
-        }
-        for model in Model::ALL {
-            if request.wants(&format!("covariance {}", model.name())) {
-                with_model!(model, T => calibration::<T>(request, model, setting, &mut covariance));
-            }
+    if request.wants("efficiency") {
+        efficiency(request, &mut bound);
+    }
+    if request.wants("bias") {
+        bias(request, &mut phase);
+    }
+    for model in Model::ALL {
+        if request.wants(&format!("covariance {}", model.name())) {
+            with_model!(model, T => calibration::<T>(request, model, &mut covariance));
         }
     }
     Ok(vec![bound, phase, covariance].into_iter().filter(|t| !t.rows.is_empty()).collect())

@@ -3,24 +3,25 @@
 
 use core::marker::PhantomData;
 
-use super::normal::{Accumulate, FixedMoments, Known, LevelPair, Pass, Photometry, Statistics, Word};
+use super::normal::{Accumulate, FixedMoments, Known, LevelPair, Pass, Photometry, Statistics, Word, to};
 use super::robust::{Loss, Robust};
 use super::search::Match;
 use super::solve::{Column, Factor, SIZE, Symmetric};
 use super::{Grey, Interpolation, LEAST_SIDE, Options, Pair, Report, Status, search, select};
 use crate::Error;
+use crate::fixed::{Position, Q14};
 use crate::image::Image;
 use crate::kernel::Array;
 use crate::parallel::{Bands, Threads};
 use crate::pyramid::{MAX_LEVELS, Pyramid, buffer_len, to_full, to_level};
 use crate::simd::{Lanes, Level, Operation};
 use crate::transform::{Matrix, Term, Transform, after_shift, at, before_shift, inverse, multiply, project};
-use crate::walk::{RUN, Subpixel};
+use crate::walk::{Plan, RUN, Subpixel, Walk};
 
 /// Levels but the last are left when no corner moves by this many of their pixels any more.
 const COARSE_EPSILON: f64 = 1.0 / 32.0;
-/// About how many pixels are looked at to compare two transforms.
-const LOOK: usize = 1 << 14;
+/// How many rows, at least, are looked at to compare two transforms.
+const LOOK: usize = 32;
 /// From this correlation on there is no need to look elsewhere.
 const ALIKE: f64 = 0.98;
 /// So many iterations are enough to be shared between two beginnings.
@@ -338,7 +339,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             let turned =
                 if units == 0 { Ok(self.candidate) } else { T::from_matrix(turned(self.candidate, units)) };
             if let Ok(turned) = turned
-                && let Some(here) = self.compare(pair, turned.plan().moved([x, y]), 1)
+                && let Some(here) = self.compare(pair, &turned, [x, y], 1)
                 && here > found
             {
                 (best, found) = (by, here);
@@ -384,11 +385,24 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         }
     }
 
-    /// How well the images match under a transform, by every so many rows.
+    /// How well the images match under a transform after a shift, by every so many rows.
     // (Once for all that ask for it.)
     #[inline(never)]
-    fn compare(&self, pair: LevelPair<'_, P>, plan: T::Plan, every: usize) -> Option<Match> {
-        self.options.level.run(search::Compare { pair, plan, every })
+    fn compare(
+        &self,
+        pair: LevelPair<'_, P>,
+        transform: &T,
+        [x, y]: [i32; 2],
+        every: usize,
+    ) -> Option<Match> {
+        if pair.fixed_mask.is_none()
+            && pair.moving_mask.is_none()
+            && let Some([u, v]) = search::shift(&transform.matrix())
+        {
+            let (fixed, moving, by) = (pair.fixed, pair.moving, [u + x, v + y]);
+            return self.options.level.run(search::Shifted { fixed, moving, by, every });
+        }
+        self.options.level.run(search::Compare { pair, plan: transform.plan().moved([x, y]), every })
     }
 
     /// Carries the candidate over to the next larger level. If the images agree there much better where
@@ -402,10 +416,9 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         if let Some(pair) = self.pair()
             && initial != self.candidate
         {
-            let (width, height) = size(&pair.fixed);
-            let every = (width * height / LOOK).max(1);
+            let every = (pair.fixed.height() / LOOK).max(1);
             let correlation = |transform: &T| {
-                self.compare(pair, transform.plan(), every).unwrap_or(Match::NONE).correlation()
+                self.compare(pair, transform, [0; 2], every).unwrap_or(Match::NONE).correlation()
             };
             if correlation(&initial) > correlation(&self.candidate) + 0.1 {
                 self.candidate = initial;
@@ -642,7 +655,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
                 }
             }
             if let Ok((candidate, moves)) = found {
-                let step = moves.iter().fold(0.0_f64, |step, [x, y]| step.max(libm::hypot(*x, *y)));
+                let step = libm::sqrt(moves.iter().fold(0.0_f64, |step, [x, y]| step.max(x * x + y * y)));
                 if step.is_finite() {
                     self.candidate = candidate;
                     self.photometry = best.photometry.plus::<P::Word>(at(&solution, n), at(&solution, n + 1));
@@ -762,16 +775,19 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     fn kept(&self, pair: &LevelPair<'_, P>, transform: &T) -> f64 {
         const PLACES: usize = 8;
         let (width, height) = size(&pair.fixed);
-        let place = |i: usize, side: usize| (i as f64 + 0.5) * side as f64 / PLACES as f64;
-        let mut sum = 0.0;
+        let plan = transform.plan();
+        let place = |i: usize, side: usize| (2 * i + 1) * side / (2 * PLACES);
+        let to = to::<P>();
+        let squares = |p: Position| {
+            self.interpolation.squares(Q14::from_bits((p.fraction >> (to.bits - Q14::BITS)) as i32))
+        };
+        let mut sum = 0;
         for i in 0..PLACES * PLACES {
-            let (x, y) = (place(i % PLACES, width), place(i / PLACES, height));
-            // (Whole pixels, of which the samples are.)
-            let (u, v) = project(&transform.matrix(), libm::floor(x), libm::floor(y));
-            let part = |at: f64| self.interpolation.squares(at - libm::floor(at));
-            sum += part(u) * part(v);
+            let (walk, _) = plan.run(place(i % PLACES, width), place(i / PLACES, height), 1);
+            let [u, v] = walk.position(to).map(squares);
+            sum += u64::from(u) * u64::from(v);
         }
-        sum / (PLACES * PLACES) as f64
+        sum as f64 / libm::ldexp((PLACES * PLACES) as f64, 56)
     }
 
     /// sigma^2 H^-1 for the increment, carried over to the parameters of the transform.
@@ -800,46 +816,27 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         if !variance.is_finite() {
             return None;
         }
-        // d(parameters) / d(increment), one column per increment, by central differences along the
-        // exact tangent.
+        // d(parameters) / d(increment), a column for each.
         let centre = centre(&pair.fixed);
-        let zero = T::Covariance::filled(T::Parameters::filled(0.0));
-        let mut tangents = zero;
-        for (generator, column) in T::GENERATORS.iter().zip(tangents.as_mut()) {
-            let about = about(&generator_matrix(generator), centre);
-            let matrix = best.transform.matrix();
-            let tangent = multiply(&matrix, &about);
-            let moved = |h: f64| {
-                let m: Matrix = core::array::from_fn(|i| at(&matrix, i) - h * at(&tangent, i));
-                T::from_matrix(to_full(&m, self.level)).map(|t| t.parameters())
-            };
-            let h = 1e-6;
-            let (plus, minus) = (moved(h).ok()?, moved(-h).ok()?);
-            for (i, v) in column.as_mut().iter_mut().enumerate() {
-                *v = (at(plus.as_ref(), i) - at(minus.as_ref(), i)) / (2.0 * h);
-            }
-        }
-        let mut inverse = zero;
-        for (j, column) in inverse.as_mut().iter_mut().enumerate() {
-            for (v, found) in column.as_mut().iter_mut().zip(factor.inverse_column(j)) {
-                *v = found;
-            }
-        }
-        Some(T::Covariance::from_fn(|i| {
-            T::Parameters::from_fn(|j| {
-                let mut v = 0.0;
-                for (k, column) in inverse.as_ref().iter().enumerate() {
-                    for l in 0..n {
-                        let (a, b) = (
-                            tangents.as_ref().get(l).map_or(0.0, |t| at(t.as_ref(), i)),
-                            tangents.as_ref().get(k).map_or(0.0, |t| at(t.as_ref(), j)),
-                        );
-                        v += a * at(column.as_ref(), l) * b;
-                    }
+        let matrix = best.transform.matrix();
+        let full = T::from_matrix(to_full(&matrix, self.level)).ok()?;
+        let last = at(&to_full(&matrix, self.level), 8);
+        let mut tangents = [[0.0; SIZE]; SIZE];
+        for (k, generator) in T::GENERATORS.iter().enumerate() {
+            let tangent = multiply(&matrix, &about(&generator_matrix(generator), centre));
+            let tangent = to_full(&tangent, self.level).map(|v| -v / last);
+            for (row, &v) in tangents.iter_mut().zip(full.differential(&tangent).as_ref()) {
+                if let Some(entry) = row.get_mut(k) {
+                    *entry = v;
                 }
-                v * variance
-            })
-        }))
+            }
+        }
+        for row in tangents.iter_mut().take(n) {
+            *row = factor.half(row);
+        }
+        let product = |a: &Column, b: &Column| a.iter().zip(b).fold(0.0, |sum, (a, b)| sum + a * b);
+        let row = |i: usize| tangents.get(i).unwrap_or(&[0.0; SIZE]);
+        Some(T::Covariance::from_fn(|i| T::Parameters::from_fn(|j| variance * product(row(i), row(j)))))
     }
 }
 
@@ -933,7 +930,7 @@ fn steepness<P: Grey>(image: &Image<'_, P>, variance: f64) -> f64 {
         }
         n += len as i64;
     };
-    let every = (image.width() * height / (LOOK / 2)).max(1);
+    let every = (2 * height / LOOK).max(1);
     for y in (3..height.saturating_sub(3)).step_by(every) {
         let row = image.row(y);
         let last = row.len().saturating_sub(6);

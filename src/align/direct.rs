@@ -49,57 +49,72 @@ fn each_pixel<P: Grey, S: Copy>(
     }
 }
 
-/// Moments of products of words up to `degree`, about the middle (rounded down) of at most [`RUN`].
+/// Moments of N products of words each up to `degree`, about the middle (rounded down) of at most [`RUN`].
 ///
 /// With running sums, and running sums of those: after all of them the product at place j, counted from
 /// the end (the last one is 1), has been added once, j times, j (j + 1) / 2 times and so on. So a power
 /// costs an addition.
 #[inline(always)]
-fn moments<W: Word, S: Word>(
-    products: impl ExactSizeIterator<Item = (W, W)>,
+fn moments<W: Word, S: Word, const N: usize>(
+    products: impl ExactSizeIterator<Item = [(W, W); N]>,
     degree: usize,
-) -> [i64; POWERS] {
+) -> [[i64; POWERS]; N] {
     let half = (products.len() - products.len() / 2) as i64;
-    let mut sums = [S::Sum::default(); POWERS];
-    for (a, b) in products {
-        let [zeroth, further @ ..] = &mut sums;
-        *zeroth = S::add(*zeroth, S::new(a.get()), S::new(b.get()));
-        let mut below = *zeroth;
-        for sum in further.iter_mut().take(degree) {
-            *sum = S::plus(*sum, below);
-            below = *sum;
+    let mut sums = [[S::Sum::default(); POWERS]; N];
+    for products in products {
+        for ([zeroth, further @ ..], (a, b)) in sums.iter_mut().zip(products) {
+            *zeroth = S::add(*zeroth, S::new(a.get()), S::new(b.get()));
+            let mut below = *zeroth;
+            for sum in further.iter_mut().take(degree) {
+                *sum = S::plus(*sum, below);
+                below = *sum;
+            }
         }
     }
-    let [s, t, u, v, w] = sums.map(Into::into);
-    let about_end = [s, -t, 2 * u - t, 6 * (u - v) - t, 24 * w - 36 * v + 14 * u - t];
-    let mut about_middle = [0; POWERS];
-    add_moved(&mut about_middle, &about_end, half, degree);
-    // These fit, and what they come of is right modulo the range of sums.
-    about_middle.map(S::wrapped)
+    sums.map(|sums| {
+        let [s, t, u, v, w] = sums.map(Into::into);
+        let about_end = [s, -t, 2 * u - t, 6 * (u - v) - t, 24 * w - 36 * v + 14 * u - t];
+        let mut about_middle = [0; POWERS];
+        add_moved(&mut about_middle, &about_end, half, degree);
+        // These fit, and what they come of is right modulo the range of sums.
+        about_middle.map(S::wrapped)
+    })
 }
 
 impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
     /// [`moments`] in sums that hold them.
     #[inline(always)]
-    fn moments(products: impl ExactSizeIterator<Item = (P::Word, P::Word)>, degree: usize) -> [i64; POWERS] {
+    fn moments<const K: usize>(
+        products: impl ExactSizeIterator<Item = [(P::Word, P::Word); K]>,
+        degree: usize,
+    ) -> [[i64; POWERS]; K] {
         if D::DEGREE < 2 {
-            moments::<P::Word, P::Word>(products, degree)
+            moments::<P::Word, P::Word, K>(products, degree)
         } else {
-            moments::<P::Word, i32>(products, degree)
+            moments::<P::Word, i32, K>(products, degree)
         }
     }
 
-    /// Moments of products of two gradients.
+    /// Moments of products of two gradients: x x, x y, y y.
     #[inline(never)]
-    fn full_moments(a: &[P::Word], b: &[P::Word]) -> [i64; POWERS] {
-        Self::moments(a.iter().copied().zip(b.iter().copied()), 2 * D::DEGREE)
+    fn full_moments(x: &[P::Word], y: &[P::Word]) -> [[i64; POWERS]; 3] {
+        let pixels = || x.iter().copied().zip(y.iter().copied());
+        let degree = 2 * D::DEGREE;
+        if D::DEGREE < 2 {
+            return Self::moments(pixels().map(|(x, y)| [(x, x), (x, y), (y, y)]), degree);
+        }
+        // (There are no registers for all at once.)
+        let [xx] = Self::moments(pixels().map(|(x, _)| [(x, x)]), degree);
+        let [xy] = Self::moments(pixels().map(|(x, y)| [(x, y)]), degree);
+        let [yy] = Self::moments(pixels().map(|(_, y)| [(y, y)]), degree);
+        [xx, xy, yy]
     }
 
-    /// Moments of a gradient times something else.
+    /// Moments of a gradient times the pixel, and of the gradient.
     #[inline(never)]
-    fn half_moments(a: &[P::Word], b: &[P::Word]) -> [i64; HALF_POWERS] {
-        let [s, t, u, ..] = Self::moments(a.iter().copied().zip(b.iter().copied()), D::DEGREE);
-        [s, t, u]
+    fn half_moments(g: &[P::Word], t: &[P::Word]) -> [[i64; HALF_POWERS]; 2] {
+        let products = g.iter().zip(t).map(|(&g, &t)| [(g, t), (g, P::Word::new(1))]);
+        Self::moments(products, D::DEGREE).map(|[s, t, u, ..]| [s, t, u])
     }
 
     /// Moments of differences times something else.
@@ -107,9 +122,9 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
     fn difference_moments(a: &[P], b: &[P], factors: &[P::Fine]) -> [i64; HALF_POWERS] {
         let products = a.iter().zip(b).zip(factors).map(|((&a, &b), &factor)| {
             let [a, b]: [i32; 2] = [a, b].map(Into::into);
-            (P::Word::new(b - a), P::Word::new(factor.into()))
+            [(P::Word::new(b - a), P::Word::new(factor.into()))]
         });
-        let [s, t, u, ..] = Self::moments(products, D::DEGREE);
+        let [[s, t, u, ..]] = Self::moments(products, D::DEGREE);
         [s, t, u]
     }
 
@@ -135,27 +150,21 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
     ) {
         let n = chunk.len();
         let middle = (chunk.start + n / 2) as i64 - centre as i64;
-        let [mut gx, mut gy, mut t] = [[P::Word::default(); RUN]; 3];
-        let words = gx.iter_mut().zip(&mut gy).zip(&mut t);
-        let mut words = words.take(n);
-        each_pixel(&self.pair.fixed, y, chunk, &[(); RUN], |pixel, ()| {
-            if let Some(((gx, gy), t)) = words.next() {
-                [*gx, *gy, *t] = pixel.map(P::Word::new);
-            }
-        });
-        let [gx, gy, t] = [&gx, &gy, &t].map(|words| words.get(..n).unwrap_or_default());
-        let one = [P::Word::new(1); RUN];
+        let mut words = [[P::Word::default(); RUN]; 3];
+        let [gx, gy, t] = words.each_mut().map(|words| words.get_mut(..n).unwrap_or_default());
+        self.differences(y, chunk.clone(), [&mut *gx, &mut *gy]);
+        let [mut tt, mut t1] = [<P::Word as Word>::Sum::default(); 2];
+        for (word, &pixel) in t.iter_mut().zip(self.pair.fixed.row(y).get(chunk).unwrap_or_default()) {
+            *word = P::Word::new(pixel.into());
+            tt = P::Word::add(tt, *word, *word);
+            t1 = P::Word::add(t1, *word, P::Word::new(1));
+        }
         let mut found = Fixed::zero();
-        for (sums, (a, b)) in found.gg.iter_mut().zip([(gx, gx), (gx, gy), (gy, gy)]) {
-            *sums = Self::full_moments(a, b);
+        found.gg = Self::full_moments(gx, gy);
+        for (axis, g) in [gx, gy].into_iter().enumerate() {
+            [found.gt[axis], found.g[axis]] = Self::half_moments(g, t);
         }
-        let products = [(gx, t), (gy, t), (gx, &one[..]), (gy, &one[..])];
-        for (sums, (a, b)) in found.gt.iter_mut().chain(&mut found.g).zip(products) {
-            *sums = Self::half_moments(a, b);
-        }
-        let plain =
-            |a: &[P::Word]| moments::<P::Word, P::Word>(a.iter().copied().zip(t.iter().copied()), 0)[0];
-        found.plain = [plain(t), plain(&one), n as i64];
+        found.plain = [tt.into(), t1.into(), n as i64];
         sums.add(&if less { found.negated() } else { found }, middle, D::DEGREE);
     }
 

@@ -109,16 +109,26 @@ pub trait Grey: Pixel<Channel = Self> + Channel + Output<Self> + Into<i32> + Fro
     /// Holds differences of pixels times offsets in a block, and residuals.
     #[doc(hidden)]
     type Word: Word;
+    /// Pixels that are bytes, as such.
+    #[doc(hidden)]
+    fn bytes(_: [&[Self]; 2]) -> Option<[&[u8]; 2]> {
+        None
+    }
 }
 macro_rules! grey {
-    ($($t:ty: $word:ty),*) => {$(
+    ($($t:ty: $word:ty $(, $bytes:item)?;)*) => {$(
         impl Grey for $t {
             type Fine = Q6;
             type Word = $word;
+            $($bytes)?
         }
     )*};
 }
-grey!(u8: i16, u16: i32, i16: i32);
+grey! {
+    u8: i16, fn bytes(pixels: [&[u8]; 2]) -> Option<[&[u8]; 2]> { Some(pixels) };
+    u16: i32;
+    i16: i32;
+}
 
 impl From<Q6> for i32 {
     #[inline(always)]

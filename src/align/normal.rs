@@ -678,16 +678,13 @@ impl Interpolation {
         }
     }
 
-    /// The sum of the squares of the weights along an axis, at a fraction of a pixel.
-    pub(super) fn squares(self, fraction: f64) -> f64 {
-        let f = Q14::from_bits(libm::round(fraction * 16_384.0) as i32);
-        // (Exact, as it would be in f64.)
-        let squares = |weights: &[Q14]| weights.iter().map(|w| w.to_bits() * w.to_bits()).sum::<i32>();
-        let sum = match self {
-            Interpolation::Bilinear => squares(&Bilinear.weights(f)),
-            Interpolation::Lagrange => squares(&Lagrange.weights(f)),
-        };
-        f64::from(sum) / 268_435_456.0
+    /// The sum of the squares of the weights along an axis, at a fraction of a pixel, in Q28.
+    pub(super) fn squares(self, fraction: Q14) -> u32 {
+        let squares = |weights: &[Q14]| weights.iter().map(|w| (w.to_bits() * w.to_bits()) as u32).sum();
+        match self {
+            Interpolation::Bilinear => squares(&Bilinear.weights(fraction)),
+            Interpolation::Lagrange => squares(&Lagrange.weights(fraction)),
+        }
     }
 
     /// From the cell of a position to its first tap, and how many there are along each axis.
@@ -1319,6 +1316,30 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
             && self.pair.moving_mask.is_none()
     }
 
+    /// Central differences of a chunk of row `y`, where there were zeros.
+    ///
+    /// The outermost pixels have none along their normal: it counts as zero there, which is no estimate that noise
+    /// could bias.
+    #[inline(always)]
+    pub(super) fn differences(&self, y: usize, chunk: Range<usize>, [gx, gy]: [&mut [P::Word]; 2]) {
+        let fixed = self.pair.fixed;
+        let row = |y: usize, x: usize| fixed.row(y).get(x..).unwrap_or_default();
+        let differences = |out: &mut [P::Word], a: &[P], b: &[P]| {
+            for (out, (&a, &b)) in out.iter_mut().zip(a.iter().zip(b)) {
+                *out = P::Word::new(Into::<i32>::into(b) - Into::<i32>::into(a));
+            }
+        };
+        let (from, to) = (chunk.start.max(1), chunk.end.min(fixed.width() - 1));
+        if from < to
+            && let Some(gx) = gx.get_mut(from - chunk.start..to - chunk.start)
+        {
+            differences(gx, row(y, from - 1), row(y, from + 1));
+        }
+        if y > 0 && y + 1 < fixed.height() {
+            differences(gy, row(y - 1, chunk.start), row(y + 1, chunk.start));
+        }
+    }
+
     /// Fixed pixels of a chunk of row `y`, each at its place in the aligned chunk.
     #[inline(always)]
     fn gradients(&self, y: usize, chunk: Range<usize>) -> Pixels<P::Word> {
@@ -1326,29 +1347,12 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         let zero = [P::Word::default(); RUN];
         let mut pixels = Pixels { gx: zero, gy: zero, fixed: zero, residual: zero, weight: [0; RUN] };
         let first = chunk.start - chunk.start % RUN;
-        let row = |y: usize, x: usize| fixed.row(y).get(x..).unwrap_or_default();
-        let differences = |out: &mut [P::Word], a: &[P], b: &[P]| {
-            for (out, (&a, &b)) in out.iter_mut().zip(a.iter().zip(b)) {
-                *out = P::Word::new(Into::<i32>::into(b) - Into::<i32>::into(a));
-            }
-        };
-        // The outermost pixels have no central difference along their normal: it counts as zero
-        // there, which is no estimate that noise could bias.
-        let (from, to) = (chunk.start.max(1), chunk.end.min(fixed.width() - 1));
-        if from < to
-            && let Some(gx) = pixels.gx.get_mut(from - first..to - first)
-        {
-            differences(gx, row(y, from - 1), row(y, from + 1));
-        }
         let place = chunk.start - first..chunk.end - first;
-        if y > 0
-            && y + 1 < fixed.height()
-            && let Some(gy) = pixels.gy.get_mut(place.clone())
-        {
-            differences(gy, row(y - 1, chunk.start), row(y + 1, chunk.start));
+        if let (Some(gx), Some(gy)) = (pixels.gx.get_mut(place.clone()), pixels.gy.get_mut(place.clone())) {
+            self.differences(y, chunk.clone(), [gx, gy]);
         }
         if let Some(out) = pixels.fixed.get_mut(place.clone()) {
-            for (out, &t) in out.iter_mut().zip(row(y, chunk.start)) {
+            for (out, &t) in out.iter_mut().zip(fixed.row(y).get(chunk.start..).unwrap_or_default()) {
                 *out = P::Word::new(t.into());
             }
         }

@@ -1,10 +1,15 @@
 //! The coarse search: correlation of the smallest level at whole-pixel shifts and at turns.
+//!
+//! In: the images of a level and what is between them, a shift by whole pixels or a plan. Out: a [`Match`].
 #![forbid(unsafe_code)]
+
+use core::ops::Range;
 
 use super::Grey;
 use super::normal::{LevelPair, Nothing, Word};
 use crate::image::Image;
 use crate::kernel::{Nearest, rounding};
+use crate::simd::sums::{PAIRS, pairs};
 use crate::simd::{self, Lanes, Operation};
 use crate::span::{self, Area};
 use crate::transform::{Matrix, multiply};
@@ -106,7 +111,7 @@ impl<P: Grey, N: Plan> Operation for Compare<'_, P, N> {
         let valid = |mask: &Option<Image<'_, u8>>, x: usize, y: usize| {
             mask.as_ref().is_none_or(|mask| mask.get(x, y).is_some_and(|v| v != 0))
         };
-        let mut sums = Sums::<P::Word>::new();
+        let mut sums = Blocks::<P::Word>::new();
         let mut counted = 0;
         for y in (0..height).step_by(self.every.max(1)) {
             let row = fixed.row(y);
@@ -151,7 +156,102 @@ impl<P: Grey, N: Plan> Operation for Compare<'_, P, N> {
                 }
             }
         }
-        let (n, [t, m, tt, tm, mm]) = sums.finish();
+        sums.finish().matched(counted)
+    }
+}
+
+/// By how many pixels a matrix shifts to the nearest ones, if it does nothing else and none is halfway between two.
+pub(super) fn shift(m: &Matrix) -> Option<[i32; 2]> {
+    let &[a, b, x, c, d, y, e, f, g] = m;
+    let cell = |v: f64| {
+        let cell = libm::floor(v + 0.5);
+        (cell.abs() < 65_536.0 && cell - v != 0.5).then_some(cell as i32)
+    };
+    let only = a == 1.0 && b == 0.0 && c == 0.0 && d == 1.0 && e == 0.0 && f == 0.0 && g == 1.0;
+    if only { Some([cell(x)?, cell(y)?]) } else { None }
+}
+
+/// The same for images without masks that are a shift by whole pixels apart.
+pub(super) struct Shifted<'a, P> {
+    pub(super) fixed: Image<'a, P>,
+    pub(super) moving: Image<'a, P>,
+    /// From fixed to moving pixels.
+    pub(super) by: [i32; 2],
+    /// Only every so many rows.
+    pub(super) every: usize,
+}
+
+impl<'a, P: Grey> Operation for Shifted<'a, P> {
+    type Output = Option<Match>;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) -> Option<Match> {
+        let (width, height, every) = (self.fixed.width(), self.fixed.height(), self.every.max(1));
+        let [u, v] = self.by;
+        let columns = shared(width, self.moving.width(), u);
+        let rows = shared(height, self.moving.height(), v);
+        let part =
+            |image: &Image<'a, P>, x: usize, y: usize| image.view(x, y, columns.len(), rows.len()).ok();
+        let fixed = part(&self.fixed, columns.start, rows.start)?;
+        let moving = part(&self.moving, moved(columns.start, u), moved(rows.start, v))?;
+        let count = rows.len().div_ceil(every);
+        let counted = width * height.div_ceil(every);
+        if L::LEN == 1
+            && let Some([a, b]) = P::bytes([fixed.elements(), moving.elements()])
+        {
+            let mut sums = Sums::default();
+            let strides = [fixed.stride() * every, moving.stride() * every];
+            let band = (PAIRS / columns.len().max(1)).max(1);
+            for first in (0..count).step_by(band) {
+                let from = |pixels: &'a [u8], stride: usize| pixels.get(first * stride..).unwrap_or_default();
+                let rows = [(from(a, strides[0]), strides[0]), (from(b, strides[1]), strides[1])];
+                let size = [columns.len(), band.min(count - first)];
+                sums.add(size[0] * size[1], pairs(rows, size).map(i64::from));
+            }
+            return sums.matched(counted);
+        }
+        let mut sums = Blocks::<P::Word>::new();
+        for y in (0..rows.len()).step_by(every) {
+            for (a, b) in fixed.row(y).chunks(RUN).zip(moving.row(y).chunks(RUN)) {
+                sums.add::<L, _>(a, b);
+            }
+        }
+        sums.finish().matched(counted)
+    }
+}
+
+/// The pixels of a side of the fixed image that meet one of the moving one's.
+fn shared(side: usize, other: usize, by: i32) -> Range<usize> {
+    let end = moved(other, by.saturating_neg()).min(side);
+    moved(0, by.saturating_neg()).min(end)..end
+}
+
+/// A coordinate after a shift, or zero if that is below it.
+fn moved(at: usize, by: i32) -> usize {
+    at.saturating_add_signed(by as isize)
+}
+
+/// How many pixels, and their sums a, b, aa, ab, bb.
+#[derive(Default)]
+struct Sums {
+    n: i64,
+    sums: [i64; 5],
+}
+
+impl Sums {
+    /// Adds those of so many pixels.
+    #[inline(always)]
+    fn add(&mut self, n: usize, sums: [i64; 5]) {
+        self.n += n as i64;
+        for (sum, v) in self.sums.iter_mut().zip(sums) {
+            *sum += v;
+        }
+    }
+
+    /// How well they match, if they are at least half of those that counted.
+    #[inline(always)]
+    fn matched(&self, counted: usize) -> Option<Match> {
+        let (n, [t, m, tt, tm, mm]) = (i128::from(self.n), self.sums.map(i128::from));
         if n == 0 || 2 * n < counted as i128 {
             return None;
         }
@@ -160,30 +260,30 @@ impl<P: Grey, N: Plan> Operation for Compare<'_, P, N> {
     }
 }
 
-/// The sums a, b, aa, ab, bb of pixels, in blocks: they fit, being 2^30 products of 2^32.
-struct Sums<W: Word> {
+/// Sums in blocks of pixels, whose products fit.
+struct Blocks<W: Word> {
     fixed: [W; RUN],
     moving: [W; RUN],
     filled: usize,
-    n: i64,
-    sums: [i64; 5],
+    sums: Sums,
 }
 
-impl<W: Word> Sums<W> {
+impl<W: Word> Blocks<W> {
+    #[inline(always)]
     fn new() -> Self {
-        Self { fixed: [W::default(); RUN], moving: [W::default(); RUN], filled: 0, n: 0, sums: [0; 5] }
+        let none = [W::default(); RUN];
+        Self { fixed: none, moving: none, filled: 0, sums: Sums::default() }
     }
 
     /// Adds at most a block.
     #[inline(always)]
     fn add<L: Lanes, P: Copy + Into<i32>>(&mut self, fixed: &[P], moving: &[P]) {
-        self.n += fixed.len() as i64;
         if L::LEN == 1 {
             let mut block = [W::Sum::default(); 5];
             for (&a, &b) in fixed.iter().zip(moving) {
                 Self::add_pixel(&mut block, W::new(a.into()), W::new(b.into()));
             }
-            return self.add_block(block);
+            return self.sums.add(fixed.len(), block.map(Into::into));
         }
         if self.filled + fixed.len() > RUN {
             self.flush();
@@ -207,29 +307,21 @@ impl<W: Word> Sums<W> {
     }
 
     #[inline(always)]
-    fn add_block(&mut self, block: [W::Sum; 5]) {
-        for (sum, v) in self.sums.iter_mut().zip(block) {
-            *sum += v.into();
-        }
-    }
-
-    #[inline(always)]
     fn flush(&mut self) {
         let mut block = [W::Sum::default(); 5];
         // (A loop over an index compiles to vectors; deep zips do not.)
         for k in 0..RUN {
             Self::add_pixel(&mut block, self.fixed[k], self.moving[k]);
         }
-        self.add_block(block);
+        self.sums.add(self.filled, block.map(Into::into));
         (self.fixed, self.moving, self.filled) = ([W::default(); RUN], [W::default(); RUN], 0);
     }
 
-    /// How many pixels, and the sums.
     #[inline(always)]
-    fn finish(mut self) -> (i128, [i128; 5]) {
+    fn finish(mut self) -> Sums {
         if self.filled > 0 {
             self.flush();
         }
-        (self.n.into(), self.sums.map(Into::into))
+        self.sums
     }
 }

@@ -4,7 +4,7 @@ use core::arch::naked_asm;
 use core::mem::MaybeUninit;
 
 use super::arm_dsp::processor;
-use super::sums::{Products, Rows, STRIP, holds, means};
+use super::sums::{PAIRS, Products, Rows, STRIP, holds, means, pairs_from};
 
 /// See `sums`.
 #[inline(never)]
@@ -335,5 +335,94 @@ unsafe extern "C" fn quarters(
         "subs lr, lr, #1",
         "bne 2b",
         "pop {{r4-r7, r9-r11, pc}}",
+    )
+}
+
+/// See `sums`.
+#[inline(never)]
+pub(crate) fn pairs(rows @ [a, b]: [Rows<'_>; 2], size @ [width, height]: [usize; 2]) -> [u32; 5] {
+    let mut sums = [0; 5];
+    if !(holds(a, size) && holds(b, size)) || width * height > PAIRS {
+        return pairs_from(rows, size, sums);
+    }
+    // SAFETY: all pixels are there, at least four in a row.
+    unsafe { rectangles(a.0.as_ptr(), a.1, b.0.as_ptr(), b.1, width, height, &mut sums) };
+    sums
+}
+
+// r4 to r7 and r12 are the sums, r1 is zero, r8 and r9 four pixels each.
+macro_rules! pairs_block {
+    () => {
+        "usada8 r4, r8, r1, r4
+         usada8 r5, r9, r1, r5
+         uxtb16 r10, r8
+         uxtb16 r8, r8, ror #8
+         uxtb16 r11, r9
+         uxtb16 r9, r9, ror #8
+         smlad r6, r10, r10, r6
+         smlad r6, r8, r8, r6
+         smlad r7, r10, r11, r7
+         smlad r7, r8, r9, r7
+         smlad r12, r11, r11, r12
+         smlad r12, r9, r9, r12"
+    };
+}
+
+// On the stack are the strides, and above what is saved the width, the rows that are left, and where the sums
+// go. r3 is where the fours of a row end, then how many pixels it has after them.
+#[unsafe(naked)]
+unsafe extern "C" fn rectangles(
+    a: *const u8,
+    a_stride: usize,
+    b: *const u8,
+    b_stride: usize,
+    width: usize,
+    height: usize,
+    sums: &mut [u32; 5],
+) {
+    naked_asm!(
+        processor!(),
+        "push {{r1, r3-r11, lr}}",
+        "mov r1, #0",
+        "mov r4, #0",
+        "mov r5, #0",
+        "mov r6, #0",
+        "mov r7, #0",
+        "mov r12, #0",
+        "2:",
+        "ldr lr, [sp, #44]",
+        "bic r3, lr, #3",
+        "add r3, r0, r3",
+        "3:",
+        "ldr r8, [r0], #4",
+        "ldr r9, [r2], #4",
+        pairs_block!(),
+        "cmp r0, r3",
+        "bne 3b",
+        "ands r3, lr, #3",
+        "beq 4f",
+        // The four that end with the row, less those that have been counted.
+        "rsb r10, r3, #4",
+        "lsl r10, r10, #3",
+        "sub r8, r3, #4",
+        "ldr r9, [r2, r8]",
+        "ldr r8, [r0, r8]",
+        "lsr r8, r8, r10",
+        "lsr r9, r9, r10",
+        pairs_block!(),
+        "4:",
+        "bic lr, lr, #3",
+        "ldrd r8, r9, [sp]",
+        "sub r8, r8, lr",
+        "sub r9, r9, lr",
+        "add r0, r0, r8",
+        "add r2, r2, r9",
+        "ldr r8, [sp, #48]",
+        "subs r8, r8, #1",
+        "str r8, [sp, #48]",
+        "bne 2b",
+        "ldr r3, [sp, #52]",
+        "stm r3, {{r4-r7, r12}}",
+        "pop {{r1, r3-r11, pc}}",
     )
 }

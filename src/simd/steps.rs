@@ -207,10 +207,11 @@ struct Following {
 #[derive(Clone, Copy, Debug)]
 struct Quotient {
     value: i32,
-    /// How much the value last grew.
+    /// How much the value last grew, and how much more each time.
     step: i32,
+    bend: i32,
     /// What the rounding leaves: `n 2^(bits + 1) + d - 2 d value`, from 0 to 2d.
-    rest: i64,
+    rest: u32,
     /// How much `n 2^(bits + 1) + d` grows from pixel to pixel.
     growth: i64,
 }
@@ -225,48 +226,91 @@ impl Quotient {
     /// The largest value and step: within it no sum overflows, numerators being below 2^46.
     const LARGEST: i64 = 1 << 28;
 
+    /// `None` if the value leaves its range within a run.
     #[inline(never)]
-    fn new([n, dn]: [i64; 2], [d, dd]: [i64; 2], bits: u32) -> Option<Self> {
+    fn new([n, dn]: [i64; 2], [d, dd]: [i32; 2], bits: u32) -> Option<Self> {
+        let last = RUN as i64 - 1;
+        let [d, dd] = [d, dd].map(i64::from);
+        // (Products with at most 30 bits of the largest value; and monotone along the run.)
+        let holds = |n: i64, d: i64| n.abs() < (Self::LARGEST >> bits) * d;
+        if !(holds(n, d) && holds(n + last * dn, d + last * dd)) {
+            return None;
+        }
         let sum = (n << (bits + 1)) + d;
         let growth = (dn << (bits + 1)) + dd;
         let (value, next) = (floor_div(sum, 2 * d), floor_div(sum + growth, 2 * (d + dd)));
         let step = next - value;
-        let holds = value.abs() < Self::LARGEST && step.abs() < Self::LARGEST;
-        let rest = sum - 2 * d * value;
-        holds.then_some(Self { value: value as i32, step: step as i32, rest, growth })
+        // The second derivative of a quotient of linear forms.
+        let bend = if dd == 0 { 0 } else { floor_div(-2 * dd * step, d) };
+        if bend.abs() >= Self::LARGEST {
+            return None;
+        }
+        let rest = (sum - 2 * d * value) as u32;
+        // (The first step is as computed.)
+        let step = step - bend;
+        Some(Self { value: value as i32, step: step as i32, bend: bend as i32, rest, growth })
     }
 
     /// To the next pixel, whose denominator is given: whether that took few corrections.
     #[inline(always)]
     fn step(&mut self, [d, dd]: [i32; 2]) -> bool {
-        let mut rest = self.rest + self.growth - 2 * (product(dd, self.value) + product(d, self.step));
-        let (mut correction, twice) = (0, 2 * i64::from(d));
-        while rest < 0 && correction > -8 {
-            (rest, correction) = (rest + twice, correction - 1);
+        let step = self.step + self.bend;
+        let twice = 2 * i64::from(d);
+        let grown = self.growth - 2 * (product(dd, self.value) + product(d, step));
+        let mut rest = i64::from(self.rest) + grown;
+        self.step = step;
+        if rest < 0 {
+            rest += twice;
+            self.step -= 1;
+        } else if rest >= twice {
+            rest -= twice;
+            self.step += 1;
         }
-        while rest >= twice && correction < 8 {
-            (rest, correction) = (rest - twice, correction + 1);
+        if !(0..twice).contains(&rest) {
+            let Some(corrected) = self.bent(rest, twice) else { return false };
+            rest = corrected;
         }
-        self.step += correction;
         self.value += self.step;
-        self.rest = rest;
-        (0..twice).contains(&rest) && i64::from(self.value.unsigned_abs()) < Self::LARGEST
+        self.rest = rest as u32;
+        true
+    }
+
+    /// More than one correction, a part of which will be the same next time.
+    #[cold]
+    #[inline(never)]
+    fn bent(&mut self, mut rest: i64, twice: i64) -> Option<i64> {
+        const MOST: usize = 8;
+        let (less, one) = if rest < 0 { (-twice, -1) } else { (twice, 1) };
+        self.bend += one;
+        for _ in 0..MOST {
+            rest -= less;
+            self.step += one;
+            if (0..twice).contains(&rest) {
+                return Some(rest);
+            }
+        }
+        None
     }
 }
 
 impl Following {
     #[inline(never)]
     fn new(walk: &ProjectiveWalk, to: Rounding) -> Option<Self> {
-        let ProjectiveWalk { denominator: d, denominator_step: dd, anchor, .. } = *walk;
+        let ProjectiveWalk { denominator, denominator_step, anchor, .. } = *walk;
+        let last = walk.at(RUN - 1).denominator;
         // (Along a run they are below 2^31.)
-        let (denominator, denominator_step) = (i32::try_from(d).ok()?, i32::try_from(dd).ok()?);
-        if to.ties_to_even || to.bits > 14 || d <= 0 || d + dd <= 0 {
+        let [d, dd, last] = [
+            i32::try_from(denominator).ok()?,
+            i32::try_from(denominator_step).ok()?,
+            i32::try_from(last).ok()?,
+        ];
+        if to.ties_to_even || to.bits > 14 || d.min(last) <= 0 {
             return None;
         }
         let axis = |i: usize| Quotient::new([walk.at[i], walk.step[i]], [d, dd], to.bits);
         Some(Self {
-            denominator,
-            denominator_step,
+            denominator: d,
+            denominator_step: dd,
             axes: [axis(0)?, axis(1)?],
             anchor,
             bits: to.bits,
@@ -284,15 +328,14 @@ impl Following {
         [one(0), one(1)]
     }
 
-    /// To the next pixel: whether it could be followed.
+    /// To the next pixel of the same run: whether it could be followed.
     #[inline]
     fn step(&mut self) -> bool {
         self.done += 1;
-        let Some(denominator) = self.denominator.checked_add(self.denominator_step) else { return false };
-        self.denominator = denominator;
+        self.denominator = self.denominator.wrapping_add(self.denominator_step);
         let [x, y] = &mut self.axes;
-        let by = [denominator, self.denominator_step];
-        denominator > 0 && x.step(by) && y.step(by)
+        let by = [self.denominator, self.denominator_step];
+        x.step(by) && y.step(by)
     }
 }
 
@@ -686,7 +729,7 @@ mod tests {
                 assert_eq!(found, exact, "{walk:?} {to:?} {k}");
             }
         });
-        assert!(followed > 200_000 && lost > 1000, "{followed} {lost}");
+        assert!(followed > 240_000 && lost > 1000, "{followed} {lost}");
     }
 
     /// The positions of a run, N at a time: how many were told as near ones, and of how many.

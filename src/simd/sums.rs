@@ -3,10 +3,13 @@
 #![forbid(unsafe_code)]
 
 #[cfg(dsp)]
-pub(crate) use super::arm_sums::{distance, halve, moments, products};
+pub(crate) use super::arm_sums::{distance, halve, moments, pairs, products};
 
 /// The most columns of a rectangle that is multiplied with another one.
 pub(crate) const STRIP: usize = 64;
+
+/// The most pixels of a rectangle of [`pairs`].
+pub(crate) const PAIRS: usize = 1 << 16;
 
 /// Pixels, and how many there are from row to row.
 pub(crate) type Rows<'a> = (&'a [u8], usize);
@@ -122,6 +125,27 @@ pub(crate) fn distance([a, b]: [&[u8]; 2], stride: usize, [width, height]: [usiz
     sum
 }
 
+/// Of two rectangles of so many columns and rows, at most [`PAIRS`] pixels each: the sums of a, b, a a, a b and b b
+/// for their pixels a and b.
+#[cfg(not(dsp))]
+#[inline(never)]
+pub(crate) fn pairs(rows: [Rows<'_>; 2], size: [usize; 2]) -> [u32; 5] {
+    pairs_from(rows, size, [0; 5])
+}
+
+/// Those of the columns, added.
+pub(super) fn pairs_from([a, b]: [Rows<'_>; 2], [width, height]: [usize; 2], mut sums: [u32; 5]) -> [u32; 5] {
+    for y in 0..height {
+        for (&a, &b) in at(a, 0, y).iter().zip(at(b, 0, y)).take(width) {
+            let [a, b] = [a, b].map(u32::from);
+            for (sum, v) in sums.iter_mut().zip([a, b, a * a, a * b, b * b]) {
+                *sum += v;
+            }
+        }
+    }
+    sums
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,6 +216,18 @@ mod tests {
             });
             let expected = rows.find(|&v| v >= sum / 2).unwrap_or(sum);
             assert_eq!(distance([&a, &b], stride, [width, height], sum / 2), expected);
+
+            let sum = |of: fn([u32; 2]) -> u32| {
+                places().map(|(x, y)| of([at(&a, x, y), at(&b, x, y)])).sum::<u32>()
+            };
+            let expected = [
+                sum(|[a, _]| a),
+                sum(|[_, b]| b),
+                sum(|[a, _]| a * a),
+                sum(|[a, b]| a * b),
+                sum(|[_, b]| b * b),
+            ];
+            assert_eq!(pairs([(&a, stride), (&b, stride)], [width, height]), expected);
 
             let mut halves = std::vec![0; width * height];
             halve((&a, stride), &mut halves, [width, height]);

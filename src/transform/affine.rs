@@ -1,7 +1,7 @@
 //! Any linear map and a shift.
 #![forbid(unsafe_code)]
 
-use super::{Matrix, Of, Term, Transform, affine_warp, check_affine, normalised};
+use super::{Matrix, Of, Term, Transform, affine_warp, at, check_affine, normalised};
 use crate::Error;
 
 /// `x' = m00 x + m01 y + m02, y' = m10 x + m11 y + m12`. Parameters: the six coefficients, row by
@@ -82,6 +82,9 @@ impl Transform for Affine {
     fn matrix(&self) -> Matrix {
         let [a, b, c, d, e, f] = self.parameters;
         [a, b, c, d, e, f, 0.0, 0.0, 1.0]
+    }
+    fn differential(&self, matrix: &Matrix) -> [f64; 6] {
+        core::array::from_fn(|i| at(matrix, i))
     }
     fn jacobian(&self, x: f64, y: f64) -> [[f64; 6]; 2] {
         [[x, y, 1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, x, y, 1.0]]

@@ -58,6 +58,9 @@ impl Transform for Euclidean {
     fn matrix(&self) -> Matrix {
         [self.cosine, -self.sine, self.shift[0], self.sine, self.cosine, self.shift[1], 0.0, 0.0, 1.0]
     }
+    fn differential(&self, m: &Matrix) -> [f64; 3] {
+        [((m[3] - m[1]) * self.cosine - (m[0] + m[4]) * self.sine) / 2.0, m[2], m[5]]
+    }
     fn jacobian(&self, x: f64, y: f64) -> [[f64; 3]; 2] {
         [[-self.sine * x - self.cosine * y, 1.0, 0.0], [self.cosine * x - self.sine * y, 0.0, 1.0]]
     }

@@ -1,7 +1,7 @@
 //! A projective map of the plane.
 #![forbid(unsafe_code)]
 
-use super::{IDENTITY, Matrix, Of, Term, Transform, determinant, normalised};
+use super::{IDENTITY, Matrix, Of, Term, Transform, at, determinant, normalised};
 use crate::Error;
 use crate::walk::{ProjectivePlan, ProjectiveWalk, Warp, sealed};
 
@@ -74,6 +74,10 @@ impl Transform for Homography {
     }
     fn matrix(&self) -> Matrix {
         self.matrix
+    }
+    fn differential(&self, matrix: &Matrix) -> [f64; 8] {
+        // Of the matrix with one as its last entry.
+        core::array::from_fn(|i| at(matrix, i) - at(&self.matrix, i) * matrix[8])
     }
     fn jacobian(&self, x: f64, y: f64) -> [[f64; 8]; 2] {
         let m = &self.matrix;

@@ -107,6 +107,10 @@ pub trait Transform: Warp<Plan: Subpixel> + PartialEq + core::fmt::Debug + 'stat
     /// The 3x3 matrix, row by row, with 1 as its last entry.
     fn matrix(&self) -> Matrix;
 
+    /// How the parameters change with the [`matrix`](Self::matrix): by its derivative with respect to something, which
+    /// is that of the parameters. What the model does not have is left out.
+    fn differential(&self, matrix: &Matrix) -> Self::Parameters;
+
     /// d(x', y') / d(parameters) at the point (x, y): one row for x', one for y'.
     fn jacobian(&self, x: f64, y: f64) -> [Self::Parameters; 2];
 

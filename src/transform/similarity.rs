@@ -56,6 +56,9 @@ impl Transform for Similarity {
         let [a, b, tx, ty] = self.parameters;
         [a, -b, tx, b, a, ty, 0.0, 0.0, 1.0]
     }
+    fn differential(&self, m: &Matrix) -> [f64; 4] {
+        [(m[0] + m[4]) / 2.0, (m[3] - m[1]) / 2.0, m[2], m[5]]
+    }
     fn jacobian(&self, x: f64, y: f64) -> [[f64; 4]; 2] {
         [[x, -y, 1.0, 0.0], [y, x, 0.0, 1.0]]
     }

@@ -44,6 +44,9 @@ impl Transform for Translation {
     fn matrix(&self) -> Matrix {
         [1.0, 0.0, self.shift[0], 0.0, 1.0, self.shift[1], 0.0, 0.0, 1.0]
     }
+    fn differential(&self, matrix: &Matrix) -> [f64; 2] {
+        [matrix[2], matrix[5]]
+    }
     fn jacobian(&self, _: f64, _: f64) -> [[f64; 2]; 2] {
         [[1.0, 0.0], [0.0, 1.0]]
     }

@@ -35,8 +35,14 @@ fn panic(_: &core::panic::PanicInfo) -> ! {
 /// Where the linker begins.
 #[unsafe(no_mangle)]
 pub extern "C" fn _start() -> ! {
-    #[cfg(feature = "deliberate")]
-    any(any(&[0u8; 4][..])[any(7)]);
+    if cfg!(feature = "deliberate") {
+        any(any(&[0u8; 4][..])[any(7)]);
+        // (One operation is enough.)
+        let _ = any(shifts());
+        loop {
+            core::hint::spin_loop();
+        }
+    }
 
     numbers();
     let _ = any([
