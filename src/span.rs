@@ -181,19 +181,18 @@ pub(crate) fn interior<W: Walk>(
     let mut range = from..len;
     for axis in 0..2 {
         let (min, max) = (area.min[axis], area.max[axis]);
-        let [first, last] = [range.start, range.end - 1].map(|k| {
-            let end = walk.at(k);
-            (!end.reaches(axis, min, to), end.reaches(axis, max + 1, to))
-        });
-        if first.0 && last.0 || first.1 && last.1 {
+        let (first, last) = (walk.at(range.start), walk.at(range.end - 1));
+        let below = [!first.reaches(axis, min, to), !last.reaches(axis, min, to)];
+        let above = [first.reaches(axis, max + 1, to), last.reaches(axis, max + 1, to)];
+        if below[0] && below[1] || above[0] && above[1] {
             return none;
         }
         // What begins below the area rises, as does what ends above it.
-        let rising = first.0 || last.1;
-        if first.0 || first.1 {
+        let rising = below[0] || above[1];
+        if below[0] || above[0] {
             range.start = walk.crossing(axis, if rising { min } else { max + 1 }, rising, &range, to);
         }
-        if last.0 || last.1 {
+        if below[1] || above[1] {
             range.end = walk.crossing(axis, if rising { max + 1 } else { min }, rising, &range, to);
         }
         if range.is_empty() {

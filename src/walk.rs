@@ -232,13 +232,20 @@ pub trait Walk: Clone {
     /// that all between do.
     #[inline]
     fn inside(&self, len: usize, to: Rounding, area: &Area) -> bool {
-        let (min, max) = area.bounds();
-        let holds = |walk: &Self| {
-            let within =
-                |axis: usize| walk.reaches(axis, min[axis], to) && !walk.reaches(axis, max[axis] + 1, to);
-            within(0) && within(1)
-        };
-        len > 0 && self.monotone(len) && holds(self) && holds(&self.at(len - 1))
+        len > 0
+            && self.monotone(len)
+            && self.begins_inside(to, area)
+            && self.at(len - 1).begins_inside(to, area)
+    }
+
+    /// Whether the position here lies in the area.
+    #[inline(always)]
+    fn begins_inside(&self, to: Rounding, area: &Area) -> bool {
+        let ([x0, y0], [x1, y1]) = area.bounds();
+        self.reaches(0, x0, to)
+            && !self.reaches(0, x1 + 1, to)
+            && self.reaches(1, y0, to)
+            && !self.reaches(1, y1 + 1, to)
     }
 }
 

@@ -138,6 +138,29 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         }
     }
 
+    /// Central differences of a chunk of row `y`, where there were zeros.
+    ///
+    /// (None across the border: see [`each_pixel`].)
+    #[inline(always)]
+    fn differences(&self, y: usize, chunk: Range<usize>, [gx, gy]: [&mut [P::Word]; 2]) {
+        let fixed = self.pair.fixed;
+        let row = |y: usize, x: usize| fixed.row(y).get(x..).unwrap_or_default();
+        let differences = |out: &mut [P::Word], a: &[P], b: &[P]| {
+            for (out, (&a, &b)) in out.iter_mut().zip(a.iter().zip(b)) {
+                *out = P::Word::new(Into::<i32>::into(b) - Into::<i32>::into(a));
+            }
+        };
+        let (from, to) = (chunk.start.max(1), chunk.end.min(fixed.width() - 1));
+        if from < to
+            && let Some(gx) = gx.get_mut(from - chunk.start..to - chunk.start)
+        {
+            differences(gx, row(y, from - 1), row(y, from + 1));
+        }
+        if y > 0 && y + 1 < fixed.height() {
+            differences(gy, row(y - 1, chunk.start), row(y + 1, chunk.start));
+        }
+    }
+
     /// Adds what the fixed image sums to over a chunk of row `y`, about column `centre`, or takes it away.
     #[inline(never)]
     pub(super) fn add_fixed(

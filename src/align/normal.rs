@@ -71,6 +71,22 @@ pub trait Word: Copy + Default {
     fn add(sum: Self::Sum, a: Self, b: Self) -> Self::Sum;
     /// Of two sums.
     fn plus(a: Self::Sum, b: Self::Sum) -> Self::Sum;
+    /// Neighbouring words, in a register where a level has them.
+    type Words<L: Lanes>: Copy;
+    /// Sums of products of such.
+    type Sums<L: Lanes>: Copy;
+    /// How many they are, a divisor of 16.
+    fn width<L: Lanes>() -> usize;
+    /// Those from one on, which are there.
+    fn words<L: Lanes>(words: &[Self], from: usize) -> Self::Words<L>;
+    /// Products that are known to fit.
+    fn multiply<L: Lanes>(a: Self::Words<L>, b: Self::Words<L>) -> Self::Words<L>;
+    /// No sum.
+    fn none<L: Lanes>() -> Self::Sums<L>;
+    /// As [`add`](Self::add).
+    fn accumulate<L: Lanes>(sums: Self::Sums<L>, a: Self::Words<L>, b: Self::Words<L>) -> Self::Sums<L>;
+    /// The sum of them all.
+    fn total<L: Lanes>(sums: Self::Sums<L>) -> i64;
     /// A number that fits `Sum`, from one that is the same modulo its range.
     fn wrapped(v: i64) -> i64;
     /// Gain times a pixel, in Q6, rounded half up.
@@ -104,6 +120,32 @@ impl Word for i16 {
     #[inline(always)]
     fn plus(a: i32, b: i32) -> i32 {
         a.wrapping_add(b)
+    }
+    type Words<L: Lanes> = <L::Words as Lanes>::Pair;
+    type Sums<L: Lanes> = <L::Words as Lanes>::I32;
+    #[inline(always)]
+    fn width<L: Lanes>() -> usize {
+        2 * L::Words::LEN
+    }
+    #[inline(always)]
+    fn words<L: Lanes>(words: &[i16], from: usize) -> Self::Words<L> {
+        L::Words::words(words, from)
+    }
+    #[inline(always)]
+    fn multiply<L: Lanes>(a: Self::Words<L>, b: Self::Words<L>) -> Self::Words<L> {
+        L::Words::pair_mul(a, b)
+    }
+    #[inline(always)]
+    fn none<L: Lanes>() -> Self::Sums<L> {
+        L::Words::splat(0)
+    }
+    #[inline(always)]
+    fn accumulate<L: Lanes>(sums: Self::Sums<L>, a: Self::Words<L>, b: Self::Words<L>) -> Self::Sums<L> {
+        L::Words::add(sums, L::Words::dot(a, b))
+    }
+    #[inline(always)]
+    fn total<L: Lanes>(sums: Self::Sums<L>) -> i64 {
+        L::Words::total(sums).into()
     }
     #[inline(always)]
     fn wrapped(v: i64) -> i64 {
@@ -145,6 +187,32 @@ impl Word for i32 {
     #[inline(always)]
     fn plus(a: i64, b: i64) -> i64 {
         a.wrapping_add(b)
+    }
+    type Words<L: Lanes> = i32;
+    type Sums<L: Lanes> = i64;
+    #[inline(always)]
+    fn width<L: Lanes>() -> usize {
+        1
+    }
+    #[inline(always)]
+    fn words<L: Lanes>(words: &[i32], from: usize) -> i32 {
+        words.get(from).copied().unwrap_or(0)
+    }
+    #[inline(always)]
+    fn multiply<L: Lanes>(a: i32, b: i32) -> i32 {
+        a.wrapping_mul(b)
+    }
+    #[inline(always)]
+    fn none<L: Lanes>() -> i64 {
+        0
+    }
+    #[inline(always)]
+    fn accumulate<L: Lanes>(sum: i64, a: i32, b: i32) -> i64 {
+        Self::add(sum, a, b)
+    }
+    #[inline(always)]
+    fn total<L: Lanes>(sum: i64) -> i64 {
+        sum
     }
     #[inline(always)]
     fn wrapped(v: i64) -> i64 {
@@ -244,10 +312,17 @@ pub(super) type Moments = Sums<i128, MONOMIALS, HALF_MONOMIALS>;
 /// What passes over the same level share where their supports are the same.
 pub(super) type FixedMoments = Fixed<i128, MONOMIALS, HALF_MONOMIALS>;
 
+impl<S: Copy, const M: usize, const H: usize> Fixed<S, M, H> {
+    /// All the same.
+    #[inline(always)]
+    fn of(v: S) -> Self {
+        Self { gg: [[v; M]; 3], gt: [[v; H]; 2], g: [[v; H]; 2], plain: [v; 3] }
+    }
+}
+
 impl<S: Copy + Default, const M: usize, const H: usize> Fixed<S, M, H> {
     pub(super) fn zero() -> Self {
-        let zero = S::default();
-        Self { gg: [[zero; M]; 3], gt: [[zero; H]; 2], g: [[zero; H]; 2], plain: [zero; 3] }
+        Self::of(S::default())
     }
 
     /// Adds sums of another kind, whose moments are moved by `full` and `half`.
@@ -272,20 +347,6 @@ impl<S: Copy + Default, const M: usize, const H: usize> Fixed<S, M, H> {
     }
 }
 
-impl<S: Copy + Into<i64>, const M: usize, const H: usize> Fixed<S, M, H> {
-    /// In wide numbers.
-    #[inline(always)]
-    pub(super) fn wide(&self) -> Fixed<i64, M, H> {
-        let half = |axes: [[S; H]; 2]| axes.map(|sums| sums.map(Into::into));
-        Fixed {
-            gg: self.gg.map(|sums| sums.map(Into::into)),
-            gt: half(self.gt),
-            g: half(self.g),
-            plain: self.plain.map(Into::into),
-        }
-    }
-}
-
 impl<const M: usize, const H: usize> Fixed<i64, M, H> {
     pub(super) fn negated(&self) -> Self {
         let half = |axes: [[i64; H]; 2]| axes.map(|sums| sums.map(|v| -v));
@@ -298,17 +359,17 @@ impl<const M: usize, const H: usize> Fixed<i64, M, H> {
     }
 }
 
-impl<S: Copy + Into<i64>, const H: usize> Residual<S, H> {
-    /// In wide numbers.
+impl<S: Copy, const H: usize> Residual<S, H> {
+    /// All the same.
     #[inline(always)]
-    fn wide(&self) -> Residual<i64, H> {
-        Residual { ge: self.ge.map(|sums| sums.map(Into::into)), plain: self.plain.map(Into::into) }
+    fn of(v: S) -> Self {
+        Self { ge: [[v; H]; 2], plain: [v; 3] }
     }
 }
 
 impl<S: Copy + Default, const H: usize> Residual<S, H> {
     fn zero() -> Self {
-        Self { ge: [[S::default(); H]; 2], plain: [S::default(); 3] }
+        Self::of(S::default())
     }
 
     #[inline(always)]
@@ -739,10 +800,18 @@ struct Pixels<W> {
     gy: [W; RUN],
     fixed: [W; RUN],
     residual: [W; RUN],
-    weight: [i32; RUN],
+    /// (At most 2^7.)
+    weight: [u8; RUN],
 }
 
 impl<W: Word> Pixels<W> {
+    /// None that counts.
+    #[inline(always)]
+    fn none() -> Self {
+        let zero = [W::default(); RUN];
+        Self { gx: zero, gy: zero, fixed: zero, residual: zero, weight: [0; RUN] }
+    }
+
     /// Lets a pixel not count.
     fn clear(&mut self, k: usize) {
         for words in [&mut self.gx, &mut self.gy, &mut self.fixed, &mut self.residual] {
@@ -786,7 +855,7 @@ impl<W: Word> Pixels<W> {
         // (As below: an index, for vectors.)
         for k in 0..RUN {
             let i = k + 1;
-            let counts = here.counts[i] & -self.weight[k];
+            let counts = here.counts[i] & -i32::from(self.weight[k]);
             let mean = |g: W, own: i32| {
                 let sum = g.get() + W::scaled(own, half);
                 W::new(sum.clamp(-W::MAX_GRADIENT, W::MAX_GRADIENT) & counts)
@@ -795,7 +864,7 @@ impl<W: Word> Pixels<W> {
             self.gy[k] = mean(self.gy[k], below.less(i, above, i));
             self.fixed[k] = W::new(self.fixed[k].get() & counts);
             self.residual[k] = W::new(here.e[i].get() & counts);
-            self.weight[k] &= counts;
+            self.weight[k] &= counts as u8;
         }
     }
 }
@@ -803,96 +872,119 @@ impl<W: Word> Pixels<W> {
 /// The columns along which squares of offsets are small enough for products to fit.
 const BLOCK: usize = RUN / 4;
 
-/// A gradient times powers of the offset from the centre of N pixels.
+/// Gradients times powers of the offsets from the centre of a block.
 #[inline(always)]
-fn powers<W: Word, const N: usize>(k: usize, g: W) -> [W; HALF_POWERS] {
-    let u = W::new(k as i32 - N as i32 / 2);
-    let first = u.times(g);
-    [g, first, u.times(first)]
+fn powers<W: Word, L: Lanes>(g: W::Words<L>, offsets: W::Words<L>) -> [W::Words<L>; HALF_POWERS] {
+    let first = W::multiply::<L>(offsets, g);
+    [g, first, W::multiply::<L>(offsets, first)]
 }
 
 /// Adds products to moments up to `degree`.
 #[inline(always)]
-pub(super) fn add_products<W: Word, const N: usize>(
-    sums: &mut [W::Sum; N],
-    factors: [(W, W); N],
+pub(super) fn add_products<W: Word, L: Lanes, const N: usize>(
+    sums: &mut [W::Sums<L>; N],
+    factors: [(W::Words<L>, W::Words<L>); N],
     degree: usize,
 ) {
-    for (k, (sum, (a, b))) in sums.iter_mut().zip(factors).enumerate() {
-        if k <= degree {
-            *sum = W::add(*sum, a, b);
-        }
+    for (sum, (a, b)) in sums.iter_mut().zip(factors).take(degree + 1) {
+        *sum = W::accumulate::<L>(*sum, a, b);
     }
 }
 
-impl<W: Word> Pixels<W> {
-    /// The blocks of N pixels, and where their centres are from that of the chunk.
-    #[inline(always)]
-    fn blocks<const N: usize>(words: &[W; RUN]) -> impl Iterator<Item = &[W; N]> {
-        words.as_chunks::<N>().0.iter()
+/// The sums in single numbers.
+#[inline(always)]
+fn totals<W: Word, L: Lanes, const N: usize, const A: usize>(
+    all: &[[W::Sums<L>; N]; A],
+    degree: usize,
+) -> [[i64; N]; A] {
+    let mut totals = [[0; N]; A];
+    for (totals, sums) in totals.iter_mut().zip(all) {
+        for (total, &sums) in totals.iter_mut().zip(sums).take(degree + 1) {
+            *total = W::total::<L>(sums);
+        }
     }
+    totals
+}
 
+impl<W: Word> Pixels<W> {
+    /// Where the centre of a block of N pixels is from that of the chunk.
     #[inline(always)]
     fn centre<const N: usize>(block: usize) -> i64 {
         (block * N + N / 2) as i64 - RUN as i64 / 2
     }
 
-    // (Loops over indices below the length of an array compile to vectors; deep zips do not.)
+    /// From -32 on, and as many ones.
+    #[inline(always)]
+    fn offsets() -> ([W; RUN], [W; RUN]) {
+        let (mut offsets, one) = ([W::default(); RUN], [W::new(1); RUN]);
+        for (k, offset) in offsets.iter_mut().enumerate() {
+            *offset = W::new(k as i32 - RUN as i32 / 2);
+        }
+        (offsets, one)
+    }
+
+    // (No closure around what a level does: it would not have the level's features.)
 
     /// All of [`Fixed`] but the number of pixels.
     #[inline(always)]
-    fn fixed_sums<const N: usize>(&self, degree: usize) -> Fixed<i64, POWERS, HALF_POWERS> {
+    fn fixed_sums<L: Lanes, const N: usize>(&self, degree: usize) -> Fixed<i64, POWERS, HALF_POWERS> {
         let mut chunk = Fixed::<i64, POWERS, HALF_POWERS>::zero();
-        let one = W::new(1);
-        let blocks =
-            Self::blocks::<N>(&self.gx).zip(Self::blocks::<N>(&self.gy)).zip(Self::blocks::<N>(&self.fixed));
-        for (block, ((gx, gy), fixed)) in blocks.enumerate() {
-            let mut sums = Fixed::<W::Sum, POWERS, HALF_POWERS>::zero();
-            for k in 0..N {
-                let (x, y, t) = (powers::<W, N>(k, gx[k]), powers::<W, N>(k, gy[k]), fixed[k]);
-                for (sums, (x, y)) in sums.gg.iter_mut().zip([(x, x), (x, y), (y, y)]) {
-                    let ([a, b, c], [d, e, f]) = (x, y);
-                    add_products(sums, [(a, d), (a, e), (b, e), (b, f), (c, f)], 2 * degree);
+        let (offsets, one) = Self::offsets();
+        for block in 0..RUN / N {
+            let mut sums = Fixed::<W::Sums<L>, POWERS, HALF_POWERS>::of(W::none::<L>());
+            for k in (0..N).step_by(W::width::<L>()) {
+                let at = block * N + k;
+                let u = W::words::<L>(&offsets, RUN / 2 - N / 2 + k);
+                let x = powers::<W, L>(W::words::<L>(&self.gx, at), u);
+                let y = powers::<W, L>(W::words::<L>(&self.gy, at), u);
+                let (t, one) = (W::words::<L>(&self.fixed, at), W::words::<L>(&one, 0));
+                for (sums, ([a, b, c], [d, e, f])) in sums.gg.iter_mut().zip([(x, x), (x, y), (y, y)]) {
+                    add_products::<W, L, POWERS>(sums, [(a, d), (a, e), (b, e), (b, f), (c, f)], 2 * degree);
                 }
-                for ((gt, g), powers) in sums.gt.iter_mut().zip(&mut sums.g).zip([x, y]) {
-                    add_products(gt, powers.map(|p| (p, t)), degree);
-                    add_products(g, powers.map(|p| (p, one)), degree);
+                for ((gt, g), [a, b, c]) in sums.gt.iter_mut().zip(&mut sums.g).zip([x, y]) {
+                    add_products::<W, L, HALF_POWERS>(gt, [(a, t), (b, t), (c, t)], degree);
+                    add_products::<W, L, HALF_POWERS>(g, [(a, one), (b, one), (c, one)], degree);
                 }
                 let [tt, t1, _] = &mut sums.plain;
-                *tt = W::add(*tt, t, t);
-                *t1 = W::add(*t1, t, one);
+                *tt = W::accumulate::<L>(*tt, t, t);
+                *t1 = W::accumulate::<L>(*t1, t, one);
             }
-            let centre = Self::centre::<N>(block);
-            chunk.join(
-                &sums.wide(),
-                |sums, local| add_moved(sums, local, centre, 2 * degree),
-                |sums, local| add_moved(sums, local, centre, degree),
-            );
+            let [tt, t1, _] = sums.plain;
+            let sums = Fixed {
+                gg: totals::<W, L, POWERS, 3>(&sums.gg, 2 * degree),
+                gt: totals::<W, L, HALF_POWERS, 2>(&sums.gt, degree),
+                g: totals::<W, L, HALF_POWERS, 2>(&sums.g, degree),
+                plain: [W::total::<L>(tt), W::total::<L>(t1), 0],
+            };
+            chunk.add(&sums, Self::centre::<N>(block), degree);
         }
         chunk
     }
 
+    /// All of [`Residual`].
     #[inline(always)]
-    fn residual_sums<const N: usize>(&self, degree: usize) -> Residual<i64, HALF_POWERS> {
+    fn residual_sums<L: Lanes, const N: usize>(&self, degree: usize) -> Residual<i64, HALF_POWERS> {
         let mut chunk = Residual::<i64, HALF_POWERS>::zero();
-        let one = W::new(1);
-        let gradients = Self::blocks::<N>(&self.gx).zip(Self::blocks::<N>(&self.gy));
-        let levels = Self::blocks::<N>(&self.fixed).zip(Self::blocks::<N>(&self.residual));
-        for (block, ((gx, gy), (fixed, residual))) in gradients.zip(levels).enumerate() {
-            let mut sums = Residual::<W::Sum, HALF_POWERS>::zero();
-            for k in 0..N {
-                let (t, e) = (fixed[k], residual[k]);
-                let (x, y) = (powers::<W, N>(k, gx[k]), powers::<W, N>(k, gy[k]));
-                for (sums, powers) in sums.ge.iter_mut().zip([x, y]) {
-                    add_products(sums, powers.map(|p| (p, e)), degree);
+        let (offsets, one) = Self::offsets();
+        for block in 0..RUN / N {
+            let mut sums = Residual::<W::Sums<L>, HALF_POWERS>::of(W::none::<L>());
+            for k in (0..N).step_by(W::width::<L>()) {
+                let at = block * N + k;
+                let u = W::words::<L>(&offsets, RUN / 2 - N / 2 + k);
+                let x = powers::<W, L>(W::words::<L>(&self.gx, at), u);
+                let y = powers::<W, L>(W::words::<L>(&self.gy, at), u);
+                let (t, e) = (W::words::<L>(&self.fixed, at), W::words::<L>(&self.residual, at));
+                for (sums, [a, b, c]) in sums.ge.iter_mut().zip([x, y]) {
+                    add_products::<W, L, HALF_POWERS>(sums, [(a, e), (b, e), (c, e)], degree);
                 }
                 let [te, ee, e1] = &mut sums.plain;
-                *te = W::add(*te, t, e);
-                *ee = W::add(*ee, e, e);
-                *e1 = W::add(*e1, e, one);
+                *te = W::accumulate::<L>(*te, t, e);
+                *ee = W::accumulate::<L>(*ee, e, e);
+                *e1 = W::accumulate::<L>(*e1, e, W::words::<L>(&one, 0));
             }
-            let centre = Self::centre::<N>(block);
-            chunk.join(&sums.wide(), |sums, local| add_moved(sums, local, centre, degree));
+            let [plain] = totals::<W, L, 3, 1>(&[sums.plain], 2);
+            let sums = Residual { ge: totals::<W, L, HALF_POWERS, 2>(&sums.ge, degree), plain };
+            chunk.add(&sums, Self::centre::<N>(block), degree);
         }
         chunk
     }
@@ -933,12 +1025,12 @@ impl<W: Word, D: Degree> Operation for FixedChunk<'_, W, D> {
     fn run<L: Lanes>(self) -> Fixed<i64, POWERS, HALF_POWERS> {
         let Self(pixels, _) = self;
         let mut sum = if D::DEGREE < 2 {
-            pixels.fixed_sums::<RUN>(D::DEGREE)
+            pixels.fixed_sums::<L, RUN>(D::DEGREE)
         } else {
-            pixels.fixed_sums::<BLOCK>(D::DEGREE)
+            pixels.fixed_sums::<L, BLOCK>(D::DEGREE)
         };
         let [.., n] = &mut sum.plain;
-        *n = pixels.weight.iter().sum::<i32>().into();
+        *n = pixels.weight.iter().map(|&w| i64::from(w)).sum();
         sum
     }
 }
@@ -960,9 +1052,37 @@ impl<W: Word, D: Degree> Operation for WeightedChunk<'_, W, D> {
                 continue;
             }
             let u = k as i64 - RUN as i64 / 2;
-            sums.add_weighted([gx, gy, t, e].map(|v| v.get()), w, u, D::DEGREE);
+            sums.add_weighted([gx, gy, t, e].map(|v| v.get()), w.into(), u, D::DEGREE);
         }
         sums
+    }
+}
+
+/// The pixels of a row from the one left of an aligned chunk to the one right of it; zero where there are none.
+#[inline(always)]
+fn window<P: Copy + Default>(row: &[P], first: usize) -> [P; RUN + 2] {
+    let (from, at) = if first == 0 { (0, 1) } else { (first - 1, 0) };
+    let row = row.get(from..).unwrap_or_default();
+    // (A copy, so that what is written next is known not to change it.)
+    if at == 0
+        && let Some(all) = row.first_chunk()
+    {
+        return *all;
+    }
+    let mut window = [P::default(); RUN + 2];
+    let n = row.len().min(RUN + 2 - at);
+    if let (Some(out), Some(row)) = (window.get_mut(at..at + n), row.get(..n)) {
+        out.copy_from_slice(row);
+    }
+    window
+}
+
+/// Zeros outside of a range.
+#[inline(always)]
+fn keep<W: Word>(words: &mut [W; RUN], place: &Range<usize>) {
+    for (k, word) in words.iter_mut().enumerate() {
+        let kept = if place.start <= k && k < place.end { word.get() } else { 0 };
+        *word = W::new(kept);
     }
 }
 
@@ -1151,6 +1271,7 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
     ) {
         let shared = self.is_shared();
         let (mut samples, mut shifted) = ([P::Fine::from_channel(P::default()); RUN], Rows::new());
+        let mut pixels = Pixels::none();
         let centre = |chunk: &Range<usize>| (chunk.start - chunk.start % RUN + RUN / 2) as i64 - u as i64;
         for y in rows {
             let (mut fixed, mut residual) = (Fixed::zero(), Residual::zero());
@@ -1167,7 +1288,8 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
                                 self.add_fixed(&mut fixed, y, chunk, u, less);
                                 continue;
                             }
-                            let sums = Self::fixed_chunk::<L>(&self.gradients(y, chunk.clone()));
+                            self.gradients(y, &chunk, &mut pixels);
+                            let sums = Self::fixed_chunk::<L>(&pixels);
                             let sums = if less { sums.negated() } else { sums };
                             fixed.add(&sums, centre(&chunk), D::DEGREE);
                         }
@@ -1195,12 +1317,12 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
                         residual.add(&sums.residual, centre(&chunk), D::DEGREE);
                         continue;
                     }
-                    let pixels = self.pixels::<L, _>(&walk, y, chunk.clone(), pass);
+                    self.pixels::<L, _>(&walk, y, &chunk, &mut samples, &mut pixels, pass);
                     if self.loss == Loss::Squares {
                         if !shared {
                             fixed.add(&Self::fixed_chunk::<L>(&pixels), centre(&chunk), D::DEGREE);
                         }
-                        residual.add(&Self::residual_chunk(&pixels), centre(&chunk), D::DEGREE);
+                        residual.add(&Self::residual_chunk::<L>(&pixels), centre(&chunk), D::DEGREE);
                     } else {
                         let sums = Self::weighted_chunk::<L>(&pixels);
                         fixed.add(&sums.fixed, centre(&chunk), D::DEGREE);
@@ -1245,20 +1367,21 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         let half = self.photometry.half_of_gain();
         let mut residuals = [Residuals::<P::Word>::none(); 3];
         let [above, here, below] = &mut residuals;
+        let mut pixels = Pixels::none();
         // What a row is summed with is known once the row below it is.
         for next in rows.start.saturating_sub(1)..=rows.end {
             self.residuals_of_row::<L>(support, next, &columns, below);
             if let Some(y) = next.checked_sub(1).filter(|y| rows.contains(y)) {
                 let (mut fixed, mut residual) = (Fixed::zero(), Residual::zero());
                 for chunk in select::chunks(self.pair.selected, y, columns.clone()) {
-                    let mut pixels = self.gradients(y, chunk);
+                    self.gradients(y, &chunk, &mut pixels);
                     pixels.join(above, here, below, half);
-                    pass.pixels += pixels.weight.iter().map(|&w| w as u64).sum::<u64>();
+                    pass.pixels += pixels.weight.iter().map(|&w| u64::from(w)).sum::<u64>();
                     self.weigh(&mut pixels, pass);
                     let sums = if self.loss == Loss::Squares && L::LEN > 1 {
                         Row {
                             fixed: Self::fixed_chunk::<L>(&pixels),
-                            residual: Self::residual_chunk(&pixels),
+                            residual: Self::residual_chunk::<L>(&pixels),
                         }
                     } else {
                         Self::weighted_chunk::<L>(&pixels)
@@ -1316,48 +1439,44 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
             && self.pair.moving_mask.is_none()
     }
 
-    /// Central differences of a chunk of row `y`, where there were zeros.
+    /// Fixed pixels of a chunk of row `y`, each at its place in the aligned chunk; residuals are left.
     ///
-    /// The outermost pixels have none along their normal: it counts as zero there, which is no estimate that noise
-    /// could bias.
+    /// The outermost pixels of the image have no central difference along their normal: it counts as zero there,
+    /// which is no estimate that noise could bias.
     #[inline(always)]
-    pub(super) fn differences(&self, y: usize, chunk: Range<usize>, [gx, gy]: [&mut [P::Word]; 2]) {
+    fn gradients(&self, y: usize, chunk: &Range<usize>, pixels: &mut Pixels<P::Word>) {
         let fixed = self.pair.fixed;
-        let row = |y: usize, x: usize| fixed.row(y).get(x..).unwrap_or_default();
-        let differences = |out: &mut [P::Word], a: &[P], b: &[P]| {
-            for (out, (&a, &b)) in out.iter_mut().zip(a.iter().zip(b)) {
-                *out = P::Word::new(Into::<i32>::into(b) - Into::<i32>::into(a));
-            }
-        };
-        let (from, to) = (chunk.start.max(1), chunk.end.min(fixed.width() - 1));
-        if from < to
-            && let Some(gx) = gx.get_mut(from - chunk.start..to - chunk.start)
-        {
-            differences(gx, row(y, from - 1), row(y, from + 1));
-        }
-        if y > 0 && y + 1 < fixed.height() {
-            differences(gy, row(y - 1, chunk.start), row(y + 1, chunk.start));
-        }
-    }
-
-    /// Fixed pixels of a chunk of row `y`, each at its place in the aligned chunk.
-    #[inline(always)]
-    fn gradients(&self, y: usize, chunk: Range<usize>) -> Pixels<P::Word> {
-        let fixed = self.pair.fixed;
-        let zero = [P::Word::default(); RUN];
-        let mut pixels = Pixels { gx: zero, gy: zero, fixed: zero, residual: zero, weight: [0; RUN] };
         let first = chunk.start - chunk.start % RUN;
-        let place = chunk.start - first..chunk.end - first;
-        if let (Some(gx), Some(gy)) = (pixels.gx.get_mut(place.clone()), pixels.gy.get_mut(place.clone())) {
-            self.differences(y, chunk.clone(), [gx, gy]);
+        let here = window(fixed.row(y), first);
+        let (above, below) = if y > 0 && y + 1 < fixed.height() {
+            (window(fixed.row(y - 1), first), window(fixed.row(y + 1), first))
+        } else {
+            (here, here)
+        };
+        // (Over an index, for vectors.)
+        for k in 0..RUN {
+            let [left, pixel, right]: [i32; 3] = [here[k].into(), here[k + 1].into(), here[k + 2].into()];
+            let [upper, lower]: [i32; 2] = [above[k + 1].into(), below[k + 1].into()];
+            pixels.gx[k] = P::Word::new(right - left);
+            pixels.gy[k] = P::Word::new(lower - upper);
+            pixels.fixed[k] = P::Word::new(pixel);
+            pixels.weight[k] = 1;
         }
-        if let Some(out) = pixels.fixed.get_mut(place.clone()) {
-            for (out, &t) in out.iter_mut().zip(fixed.row(y).get(chunk.start..).unwrap_or_default()) {
-                *out = P::Word::new(t.into());
+        if first == 0 {
+            pixels.gx[0] = P::Word::default();
+        }
+        if let Some(last) = pixels.gx.get_mut(fixed.width() - 1 - first) {
+            *last = P::Word::default();
+        }
+        if chunk.len() < RUN {
+            let place = chunk.start - first..chunk.end - first;
+            keep(&mut pixels.gx, &place);
+            keep(&mut pixels.gy, &place);
+            keep(&mut pixels.fixed, &place);
+            for (k, weight) in pixels.weight.iter_mut().enumerate() {
+                *weight = (place.start <= k && k < place.end).into();
             }
         }
-        pixels.weight.get_mut(place).unwrap_or_default().fill(1);
-        pixels
     }
 
     /// All of a chunk of row `y`, and what is counted pixel by pixel.
@@ -1366,21 +1485,21 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         &self,
         walk: &W,
         y: usize,
-        chunk: Range<usize>,
+        chunk: &Range<usize>,
+        samples: &mut [P::Fine; RUN],
+        pixels: &mut Pixels<P::Word>,
         pass: &mut Pass,
-    ) -> Pixels<P::Word> {
-        let mut samples = [P::Fine::from_channel(P::default()); RUN];
+    ) {
         let first = chunk.start % RUN;
-        let samples = samples.get_mut(..chunk.len()).unwrap_or_default();
-        self.interpolate::<L, _>(walk, samples);
-        let mut pixels = self.gradients(y, chunk.clone());
-        if let (Some(fixed), Some(out)) =
-            (pixels.fixed.get(first..), pixels.residual.get_mut(first..first + samples.len()))
-        {
-            let photometry = self.photometry;
-            for ((out, &t), &v) in out.iter_mut().zip(fixed).zip(&*samples) {
-                *out = photometry.residual(t.get(), v.into());
-            }
+        let place = first..first + chunk.len();
+        self.interpolate::<L, _>(walk, samples.get_mut(place.clone()).unwrap_or_default());
+        self.gradients(y, chunk, pixels);
+        let photometry = self.photometry;
+        for k in 0..RUN {
+            pixels.residual[k] = photometry.residual(pixels.fixed[k].get(), samples[k].into());
+        }
+        if chunk.len() < RUN {
+            keep(&mut pixels.residual, &place);
         }
         if self.pair.fixed_mask.is_some() || self.pair.moving_mask.is_some() {
             for (k, x) in chunk.clone().enumerate() {
@@ -1388,12 +1507,11 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
                     pixels.clear(first + k);
                 }
             }
-            pass.pixels += pixels.weight.iter().map(|&w| w as u64).sum::<u64>();
+            pass.pixels += pixels.weight.iter().map(|&w| u64::from(w)).sum::<u64>();
         } else {
             pass.pixels += chunk.len() as u64;
         }
-        self.weigh(&mut pixels, pass);
-        pixels
+        self.weigh(pixels, pass);
     }
 
     /// Weighs the pixels that count, if they do not all weigh the same.
@@ -1401,7 +1519,7 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
     fn weigh(&self, pixels: &mut Pixels<P::Word>, pass: &mut Pass) {
         if self.loss != Loss::Squares || self.histogram {
             for (weight, e) in pixels.weight.iter_mut().zip(&pixels.residual).filter(|(w, _)| **w != 0) {
-                *weight = pass.weight(self, e.get());
+                *weight = pass.weight(self, e.get()) as u8;
             }
         }
     }
@@ -1422,11 +1540,11 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
 
     /// What residuals take part in, about the centre of the chunk; pixels weigh one or nothing.
     #[inline(always)]
-    fn residual_chunk(pixels: &Pixels<P::Word>) -> Residual<i64, HALF_POWERS> {
+    fn residual_chunk<L: Lanes>(pixels: &Pixels<P::Word>) -> Residual<i64, HALF_POWERS> {
         if D::DEGREE < 2 {
-            pixels.residual_sums::<RUN>(D::DEGREE)
+            pixels.residual_sums::<L, RUN>(D::DEGREE)
         } else {
-            pixels.residual_sums::<BLOCK>(D::DEGREE)
+            pixels.residual_sums::<L, BLOCK>(D::DEGREE)
         }
     }
 
@@ -1512,8 +1630,10 @@ mod tests {
             degree,
         };
         let first = Level::SCALAR.run(Accumulate { ..pass });
-        let again = Level::best().run(pass);
-        assert_eq!((first.moments, first.pixels, first.loss), (again.moments, again.pixels, again.loss));
+        for level in Level::available() {
+            let again = level.run(Accumulate { ..pass });
+            assert_eq!((first.moments, first.pixels, first.loss), (again.moments, again.pixels, again.loss));
+        }
         first
     }
 

@@ -111,7 +111,7 @@ impl<P: Grey, N: Plan> Operation for Compare<'_, P, N> {
         let valid = |mask: &Option<Image<'_, u8>>, x: usize, y: usize| {
             mask.as_ref().is_none_or(|mask| mask.get(x, y).is_some_and(|v| v != 0))
         };
-        let mut sums = Blocks::<P::Word>::new();
+        let mut sums = Blocks::<P>::new();
         let mut counted = 0;
         for y in (0..height).step_by(self.every.max(1)) {
             let row = fixed.row(y);
@@ -144,19 +144,19 @@ impl<P: Grey, N: Plan> Operation for Compare<'_, P, N> {
                     };
                     let pixels = row.get(x + begin..x + end).unwrap_or_default();
                     if fixed_mask.is_none() && moving_mask.is_none() {
-                        sums.add::<L, _>(pixels, samples);
+                        sums.add::<L>(pixels, samples);
                         continue;
                     }
                     for (k, (a, b)) in pixels.chunks(1).zip(samples.chunks(1)).enumerate() {
                         let [u, v] = walk.at(k).position(to).map(|p| p.cell as usize);
                         if valid(&fixed_mask, x + begin + k, y) && valid(&moving_mask, u, v) {
-                            sums.add::<L, _>(a, b);
+                            sums.add::<L>(a, b);
                         }
                     }
                 }
             }
         }
-        sums.finish().matched(counted)
+        sums.finish::<L>().matched(counted)
     }
 }
 
@@ -210,13 +210,13 @@ impl<'a, P: Grey> Operation for Shifted<'a, P> {
             }
             return sums.matched(counted);
         }
-        let mut sums = Blocks::<P::Word>::new();
+        let mut sums = Blocks::<P>::new();
         for y in (0..rows.len()).step_by(every) {
             for (a, b) in fixed.row(y).chunks(RUN).zip(moving.row(y).chunks(RUN)) {
-                sums.add::<L, _>(a, b);
+                sums.add::<L>(a, b);
             }
         }
-        sums.finish().matched(counted)
+        sums.finish::<L>().matched(counted)
     }
 }
 
@@ -261,66 +261,73 @@ impl Sums {
 }
 
 /// Sums in blocks of pixels, whose products fit.
-struct Blocks<W: Word> {
-    fixed: [W; RUN],
-    moving: [W; RUN],
+struct Blocks<P> {
+    fixed: [P; RUN],
+    moving: [P; RUN],
     filled: usize,
     sums: Sums,
 }
 
-impl<W: Word> Blocks<W> {
+impl<P: Grey> Blocks<P> {
     #[inline(always)]
     fn new() -> Self {
-        let none = [W::default(); RUN];
+        let none = [P::default(); RUN];
         Self { fixed: none, moving: none, filled: 0, sums: Sums::default() }
     }
 
-    /// Adds at most a block.
+    /// Adds at most a block, of as many pixels each.
     #[inline(always)]
-    fn add<L: Lanes, P: Copy + Into<i32>>(&mut self, fixed: &[P], moving: &[P]) {
+    fn add<L: Lanes>(&mut self, fixed: &[P], moving: &[P]) {
         if L::LEN == 1 {
-            let mut block = [W::Sum::default(); 5];
+            let mut block = [<P::Word as Word>::Sum::default(); 5];
             for (&a, &b) in fixed.iter().zip(moving) {
-                Self::add_pixel(&mut block, W::new(a.into()), W::new(b.into()));
+                let (a, b, one) = (P::Word::new(a.into()), P::Word::new(b.into()), P::Word::new(1));
+                for (sum, (a, b)) in block.iter_mut().zip([(a, one), (b, one), (a, a), (a, b), (b, b)]) {
+                    *sum = P::Word::add(*sum, a, b);
+                }
             }
             return self.sums.add(fixed.len(), block.map(Into::into));
         }
         if self.filled + fixed.len() > RUN {
-            self.flush();
+            self.flush::<L>();
         }
-        for (words, pixels) in [(&mut self.fixed, fixed), (&mut self.moving, moving)] {
-            for (word, &pixel) in words.iter_mut().skip(self.filled).zip(pixels) {
-                *word = W::new(pixel.into());
+        let place = self.filled..self.filled + fixed.len();
+        for (block, pixels) in [(&mut self.fixed, fixed), (&mut self.moving, moving)] {
+            if let (Some(block), Some(pixels)) = (block.get_mut(place.clone()), pixels.get(..place.len())) {
+                block.copy_from_slice(pixels);
             }
         }
-        self.filled += fixed.len();
+        self.filled = place.end;
     }
 
     #[inline(always)]
-    fn add_pixel([t, m, tt, tm, mm]: &mut [W::Sum; 5], a: W, b: W) {
-        let one = W::new(1);
-        *t = W::add(*t, a, one);
-        *m = W::add(*m, b, one);
-        *tt = W::add(*tt, a, a);
-        *tm = W::add(*tm, a, b);
-        *mm = W::add(*mm, b, b);
-    }
-
-    #[inline(always)]
-    fn flush(&mut self) {
-        let mut block = [W::Sum::default(); 5];
-        // (A loop over an index compiles to vectors; deep zips do not.)
+    fn flush<L: Lanes>(&mut self) {
+        let [mut a, mut b] = [[P::Word::default(); RUN]; 2];
+        // (A loop over an index compiles to vectors.)
         for k in 0..RUN {
-            Self::add_pixel(&mut block, self.fixed[k], self.moving[k]);
+            (a[k], b[k]) = (P::Word::new(self.fixed[k].into()), P::Word::new(self.moving[k].into()));
         }
-        self.sums.add(self.filled, block.map(Into::into));
-        (self.fixed, self.moving, self.filled) = ([W::default(); RUN], [W::default(); RUN], 0);
+        let one = P::Word::words::<L>(&[P::Word::new(1); RUN], 0);
+        let mut block = [P::Word::none::<L>(); 5];
+        for k in (0..RUN).step_by(P::Word::width::<L>()) {
+            let (a, b) = (P::Word::words::<L>(&a, k), P::Word::words::<L>(&b, k));
+            for (sum, (a, b)) in block.iter_mut().zip([(a, one), (b, one), (a, a), (a, b), (b, b)]) {
+                *sum = P::Word::accumulate::<L>(*sum, a, b);
+            }
+        }
+        let mut sums = [0; 5];
+        for (sum, block) in sums.iter_mut().zip(block) {
+            *sum = P::Word::total::<L>(block);
+        }
+        self.sums.add(self.filled, sums);
+        let none = [P::default(); RUN];
+        (self.fixed, self.moving, self.filled) = (none, none, 0);
     }
 
     #[inline(always)]
-    fn finish(mut self) -> Sums {
+    fn finish<L: Lanes>(mut self) -> Sums {
         if self.filled > 0 {
-            self.flush();
+            self.flush::<L>();
         }
         self.sums
     }

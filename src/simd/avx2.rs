@@ -28,6 +28,7 @@ impl Lanes for Eight {
     type F32 = __m256;
     type ByteTable = Table;
     type Forms = [Ramp; 3];
+    type Words = Self;
 
     // (Functions with features of their own are inlined in spite of that attribute, as of Rust 1.95.)
     #[inline(never)]
@@ -128,6 +129,18 @@ impl Lanes for Eight {
         }
     }
     #[inline(always)]
+    fn pair_bytes(low: &[u8], high: &[u8]) -> __m256i {
+        let (Some(low), Some(high)) = (low.first_chunk::<8>(), high.first_chunk::<8>()) else {
+            return Self::splat(0);
+        };
+        // SAFETY: see the module; chunks have 8 bytes.
+        unsafe {
+            let low = _mm_loadl_epi64(low.as_ptr().cast());
+            let high = _mm_loadl_epi64(high.as_ptr().cast());
+            _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(low, high))
+        }
+    }
+    #[inline(always)]
     fn pack(low: __m256i, high: __m256i) -> __m256i {
         // SAFETY: see the module.
         unsafe { _mm256_blend_epi16::<0b1010_1010>(low, _mm256_slli_epi32::<16>(high)) }
@@ -136,6 +149,28 @@ impl Lanes for Eight {
     fn pair_less(pair: __m256i, v: i16) -> __m256i {
         // SAFETY: see the module.
         unsafe { _mm256_sub_epi16(pair, _mm256_set1_epi16(v)) }
+    }
+    #[inline(always)]
+    fn words(words: &[i16], from: usize) -> __m256i {
+        let Some(words) = words.get(from..).unwrap_or_default().first_chunk::<16>() else {
+            return Self::splat(0);
+        };
+        // SAFETY: see the module; a chunk has 32 bytes.
+        unsafe { _mm256_loadu_si256(words.as_ptr().cast()) }
+    }
+    #[inline(always)]
+    fn pair_mul(a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: see the module.
+        unsafe { _mm256_mullo_epi16(a, b) }
+    }
+    #[inline(always)]
+    fn total(v: __m256i) -> i32 {
+        // SAFETY: see the module.
+        unsafe {
+            let four = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256::<1>(v));
+            let two = _mm_add_epi32(four, _mm_shuffle_epi32::<0b11_10_11_10>(four));
+            _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32::<0b01>(two)))
+        }
     }
     #[inline(always)]
     fn dot(a: __m256i, b: __m256i) -> __m256i {

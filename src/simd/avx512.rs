@@ -278,6 +278,7 @@ impl Lanes for Sixteen {
     type F32 = __m512;
     type ByteTable = Table;
     type Forms = [Ramp; 3];
+    type Words = super::avx2::Eight;
 
     // (Functions with features of their own are inlined in spite of that attribute, as of Rust 1.95.)
     #[inline(never)]
@@ -398,6 +399,11 @@ impl Lanes for Sixteen {
     fn pair_less(pair: __m512i, v: i16) -> __m512i {
         // SAFETY: see the module.
         unsafe { _mm512_sub_epi16(pair, _mm512_set1_epi16(v)) }
+    }
+    #[inline(always)]
+    fn pair_mul(a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: see the module.
+        unsafe { _mm512_mullo_epi16(a, b) }
     }
     #[inline(always)]
     fn dot(a: __m512i, b: __m512i) -> __m512i {

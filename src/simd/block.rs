@@ -491,16 +491,21 @@ impl<'a, C: Channel> Line<'a, C> {
     }
 }
 
-/// The elements of a line from the k-th on.
+/// The elements of a line from the k-th on, with so many taps each.
 struct Onward<'a, C> {
     line: &'a Line<'a, C>,
     k: usize,
+    taps: usize,
 }
 
 impl<L: Lanes> Pairs<L> for Onward<'_, u8> {
     #[inline(always)]
     fn pair(&self, i: usize, j: usize) -> L::Pair {
-        let (low, high) = (self.line.taps(self.k, i, j, L::LEN), self.line.taps(self.k, i + 1, j, L::LEN));
+        // (All of a row at once, which is looked for once.)
+        let step = self.line.step;
+        let row = self.line.taps(self.k, 0, j, L::LEN + (self.taps - 1) * step);
+        let (low, high) =
+            (row.get(i * step..).unwrap_or_default(), row.get((i + 1) * step..).unwrap_or_default());
         L::pair_bytes(low, high)
     }
 }
@@ -525,7 +530,7 @@ pub(crate) fn line_u8<L: Lanes, K: Kernel, O: Output<u8>>(
     let weights = weights_u8(kernel, fraction);
     for k in begins::<L>(out.len()) {
         if let Some(out) = out.get_mut(k..k + L::LEN) {
-            sum_u8::<L, u8, K, O, _>(&weights, &Onward { line, k }, out);
+            sum_u8::<L, u8, K, O, _>(&weights, &Onward { line, k, taps: support::<K>() }, out);
         }
     }
     true

@@ -30,6 +30,8 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     type ByteTable: ByteTable<Self>;
     /// The linear forms of a homography, for exact quotients; [`Never`] for a backend without.
     type Forms: Forms<Self>;
+    /// This level, or where a [`Pair`](Self::Pair) has more than 16 words one whose pairs have not.
+    type Words: Lanes;
 
     /// Runs an operation by a call: code that is needed in several places. (An ordinary function would not
     /// have the features of the level.)
@@ -72,7 +74,7 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
 
     /// Two `i16` per lane, from two sequences.
     fn pair(low: Self::Array<i16>, high: Self::Array<i16>) -> Self::Pair;
-    /// Two `i16` per lane, from two sequences of N bytes.
+    /// Two `i16` per lane, from the first N of two sequences of bytes.
     #[inline(always)]
     fn pair_bytes(low: &[u8], high: &[u8]) -> Self::Pair {
         let extended = |v: &[u8]| Self::Array::from_fn(|l| v.get(l).map_or(0, |&v| i16::from(v)));
@@ -82,6 +84,27 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     fn pack(low: Self::I32, high: Self::I32) -> Self::Pair;
     /// `v` subtracted from both of each lane.
     fn pair_less(pair: Self::Pair, v: i16) -> Self::Pair;
+    /// The 2N words from one of a slice on, which has them, in whatever order.
+    #[inline(always)]
+    fn words(words: &[i16], from: usize) -> Self::Pair {
+        let (mut low, mut high) = (Self::Array::filled(0), Self::Array::filled(0));
+        let pairs = words.get(from..).unwrap_or_default().as_chunks::<2>().0;
+        for ((low, high), &[a, b]) in low.as_mut().iter_mut().zip(high.as_mut()).zip(pairs) {
+            (*low, *high) = (a, b);
+        }
+        Self::pair(low, high)
+    }
+    /// Wrapping products.
+    fn pair_mul(a: Self::Pair, b: Self::Pair) -> Self::Pair;
+    /// The wrapping sum of all lanes.
+    #[inline(always)]
+    fn total(v: Self::I32) -> i32 {
+        let mut sum = 0_i32;
+        for v in Self::i32_array(v).as_ref() {
+            sum = sum.wrapping_add(*v);
+        }
+        sum
+    }
     /// `low low + high high`, exact but for `2 * 2^30`.
     fn dot(a: Self::Pair, b: Self::Pair) -> Self::I32;
 

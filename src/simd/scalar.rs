@@ -14,6 +14,7 @@ impl Lanes for One {
     type F32 = f32;
     type ByteTable = Never;
     type Forms = Never;
+    type Words = Self;
 
     #[inline(always)]
     fn i32([v]: [i32; 1]) -> i32 {
@@ -86,6 +87,10 @@ impl Lanes for One {
     #[inline(always)]
     fn pair_less([low, high]: [i32; 2], v: i16) -> [i32; 2] {
         [low - i32::from(v), high - i32::from(v)]
+    }
+    #[inline(always)]
+    fn pair_mul(a: [i32; 2], b: [i32; 2]) -> [i32; 2] {
+        [i32::from((a[0] * b[0]) as i16), i32::from((a[1] * b[1]) as i16)]
     }
     #[inline(always)]
     fn dot(a: [i32; 2], b: [i32; 2]) -> i32 {

@@ -16,6 +16,7 @@ impl Lanes for Four {
     type F32 = f32x4;
     type ByteTable = Never;
     type Forms = Never;
+    type Words = Self;
 
     #[inline(always)]
     fn i32(lanes: [i32; 4]) -> i32x4 {
@@ -91,6 +92,15 @@ impl Lanes for Four {
     #[inline(always)]
     fn pair_less(pair: i16x8, v: i16) -> i16x8 {
         pair - i16x8::new([v, v, v, v, v, v, v, v])
+    }
+    #[inline(always)]
+    fn words(words: &[i16], from: usize) -> i16x8 {
+        let words = words.get(from..).unwrap_or_default();
+        words.first_chunk::<8>().map_or(i16x8::ZERO, |words| i16x8::new(*words))
+    }
+    #[inline(always)]
+    fn pair_mul(a: i16x8, b: i16x8) -> i16x8 {
+        a * b
     }
     #[inline(always)]
     fn dot(a: i16x8, b: i16x8) -> i32x4 {
