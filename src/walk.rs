@@ -63,10 +63,10 @@ pub trait Plan: Copy + Send + Sync {
     /// The walk that begins at destination pixel (`x`, `y`), and how many of the next `len` pixels
     /// it serves, at least one.
     fn run(&self, x: usize, y: usize, len: usize) -> (Self::Walk, usize);
-    /// Whether all of the first `width` pixels of row `y` lie well inside an area. `false` if that is
-    /// not known without looking at every run.
+    /// Whether some pixels of row `y` all lie well inside an area. `false` if that is not known without looking
+    /// at every run.
     #[inline(always)]
-    fn inside(&self, _y: usize, _width: usize, _area: &Area) -> bool {
+    fn inside(&self, _y: usize, _columns: Range<usize>, _area: &Area) -> bool {
         false
     }
     /// The plan whose first row is this one's row `rows`: that of a band of the destination.
@@ -578,11 +578,12 @@ impl Plan for ProjectivePlan {
         Self { rows: self.rows.map(|form| below(form, rows)), ..*self }
     }
     #[inline]
-    fn inside(&self, y: usize, width: usize, area: &Area) -> bool {
+    fn inside(&self, y: usize, columns: Range<usize>, area: &Area) -> bool {
         // A coordinate is monotone between two pixels of a row whose denominators have one sign.
         // With 16 bits less the products fit; that, and the rounding of the runs, is less than the
         // margin of two pixels.
-        let [a, b] = [self.forms(0, y), self.forms(width.saturating_sub(1), y)].map(|f| f.map(|v| v >> 16));
+        let [a, b] =
+            [columns.start, columns.end.saturating_sub(1)].map(|x| self.forms(x, y).map(|v| v >> 16));
         let sign = a[2].signum();
         if sign == 0 || sign != b[2].signum() || a[2].unsigned_abs().min(b[2].unsigned_abs()) < 1 << 16 {
             return false;

@@ -91,7 +91,7 @@ impl<K: Interpolator, P: Tap, N: Plan> Operation for Rows<'_, K, P, N> {
         let width = self.destination.width();
         let area = K::area(self.source.width(), self.source.height());
         for (y, row) in self.destination.rows_mut().enumerate() {
-            let inside = self.plan.inside(y, width, &area);
+            let inside = self.plan.inside(y, 0..width, &area);
             for (x, walk, len) in self.plan.row(y, width) {
                 if let Some(out) = row.get_mut(x..x + len) {
                     self.sampler.kernel.fill_run::<L, P, _>(&source, &walk, out, inside);

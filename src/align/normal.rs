@@ -85,8 +85,8 @@ pub trait Word: Copy + Default {
     fn none<L: Lanes>() -> Self::Sums<L>;
     /// As [`add`](Self::add).
     fn accumulate<L: Lanes>(sums: Self::Sums<L>, a: Self::Words<L>, b: Self::Words<L>) -> Self::Sums<L>;
-    /// The sum of them all.
-    fn total<L: Lanes>(sums: Self::Sums<L>) -> i64;
+    /// The sum of all of each.
+    fn totals<L: Lanes>(sums: [Self::Sums<L>; 4]) -> [i64; 4];
     /// A number that fits `Sum`, from one that is the same modulo its range.
     fn wrapped(v: i64) -> i64;
     /// Gain times a pixel, in Q6, rounded half up.
@@ -144,8 +144,8 @@ impl Word for i16 {
         L::Words::add(sums, L::Words::dot(a, b))
     }
     #[inline(always)]
-    fn total<L: Lanes>(sums: Self::Sums<L>) -> i64 {
-        L::Words::total(sums).into()
+    fn totals<L: Lanes>(sums: [Self::Sums<L>; 4]) -> [i64; 4] {
+        L::Words::totals(sums).map(Into::into)
     }
     #[inline(always)]
     fn wrapped(v: i64) -> i64 {
@@ -211,8 +211,8 @@ impl Word for i32 {
         Self::add(sum, a, b)
     }
     #[inline(always)]
-    fn total<L: Lanes>(sum: i64) -> i64 {
-        sum
+    fn totals<L: Lanes>(sums: [i64; 4]) -> [i64; 4] {
+        sums
     }
     #[inline(always)]
     fn wrapped(v: i64) -> i64 {
@@ -893,15 +893,21 @@ pub(super) fn add_products<W: Word, L: Lanes, const N: usize>(
 
 /// The sums in single numbers.
 #[inline(always)]
-fn totals<W: Word, L: Lanes, const N: usize, const A: usize>(
+pub(super) fn totals<W: Word, L: Lanes, const N: usize, const A: usize>(
     all: &[[W::Sums<L>; N]; A],
-    degree: usize,
 ) -> [[i64; N]; A] {
     let mut totals = [[0; N]; A];
-    for (totals, sums) in totals.iter_mut().zip(all) {
-        for (total, &sums) in totals.iter_mut().zip(sums).take(degree + 1) {
-            *total = W::total::<L>(sums);
-        }
+    let (fours, rest) = all.as_flattened().as_chunks::<4>();
+    let (out, out_rest) = totals.as_flattened_mut().as_chunks_mut::<4>();
+    for (out, sums) in out.iter_mut().zip(fours) {
+        *out = W::totals::<L>(*sums);
+    }
+    let mut last = [W::none::<L>(); 4];
+    for (last, sums) in last.iter_mut().zip(rest) {
+        *last = *sums;
+    }
+    for (out, total) in out_rest.iter_mut().zip(W::totals::<L>(last)) {
+        *out = total;
     }
     totals
 }
@@ -949,13 +955,9 @@ impl<W: Word> Pixels<W> {
                 *tt = W::accumulate::<L>(*tt, t, t);
                 *t1 = W::accumulate::<L>(*t1, t, one);
             }
-            let [tt, t1, _] = sums.plain;
-            let sums = Fixed {
-                gg: totals::<W, L, POWERS, 3>(&sums.gg, 2 * degree),
-                gt: totals::<W, L, HALF_POWERS, 2>(&sums.gt, degree),
-                g: totals::<W, L, HALF_POWERS, 2>(&sums.g, degree),
-                plain: [W::total::<L>(tt), W::total::<L>(t1), 0],
-            };
+            let [plain] = totals::<W, L, 3, 1>(&[sums.plain]);
+            let (gg, gt) = (totals::<W, L, POWERS, 3>(&sums.gg), totals::<W, L, HALF_POWERS, 2>(&sums.gt));
+            let sums = Fixed { gg, gt, g: totals::<W, L, HALF_POWERS, 2>(&sums.g), plain };
             chunk.add(&sums, Self::centre::<N>(block), degree);
         }
         chunk
@@ -982,8 +984,8 @@ impl<W: Word> Pixels<W> {
                 *ee = W::accumulate::<L>(*ee, e, e);
                 *e1 = W::accumulate::<L>(*e1, e, W::words::<L>(&one, 0));
             }
-            let [plain] = totals::<W, L, 3, 1>(&[sums.plain], 2);
-            let sums = Residual { ge: totals::<W, L, HALF_POWERS, 2>(&sums.ge, degree), plain };
+            let [plain] = totals::<W, L, 3, 1>(&[sums.plain]);
+            let sums = Residual { ge: totals::<W, L, HALF_POWERS, 2>(&sums.ge), plain };
             chunk.add(&sums, Self::centre::<N>(block), degree);
         }
         chunk
@@ -1210,8 +1212,13 @@ impl<N: Plan> Support<N> {
         y: usize,
         columns: Range<usize>,
     ) -> impl Iterator<Item = (usize, N::Walk, Range<usize>)> {
-        self.plan.part(y, columns).map(|(x, walk, len)| {
-            let inner = if walk.monotone(len) {
+        // Between two runs that begin and end inside, all are.
+        let middle = columns.start + RUN..columns.end.saturating_sub(RUN).max(columns.start + RUN);
+        let within = !middle.is_empty() && self.plan.inside(y, middle.clone(), &self.area);
+        self.plan.part(y, columns).map(move |(x, walk, len)| {
+            let inner = if within && middle.start <= x && x + len <= middle.end {
+                0..len
+            } else if walk.monotone(len) {
                 span::interior(&walk, 0, len, to::<P>(), &self.area)
             } else {
                 len..len

@@ -6,7 +6,7 @@
 use core::ops::Range;
 
 use super::Grey;
-use super::normal::{LevelPair, Nothing, Word};
+use super::normal::{LevelPair, Nothing, Word, totals};
 use crate::image::Image;
 use crate::kernel::{Nearest, rounding};
 use crate::simd::sums::{PAIRS, pairs};
@@ -315,10 +315,7 @@ impl<P: Grey> Blocks<P> {
                 *sum = P::Word::accumulate::<L>(*sum, a, b);
             }
         }
-        let mut sums = [0; 5];
-        for (sum, block) in sums.iter_mut().zip(block) {
-            *sum = P::Word::total::<L>(block);
-        }
+        let [sums] = totals::<P::Word, L, 5, 1>(&[block]);
         self.sums.add(self.filled, sums);
         let none = [P::default(); RUN];
         (self.fixed, self.moving, self.filled) = (none, none, 0);

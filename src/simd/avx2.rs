@@ -173,6 +173,17 @@ impl Lanes for Eight {
         }
     }
     #[inline(always)]
+    fn totals([a, b, c, d]: [__m256i; 4]) -> [i32; 4] {
+        let mut out = [0; 4];
+        // SAFETY: see the module; the array has 16 bytes.
+        unsafe {
+            let all = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
+            let sums = _mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256::<1>(all));
+            _mm_storeu_si128(out.as_mut_ptr().cast(), sums);
+        }
+        out
+    }
+    #[inline(always)]
     fn dot(a: __m256i, b: __m256i) -> __m256i {
         // SAFETY: see the module.
         unsafe { _mm256_madd_epi16(a, b) }

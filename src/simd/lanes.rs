@@ -82,6 +82,11 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     }
     /// Two `i16` per lane, from lanes in the range of `i16`.
     fn pack(low: Self::I32, high: Self::I32) -> Self::Pair;
+    /// The wrapping sums of all lanes of each.
+    #[inline(always)]
+    fn totals([a, b, c, d]: [Self::I32; 4]) -> [i32; 4] {
+        [Self::total(a), Self::total(b), Self::total(c), Self::total(d)]
+    }
     /// `v` subtracted from both of each lane.
     fn pair_less(pair: Self::Pair, v: i16) -> Self::Pair;
     /// The 2N words from one of a slice on, which has them, in whatever order.
