@@ -1502,8 +1502,8 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         self.interpolate::<L, _>(walk, samples.get_mut(place.clone()).unwrap_or_default());
         self.gradients(y, chunk, pixels);
         let photometry = self.photometry;
-        for k in 0..RUN {
-            pixels.residual[k] = photometry.residual(pixels.fixed[k].get(), samples[k].into());
+        for (k, &sample) in samples.iter().enumerate() {
+            pixels.residual[k] = photometry.residual(pixels.fixed[k].get(), sample.into());
         }
         if chunk.len() < RUN {
             keep(&mut pixels.residual, &place);
