@@ -775,9 +775,10 @@ impl<P: Tap, K: Kernel, S: Outside<W, P, O>, W: Walk, O: Output<P::Channel>> Ope
             && let Some(room) = steps.extent().and_then(P::Channel::room::<L, K>)
         {
             let area = Area::around(window.first, room, [window.width, window.height]);
-            let (mut pixels, mut known) = (whole(0..len), true);
+            let (mut inside, mut pixels, mut known) = (len..len, whole(0..len), true);
             if walk.line().is_some() {
-                pixels = whole(span::interior(walk, 0, len, to, &area));
+                inside = span::interior(walk, 0, len, to, &area);
+                pixels = whole(inside.clone());
                 steps = walk.at(pixels.start).lanes::<L>(to);
             } else {
                 known = steps.stays(len, &area);
@@ -804,19 +805,39 @@ impl<P: Tap, K: Kernel, S: Outside<W, P, O>, W: Walk, O: Output<P::Channel>> Ope
                 L::call(BesideBlock { beside, at: walk.exact::<L>(to), walk, out });
             }
             if !pixels.is_empty() {
+                // The last pixels inside as a whole block again.
+                if walk.line().is_some()
+                    && pixels.end < inside.end
+                    && let last = inside.end - L::LEN
+                    && let Some((least, at)) = walk.at(last).lanes::<L>(to).next_near()
+                    && let Some(out) = out.get_mut(last..inside.end)
+                {
+                    P::Channel::block_near(&window, least, &at, &kernel, out);
+                    return inside;
+                }
                 return pixels;
             }
         }
         if walk.line().is_none() {
             return len..len;
         }
-        let pixels = whole(span::interior(walk, 0, len, to, beside.area));
+        let inside = span::interior(walk, 0, len, to, beside.area);
+        let pixels = whole(inside.clone());
         let mut steps = walk.at(pixels.start).lanes::<L>(to);
-        let out = out.get_mut(pixels.start * P::CHANNELS..pixels.end * P::CHANNELS).unwrap_or_default();
-        for block in out.chunks_exact_mut(L::LEN * P::CHANNELS) {
+        let whole = out.get_mut(pixels.start * P::CHANNELS..pixels.end * P::CHANNELS).unwrap_or_default();
+        for block in whole.chunks_exact_mut(L::LEN * P::CHANNELS) {
             draw::<L, P, K, O>(&kernel, &window, &steps.next(), block);
         }
-        if pixels.is_empty() { len..len } else { pixels }
+        if pixels.is_empty() {
+            return len..len;
+        }
+        let last = inside.end - L::LEN;
+        if pixels.end < inside.end
+            && let Some(out) = out.get_mut(last * P::CHANNELS..inside.end * P::CHANNELS)
+        {
+            draw::<L, P, K, O>(&kernel, &window, &walk.at(last).lanes::<L>(to).next(), out);
+        }
+        inside
     }
 }
 
