@@ -232,20 +232,13 @@ pub trait Walk: Clone {
     /// that all between do.
     #[inline]
     fn inside(&self, len: usize, to: Rounding, area: &Area) -> bool {
-        len > 0
-            && self.monotone(len)
-            && self.begins_inside(to, area)
-            && self.at(len - 1).begins_inside(to, area)
+        len > 0 && self.monotone(len) && self.is_in(to, area) && self.at(len - 1).is_in(to, area)
     }
 
     /// Whether the position here lies in the area.
     #[inline(always)]
-    fn begins_inside(&self, to: Rounding, area: &Area) -> bool {
-        let ([x0, y0], [x1, y1]) = area.bounds();
-        self.reaches(0, x0, to)
-            && !self.reaches(0, x1 + 1, to)
-            && self.reaches(1, y0, to)
-            && !self.reaches(1, y1 + 1, to)
+    fn is_in(&self, to: Rounding, area: &Area) -> bool {
+        area.contains(self.position(to))
     }
 }
 
@@ -286,10 +279,6 @@ impl Walk for AffineWalk {
             floor_div(at.wrapping_sub(limit), step.wrapping_neg()).wrapping_add(1)
         };
         usize::try_from(first).unwrap_or(0).max(range.start).min(range.end)
-    }
-    #[inline(always)]
-    fn reaches(&self, axis: usize, limit: i32, to: Rounding) -> bool {
-        self.at.get(axis).is_some_and(|&v| round_coordinate(v, to).cell >= limit)
     }
     type Lanes<L: Lanes> = LinearSteps<L>;
     #[inline(always)]
@@ -453,6 +442,14 @@ impl Walk for ProjectiveWalk {
         let (n, d) = if d < 0 { (-n, -d) } else { (n, d) };
         // n / d rounded half up is at least the limit where it is at most half a unit less.
         n - (i64::from(limit) - i64::from(anchor)) * d >= -(d >> (to.bits + 1))
+    }
+    #[inline(always)]
+    fn is_in(&self, to: Rounding, area: &Area) -> bool {
+        let ([x0, y0], [x1, y1]) = area.bounds();
+        self.reaches(0, x0, to)
+            && !self.reaches(0, x1 + 1, to)
+            && self.reaches(1, y0, to)
+            && !self.reaches(1, y1 + 1, to)
     }
     #[inline(always)]
     fn step(&mut self) {

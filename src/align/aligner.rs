@@ -819,13 +819,13 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         // d(parameters) / d(increment), a column for each.
         let centre = centre(&pair.fixed);
         let matrix = best.transform.matrix();
-        let full = T::from_matrix(to_full(&matrix, self.level)).ok()?;
-        let last = at(&to_full(&matrix, self.level), 8);
+        let full = to_full(&matrix, self.level);
+        let (transform, last) = (T::from_matrix(full).ok()?, at(&full, 8));
         let mut tangents = [[0.0; SIZE]; SIZE];
         for (k, generator) in T::GENERATORS.iter().enumerate() {
             let tangent = multiply(&matrix, &about(&generator_matrix(generator), centre));
             let tangent = to_full(&tangent, self.level).map(|v| -v / last);
-            for (row, &v) in tangents.iter_mut().zip(full.differential(&tangent).as_ref()) {
+            for (row, &v) in tangents.iter_mut().zip(transform.differential(&tangent).as_ref()) {
                 if let Some(entry) = row.get_mut(k) {
                     *entry = v;
                 }

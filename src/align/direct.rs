@@ -9,45 +9,9 @@ use core::ops::Range;
 use super::normal::{Accumulate, Fixed, HALF_POWERS, POWERS, Pass, Residual, Row, Word, add_moved, to};
 use super::shifted::Rows;
 use super::{Grey, Interpolation};
-use crate::image::Image;
 use crate::kernel::{Bilinear, Lagrange};
 use crate::transform::Degree;
 use crate::walk::{Plan, RUN, Walk};
-
-/// Calls `each` for the pixels of a stretch of row `y`: with the gradient, the pixel, and what is beside it.
-/// The outermost pixels of an image have no central difference along their normal: it counts as zero.
-#[inline(always)]
-fn each_pixel<P: Grey, S: Copy>(
-    fixed: &Image<'_, P>,
-    y: usize,
-    stretch: Range<usize>,
-    beside: &[S],
-    mut each: impl FnMut([i32; 3], S),
-) {
-    let row = fixed.row(y);
-    let inner = y > 0 && y + 1 < fixed.height();
-    let (above, below) = if inner { (fixed.row(y - 1), fixed.row(y + 1)) } else { (row, row) };
-    let from = stretch.start.max(1);
-    let to = stretch.end.min(fixed.width() - 1).max(from);
-    let border = |x: usize| [row.get(x).copied().unwrap_or_default(); 3];
-    let (first, last) = (border(stretch.start), border(to));
-    let parts = [
-        (&first[..], stretch.start..from.min(stretch.end)),
-        (row.get(from - 1..to + 1).unwrap_or_default(), from..to),
-        (&last[..], to..stretch.end.max(to)),
-    ];
-    for (row, part) in parts {
-        let beside = beside.get(part.start - stretch.start..).unwrap_or_default();
-        let above = above.get(part.clone()).unwrap_or_default();
-        let below = below.get(part).unwrap_or_default();
-        for (row, ((&above, &below), &beside)) in row.windows(3).zip(above.iter().zip(below).zip(beside)) {
-            if let &[left, pixel, right] = row {
-                let [a, b, c, d, t]: [i32; 5] = [left, right, above, below, pixel].map(Into::into);
-                each([b - a, d - c, t], beside);
-            }
-        }
-    }
-}
 
 /// Moments of N products of words each up to `degree`, about the middle (rounded down) of at most [`RUN`].
 ///
@@ -138,9 +102,8 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         }
     }
 
-    /// Central differences of a chunk of row `y`, where there were zeros.
-    ///
-    /// (None across the border: see [`each_pixel`].)
+    /// Central differences of a chunk of row `y`, where there were zeros. The outermost pixels of an image have none
+    /// along their normal.
     #[inline(always)]
     fn differences(&self, y: usize, chunk: Range<usize>, [gx, gy]: [&mut [P::Word]; 2]) {
         let fixed = self.pair.fixed;
@@ -214,7 +177,7 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
             let middle = (from + residuals.len() / 2) as i64 - centre as i64;
             add_moved(sums, &Self::difference_moments(a, b, residuals), middle, D::DEGREE);
         };
-        // (No differences across the border: see each_pixel().)
+        // (No differences across the border: see differences().)
         let (from, to) = (chunk.start.max(1), chunk.end.min(fixed.width() - 1));
         if from < to {
             let residuals = residuals.get(from - chunk.start..to - chunk.start).unwrap_or_default();
@@ -253,21 +216,24 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         pass: &mut Pass,
     ) -> Row {
         let mut sums = Row::zero();
-        let mut x = chunk.start;
-        each_pixel(&self.pair.fixed, y, chunk.clone(), samples, |[gx, gy, t], sample| {
-            let here = x;
-            x += 1;
-            if !self.counts(walk, here - chunk.start, here, y) {
-                return;
+        let mut gradients = [[P::Word::default(); RUN]; 2];
+        let [gx, gy] = gradients.each_mut().map(|words| words.get_mut(..chunk.len()).unwrap_or_default());
+        self.differences(y, chunk.clone(), [&mut *gx, &mut *gy]);
+        let row = self.pair.fixed.row(y).get(chunk.clone()).unwrap_or_default();
+        for (k, ((gx, gy), (&t, &sample))) in gx.iter().zip(gy).zip(row.iter().zip(samples)).enumerate() {
+            let x = chunk.start + k;
+            if !self.counts(walk, k, x, y) {
+                continue;
             }
+            let t: i32 = t.into();
             let e = self.photometry.residual::<P::Word>(t, sample.into()).get();
             pass.pixels += 1;
             let w = pass.weight(self, e);
             if w != 0 {
-                let u = (here % RUN) as i64 - RUN as i64 / 2;
-                sums.add_weighted([gx, gy, t, e], w, u, D::DEGREE);
+                let u = (x % RUN) as i64 - RUN as i64 / 2;
+                sums.add_weighted([gx.get(), gy.get(), t, e], w, u, D::DEGREE);
             }
-        });
+        }
         sums
     }
 }

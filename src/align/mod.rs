@@ -203,7 +203,8 @@ pub enum Interpolation {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Method {
     /// [`SecondOrder`](Self::SecondOrder) at the first level to be refined, where images are farthest apart and a pass
-    /// looks at few pixels, unless that is the full size; [`InverseCompositional`](Self::InverseCompositional) at the others, where short steps are left.
+    /// looks at few pixels, unless that is the full size; [`InverseCompositional`](Self::InverseCompositional) at the
+    /// others, where short steps are left.
     #[default]
     Mixed,
     /// The fixed image's: inverse compositional (Baker and Matthews 2004). What it sums to changes with the
@@ -216,7 +217,8 @@ pub enum Method {
 }
 
 impl Method {
-    /// Whether the gradients of both images are used at a level, of which 0 is the full size and `top` the first to be refined.
+    /// Whether the gradients of both images are used at a level, of which 0 is the full size and `top` the first to be
+    /// refined.
     fn is_second_order(self, level: usize, top: usize) -> bool {
         match self {
             Method::Mixed => level > 0 && level == top,

@@ -124,24 +124,13 @@ impl<P: Grey, N: Plan> Operation for Compare<'_, P, N> {
                 if !walk.monotone(len) {
                     continue;
                 }
-                // Where neighbours are neighbours in the moving image, its rows are read as they are.
-                let shift = walk.shift(to);
-                let range = match shift {
-                    Some(at) => span::shifted(at, 0, len, &area),
-                    None => span::interior(&walk, 0, len, to, &area),
-                };
+                let range = span::interior(&walk, 0, len, to, &area);
                 for begin in range.clone().step_by(RUN) {
                     let end = (begin + RUN).min(range.end);
                     let walk = walk.at(begin);
                     let mut samples = [P::default(); RUN];
-                    let samples = if let Some([u, v]) = shift {
-                        let first = u.cell.wrapping_add(begin as i32) as usize;
-                        moving.row(v.cell as usize).get(first..first + end - begin).unwrap_or_default()
-                    } else {
-                        let samples = samples.get_mut(..end - begin).unwrap_or_default();
-                        simd::blocks::<L, P, Nearest, _, P>(&Nearest, moving, &walk, samples, &Nothing);
-                        samples
-                    };
+                    let samples = samples.get_mut(..end - begin).unwrap_or_default();
+                    simd::blocks::<L, P, Nearest, _, P>(&Nearest, moving, &walk, samples, &Nothing);
                     let pixels = row.get(x + begin..x + end).unwrap_or_default();
                     if fixed_mask.is_none() && moving_mask.is_none() {
                         sums.add::<L>(pixels, samples);

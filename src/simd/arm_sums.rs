@@ -4,7 +4,7 @@ use core::arch::naked_asm;
 use core::mem::MaybeUninit;
 
 use super::arm_dsp::processor;
-use super::sums::{PAIRS, Products, Rows, STRIP, holds, means, pairs_from};
+use super::sums::{PAIRS, Products, Rows, STRIP, holds, means, single_pairs};
 
 /// See `sums`.
 #[inline(never)]
@@ -341,10 +341,10 @@ unsafe extern "C" fn quarters(
 /// See `sums`.
 #[inline(never)]
 pub(crate) fn pairs(rows @ [a, b]: [Rows<'_>; 2], size @ [width, height]: [usize; 2]) -> [u32; 5] {
-    let mut sums = [0; 5];
     if !(holds(a, size) && holds(b, size)) || width * height > PAIRS {
-        return pairs_from(rows, size, sums);
+        return single_pairs(rows, size);
     }
+    let mut sums = [0; 5];
     // SAFETY: all pixels are there, at least four in a row.
     unsafe { rectangles(a.0.as_ptr(), a.1, b.0.as_ptr(), b.1, width, height, &mut sums) };
     sums

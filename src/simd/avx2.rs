@@ -164,15 +164,6 @@ impl Lanes for Eight {
         unsafe { _mm256_mullo_epi16(a, b) }
     }
     #[inline(always)]
-    fn total(v: __m256i) -> i32 {
-        // SAFETY: see the module.
-        unsafe {
-            let four = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256::<1>(v));
-            let two = _mm_add_epi32(four, _mm_shuffle_epi32::<0b11_10_11_10>(four));
-            _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32::<0b01>(two)))
-        }
-    }
-    #[inline(always)]
     fn totals([a, b, c, d]: [__m256i; 4]) -> [i32; 4] {
         let mut out = [0; 4];
         // SAFETY: see the module; the array has 16 bytes.

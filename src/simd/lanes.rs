@@ -84,8 +84,14 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     fn pack(low: Self::I32, high: Self::I32) -> Self::Pair;
     /// The wrapping sums of all lanes of each.
     #[inline(always)]
-    fn totals([a, b, c, d]: [Self::I32; 4]) -> [i32; 4] {
-        [Self::total(a), Self::total(b), Self::total(c), Self::total(d)]
+    fn totals(sums: [Self::I32; 4]) -> [i32; 4] {
+        let mut totals = [0_i32; 4];
+        for (total, sums) in totals.iter_mut().zip(sums) {
+            for &v in Self::i32_array(sums).as_ref() {
+                *total = total.wrapping_add(v);
+            }
+        }
+        totals
     }
     /// `v` subtracted from both of each lane.
     fn pair_less(pair: Self::Pair, v: i16) -> Self::Pair;
@@ -101,15 +107,6 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     }
     /// Wrapping products.
     fn pair_mul(a: Self::Pair, b: Self::Pair) -> Self::Pair;
-    /// The wrapping sum of all lanes.
-    #[inline(always)]
-    fn total(v: Self::I32) -> i32 {
-        let mut sum = 0_i32;
-        for v in Self::i32_array(v).as_ref() {
-            sum = sum.wrapping_add(*v);
-        }
-        sum
-    }
     /// `low low + high high`, exact but for `2 * 2^30`.
     fn dot(a: Self::Pair, b: Self::Pair) -> Self::I32;
 

@@ -130,11 +130,12 @@ pub(crate) fn distance([a, b]: [&[u8]; 2], stride: usize, [width, height]: [usiz
 #[cfg(not(dsp))]
 #[inline(never)]
 pub(crate) fn pairs(rows: [Rows<'_>; 2], size: [usize; 2]) -> [u32; 5] {
-    pairs_from(rows, size, [0; 5])
+    single_pairs(rows, size)
 }
 
-/// Those of the columns, added.
-pub(super) fn pairs_from([a, b]: [Rows<'_>; 2], [width, height]: [usize; 2], mut sums: [u32; 5]) -> [u32; 5] {
+/// The same, pixel by pixel.
+pub(super) fn single_pairs([a, b]: [Rows<'_>; 2], [width, height]: [usize; 2]) -> [u32; 5] {
+    let mut sums = [0; 5];
     for y in 0..height {
         for (&a, &b) in at(a, 0, y).iter().zip(at(b, 0, y)).take(width) {
             let [a, b] = [a, b].map(u32::from);
