@@ -1,5 +1,5 @@
-//! Time per pixel: every tested kernel, pixel and level, shifts, gradients, threads, halving an image, and an
-//! alignment.
+//! Time per pixel: every tested kernel, pixel and level, shifts, homographies, maps, gradients, threads, halving an
+//! image, and an alignment.
 #![forbid(unsafe_code)]
 
 use std::hint::black_box;
@@ -12,8 +12,8 @@ use nonius::pyramid::reduce;
 use nonius::reference::Shape;
 use nonius::stn::{GridSample, Padding, Tensor, TensorMut, affine_grid};
 use nonius::{
-    Affine, Bilinear, Boundary, Image, ImageMut, Kernel, Level, Pixel, Sampler, Threads, Transform,
-    Translation,
+    Affine, Bilinear, Boundary, Homography, Image, ImageMut, Kernel, Level, Map, Nearest, Pixel, Sampler,
+    Threads, Transform, Translation, Warp,
 };
 
 // For its list of what is tested, so that nothing is timed that is not.
@@ -80,22 +80,53 @@ fn warp(c: &mut Criterion) {
     registry::every(&mut Warps { group: c.benchmark_group("warp") });
 }
 
-/// Warps that only shift.
-fn shifts(c: &mut Criterion) {
+/// A warp of bytes at every level.
+fn drawn<K: Kernel>(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    sampler: &Sampler<K, u8>,
+    warp: &impl Warp,
+) {
     let (source, mut out) = (noise::<u8>(WIDTH * HEIGHT), vec![0; WIDTH * HEIGHT]);
     let source = Image::new(&source, WIDTH, HEIGHT).unwrap();
-    let mut group = c.benchmark_group("shift");
     group.throughput(Throughput::Elements((WIDTH * HEIGHT) as u64));
-    for (name, x, y) in [("none", 0.0, 0.0), ("whole", 7.0, -5.0), ("part", 3.3, -2.7)] {
-        for level in Level::available() {
-            let sampler = Sampler::new(Bilinear, Boundary::Reflect).with_level(level);
-            let mut out = ImageMut::new(&mut out, WIDTH, HEIGHT).unwrap();
-            let shift = Translation::new(x, y).unwrap();
-            group.bench_function(format!("{name}/bilinear/u8/{}", level.name()), |b| {
-                b.iter(|| sampler.warp(black_box(source), &mut out, black_box(&shift)).unwrap());
-            });
-        }
+    for level in Level::available() {
+        let sampler = sampler.with_level(level);
+        let mut out = ImageMut::new(&mut out, WIDTH, HEIGHT).unwrap();
+        group.bench_function(format!("{name}/u8/{}", level.name()), |b| {
+            b.iter(|| sampler.warp(black_box(source), &mut out, black_box(warp)).unwrap());
+        });
     }
+}
+
+/// Warps that only shift.
+fn shifts(c: &mut Criterion) {
+    let mut group = c.benchmark_group("shift");
+    let sampler = Sampler::new(Bilinear, Boundary::Reflect);
+    for (name, x, y) in [("none", 0.0, 0.0), ("whole", 7.0, -5.0), ("part", 3.3, -2.7)] {
+        let shift = Translation::new(x, y).unwrap();
+        drawn(&mut group, &format!("{name}/bilinear"), &sampler, &shift);
+    }
+}
+
+/// Warps whose coordinates are not linear along a row: a homography, and a map of the same ones.
+fn bends(c: &mut Criterion) {
+    let mut m = affine().matrix();
+    (m[6], m[7]) = (1e-4, -5e-5);
+    let homography = Homography::from_matrix(m).unwrap();
+    let (x, y): (Vec<f32>, Vec<f32>) = (0..WIDTH * HEIGHT)
+        .map(|i| homography.apply((i % WIDTH) as f64, (i / WIDTH) as f64))
+        .map(|(x, y)| (x as f32, y as f32))
+        .unzip();
+    let [x, y] = [&x, &y].map(|v| Image::new(v, WIDTH, HEIGHT).unwrap());
+    let map = Map::new(x, y).unwrap();
+    let (nearest, bilinear) =
+        (Sampler::new(Nearest, Boundary::Constant(0)), Sampler::new(Bilinear, Boundary::Constant(0)));
+    let mut group = c.benchmark_group("bend");
+    drawn(&mut group, "homography/nearest", &nearest, &homography);
+    drawn(&mut group, "homography/bilinear", &bilinear, &homography);
+    drawn(&mut group, "map/nearest", &nearest, &map);
+    drawn(&mut group, "map/bilinear", &bilinear, &map);
 }
 
 /// The gradients of single images, and those of a batch with respect to image, grid and theta.
@@ -211,6 +242,6 @@ criterion_group! {
         .sample_size(20)
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(1));
-    targets = warp, shifts, gradients, threads, pyramid, align
+    targets = warp, shifts, bends, gradients, threads, pyramid, align
 }
 criterion_main!(benches);
