@@ -177,8 +177,8 @@ struct Quotient {
 
 fn quotient(rows: &[[i128; 3]; 3], x: usize, y: usize) -> Quotient {
     let forms = |x: usize| rows.map(|[a, b, c]| a * x as i128 + b * y as i128 + c);
-    let begin = x / 64 * 64;
-    let ends = [forms(begin), forms(begin + 63)];
+    let begin = x / 128 * 128;
+    let ends = [forms(begin), forms(begin + 127)];
     // The end that is nearer, the first if both are as near: the anchor is the whole part of its
     // image, rounded towards zero.
     let [u, v, d] = if ends[0][2].abs() >= ends[1][2].abs() { ends[0] } else { ends[1] };

@@ -2,7 +2,7 @@
 //!
 //! In: a transform or a map, and a destination row. Out: for each pixel the source position,
 //! rounded to the fraction that the channel uses. A row is cut into *runs* along each of
-//! which a walk steps: an affine row is one run, a homography is anchored anew every 64 pixels, and
+//! which a walk steps: an affine row is one run, a homography is anchored anew every 128 pixels, and
 //! a map is read as it is.
 //!
 //! **Definition, affine.** Coefficients in Q32.32, rounded to nearest; the coordinate of pixel
@@ -11,8 +11,8 @@
 //!
 //! **Definition, homography.** Coefficients times 2^k as `i64`, rounded to nearest (ties away from
 //! zero), where k is the largest for which `(|a| + |b|) 2^15 + |c| < 2^(61 - k)` for each of the
-//! three forms; it must be 32 to 61. For each run of 64 destination pixels (aligned at multiples of
-//! 64) the two numerators and the denominator are evaluated exactly at its first and last pixel,
+//! three forms; it must be 32 to 61. For each run of 128 destination pixels (aligned at multiples of
+//! 128) the two numerators and the denominator are evaluated exactly at its first and last pixel,
 //! the numerators relative to an integer anchor: the quotient at the end with the larger
 //! denominator (the first, if equal), truncated, within 2^16. All are shifted so that this
 //! denominator has 30 bits (or, if that is more, so that the numerators have at most 45), starts
@@ -32,7 +32,7 @@ use crate::simd::{Lanes, LinearSteps, Positions, QuotientSteps, Steps};
 use crate::span::{self, Area};
 
 /// Pixels between two anchors of a homography.
-pub(crate) const RUN: usize = 64;
+pub(crate) const RUN: usize = 128;
 
 /// Something that gives a source coordinate for every destination pixel: a
 /// [`Transform`](crate::Transform) or a [`Map`](crate::Map). Sealed.
@@ -546,9 +546,9 @@ impl ProjectivePlan {
         let ends = [relative(u1, au, d1), relative(v1, av, d1)];
         let steps = [relative(ru[0], au, rd[0]), relative(rv[0], av, rd[0])];
         // The shift that leaves 30 bits of the denominator and at most 46 of the numerators.
-        let bits = |v: i64| 64 - v.unsigned_abs().leading_zeros() as i32;
-        let largest = numerators.iter().chain(&ends).fold(0, |max, &n| bits(n).max(max));
-        let shift = (bits(d) - 30).max(largest - 45);
+        let bits = |v: u64| 64 - v.leading_zeros() as i32;
+        let largest = bits(numerators.iter().chain(&ends).fold(0, |all, n| all | n.unsigned_abs()));
+        let shift = (bits(d.unsigned_abs()) - 30).max(largest - 45);
         let scaled = |v: i64| {
             if shift > 0 { v.wrapping_add(1 << (shift - 1)) >> shift } else { v << -shift }
         };

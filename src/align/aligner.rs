@@ -7,7 +7,7 @@ use super::normal::{Accumulate, FixedMoments, Known, LevelPair, Pass, Photometry
 use super::robust::{Loss, Robust};
 use super::search::Match;
 use super::solve::{Column, Factor, SIZE, Symmetric};
-use super::{Grey, Interpolation, LEAST_SIDE, Options, Pair, Report, Status, search, select};
+use super::{CHUNK, Grey, Interpolation, LEAST_SIDE, Options, Pair, Report, Status, search, select};
 use crate::Error;
 use crate::fixed::{Position, Q14};
 use crate::image::Image;
@@ -16,7 +16,7 @@ use crate::parallel::{Bands, Threads};
 use crate::pyramid::{MAX_LEVELS, Pyramid, buffer_len, to_full, to_level};
 use crate::simd::{Lanes, Level, Operation};
 use crate::transform::{Matrix, Term, Transform, after_shift, at, before_shift, inverse, multiply, project};
-use crate::walk::{Plan, RUN, Subpixel, Walk};
+use crate::walk::{Plan, Subpixel, Walk};
 
 /// Levels but the last are left when no corner moves by this many of their pixels any more.
 const COARSE_EPSILON: f64 = 1.0 / 32.0;
@@ -922,9 +922,9 @@ fn steepness<P: Grey>(image: &Image<'_, P>, variance: f64) -> f64 {
     let (mut squares, mut products, mut n) = (0_i64, 0_i64, 0_i64);
     let mut add = |pixels: [&[P]; 6]| {
         let len = pixels.iter().map(|p| p.len()).min().unwrap_or(0);
-        for begin in (0..len).step_by(RUN) {
+        for begin in (0..len).step_by(CHUNK) {
             let (square, product) =
-                differences(pixels.map(|p| p.get(begin..(begin + RUN).min(len)).unwrap_or_default()));
+                differences(pixels.map(|p| p.get(begin..(begin + CHUNK).min(len)).unwrap_or_default()));
             squares += square;
             products += product;
         }
@@ -945,7 +945,7 @@ fn steepness<P: Grey>(image: &Image<'_, P>, variance: f64) -> f64 {
     ((products - shared) / (squares - own)).clamp(1.0, 2.0)
 }
 
-/// Of at most [`RUN`] places with three pixels on either side: the sum of the squares of differences of
+/// Of at most [`CHUNK`] places with three pixels on either side: the sum of the squares of differences of
 /// neighbours, in half grey levels, and of products of those with exacter ones, in 1/120 of a grey level
 /// squared.
 #[inline(never)]

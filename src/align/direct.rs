@@ -8,12 +8,12 @@ use core::ops::Range;
 
 use super::normal::{Accumulate, Fixed, HALF_POWERS, POWERS, Pass, Residual, Row, Word, add_moved, to};
 use super::shifted::Rows;
-use super::{Grey, Interpolation};
+use super::{CHUNK, Grey, Interpolation};
 use crate::kernel::{Bilinear, Lagrange};
 use crate::transform::Degree;
-use crate::walk::{Plan, RUN, Walk};
+use crate::walk::{Plan, Walk};
 
-/// Moments of N products of words each up to `degree`, about the middle (rounded down) of at most [`RUN`].
+/// Moments of N products of words each up to `degree`, about the middle (rounded down) of at most [`CHUNK`].
 ///
 /// With running sums, and running sums of those: after all of them the product at place j, counted from
 /// the end (the last one is 1), has been added once, j times, j (j + 1) / 2 times and so on. So a power
@@ -136,7 +136,7 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
     ) {
         let n = chunk.len();
         let middle = (chunk.start + n / 2) as i64 - centre as i64;
-        let mut words = [[P::Word::default(); RUN]; 3];
+        let mut words = [[P::Word::default(); CHUNK]; 3];
         let [gx, gy, t] = words.each_mut().map(|words| words.get_mut(..n).unwrap_or_default());
         self.differences(y, chunk.clone(), [&mut *gx, &mut *gy]);
         let [mut tt, mut t1] = [<P::Word as Word>::Sum::default(); 2];
@@ -216,7 +216,7 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         pass: &mut Pass,
     ) -> Row {
         let mut sums = Row::zero();
-        let mut gradients = [[P::Word::default(); RUN]; 2];
+        let mut gradients = [[P::Word::default(); CHUNK]; 2];
         let [gx, gy] = gradients.each_mut().map(|words| words.get_mut(..chunk.len()).unwrap_or_default());
         self.differences(y, chunk.clone(), [&mut *gx, &mut *gy]);
         let row = self.pair.fixed.row(y).get(chunk.clone()).unwrap_or_default();
@@ -230,7 +230,7 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
             pass.pixels += 1;
             let w = pass.weight(self, e);
             if w != 0 {
-                let u = (x % RUN) as i64 - RUN as i64 / 2;
+                let u = (x % CHUNK) as i64 - CHUNK as i64 / 2;
                 sums.add_weighted([gx.get(), gy.get(), t, e], w, u, D::DEGREE);
             }
         }

@@ -99,6 +99,7 @@ use crate::parallel::Threads;
 use crate::pyramid::{MAX_LEVELS, level_size};
 use crate::simd::Level;
 use crate::transform::Transform;
+use crate::walk::RUN;
 use normal::Word;
 
 /// A pixel that can be aligned: `u8`, `u16` or `i16`.
@@ -335,6 +336,10 @@ impl Options {
         }
     }
 }
+
+/// Neighbouring pixels of a row that passes treat together: aligned, and within one run of any warp.
+const CHUNK: usize = 64;
+const _: () = assert!(RUN.is_multiple_of(CHUNK));
 
 /// The smallest side of an image that still says where it is.
 const LEAST_SIDE: usize = 12;

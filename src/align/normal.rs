@@ -23,7 +23,7 @@ use core::ops::{AddAssign, Range};
 use super::robust::{Histogram, Loss};
 use super::shifted::{Rows, STRIP};
 use super::solve::{Column, SIZE, Symmetric};
-use super::{Grey, Interpolation, select};
+use super::{CHUNK, Grey, Interpolation, select};
 use crate::fixed::{Q14, Rounding, round_shift, round_shift_i64};
 use crate::image::{Image, Tap};
 use crate::kernel::{Bilinear, Kernel, Lagrange, Output, first_tap, rounding, support};
@@ -796,20 +796,20 @@ impl Pass {
 
 /// What is needed of the pixels of a chunk; zero where a pixel does not count.
 struct Pixels<W> {
-    gx: [W; RUN],
-    gy: [W; RUN],
-    fixed: [W; RUN],
-    residual: [W; RUN],
+    gx: [W; CHUNK],
+    gy: [W; CHUNK],
+    fixed: [W; CHUNK],
+    residual: [W; CHUNK],
     /// (At most 2^7.)
-    weight: [u8; RUN],
+    weight: [u8; CHUNK],
 }
 
 impl<W: Word> Pixels<W> {
     /// None that counts.
     #[inline(always)]
     fn none() -> Self {
-        let zero = [W::default(); RUN];
-        Self { gx: zero, gy: zero, fixed: zero, residual: zero, weight: [0; RUN] }
+        let zero = [W::default(); CHUNK];
+        Self { gx: zero, gy: zero, fixed: zero, residual: zero, weight: [0; CHUNK] }
     }
 
     /// Lets a pixel not count.
@@ -829,15 +829,15 @@ impl<W: Word> Pixels<W> {
 /// bits, or none).
 #[derive(Clone, Copy)]
 struct Residuals<W> {
-    e: [W; RUN + 2],
-    counts: [i32; RUN + 2],
+    e: [W; CHUNK + 2],
+    counts: [i32; CHUNK + 2],
 }
 
 impl<W: Word> Residuals<W> {
     /// None that counts.
     #[inline(always)]
     fn none() -> Self {
-        Self { e: [W::default(); RUN + 2], counts: [0; RUN + 2] }
+        Self { e: [W::default(); CHUNK + 2], counts: [0; CHUNK + 2] }
     }
 
     /// The one at place `i` of this row less that at place `j` of another; zero where one does not count.
@@ -853,7 +853,7 @@ impl<W: Word> Pixels<W> {
     #[inline(always)]
     fn join(&mut self, above: &Residuals<W>, here: &Residuals<W>, below: &Residuals<W>, half: i32) {
         // (As below: an index, for vectors.)
-        for k in 0..RUN {
+        for k in 0..CHUNK {
             let i = k + 1;
             let counts = here.counts[i] & -i32::from(self.weight[k]);
             let mean = |g: W, own: i32| {
@@ -870,7 +870,7 @@ impl<W: Word> Pixels<W> {
 }
 
 /// The columns along which squares of offsets are small enough for products to fit.
-const BLOCK: usize = RUN / 4;
+const BLOCK: usize = CHUNK / 4;
 
 /// Gradients times powers of the offsets from the centre of a block.
 #[inline(always)]
@@ -916,15 +916,15 @@ impl<W: Word> Pixels<W> {
     /// Where the centre of a block of N pixels is from that of the chunk.
     #[inline(always)]
     fn centre<const N: usize>(block: usize) -> i64 {
-        (block * N + N / 2) as i64 - RUN as i64 / 2
+        (block * N + N / 2) as i64 - CHUNK as i64 / 2
     }
 
     /// From -32 on, and as many ones.
     #[inline(always)]
-    fn offsets() -> ([W; RUN], [W; RUN]) {
-        let (mut offsets, one) = ([W::default(); RUN], [W::new(1); RUN]);
+    fn offsets() -> ([W; CHUNK], [W; CHUNK]) {
+        let (mut offsets, one) = ([W::default(); CHUNK], [W::new(1); CHUNK]);
         for (k, offset) in offsets.iter_mut().enumerate() {
-            *offset = W::new(k as i32 - RUN as i32 / 2);
+            *offset = W::new(k as i32 - CHUNK as i32 / 2);
         }
         (offsets, one)
     }
@@ -936,11 +936,11 @@ impl<W: Word> Pixels<W> {
     fn fixed_sums<L: Lanes, const N: usize>(&self, degree: usize) -> Fixed<i64, POWERS, HALF_POWERS> {
         let mut chunk = Fixed::<i64, POWERS, HALF_POWERS>::zero();
         let (offsets, one) = Self::offsets();
-        for block in 0..RUN / N {
+        for block in 0..CHUNK / N {
             let mut sums = Fixed::<W::Sums<L>, POWERS, HALF_POWERS>::of(W::none::<L>());
             for k in (0..N).step_by(W::width::<L>()) {
                 let at = block * N + k;
-                let u = W::words::<L>(&offsets, RUN / 2 - N / 2 + k);
+                let u = W::words::<L>(&offsets, CHUNK / 2 - N / 2 + k);
                 let x = powers::<W, L>(W::words::<L>(&self.gx, at), u);
                 let y = powers::<W, L>(W::words::<L>(&self.gy, at), u);
                 let (t, one) = (W::words::<L>(&self.fixed, at), W::words::<L>(&one, 0));
@@ -968,11 +968,11 @@ impl<W: Word> Pixels<W> {
     fn residual_sums<L: Lanes, const N: usize>(&self, degree: usize) -> Residual<i64, HALF_POWERS> {
         let mut chunk = Residual::<i64, HALF_POWERS>::zero();
         let (offsets, one) = Self::offsets();
-        for block in 0..RUN / N {
+        for block in 0..CHUNK / N {
             let mut sums = Residual::<W::Sums<L>, HALF_POWERS>::of(W::none::<L>());
             for k in (0..N).step_by(W::width::<L>()) {
                 let at = block * N + k;
-                let u = W::words::<L>(&offsets, RUN / 2 - N / 2 + k);
+                let u = W::words::<L>(&offsets, CHUNK / 2 - N / 2 + k);
                 let x = powers::<W, L>(W::words::<L>(&self.gx, at), u);
                 let y = powers::<W, L>(W::words::<L>(&self.gy, at), u);
                 let (t, e) = (W::words::<L>(&self.fixed, at), W::words::<L>(&self.residual, at));
@@ -1027,7 +1027,7 @@ impl<W: Word, D: Degree> Operation for FixedChunk<'_, W, D> {
     fn run<L: Lanes>(self) -> Fixed<i64, POWERS, HALF_POWERS> {
         let Self(pixels, _) = self;
         let mut sum = if D::DEGREE < 2 {
-            pixels.fixed_sums::<L, RUN>(D::DEGREE)
+            pixels.fixed_sums::<L, CHUNK>(D::DEGREE)
         } else {
             pixels.fixed_sums::<L, BLOCK>(D::DEGREE)
         };
@@ -1053,7 +1053,7 @@ impl<W: Word, D: Degree> Operation for WeightedChunk<'_, W, D> {
             if w == 0 {
                 continue;
             }
-            let u = k as i64 - RUN as i64 / 2;
+            let u = k as i64 - CHUNK as i64 / 2;
             sums.add_weighted([gx, gy, t, e].map(|v| v.get()), w.into(), u, D::DEGREE);
         }
         sums
@@ -1062,7 +1062,7 @@ impl<W: Word, D: Degree> Operation for WeightedChunk<'_, W, D> {
 
 /// The pixels of a row from the one left of an aligned chunk to the one right of it; zero where there are none.
 #[inline(always)]
-fn window<P: Copy + Default>(row: &[P], first: usize) -> [P; RUN + 2] {
+fn window<P: Copy + Default>(row: &[P], first: usize) -> [P; CHUNK + 2] {
     let (from, at) = if first == 0 { (0, 1) } else { (first - 1, 0) };
     let row = row.get(from..).unwrap_or_default();
     // (A copy, so that what is written next is known not to change it.)
@@ -1071,8 +1071,8 @@ fn window<P: Copy + Default>(row: &[P], first: usize) -> [P; RUN + 2] {
     {
         return *all;
     }
-    let mut window = [P::default(); RUN + 2];
-    let n = row.len().min(RUN + 2 - at);
+    let mut window = [P::default(); CHUNK + 2];
+    let n = row.len().min(CHUNK + 2 - at);
     if let (Some(out), Some(row)) = (window.get_mut(at..at + n), row.get(..n)) {
         out.copy_from_slice(row);
     }
@@ -1081,7 +1081,7 @@ fn window<P: Copy + Default>(row: &[P], first: usize) -> [P; RUN + 2] {
 
 /// Zeros outside of a range.
 #[inline(always)]
-fn keep<W: Word>(words: &mut [W; RUN], place: &Range<usize>) {
+fn keep<W: Word>(words: &mut [W; CHUNK], place: &Range<usize>) {
     for (k, word) in words.iter_mut().enumerate() {
         let kept = if place.start <= k && k < place.end { word.get() } else { 0 };
         *word = W::new(kept);
@@ -1117,8 +1117,8 @@ fn tile<W: Word>(mut sides: [usize; 2], degree: usize, largest_weight: u64) -> [
     };
     while !fits(sides) {
         let [width, height] = &mut sides;
-        if *width > RUN && *width >= *height {
-            *width = width.div_ceil(2).next_multiple_of(RUN);
+        if *width > CHUNK && *width >= *height {
+            *width = width.div_ceil(2).next_multiple_of(CHUNK);
         } else if *height > 1 {
             *height = height.div_ceil(2);
         } else {
@@ -1175,7 +1175,7 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
                 let mut tile = TileMoments::ZERO;
                 // Samples of a shifted image share rows.
                 let strip = match D::DEGREE {
-                    _ if self.second_order => RUN,
+                    _ if self.second_order => CHUNK,
                     0 if L::LEN == 1 => STRIP,
                     _ => across.max(1),
                 };
@@ -1277,9 +1277,9 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         pass: &mut Pass,
     ) {
         let shared = self.is_shared();
-        let (mut samples, mut shifted) = ([P::Fine::from_channel(P::default()); RUN], Rows::new());
+        let (mut samples, mut shifted) = ([P::Fine::from_channel(P::default()); CHUNK], Rows::new());
         let mut pixels = Pixels::none();
-        let centre = |chunk: &Range<usize>| (chunk.start - chunk.start % RUN + RUN / 2) as i64 - u as i64;
+        let centre = |chunk: &Range<usize>| (chunk.start - chunk.start % CHUNK + CHUNK / 2) as i64 - u as i64;
         for y in rows {
             let (mut fixed, mut residual) = (Fixed::zero(), Residual::zero());
             // Whether the fixed image's sums of this row are not zero.
@@ -1359,7 +1359,7 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         self.strip::<One>(support, columns, rows, centre, tile, pass);
     }
 
-    /// [`tile`](Self::tile) with gradients of both images, over a strip of at most [`RUN`] columns, an aligned chunk.
+    /// [`tile`](Self::tile) with gradients of both images, over a strip of at most [`CHUNK`] columns, an aligned chunk.
     #[inline(always)]
     fn strip<L: Lanes>(
         &self,
@@ -1370,7 +1370,7 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         tile: &mut TileMoments,
         pass: &mut Pass,
     ) {
-        let centre = (columns.start + RUN / 2) as i64 - u as i64;
+        let centre = (columns.start + CHUNK / 2) as i64 - u as i64;
         let half = self.photometry.half_of_gain();
         let mut residuals = [Residuals::<P::Word>::none(); 3];
         let [above, here, below] = &mut residuals;
@@ -1422,9 +1422,9 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         let wider = columns.start.saturating_sub(1)..(columns.end + 1).min(row.len());
         let masked = self.pair.fixed_mask.is_some() || self.pair.moving_mask.is_some();
         for (x, walk, range) in support.runs::<P>(y, wider) {
-            for begin in range.clone().step_by(RUN) {
-                let (walk, end) = (walk.at(begin - x), (begin + RUN).min(range.end));
-                let mut samples = [P::Fine::from_channel(P::default()); RUN];
+            for begin in range.clone().step_by(CHUNK) {
+                let (walk, end) = (walk.at(begin - x), (begin + CHUNK).min(range.end));
+                let mut samples = [P::Fine::from_channel(P::default()); CHUNK];
                 let samples = samples.get_mut(..end - begin).unwrap_or_default();
                 self.interpolate::<L, _>(&walk, samples);
                 let fixed = row.get(begin..end).unwrap_or_default();
@@ -1453,7 +1453,7 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
     #[inline(always)]
     fn gradients(&self, y: usize, chunk: &Range<usize>, pixels: &mut Pixels<P::Word>) {
         let fixed = self.pair.fixed;
-        let first = chunk.start - chunk.start % RUN;
+        let first = chunk.start - chunk.start % CHUNK;
         let here = window(fixed.row(y), first);
         let (above, below) = if y > 0 && y + 1 < fixed.height() {
             (window(fixed.row(y - 1), first), window(fixed.row(y + 1), first))
@@ -1461,7 +1461,7 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
             (here, here)
         };
         // (Over an index, for vectors.)
-        for k in 0..RUN {
+        for k in 0..CHUNK {
             let [left, pixel, right]: [i32; 3] = [here[k].into(), here[k + 1].into(), here[k + 2].into()];
             let [upper, lower]: [i32; 2] = [above[k + 1].into(), below[k + 1].into()];
             pixels.gx[k] = P::Word::new(right - left);
@@ -1475,7 +1475,7 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         if let Some(last) = pixels.gx.get_mut(fixed.width() - 1 - first) {
             *last = P::Word::default();
         }
-        if chunk.len() < RUN {
+        if chunk.len() < CHUNK {
             let place = chunk.start - first..chunk.end - first;
             keep(&mut pixels.gx, &place);
             keep(&mut pixels.gy, &place);
@@ -1493,11 +1493,11 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         walk: &W,
         y: usize,
         chunk: &Range<usize>,
-        samples: &mut [P::Fine; RUN],
+        samples: &mut [P::Fine; CHUNK],
         pixels: &mut Pixels<P::Word>,
         pass: &mut Pass,
     ) {
-        let first = chunk.start % RUN;
+        let first = chunk.start % CHUNK;
         let place = first..first + chunk.len();
         self.interpolate::<L, _>(walk, samples.get_mut(place.clone()).unwrap_or_default());
         self.gradients(y, chunk, pixels);
@@ -1505,7 +1505,7 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         for (k, &sample) in samples.iter().enumerate() {
             pixels.residual[k] = photometry.residual(pixels.fixed[k].get(), sample.into());
         }
-        if chunk.len() < RUN {
+        if chunk.len() < CHUNK {
             keep(&mut pixels.residual, &place);
         }
         if self.pair.fixed_mask.is_some() || self.pair.moving_mask.is_some() {
@@ -1549,7 +1549,7 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
     #[inline(always)]
     fn residual_chunk<L: Lanes>(pixels: &Pixels<P::Word>) -> Residual<i64, HALF_POWERS> {
         if D::DEGREE < 2 {
-            pixels.residual_sums::<L, RUN>(D::DEGREE)
+            pixels.residual_sums::<L, CHUNK>(D::DEGREE)
         } else {
             pixels.residual_sums::<L, BLOCK>(D::DEGREE)
         }

@@ -5,15 +5,15 @@
 
 use core::ops::Range;
 
-use super::Grey;
 use super::normal::{LevelPair, Nothing, Word, totals};
+use super::{CHUNK, Grey};
 use crate::image::Image;
 use crate::kernel::{Nearest, rounding};
 use crate::simd::sums::{PAIRS, pairs};
 use crate::simd::{self, Lanes, Operation};
 use crate::span::{self, Area};
 use crate::transform::{Matrix, multiply};
-use crate::walk::{Plan, RUN, Walk};
+use crate::walk::{Plan, Walk};
 
 /// The most pixels that all comparisons together look at.
 const BUDGET: usize = 1 << 24;
@@ -125,10 +125,10 @@ impl<P: Grey, N: Plan> Operation for Compare<'_, P, N> {
                     continue;
                 }
                 let range = span::interior(&walk, 0, len, to, &area);
-                for begin in range.clone().step_by(RUN) {
-                    let end = (begin + RUN).min(range.end);
+                for begin in range.clone().step_by(CHUNK) {
+                    let end = (begin + CHUNK).min(range.end);
                     let walk = walk.at(begin);
-                    let mut samples = [P::default(); RUN];
+                    let mut samples = [P::default(); CHUNK];
                     let samples = samples.get_mut(..end - begin).unwrap_or_default();
                     simd::blocks::<L, P, Nearest, _, P>(&Nearest, moving, &walk, samples, &Nothing);
                     let pixels = row.get(x + begin..x + end).unwrap_or_default();
@@ -201,7 +201,7 @@ impl<'a, P: Grey> Operation for Shifted<'a, P> {
         }
         let mut sums = Blocks::<P>::new();
         for y in (0..rows.len()).step_by(every) {
-            for (a, b) in fixed.row(y).chunks(RUN).zip(moving.row(y).chunks(RUN)) {
+            for (a, b) in fixed.row(y).chunks(CHUNK).zip(moving.row(y).chunks(CHUNK)) {
                 sums.add::<L>(a, b);
             }
         }
@@ -251,8 +251,8 @@ impl Sums {
 
 /// Sums in blocks of pixels, whose products fit.
 struct Blocks<P> {
-    fixed: [P; RUN],
-    moving: [P; RUN],
+    fixed: [P; CHUNK],
+    moving: [P; CHUNK],
     filled: usize,
     sums: Sums,
 }
@@ -260,7 +260,7 @@ struct Blocks<P> {
 impl<P: Grey> Blocks<P> {
     #[inline(always)]
     fn new() -> Self {
-        let none = [P::default(); RUN];
+        let none = [P::default(); CHUNK];
         Self { fixed: none, moving: none, filled: 0, sums: Sums::default() }
     }
 
@@ -277,7 +277,7 @@ impl<P: Grey> Blocks<P> {
             }
             return self.sums.add(fixed.len(), block.map(Into::into));
         }
-        if self.filled + fixed.len() > RUN {
+        if self.filled + fixed.len() > CHUNK {
             self.flush::<L>();
         }
         let place = self.filled..self.filled + fixed.len();
@@ -291,14 +291,14 @@ impl<P: Grey> Blocks<P> {
 
     #[inline(always)]
     fn flush<L: Lanes>(&mut self) {
-        let [mut a, mut b] = [[P::Word::default(); RUN]; 2];
+        let [mut a, mut b] = [[P::Word::default(); CHUNK]; 2];
         // (A loop over an index compiles to vectors.)
-        for k in 0..RUN {
+        for k in 0..CHUNK {
             (a[k], b[k]) = (P::Word::new(self.fixed[k].into()), P::Word::new(self.moving[k].into()));
         }
-        let one = P::Word::words::<L>(&[P::Word::new(1); RUN], 0);
+        let one = P::Word::words::<L>(&[P::Word::new(1); CHUNK], 0);
         let mut block = [P::Word::none::<L>(); 5];
-        for k in (0..RUN).step_by(P::Word::width::<L>()) {
+        for k in (0..CHUNK).step_by(P::Word::width::<L>()) {
             let (a, b) = (P::Word::words::<L>(&a, k), P::Word::words::<L>(&b, k));
             for (sum, (a, b)) in block.iter_mut().zip([(a, one), (b, one), (a, a), (a, b), (b, b)]) {
                 *sum = P::Word::accumulate::<L>(*sum, a, b);
@@ -306,7 +306,7 @@ impl<P: Grey> Blocks<P> {
         }
         let [sums] = totals::<P::Word, L, 5, 1>(&[block]);
         self.sums.add(self.filled, sums);
-        let none = [P::default(); RUN];
+        let none = [P::default(); CHUNK];
         (self.fixed, self.moving, self.filled) = (none, none, 0);
     }
 

@@ -12,14 +12,13 @@
 use core::ops::Range;
 
 use super::normal::Word;
-use super::{Grey, Options};
+use super::{CHUNK, Grey, Options};
 use crate::image::{Image, ImageMut};
 use crate::pyramid::level_size;
 use crate::simd::{Lanes, Operation};
-use crate::walk::RUN;
 
 /// Columns of a block.
-pub(super) const UNIT: usize = RUN / 2;
+pub(super) const UNIT: usize = CHUNK / 2;
 /// Rows of a block, each of which has a bit in the map.
 const ROWS: usize = 8;
 /// The fewest pixels to select some from.
@@ -95,8 +94,8 @@ pub(super) fn chunks<P: Grey>(
     let mut begin = range.start;
     core::iter::from_fn(move || {
         while begin < range.end {
-            let first = begin - begin % RUN;
-            let (middle, end) = (first + UNIT, (first + RUN).min(range.end));
+            let first = begin - begin % CHUNK;
+            let (middle, end) = (first + UNIT, (first + CHUNK).min(range.end));
             let chunk = match [taken(first / UNIT), taken(middle / UNIT)] {
                 [true, true] => begin..end,
                 [true, false] => begin..end.min(middle),
@@ -247,7 +246,7 @@ mod tests {
                             for range in [0..width, 1..width, width / 3..width - width / 4] {
                                 let mut taken = vec![false; width];
                                 for chunk in chunks(map(&maps, size, 0), y, range.clone()) {
-                                    assert_eq!(chunk.start / RUN, (chunk.end - 1) / RUN);
+                                    assert_eq!(chunk.start / CHUNK, (chunk.end - 1) / CHUNK);
                                     chunk.for_each(|x| taken[x] = true);
                                 }
                                 for x in 0..width {

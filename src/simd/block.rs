@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use super::lanes::{LanesF32, LanesQ14, LanesQ24};
 use super::partials::{Reach, taps_f32};
-use super::steps::{Positions, Steps};
+use super::steps::{Near, Positions, Steps};
 use super::{Lanes, One, Operation};
 use crate::boundary::Patch;
 use crate::fixed::{Position, Weight};
@@ -770,56 +770,56 @@ impl<P: Tap, K: Kernel, S: Outside<W, P, O>, W: Walk, O: Output<P::Channel>> Ope
         let (window, kernel, to) = (*beside.window, *beside.kernel, rounding::<K, P::Channel>());
         let len = out.len() / P::CHANNELS;
         let whole = |pixels: Range<usize>| pixels.start..pixels.end - pixels.len() % L::LEN;
-        let mut steps = walk.lanes::<L>(to);
-        if roomy::<L, P, K>()
-            && let Some(room) = steps.extent().and_then(P::Channel::room::<L, K>)
-        {
+        let (mut inside, mut pixels) = (len..len, whole(0..len));
+        // A walk that has so many blocks whose taps are not near is left to blocks().
+        let (mut here, mut patience) = (0, 8);
+        while roomy::<L, P, K>() && here < pixels.end {
+            let (Some(mut near), ready) = walk.at(here).lanes::<L>(to).near() else { break };
+            let Some(room) = P::Channel::room::<L, K>(near.extent()) else { break };
             let area = Area::around(window.first, room, [window.width, window.height]);
-            let (mut inside, mut pixels, mut known) = (len..len, whole(0..len), true);
             if walk.line().is_some() {
                 inside = span::interior(walk, 0, len, to, &area);
                 pixels = whole(inside.clone());
-                steps = walk.at(pixels.start).lanes::<L>(to);
-            } else {
-                known = steps.stays(len, &area);
+                here = pixels.start;
+                let (Some(moved), _) = walk.at(here).lanes::<L>(to).near() else { break };
+                near = moved;
             }
-            // A walk that has so many blocks whose taps are not near is left to blocks().
-            let mut patience = 8;
-            let blocks = out.get_mut(pixels.clone()).unwrap_or_default();
-            for (n, out) in blocks.chunks_exact_mut(L::LEN).enumerate() {
-                let near = steps.next_near();
-                if let Some((least, at)) = &near
+            let blocks = out.get_mut(here..pixels.end.min(here.saturating_add(ready))).unwrap_or_default();
+            let known = walk.line().is_some() || near.stays(blocks.len(), &area);
+            for out in blocks.chunks_exact_mut(L::LEN) {
+                let told = near.next();
+                if let Some((least, at)) = &told
                     && (known || area.contains_box(least, least))
                 {
                     P::Channel::block_near(&window, *least, at, &kernel, out);
-                    continue;
-                }
-                let here = pixels.start + n * L::LEN;
-                if !known && near.is_none() {
-                    patience -= 1;
-                    if patience == 0 {
-                        return pixels.start..here;
+                } else {
+                    if !known && told.is_none() {
+                        patience -= 1;
+                        if patience == 0 {
+                            return 0..here;
+                        }
                     }
+                    let walk = &walk.at(here);
+                    L::call(BesideBlock { beside, at: walk.exact::<L>(to), walk, out });
                 }
-                let walk = &walk.at(here);
-                L::call(BesideBlock { beside, at: walk.exact::<L>(to), walk, out });
-            }
-            if !pixels.is_empty() {
-                // The last pixels inside as a whole block again.
-                if walk.line().is_some()
-                    && pixels.end < inside.end
-                    && let last = inside.end - L::LEN
-                    && let Some((least, at)) = walk.at(last).lanes::<L>(to).next_near()
-                    && let Some(out) = out.get_mut(last..inside.end)
-                {
-                    P::Channel::block_near(&window, least, &at, &kernel, out);
-                    return inside;
-                }
-                return pixels;
+                here += L::LEN;
             }
         }
         if walk.line().is_none() {
-            return len..len;
+            return 0..here;
+        }
+        if !inside.is_empty() && !pixels.is_empty() {
+            // The last pixels inside as a whole block again.
+            if pixels.end < inside.end
+                && let last = inside.end - L::LEN
+                && let (Some(mut near), _) = walk.at(last).lanes::<L>(to).near()
+                && let Some((least, at)) = near.next()
+                && let Some(out) = out.get_mut(last..inside.end)
+            {
+                P::Channel::block_near(&window, least, &at, &kernel, out);
+                return inside;
+            }
+            return pixels;
         }
         let inside = span::interior(walk, 0, len, to, beside.area);
         let pixels = whole(inside.clone());

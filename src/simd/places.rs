@@ -3,6 +3,8 @@
 //! In: the steps of a walk, coordinates in `f32`, or one position after the other. Out: the same
 //! positions as steps ([`KnownSteps`]), as often as they are needed.
 
+use core::convert::Infallible;
+
 use super::lanes::Lanes;
 use super::steps::{Positions, Steps};
 use crate::fixed::{Position, Rounding};
@@ -135,5 +137,12 @@ impl<L: Lanes> Steps<L> for KnownSteps<'_> {
         }
         let ((x0, x1), (y0, y1)) = (L::bounds(x), L::bounds(y));
         Positions { cell: [x, y], fraction: [fx, fy], min: [x0, y0], max: [x1, y1] }
+    }
+
+    type Near = Infallible;
+
+    #[inline(always)]
+    fn near(&self) -> (Option<Infallible>, usize) {
+        (None, usize::MAX)
     }
 }

@@ -1,5 +1,9 @@
 //! The positions of a walk, N at a time.
 
+use core::convert::Infallible;
+use core::marker::PhantomData;
+
+use super::Operation;
 use super::lanes::{Forms, Lanes};
 use crate::fixed::{Position, Rounding, floor_div, round_coordinate};
 use crate::kernel::Array;
@@ -60,23 +64,34 @@ impl<L: Lanes> Positions<L> {
 pub trait Steps<L: Lanes> {
     /// The next ones.
     fn next(&mut self) -> Positions<L>;
-    /// How far the cells of N neighbouring pixels are from the least one of [`next_near`](Self::next_near) at most;
-    /// `None` if that is not known of all.
-    #[inline(always)]
-    fn extent(&self) -> Option<[i32; 2]> {
-        None
-    }
-    /// Whether the least cells of the next `len` pixels of a run, as [`next_near`](Self::next_near) has them, all lie
-    /// in an area; false if that is not known without looking at every one.
+    /// What gives the next ones as positions near to each other.
+    type Near: Near<L>;
+    /// That, if there is any, and for how many pixels at most.
+    fn near(&self) -> (Option<Self::Near>, usize);
+}
+
+/// Gives the positions of N pixels after N pixels, all of which have cells near to each other.
+pub trait Near<L: Lanes> {
+    /// The next ones: least cells, and positions relative to these, within the [`extent`](Self::extent). Now and then
+    /// it does not tell.
+    fn next(&mut self) -> Option<([i32; 2], Positions<L>)>;
+    /// How far the cells of N neighbouring pixels are from the least one at most.
+    fn extent(&self) -> [i32; 2];
+    /// Whether the least cells of the next `len` pixels all lie in an area; false if that is not known without
+    /// looking at every one.
     #[inline(always)]
     fn stays(&self, _len: usize, _area: &Area) -> bool {
         false
     }
-    /// The next ones, where there is an [`extent`](Self::extent): least cells, and positions relative to these; now
-    /// and then it does not tell.
-    #[inline(always)]
-    fn next_near(&mut self) -> Option<([i32; 2], Positions<L>)> {
-        None
+}
+
+/// Of what knows nothing about its neighbours.
+impl<L: Lanes> Near<L> for Infallible {
+    fn next(&mut self) -> Option<([i32; 2], Positions<L>)> {
+        match *self {}
+    }
+    fn extent(&self) -> [i32; 2] {
+        match *self {}
     }
 }
 
@@ -94,9 +109,12 @@ fn one_by_one<L: Lanes, W: Walk>(walk: &mut W, to: Rounding) -> Positions<L> {
 /// where it has exact ones.
 #[derive(Clone, Copy, Debug)]
 pub struct QuotientSteps<L: Lanes> {
+    /// Where the series begins, how many pixels it has been followed, and can be.
     walk: ProjectiveWalk,
-    to: Rounding,
+    done: usize,
+    end: usize,
     series: Option<Series<L>>,
+    to: Rounding,
     /// For one lane.
     following: Option<Following>,
 }
@@ -108,7 +126,7 @@ impl<L: Lanes> QuotientSteps<L> {
             walk = walk.negated();
         }
         let following = if L::LEN == 1 { Following::new(&walk, to) } else { None };
-        Self { walk, to, series: Series::new(&walk, to), following }
+        Self { walk, done: 0, end: 0, series: None, to, following }
     }
 }
 
@@ -125,43 +143,45 @@ impl<L: Lanes> Steps<L> for QuotientSteps<L> {
             }
             return Positions::gather(|| at);
         }
-        let told = self.series.as_mut().and_then(|series| series.next(self.to.bits));
-        let here = self.on();
+        if self.done == self.end && L::LEN > 1 {
+            // (By a call, since this is needed in many places.)
+            self.walk = self.walk.at(self.done);
+            let new = NewSeries { walk: &self.walk, to: self.to, of: PhantomData::<L> };
+            (self.done, (self.series, self.end)) = (0, L::call(new));
+        }
+        let told = self.series.as_mut().and_then(|series| series.positions());
+        let done = self.done;
+        self.done += L::LEN;
         match told {
             Some(at) => at,
-            None => Self::exact(&here, self.to),
+            None => Self::exact(&self.walk.at(done), self.to),
         }
     }
 
-    #[inline(always)]
-    fn extent(&self) -> Option<[i32; 2]> {
-        self.series.as_ref().map(Series::extent)
-    }
+    type Near = Series<L>;
 
     #[inline(always)]
-    fn stays(&self, len: usize, area: &Area) -> bool {
-        self.series.as_ref().is_some_and(|series| {
-            let (min, max) = series.bounds(len);
-            area.contains_box(&min, &max)
-        })
+    fn near(&self) -> (Option<Series<L>>, usize) {
+        Series::new(&self.walk, self.to)
     }
+}
 
+/// [`Series::new`], at the level that it is called at.
+struct NewSeries<'w, L> {
+    walk: &'w ProjectiveWalk,
+    to: Rounding,
+    of: PhantomData<L>,
+}
+
+impl<L: Lanes> Operation for NewSeries<'_, L> {
+    type Output = (Option<Series<L>>, usize);
     #[inline(always)]
-    fn next_near(&mut self) -> Option<([i32; 2], Positions<L>)> {
-        self.on();
-        self.series.as_mut()?.next_near(self.to.bits)
+    fn run<M: Lanes>(self) -> (Option<Series<L>>, usize) {
+        Series::new(self.walk, self.to)
     }
 }
 
 impl<L: Lanes> QuotientSteps<L> {
-    /// N pixels on: from where.
-    #[inline(always)]
-    fn on(&mut self) -> ProjectiveWalk {
-        let here = self.walk;
-        self.walk = here.at(L::LEN);
-        here
-    }
-
     /// The next positions of a walk without the series.
     #[inline(always)]
     pub(crate) fn exact(here: &ProjectiveWalk, to: Rounding) -> Positions<L> {
@@ -339,20 +359,22 @@ impl Following {
     }
 }
 
-/// The two quotients of a run as a series, and what it leaves out.
+/// The two quotients of a part of a run as a series, and what it leaves out.
 ///
-/// Around the middle of the run, j pixels away, a quotient is `q + s j - s g` with `g = r j^2 / (1 + r j)`,
+/// Around the middle of the part, j pixels away, a quotient is `q + s j - s g` with `g = r j^2 / (1 + r j)`,
 /// where q is the quotient there, s its slope, and r the slope of the denominator over it. The line is
 /// exact in Q40, and in Q26 from the least lane on; the small rest is in `f32`. Where a sum is within
 /// its error of the middle between two results, the series does not tell.
 #[derive(Clone, Copy, Debug)]
-struct Series<L: Lanes> {
+pub struct Series<L: Lanes> {
     axes: [SeriesAxis<L>; 2],
     /// Of the lanes.
     j: L::F32,
     ratio: f32,
     /// In Q26, at least the error.
     slack: i32,
+    /// Of the fractions.
+    bits: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -370,16 +392,28 @@ struct SeriesAxis<L: Lanes> {
 }
 
 impl<L: Lanes> Series<L> {
-    /// For at most [`RUN`] pixels.
+    /// For the next pixels, and how many these are: fewer where a row bends more.
     #[inline(always)]
-    fn new(walk: &ProjectiveWalk, to: Rounding) -> Option<Self> {
-        const MIDDLE: usize = RUN / 2;
+    fn new(walk: &ProjectiveWalk, to: Rounding) -> (Option<Self>, usize) {
+        // (The rest is 2^-3 px then, but in the last case.)
+        let (d, dd) = (walk.denominator, walk.denominator_step.abs());
+        let half = match () {
+            () if dd << 15 < d => 64,
+            () if dd << 13 < d => 32,
+            () => 16,
+        };
+        (Self::around(walk, half, to), 2 * half)
+    }
+
+    /// For `2 half` pixels.
+    #[inline(always)]
+    fn around(walk: &ProjectiveWalk, half: usize, to: Rounding) -> Option<Self> {
         const Q40: f64 = (1_u64 << 40) as f64;
         if L::LEN == 1 || to.ties_to_even || to.bits > 14 {
             return None;
         }
-        let middle = walk.at(MIDDLE);
-        let (d, dd) = (middle.denominator as f64, walk.denominator_step as f64);
+        let middle = walk.at(half);
+        let (d, dd, far) = (middle.denominator as f64, walk.denominator_step as f64, half as f64);
         let inverse = 1.0 / d;
         let ratio = dd * inverse;
         let q = middle.at.map(|n| n as f64 * inverse);
@@ -387,69 +421,69 @@ impl<L: Lanes> Series<L> {
         let s = [slope(0), slope(1)];
         let below = |v: f64, limit: f64| v.abs() < limit;
         let steepest = if below(s[0], s[1].abs()) { s[1].abs() } else { s[0].abs() };
-        // None if one is no number. 32 ratio is below 2^-7, so the denominator keeps its sign; the
-        // lanes lie within 32 px, margins included.
+        // None if one is no number. The denominator keeps its sign; the lanes lie within 32 px, margins included.
         let holds = middle.denominator > 0
-            && below(ratio, 1.0 / 4096.0)
+            && below(ratio * far, 1.0 / 128.0)
             && s.iter().all(|&s| below(s, 28.0 / L::LEN as f64))
             && q.iter().all(|&q| below(q, 1_048_576.0));
         if !holds {
             return None;
         }
-        // Three roundings to Q26; and of the rest, at most s r 2^10 px, a part of 2^-21 for the powers of
-        // r j from the third on, and as much for the roundings of f32.
+        // Three roundings to Q26; and of the rest, at most s r half^2, a part of 2^-21 for the powers of r j from
+        // the third on, and as much for the roundings of f32.
         // SAFETY: it is below 2^10.
-        let bend = unsafe { (steepest * ratio.abs() * 65_536.0).to_int_unchecked::<i32>() };
-        // In Q40, at least the rest and the error: s r j^2 is half of 2^11 s r.
-        let margin = i64::from(bend + 1) << (40 - 16 + 11);
+        let bend = unsafe { (steepest * ratio.abs() * (far * far * 64.0)).to_int_unchecked::<i32>() };
+        // In Q40, at least twice the rest and the error.
+        let margin = i64::from(bend + 1) << (40 - 6 + 1);
         // (A closure would not be inlined with the features.)
-        let half = 1 << (39 - to.bits);
-        let whole = walk.anchor.map(|v| (i64::from(v) << 40) + half);
+        let halfway = 1 << (39 - to.bits);
+        let whole = walk.anchor.map(|v| (i64::from(v) << 40) + halfway);
         // SAFETY: they are below 2^5 and 2^20.
         let [x, y] = unsafe {
             [0, 1].map(|i| {
                 let step = (s[i] * Q40).to_int_unchecked::<i64>();
-                ((q[i] * Q40).to_int_unchecked::<i64>() + whole[i] - MIDDLE as i64 * step, step)
+                ((q[i] * Q40).to_int_unchecked::<i64>() + whole[i] - half as i64 * step, step)
             })
         };
         let lanes = L::f32(L::Array::from_fn(|l| l as f32));
         Some(Self {
             axes: [SeriesAxis::new(x, s[0], margin), SeriesAxis::new(y, s[1], margin)],
-            j: L::f32_sub(lanes, L::f32_splat(MIDDLE as f32)),
+            j: L::f32_sub(lanes, L::f32_splat(far as f32)),
             ratio: ratio as f32,
             slack: 4 + bend,
+            bits: to.bits,
         })
     }
 
-    /// See [`Steps::extent`].
+    /// The next N pixels, if the series tells them; on to the next.
+    #[inline(always)]
+    fn positions(&mut self) -> Option<Positions<L>> {
+        let greatest = self.axes.each_ref().map(|axis| ((axis.at + axis.spread) >> 40) as i32);
+        let (least, near) = Near::next(self)?;
+        Some(Positions { min: least, max: greatest, ..near.less(least.map(i32::wrapping_neg)) })
+    }
+}
+
+impl<L: Lanes> Near<L> for Series<L> {
     #[inline(always)]
     fn extent(&self) -> [i32; 2] {
         let [x, y] = &self.axes;
         [x, y].map(|axis| (axis.spread >> 40) as i32 + 1)
     }
 
-    /// A box with the least cells of the next blocks, of `len` pixels.
     #[inline(always)]
-    fn bounds(&self, len: usize) -> ([i32; 2], [i32; 2]) {
+    fn stays(&self, len: usize, area: &Area) -> bool {
         let on = (len.saturating_sub(1) / L::LEN) as i64;
         let [(x0, x1), (y0, y1)] = self.axes.each_ref().map(|axis| {
             let end = axis.at + on * axis.step;
             ((axis.at.min(end) >> 40) as i32, (axis.at.max(end) >> 40) as i32)
         });
-        ([x0, y0], [x1, y1])
+        area.contains_box(&[x0, y0], &[x1, y1])
     }
 
-    /// The next N pixels, if the series tells them; on to the next.
     #[inline(always)]
-    fn next(&mut self, bits: u32) -> Option<Positions<L>> {
-        let greatest = self.axes.each_ref().map(|axis| ((axis.at + axis.spread) >> 40) as i32);
-        let (least, near) = self.next_near(bits)?;
-        Some(Positions { min: least, max: greatest, ..near.less(least.map(i32::wrapping_neg)) })
-    }
-
-    /// The same, relative to the least cells.
-    #[inline(always)]
-    fn next_near(&mut self, bits: u32) -> Option<([i32; 2], Positions<L>)> {
+    fn next(&mut self) -> Option<([i32; 2], Positions<L>)> {
+        let bits = self.bits;
         let j = self.j;
         self.j = L::f32_add(j, L::f32_splat(L::LEN as f32));
         let t = L::f32_mul(L::f32_splat(self.ratio), j);
@@ -554,14 +588,23 @@ impl<L: Lanes, T: Coordinate> Steps<L> for MapSteps<'_, T> {
         }
     }
 
+    type Near = Self;
+
     #[inline(always)]
-    fn extent(&self) -> Option<[i32; 2]> {
+    fn near(&self) -> (Option<Self>, usize) {
         let reads = L::LEN > 1 && !self.to.ties_to_even && T::floats(self.walk.x).is_some();
-        reads.then(Self::reach::<L>)
+        (reads.then_some(*self), usize::MAX)
+    }
+}
+
+impl<L: Lanes, T: Coordinate> Near<L> for MapSteps<'_, T> {
+    #[inline(always)]
+    fn extent(&self) -> [i32; 2] {
+        Self::reach::<L>()
     }
 
     #[inline(always)]
-    fn next_near(&mut self) -> Option<([i32; 2], Positions<L>)> {
+    fn next(&mut self) -> Option<([i32; 2], Positions<L>)> {
         let (cell, fraction) = self.read::<L>()?;
         // Of maps that are smooth the least ones are at the ends.
         let ((x0, x1), (y0, y1)) = (L::ends(cell[0]), L::ends(cell[1]));
@@ -624,7 +667,7 @@ impl<L: Lanes> LinearSteps<L> {
 
     /// The least cells of the next N pixels, and their positions relative to these.
     #[inline(always)]
-    fn near(&mut self) -> ([i32; 2], Positions<L>) {
+    fn relative(&mut self) -> ([i32; 2], Positions<L>) {
         let [x, y] = &mut self.axes;
         let ((x0, dx, x, fx), (y0, dy, y, fy)) = (x.next(self.to), y.next(self.to));
         ([x0, y0], Positions { cell: [x, y], fraction: [fx, fy], min: [0; 2], max: [dx, dy] })
@@ -667,27 +710,35 @@ impl<L: Lanes> Steps<L> for LinearSteps<L> {
                 })
             });
         }
-        let (least, at) = self.near();
+        let (least, at) = self.relative();
         at.less(least.map(i32::wrapping_neg))
     }
 
+    type Near = Self;
+
     #[inline(always)]
-    fn extent(&self) -> Option<[i32; 2]> {
-        let far = |axis: &LinearAxis<L>| (axis.spread.unsigned_abs() >> 32) as i32 + 1;
+    fn near(&self) -> (Option<Self>, usize) {
+        ((!self.to.ties_to_even).then_some(*self), usize::MAX)
+    }
+}
+
+impl<L: Lanes> Near<L> for LinearSteps<L> {
+    #[inline(always)]
+    fn extent(&self) -> [i32; 2] {
         let [x, y] = &self.axes;
-        (!self.to.ties_to_even).then(|| [far(x), far(y)])
+        [x, y].map(|axis| (axis.spread.unsigned_abs() >> 32) as i32 + 1)
     }
 
     #[inline(always)]
-    fn next_near(&mut self) -> Option<([i32; 2], Positions<L>)> {
-        Some(self.near())
+    fn next(&mut self) -> Option<([i32; 2], Positions<L>)> {
+        Some(self.relative())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simd::{Level, One, Operation};
+    use crate::simd::{Level, One};
     use crate::walk::{Plan, ProjectivePlan};
 
     /// Runs of homographies: from next to no bend to what brings the pole into the run.
@@ -739,7 +790,8 @@ mod tests {
         type Output = (usize, usize);
         fn run<L: Lanes>(self) -> (usize, usize) {
             let Self(walk, len, to) = self;
-            let (mut steps, mut near) = (walk.lanes::<L>(to), walk.lanes::<L>(to));
+            let mut steps = walk.lanes::<L>(to);
+            let (mut near, mut end) = (None, 0);
             let everywhere = Area::around(0, [0; 2], [1 << 21; 2]);
             let (mut told, mut blocks) = (0, 0);
             for k in (0..len - len % L::LEN).step_by(L::LEN) {
@@ -757,12 +809,18 @@ mod tests {
                 };
                 check(&steps.next(), [0; 2]);
                 blocks += 1;
-                if let (Some(extent), true) = (near.extent(), L::LEN > 1)
-                    && let Some((least, at)) = near.next_near()
-                {
+                if k == end {
+                    let ready;
+                    (near, ready) = walk.at(k).lanes::<L>(to).near();
+                    end += ready;
+                }
+                if let Some(near) = &mut near {
+                    let left = end.min(len) - k;
+                    let stays = near.stays(left - left % L::LEN, &everywhere);
+                    let extent = near.extent();
+                    let Some((least, at)) = near.next() else { continue };
                     check(&at, least);
                     assert_eq!((at.min, at.max), ([0; 2], extent));
-                    let stays = walk.lanes::<L>(to).stays(len, &everywhere);
                     assert!(!stays || everywhere.contains_box(&least, &least));
                     told += 1;
                 }
