@@ -156,22 +156,26 @@ pub mod registry {
         (@ all, $visitor:ident, $kernel:ty) => {
             pixels!($visitor, $kernel: u8, u16, i16, f32, [u8; 3], [u8; 4], [u16; 2], [f32; 2]);
         };
-        // Where another kernel of the same number of taps has all: one of each arithmetic.
+        // Where no other kernel has so many taps: every channel.
+        (@ channels, $visitor:ident, $kernel:ty) => {
+            pixels!($visitor, $kernel: u8, u16, i16, f32);
+        };
+        // Where other kernels of the same numbers of taps have all: one of each arithmetic.
         (@ some, $visitor:ident, $kernel:ty) => {
             pixels!($visitor, $kernel: u8, u16, f32);
         };
     }
     kernels!(
         nearest: Nearest, all;
-        nearest_even: NearestEven, all;
-        straight_through: StraightThrough, all;
+        nearest_even: NearestEven, some;
+        straight_through: StraightThrough, some;
         bilinear: Bilinear, all;
         catmull_rom: Cubic<-50>, all;
         cubic_75: Cubic<-75>, some;
         lagrange: Lagrange, some;
         lanczos_2: Lanczos<2>, some;
         lanczos_3: Lanczos<3>, some;
-        lanczos_4: Lanczos<4>, all;
+        lanczos_4: Lanczos<4>, channels;
         b_spline: BSpline, some;
         smoothstep: WeightedNearest<Smoothstep>, some;
     );
@@ -367,7 +371,7 @@ fn stride<K: Shape>() -> usize {
 
 impl Cells {
     fn all<K: Kernel + Shape + Default, P: Tested>(&mut self, kernel: &str, pixel: &str) {
-        let widths = (1..=17).chain([64, 65, 130]);
+        let widths = (1..=17).chain([65, 128, 261]);
         for (w, width) in widths.enumerate() {
             for (n, &(name, plan)) in WARPS.iter().enumerate() {
                 for b in 0..6 {
