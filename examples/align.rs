@@ -89,7 +89,7 @@ JSON:
   iterations       on each level, coarse to fine
   rms_residual     of gain * fixed + offset against moving, in grey levels of moving
   support          part of the fixed image that counted, 0 to 1
-  covariance       of the parameters, row by row
+  covariance       of the parameters, row by row; empty if the images do not determine them
   milliseconds     that the alignment took
   A number that is not finite is null.
 
@@ -291,6 +291,9 @@ impl<P: Depth> Job<'_, P> {
         let time = start.elapsed();
         monitor.finish();
 
+        let covariance = aligner.covariance();
+        let rows = covariance.iter().flat_map(|rows| rows.as_ref());
+        let covariance = rows.flat_map(|row| row.as_ref()).copied().collect();
         let transform = report.transform;
         Ok(Found {
             matrix: transform.matrix(),
@@ -301,7 +304,7 @@ impl<P: Depth> Job<'_, P> {
             gain: report.gain,
             offset: report.offset,
             support: report.support,
-            covariance: report.covariance.as_ref().iter().flat_map(|row| row.as_ref()).copied().collect(),
+            covariance,
             time,
             warped: P::encode("warped.png", &self.warp(&transform).map_err(words)?)?,
             scene: self.scene(&initial, &transform, report.gain, report.offset).map_err(words)?,

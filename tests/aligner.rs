@@ -62,9 +62,19 @@ fn view<P>(pixels: &[P]) -> Image<'_, P> {
 }
 
 fn align<P: Grey, T: Transform>(pair: Pair<'_, P>, options: Options) -> Report<T> {
+    align_with_covariance(pair, options).0
+}
+
+fn align_with_covariance<P: Grey, T: Transform>(
+    pair: Pair<'_, P>,
+    options: Options,
+) -> (Report<T>, Option<T::Covariance>) {
     let size = Aligner::<P, T>::workspace(&pair, &options).unwrap();
     let (mut pixels, mut masks) = (vec![P::default(); size.pixels], vec![0; size.masks]);
-    Aligner::new(pair, T::IDENTITY, options, &mut pixels, &mut masks).unwrap().run()
+    let mut aligner = Aligner::new(pair, T::IDENTITY, options, &mut pixels, &mut masks).unwrap();
+    assert_eq!(aligner.covariance(), None, "before the first iteration");
+    let report = aligner.run();
+    (report, aligner.covariance())
 }
 
 /// Root mean square distance at the corners.
@@ -181,6 +191,11 @@ fn finishes_and_selections() {
         let (fixed, moving) = (bytes(&scene.image(&Affine::IDENTITY)), bytes(&scene.image(&truth)));
         let pair = Pair::new(view(&fixed), view(&moving));
         let run = |options: Options| align::<u8, Affine>(pair, options);
+        // Fewer pixels are less certain.
+        let variance = |options: Options| {
+            let covariance = align_with_covariance::<u8, Affine>(pair, options).1.unwrap();
+            (0..6).map(|i| covariance[i][i]).sum::<f64>()
+        };
         let exact = run(Options { finish: Interpolation::Lagrange, ..Options::default() });
         let e = error(&exact.transform, &truth);
         assert!(e < 0.004, "{e} px");
@@ -190,9 +205,8 @@ fn finishes_and_selections() {
             let part = run(options);
             let e = error(&part.transform, &truth);
             assert!(part.status == Status::Converged && e < 0.05, "{selection}: {e} px");
-            // Fewer pixels are less certain, but not as much as by their number.
-            let variance = |report: &Report<Affine>| (0..6).map(|i| report.covariance[i][i]).sum::<f64>();
-            let times = variance(&part) / variance(&whole);
+            // (But not as much as by their number.)
+            let times = variance(options) / variance(Options::default());
             assert!(1.0 < times && times < 1.2 / selection, "{selection}: {times}");
             assert!((part.support - whole.support).abs() < 0.05, "{} {}", part.support, whole.support);
             for level in Level::available() {
@@ -324,10 +338,11 @@ fn every_way_to_end() {
     for robust in [Robust::None, Robust::Huber, Robust::Tukey] {
         let options = Options { robust, ..Options::default() };
         let status = |fixed: &[u8], moving: &[u8]| {
-            let report = align::<u8, Translation>(Pair::new(view(fixed), view(moving)), options);
+            let pair = Pair::new(view(fixed), view(moving));
+            let (report, covariance) = align_with_covariance::<u8, Translation>(pair, options);
             let finite =
                 [report.rms_residual, report.correlation, report.gain, report.offset, report.support];
-            assert!(finite.iter().chain(report.covariance.iter().flatten()).all(|v| v.is_finite()));
+            assert!(finite.iter().chain(covariance.iter().flatten().flatten()).all(|v| v.is_finite()));
             report.status
         };
         assert_eq!(status(&f, &f), Status::Converged);
@@ -380,10 +395,12 @@ fn is_calibrated<T: Transform>(truth: T) {
             let from = (random.uniform() * (bank.len() - image.len()) as f64) as usize;
             bytes(&image.iter().zip(&bank[from..]).map(|(v, n)| v + n).collect::<Vec<_>>())
         });
-        let report = align::<u8, T>(Pair::new(view(&noisy[0]), view(&noisy[1])), options);
+        let (report, covariance) =
+            align_with_covariance::<u8, T>(Pair::new(view(&noisy[0]), view(&noisy[1])), options);
         let (found, truth) = (report.transform.parameters(), truth.parameters());
         let error: Vec<f64> = found.as_ref().iter().zip(truth.as_ref()).map(|(a, b)| a - b).collect();
-        let covariance = report.covariance.as_ref().iter().map(|row| row.as_ref());
+        let covariance = covariance.unwrap();
+        let covariance = covariance.as_ref().iter().map(|row| row.as_ref());
         let rows = covariance.zip(&error).map(|(row, e)| [row, &[*e][..]].concat()).collect();
         sum += solve(rows).iter().zip(&error).map(|(a, b)| a * b).sum::<f64>() / error.len() as f64;
     }

@@ -217,12 +217,12 @@ fn calibration<T: Transform>(request: &Request, model: Model, table: &mut Table)
         let truth: T = random_warp(WIDTH, HEIGHT, 2.0, &mut random);
         let parameters = truth.parameters();
         sums.add(&View::new(model, &scene, &truth), run, |task, options, _, [sum, counted]| {
-            let report = nonius::<T>(task, options).0;
+            let (report, covariance, _) = nonius::<T>(task, options);
             let found = report.transform.parameters();
             let error: Vec<f64> =
                 found.as_ref().iter().zip(parameters.as_ref()).map(|(a, b)| a - b).collect();
-            let covariance: Vec<&[f64]> = report.covariance.as_ref().iter().map(|row| row.as_ref()).collect();
-            if let Some(v) = squared(&covariance, &error) {
+            let rows = covariance.as_ref().map(|rows| rows.as_ref().iter().map(|row| row.as_ref()));
+            if let Some(v) = rows.and_then(|rows| squared(&rows.collect::<Vec<&[f64]>>(), &error)) {
                 *sum += v;
                 *counted += 1.0;
             }

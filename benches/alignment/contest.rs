@@ -81,7 +81,7 @@ pub struct Outcome {
 }
 
 /// An alignment by nonius: the report and the processor time in milliseconds.
-pub fn nonius<T: Transform>(task: &Task, options: Options) -> (Report<T>, f64) {
+pub fn nonius<T: Transform>(task: &Task, options: Options) -> (Report<T>, Option<T::Covariance>, f64) {
     fn view(plane: &Plane<u8>) -> Image<'_, u8> {
         plane.image().expect("not empty")
     }
@@ -90,8 +90,10 @@ pub fn nonius<T: Transform>(task: &Task, options: Options) -> (Report<T>, f64) {
     let (mut pixels, mut masks) = (vec![0; size.pixels], vec![0; size.masks]);
     let start = T::from_matrix(task.start).expect("a valid start");
     let clock = ProcessTime::now();
-    let report = Aligner::new(pair, start, options, &mut pixels, &mut masks).expect("enough memory").run();
-    (report, clock.elapsed().as_secs_f64() * 1e3)
+    let mut aligner = Aligner::new(pair, start, options, &mut pixels, &mut masks).expect("enough memory");
+    let report = aligner.run();
+    let milliseconds = clock.elapsed().as_secs_f64() * 1e3;
+    (report, aligner.covariance(), milliseconds)
 }
 
 pub enum Contestant {
@@ -176,7 +178,7 @@ impl Contest {
             let i = (i + self.turn) % outcomes.len();
             outcomes[i] = match &self.contestants[i] {
                 Contestant::Nonius { options, .. } => Some(with_model!(task.model, T => {
-                    let (report, milliseconds) = nonius::<T>(task, *options);
+                    let (report, _, milliseconds) = nonius::<T>(task, *options);
                     let converged = report.status == Status::Converged;
                     Outcome { matrix: report.transform.matrix(), milliseconds, converged }
                 })),

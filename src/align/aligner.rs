@@ -764,9 +764,6 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             gain: statistics.map_or(0.0, |s| s.gain),
             offset: statistics.map_or(0.0, |s| s.offset),
             support: best.map_or(0.0, |b| (b.n / pixels).min(1.0)),
-            covariance: self
-                .covariance()
-                .unwrap_or(T::Covariance::from_fn(|_| T::Parameters::from_fn(|_| 0.0))),
         }
     }
 
@@ -790,9 +787,16 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         sum as f64 / libm::ldexp((PLACES * PLACES) as f64, 56)
     }
 
-    /// sigma^2 H^-1 for the increment, carried over to the parameters of the transform.
+    /// Covariance of the parameters of what was found, in their units squared: sigma^2 H^-1, gain and offset
+    /// being estimated too. Sigma is that of the residual, for noise that is white and in both images alike:
+    /// corrected for what samples between pixels have less of it, and for the noise and the bluntness of the
+    /// gradients. What [`Interpolation::Bilinear`] shifts is not in it. `None` before the first iteration, and
+    /// where the image does not determine the parameters.
+    ///
+    /// (It looks at the fixed image once more, and inverts a matrix: about the time of an iteration.)
     #[inline(never)]
-    fn covariance(&self) -> Option<T::Covariance> {
+    pub fn covariance(&self) -> Option<T::Covariance> {
+        // Of the increment, carried over to the parameters of the transform.
         let best = self.best.as_ref()?;
         let pair = self.pair()?;
         let n = parameters::<T>();

@@ -411,9 +411,4 @@ pub struct Report<T: Transform> {
     /// The part of the fixed image's pixels (of what [`Options::selection`] leaves) that the result rests
     /// on, 0 to 1.
     pub support: f64,
-    /// Covariance of the parameters, in their units squared: sigma^2 H^-1, gain and offset being estimated
-    /// too. Sigma is that of the residual, for noise that is white and in both images alike: corrected for
-    /// what samples between pixels have less of it, and for the noise and the bluntness of the gradients. What
-    /// [`Interpolation::Bilinear`] shifts is not in it. Zero where the status is `Singular` or `LeftImage`.
-    pub covariance: T::Covariance,
 }

@@ -355,6 +355,12 @@ impl<P: Grey, T: Transform> Track<'_, P, T> {
         self.ended.clone()
     }
 
+    /// As [`Aligner::covariance`], of the transform from the key frame to this one that is in the report; `None`
+    /// where there is nothing to align with.
+    pub fn covariance(&self) -> Option<T::Covariance> {
+        self.aligner.as_ref()?.covariance()
+    }
+
     fn begin(&mut self, again: bool) {
         let mut options = self.tracking.options;
         let mut start = self.course.last;

@@ -689,11 +689,32 @@ impl<L: Lanes> LinearAxis<L> {
         // What is above this, and low, has a carry.
         let rest = L::splat(at as i32 ^ i32::MAX);
         let cell = L::above(self.high, self.low, rest);
+        (min, max.wrapping_sub(min), cell, self.fraction(at, to))
+    }
+
+    /// The fractions of N pixels, of which the least is there.
+    #[inline(always)]
+    fn fraction(&self, at: i64, to: Rounding) -> L::I32 {
+        let rest = L::splat(at as i32 ^ i32::MAX);
         // (What is taken away is the complement of `at`; the signs of both, which are wrong, make one right.)
         let low = L::sub(L::sub(self.low, rest), L::splat(1));
         // Two shifts, since one by 32 (for no fraction) is no shift.
-        let fraction = L::shr_logical(L::shr_logical(low, 1), 31 - to.bits);
-        (min, max.wrapping_sub(min), cell, fraction)
+        L::shr_logical(L::shr_logical(low, 1), 31 - to.bits)
+    }
+
+    /// The least and the greatest cell of N pixels, and all of them, with fractions; lane by lane.
+    #[inline(always)]
+    fn absolute(&mut self, to: Rounding) -> (i32, i32, L::I32, L::I32) {
+        let at = self.at;
+        self.at = at.wrapping_add(self.step.wrapping_mul(L::LEN as i64));
+        let mut lane = at.wrapping_add(self.first);
+        let cells = L::Array::from_fn(|_| {
+            let cell = (lane >> 32) as i32;
+            lane = lane.wrapping_add(self.step);
+            cell
+        });
+        let max = at.wrapping_add(self.spread);
+        ((at >> 32) as i32, (max >> 32) as i32, L::i32(cells), self.fraction(at, to))
     }
 }
 
@@ -709,6 +730,11 @@ impl<L: Lanes> Steps<L> for LinearSteps<L> {
                     round_coordinate(at, self.to)
                 })
             });
+        }
+        if L::LEN > 1 && !L::FETCHES {
+            // Each lane's cell in a register of its own, which is where its taps are read by.
+            let ((min_x, max_x, x, fx), (min_y, max_y, y, fy)) = (x.absolute(self.to), y.absolute(self.to));
+            return Positions { cell: [x, y], fraction: [fx, fy], min: [min_x, min_y], max: [max_x, max_y] };
         }
         let (least, at) = self.relative();
         at.less(least.map(i32::wrapping_neg))

@@ -139,9 +139,28 @@ impl Lanes for Four {
         a * b
     }
     #[inline(always)]
+    fn round(v: f32x4, bits: u32) -> (i32x4, i32x4) {
+        let v = limited(v);
+        let whole = v.fast_trunc_int();
+        // Exact, and with the sign of v.
+        let rest = (v - whole.round_float()) * Self::f32_splat((2_u32 << bits) as f32);
+        let halves = rest.fast_trunc_int().round_float();
+        let halves = halves - (halves.simd_gt(rest) & Self::f32_splat(1.0));
+        let f = (halves.fast_trunc_int() + Self::splat(1)) >> 1_u32;
+        (whole + (f >> bits), f & Self::splat((1 << bits) - 1))
+    }
+    #[inline(always)]
     fn f32_select_nonzero(v: f32x4, then: f32x4, otherwise: f32x4) -> f32x4 {
         v.simd_eq(f32x4::ZERO).bitselect(otherwise, then)
     }
+}
+
+/// Within 2^30; -2^30 where it is no number.
+#[inline(always)]
+fn limited(v: f32x4) -> f32x4 {
+    const FAR: f32 = (1_u32 << 30) as f32;
+    let number = v.simd_eq(v).bitselect(v, Four::f32_splat(-FAR));
+    number.fast_max(Four::f32_splat(-FAR)).fast_min(Four::f32_splat(FAR))
 }
 
 /// The same bits.

@@ -309,13 +309,16 @@ fn aligned<P: Element + Grey, T: Transform>(level: Level, truth: &T) -> u64 {
         (pair, first, Robust::Huber, Interpolation::Bilinear),
         (pair, second, Robust::Tukey, Interpolation::Lagrange),
         (masked, first, Robust::None, Interpolation::Bilinear),
+        (pair, Method::default(), Robust::None, Interpolation::Bilinear),
     ] {
         let options = Options { method, robust, finish, level, max_iterations: 20, ..Options::default() };
-        let report = Aligner::new(pair, T::IDENTITY, options, &mut pixels, &mut masks).unwrap().run();
+        let mut aligner = Aligner::new(pair, T::IDENTITY, options, &mut pixels, &mut masks).unwrap();
+        let report = aligner.run();
         hash.add(report.status.name().as_bytes());
         report.iterations.iter().for_each(|n| hash.add(&n.to_le_bytes()));
         let rest = [report.rms_residual, report.correlation, report.gain, report.offset, report.support];
-        let covariance = report.covariance.as_ref().iter().flat_map(|row| row.as_ref());
+        let covariance = aligner.covariance();
+        let covariance = covariance.iter().flat_map(|rows| rows.as_ref()).flat_map(|row| row.as_ref());
         for v in report.transform.matrix().iter().chain(&rest).chain(covariance) {
             v.hash(&mut hash);
         }

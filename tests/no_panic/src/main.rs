@@ -474,13 +474,15 @@ fn alignment<P: Grey, T: Transform>() -> Result<(), Error> {
     };
     let report = any(aligner.run());
     any(report.status == Status::Converged);
+    any(aligner.covariance());
 
     let mut frames = [P::zero(); 2 * (64 + 64)];
     let mut tracker = Tracker::<P, T>::new(any(8), any(8), any(Tracking::default()), any(&mut frames[..]))?;
     if any(true) {
         tracker = tracker.with_mask(mask, any(&mut masks[..]))?;
     }
-    any(tracker.start(any(moving_image))?.step());
+    let mut track = tracker.start(any(moving_image))?;
+    any((track.step(), track.covariance()));
     any(tracker.track(any(moving_image))?.found == Found::Tracked);
     tracker.reset();
     Ok(())
