@@ -342,10 +342,11 @@ fn dogman(sigma: i64, names: &[&str]) -> Option<(usize, usize)> {
     Some((good, all))
 }
 
-/// The pairs whose change of scale is below two and a half.
+/// The pairs whose change of scale is below two and a half. (From starts of sigma 2 and 8 all arrive, too; each sigma
+/// takes half a minute.)
 #[test]
 fn hpatches_v_dogman_moderate() {
-    for sigma in [2, 4] {
+    for sigma in [4, 16] {
         if let Some((good, all)) = dogman(sigma, &["1_2", "1_3", "1_5"]) {
             assert!(10 * good >= 9 * all, "sigma {sigma}: {good} of {all}");
         }
@@ -360,9 +361,9 @@ fn hpatches_v_dogman_moderate() {
 #[test]
 #[ignore = "not reached: 15 of 25, since the scene is not plane and 1_4 and 1_6 extrapolate that"]
 fn hpatches_v_dogman() {
-    for sigma in [2, 4] {
+    for (sigma, tenths) in [(16, 6), (8, 9), (4, 9), (2, 9)] {
         if let Some((good, all)) = dogman(sigma, &["1_2", "1_3", "1_4", "1_5", "1_6"]) {
-            assert!(10 * good >= 9 * all, "sigma {sigma}: {good} of {all}");
+            assert!(10 * good >= tenths * all, "sigma {sigma}: {good} of {all}");
         }
     }
 }
