@@ -48,7 +48,7 @@ impl<'a, C: Channel> Window<'a, C> {
 }
 
 impl<C: Channel> Window<'_, C> {
-    /// The same, where a compiler that does not see where it is from sees what it is of.
+    /// The same (of the first channel), so that the compiler sees the numbers again that a call has hidden from it.
     #[inline(always)]
     fn of<K: Kernel, P: Tap<Channel = C>>(&self) -> Self {
         Self { step: P::CHANNELS, first: first_tap::<K>(), channel: 0, ..*self }

@@ -162,7 +162,7 @@ impl<L: Lanes> Steps<L> for QuotientSteps<L> {
 
     #[inline(always)]
     fn near(&self) -> (Option<Series<L>>, usize) {
-        Series::new(&self.walk, self.to)
+        Series::new(&self.walk.at(self.done), self.to)
     }
 }
 
@@ -397,10 +397,12 @@ impl<L: Lanes> Series<L> {
     fn new(walk: &ProjectiveWalk, to: Rounding) -> (Option<Self>, usize) {
         // (The rest is 2^-3 px then, but in the last case.)
         let (d, dd) = (walk.denominator, walk.denominator_step.abs());
-        let half = match () {
-            () if dd << 15 < d => 64,
-            () if dd << 13 < d => 32,
-            () => 16,
+        let half = if dd << 15 < d {
+            64
+        } else if dd << 13 < d {
+            32
+        } else {
+            16
         };
         (Self::around(walk, half, to), 2 * half)
     }
