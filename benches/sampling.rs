@@ -45,7 +45,11 @@ struct Warps<'a> {
 }
 
 impl Visitor for Warps<'_> {
-    fn visit<K: Kernel + Shape + Default, P: Tested + Pixel>(&mut self, kernel: &str, pixel: &str) {
+    fn visit<K: Kernel + Shape + Default, P: Tested + Pixel, const ALONG_ANYTHING: bool>(
+        &mut self,
+        kernel: &str,
+        pixel: &str,
+    ) {
         let (source, mut out) = (noise::<P>(WIDTH * HEIGHT), vec![P::zero(); WIDTH * HEIGHT]);
         let source = Image::new(&source, WIDTH, HEIGHT).unwrap();
         let transform = affine();
@@ -65,7 +69,11 @@ struct Reductions<'a> {
 }
 
 impl Visitor for Reductions<'_> {
-    fn visit<K: Kernel + Shape + Default, P: Tested + Pixel>(&mut self, _: &str, pixel: &str) {
+    fn visit<K: Kernel + Shape + Default, P: Tested + Pixel, const ALONG_ANYTHING: bool>(
+        &mut self,
+        _: &str,
+        pixel: &str,
+    ) {
         let (width, height) = (WIDTH / 2, HEIGHT / 2);
         let (source, mut out) = (noise::<P>(WIDTH * HEIGHT), vec![P::zero(); width * height]);
         let source = Image::new(&source, WIDTH, HEIGHT).unwrap();
