@@ -180,7 +180,7 @@ pub mod registry {
         cubic_75: Cubic<-75>, some, false;
         lagrange: Lagrange, some, false;
         lanczos_2: Lanczos<2>, some, false;
-        lanczos_3: Lanczos<3>, some, false;
+        lanczos_3: Lanczos<3>, some, true;
         lanczos_4: Lanczos<4>, channels, true;
         b_spline: BSpline, some, false;
         smoothstep: WeightedNearest<Smoothstep>, some, false;
@@ -562,7 +562,7 @@ kernel_tests!(
     cubic_75: nonius::Cubic<-75>, [0, 3];
     lagrange: nonius::Lagrange, [0, 3];
     lanczos_2: nonius::Lanczos<2>, [0, 3];
-    lanczos_3: nonius::Lanczos<3>, [0, 3];
+    lanczos_3: nonius::Lanczos<3>, [3, 0];
     lanczos_4: nonius::Lanczos<4>, [4, 0];
     b_spline: BSpline, [0, 3];
     smoothstep: nonius::WeightedNearest<nonius::kernel::weighted::Smoothstep>, [0, 3];
