@@ -89,7 +89,7 @@ JSON:
   iterations       on each level, coarse to fine
   rms_residual     of gain * fixed + offset against moving, in grey levels of moving
   support          part of the fixed image that counted, 0 to 1
-  covariance       of the parameters, row by row; empty if the images do not determine them
+  covariance       of the parameters, row by row; null if the images do not determine them
   milliseconds     that the alignment took
   A number that is not finite is null.
 
@@ -291,10 +291,12 @@ impl<P: Depth> Job<'_, P> {
         let time = start.elapsed();
         monitor.finish();
 
-        let covariance = aligner.covariance();
-        let rows = covariance.iter().flat_map(|rows| rows.as_ref());
-        let covariance = rows.flat_map(|row| row.as_ref()).copied().collect();
         let transform = report.transform;
+        let parameters = transform.parameters().as_ref().len();
+        let covariance = match aligner.covariance() {
+            Some(rows) => rows.as_ref().iter().flat_map(|row| row.as_ref()).copied().collect(),
+            None => vec![f64::NAN; parameters * parameters],
+        };
         Ok(Found {
             matrix: transform.matrix(),
             status: report.status,

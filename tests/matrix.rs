@@ -1,5 +1,6 @@
-//! Every kernel, pixel, boundary, warp, sink and level against the reference, bit by bit, on 1 to 8
-//! threads: whatever the widths, strides and values, and nothing written beside the destination.
+//! Every kernel, boundary, warp, sink and level against the reference, bit by bit, on 1 to 8 threads: whatever the
+//! widths, strides and values, and nothing written beside the destination. Every pixel with a kernel of each number of
+//! taps up to four, and with others one of each arithmetic; homographies and maps with a kernel of each number of taps.
 #![forbid(unsafe_code)]
 
 use std::io::Write;
