@@ -516,13 +516,7 @@ impl<L: Lanes> SeriesAxis<L> {
     #[inline(always)]
     fn new((at, step): (i64, i64), slope: f64, margin: i64) -> Self {
         let last = (L::LEN as i64 - 1) * step;
-        // From the least lane on.
-        let lanes = if step < 0 {
-            L::i32(L::Array::from_fn(|l| (L::LEN - 1 - l) as i32))
-        } else {
-            L::i32(L::Array::from_fn(|l| l as i32))
-        };
-        let far = step.abs();
+        let (lanes, far) = (from_least::<L>(step), step.abs());
         let rest = L::mul(lanes, L::splat((far & 0x3fff) as i32));
         let rest = L::shr(L::add(rest, L::splat(1 << 13)), 14);
         let offset = L::add(L::mul(lanes, L::splat((far >> 14) as i32)), rest);
@@ -655,16 +649,7 @@ struct LinearAxis<L: Lanes> {
 impl<L: Lanes> LinearSteps<L> {
     #[inline(always)]
     pub(crate) fn new([x, y]: [i64; 2], [dx, dy]: [i64; 2], to: Rounding) -> Self {
-        let axis = |at: i64, step: i64| {
-            let last = step.wrapping_mul(L::LEN as i64 - 1);
-            let (first, spread) = (last.wrapping_neg().max(0), last.wrapping_abs());
-            let offset = |l: usize| first.wrapping_add(step.wrapping_mul(l as i64));
-            let at = at.wrapping_sub(first).wrapping_add(1 << (31 - to.bits));
-            let low = L::i32(L::Array::from_fn(|l| offset(l) as i32 ^ i32::MIN));
-            let high = L::i32(L::Array::from_fn(|l| (offset(l) >> 32) as i32));
-            LinearAxis { at, step, first, spread, low, high }
-        };
-        Self { axes: [axis(x, dx), axis(y, dy)], to }
+        Self { axes: [LinearAxis::new(x, dx, to), LinearAxis::new(y, dy, to)], to }
     }
 
     /// The least cells of the next N pixels, and their positions relative to these.
@@ -676,7 +661,39 @@ impl<L: Lanes> LinearSteps<L> {
     }
 }
 
+/// The number of each lane, from the least one on of what grows by so much from lane to lane.
+#[inline(always)]
+fn from_least<L: Lanes>(step: i64) -> L::I32 {
+    if step < 0 {
+        L::i32(L::Array::from_fn(|l| (L::LEN - 1 - l) as i32))
+    } else {
+        L::i32(L::Array::from_fn(|l| l as i32))
+    }
+}
+
 impl<L: Lanes> LinearAxis<L> {
+    // (A closure would not be inlined with the features, and arrays take long from memory to registers.)
+    #[inline(always)]
+    fn new(at: i64, step: i64, to: Rounding) -> Self {
+        let last = step.wrapping_mul(L::LEN as i64 - 1);
+        let first = if step < 0 { last.wrapping_neg() } else { 0 };
+        let (lanes, far) = (from_least::<L>(step), step.unsigned_abs());
+
+        let low = L::mul(lanes, L::splat(far as i32));
+        // What the products of low words carry: 2^4 lanes at most, so that a product with the upper 28 bits fits.
+        const { assert!(L::LEN <= 16) };
+        let tail = L::shr_logical(L::mul(lanes, L::splat((far & 15) as i32)), 4);
+        let carry = L::shr_logical(L::add(L::mul(lanes, L::splat((far as u32 >> 4) as i32)), tail), 28);
+        Self {
+            at: at.wrapping_sub(first).wrapping_add(1 << (31 - to.bits)),
+            step,
+            first,
+            spread: last.wrapping_abs(),
+            low: L::add(low, L::splat(i32::MIN)),
+            high: L::add(L::mul(lanes, L::splat((far >> 32) as i32)), carry),
+        }
+    }
+
     /// The least cell of N pixels, how far the greatest is from it, and all of them relative to it, with fractions.
     #[inline(always)]
     fn next(&mut self, to: Rounding) -> (i32, i32, L::I32, L::I32) {
