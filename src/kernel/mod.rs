@@ -55,10 +55,10 @@ pub use weighted::WeightedNearest;
 use crate::fixed::{Q6, Q14, Q24, Rounding, Weight, floor_div, round_shift, round_shift_i64};
 use crate::format::{Format, Packed};
 use crate::gradient::Product;
-use crate::simd::block::{self, Line, Window};
+use crate::simd::block::{self, ByteTable, Line, Window};
 use crate::simd::partials::{self, Reach};
 use crate::simd::scatter::{self, Sums};
-use crate::simd::{Lanes, Positions, Register, interleave};
+use crate::simd::{Lanes, NearPositions, Positions, Register, interleave};
 use crate::spline::Coefficient;
 
 /// An array of a fixed length: the taps of a kernel along one axis. Implemented by `[T; N]`;
@@ -204,6 +204,15 @@ pub trait Output<C: Channel>: Copy + 'static {
         for (out, &v) in out.iter_mut().zip(C::Rounded::array::<L>(v).as_ref()) {
             *out = Self::from_rounded(v);
         }
+    }
+    /// [`Self::from_channel`] for the bytes of a table.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn store_byte<L: Lanes>(table: &L::ByteTable, out: &mut [Self])
+    where
+        C: Channel<Rounded = i32>,
+    {
+        Self::store::<L>(L::mul(table.byte(), L::splat(1 << Self::BITS)), out);
     }
     /// Copies channels, if that is all it takes: false, with nothing done, otherwise.
     #[doc(hidden)]
@@ -353,23 +362,19 @@ pub trait Channel: Copy + PartialEq + core::fmt::Debug + Default + sealed::Seale
     fn room<L: Lanes, K: Kernel>(_extent: [i32; 2]) -> Option<[i32; 2]> {
         None
     }
-    /// A block of lanes at once, whose least cell the caller has found to have that room in the image, and whose
-    /// positions are relative to it.
+    /// A block of lanes at once, whose least cell the caller has found to have that room in the image.
     #[doc(hidden)]
     #[inline(always)]
     fn block_near<L: Lanes, K: Kernel, O: Output<Self>>(
         _: &Window<'_, Self>,
-        _least: [i32; 2],
-        _: &Positions<L>,
+        _: &NearPositions<L>,
         _: &K,
         _out: &mut [O],
     ) {
     }
 
-    /// Whether there is [`block_across`](Self::block_across).
-    #[doc(hidden)]
-    const BLOCK_ACROSS: bool = false;
-    /// A block of lanes at once, wherever they are: outside of the source is one value, which sums keep.
+    /// A block of lanes at once, wherever they are: outside of the source is one value, which sums keep. Or false, with
+    /// nothing done.
     #[doc(hidden)]
     #[inline(always)]
     fn block_across<L: Lanes, K: Kernel, O: Output<Self>>(
@@ -378,7 +383,8 @@ pub trait Channel: Copy + PartialEq + core::fmt::Debug + Default + sealed::Seale
         _outside: Self,
         _: &K,
         _out: &mut [O],
-    ) {
+    ) -> bool {
+        false
     }
 
     /// Whether it is no infinity and no NaN.
@@ -558,12 +564,21 @@ impl Channel for u8 {
     #[inline(always)]
     fn block_near<L: Lanes, K: Kernel, O: Output<Self>>(
         window: &Window<'_, Self>,
-        least: [i32; 2],
-        at: &Positions<L>,
+        at: &NearPositions<L>,
         kernel: &K,
         out: &mut [O],
     ) {
-        block::near_u8(window, least, at, kernel, out);
+        block::near_u8(window, at, kernel, out);
+    }
+    #[inline(always)]
+    fn block_across<L: Lanes, K: Kernel, O: Output<Self>>(
+        window: &Window<'_, Self>,
+        at: &Positions<L>,
+        outside: u8,
+        kernel: &K,
+        out: &mut [O],
+    ) -> bool {
+        block::across_u8(window, at, outside, kernel, out)
     }
     #[inline(always)]
     fn block_pixels<L: Lanes, K: Kernel, O: Output<Self>>(
@@ -602,6 +617,10 @@ impl Output<u8> for u8 {
     #[inline(always)]
     fn store<L: Lanes>(v: L::I32, out: &mut [u8]) {
         L::store_u8(v, out);
+    }
+    #[inline(always)]
+    fn store_byte<L: Lanes>(table: &L::ByteTable, out: &mut [u8]) {
+        table.store_byte(out);
     }
     #[inline(always)]
     fn interleave<L: Lanes>(channels: &[L::Array<u8>], out: &mut [u8]) {
@@ -886,7 +905,6 @@ fn f32_sum(taps: &[f32], weights: &[f32], start: impl Fn(f32) -> f32) -> f32 {
 }
 
 impl Channel for f32 {
-    const BLOCK_ACROSS: bool = true;
     const BLOCK_PARTIALS: bool = true;
     const BLOCK_SCATTER: bool = true;
     type Weight = f32;
@@ -979,8 +997,9 @@ impl Channel for f32 {
         outside: f32,
         kernel: &K,
         out: &mut [O],
-    ) {
+    ) -> bool {
         block::block_f32(window, at, Reach::Across(outside), kernel, out);
+        true
     }
     #[inline(always)]
     fn line<L: Lanes, K: Kernel, O: Output<Self>>(

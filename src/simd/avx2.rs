@@ -89,9 +89,9 @@ impl Lanes for Eight {
         unsafe { _mm256_movemask_epi8(_mm256_cmpgt_epi32(_mm256_set1_epi32(limit), v)) != 0 }
     }
     #[inline(always)]
-    fn above(v: __m256i, a: __m256i, b: __m256i) -> __m256i {
-        // SAFETY: see the module. (True is -1.)
-        unsafe { _mm256_sub_epi32(v, _mm256_cmpgt_epi32(a, b)) }
+    fn above(v: __m256i, a: __m256i, b: __m256i, more: i32) -> __m256i {
+        // SAFETY: see the module.
+        unsafe { _mm256_add_epi32(v, _mm256_and_si256(_mm256_cmpgt_epi32(a, b), _mm256_set1_epi32(more))) }
     }
     #[inline(always)]
     fn i64_splat(v: i64) -> Words {
@@ -660,7 +660,7 @@ impl Table {
     unsafe fn at(
         window: &Window<'_, u8>,
         [x, y]: [i32; 2],
-        place: [__m256i; 2],
+        index: __m256i,
         support: i32,
         steep: bool,
     ) -> Self {
@@ -679,7 +679,7 @@ impl Table {
                     *row = twice(first.add(n * window.stride));
                 }
             }
-            Self { rows, index: _mm256_add_epi32(_mm256_slli_epi32::<4>(place[1]), place[0]), steep }
+            Self { rows, index, steep }
         }
     }
 }
@@ -700,11 +700,10 @@ impl ByteTable<Eight> for Table {
         // SAFETY: see the module. Rows y to y + count and columns x to x + 16 are in the image, since the
         // least cell is in the kernel's area (the caller's promise) and the image is large enough.
         Some(unsafe {
-            let place = [
-                _mm256_add_epi32(at.cell[0], _mm256_set1_epi32(window.first - x)),
-                _mm256_add_epi32(at.cell[1], _mm256_set1_epi32(window.first - y)),
-            ];
-            Self::at(window, [x, y], place, support, steep)
+            // The first tap of a cell less the corner, all at once.
+            let corner = _mm256_set1_epi32(window.first - x + 16 * (window.first - y));
+            let index = _mm256_add_epi32(at.cell[0], _mm256_slli_epi32::<4>(at.cell[1]));
+            Self::at(window, [x, y], _mm256_add_epi32(index, corner), support, steep)
         })
     }
 
@@ -713,8 +712,10 @@ impl ByteTable<Eight> for Table {
         (support <= 8 && columns + support <= 16 && rows < 4).then_some([16, 3 + support])
     }
 
+    const PITCH: u32 = 4;
+
     #[inline(always)]
-    fn near(window: &Window<'_, u8>, [x, y]: [i32; 2], place: [__m256i; 2], support: i32) -> Option<Self> {
+    fn near(window: &Window<'_, u8>, [x, y]: [i32; 2], place: __m256i, support: i32) -> Option<Self> {
         let corner = [x + window.first, y + window.first];
         // SAFETY: see the module; there is room (the caller's promise).
         Some(unsafe { Self::at(window, corner, place, support, false) })

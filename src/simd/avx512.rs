@@ -16,10 +16,11 @@ use crate::kernel::Channel;
 #[derive(Clone, Copy, Debug)]
 pub struct Sixteen;
 
-/// The bytes around the taps of a block: rows of 16, 32 or 64, 256 in all.
+/// The bytes around the taps of a block: rows of 16, 32 or 64, 256 in all; two more rows of 32 for every two rows of
+/// taps from the third on.
 #[derive(Clone, Copy)]
 pub struct Table {
-    bytes: [__m512i; 4],
+    bytes: [__m512i; 7],
     /// Where the first tap of each lane is.
     index: __m512i,
     /// The logarithm of the length of a row.
@@ -27,15 +28,14 @@ pub struct Table {
 }
 
 impl Table {
-    /// The bytes at an index in each byte that is kept, zero in the others.
+    /// The bytes at an index in each byte, of 256 from the n-th register on.
     #[inline(always)]
-    fn pick(&self, index: __m512i, keep: __mmask64) -> __m512i {
-        let [a, b, c, d] = self.bytes;
+    fn pick(&self, index: __m512i, n: usize) -> __m512i {
+        let Some(&[a, b, c, d]) = self.bytes.get(n..).and_then(<[_]>::first_chunk) else { return index };
         // SAFETY: see the module.
         unsafe {
-            let upper = _mm512_movepi8_mask(index) & keep;
-            let low = _mm512_maskz_permutex2var_epi8(keep, a, index, b);
-            _mm512_mask_mov_epi8(low, upper, _mm512_permutex2var_epi8(c, index, d))
+            let (low, high) = (_mm512_permutex2var_epi8(a, index, b), _mm512_permutex2var_epi8(c, index, d));
+            _mm512_mask_mov_epi8(low, _mm512_movepi8_mask(index), high)
         }
     }
 }
@@ -339,9 +339,9 @@ impl Lanes for Sixteen {
         unsafe { _mm512_cmplt_epi32_mask(v, _mm512_set1_epi32(limit)) != 0 }
     }
     #[inline(always)]
-    fn above(v: __m512i, a: __m512i, b: __m512i) -> __m512i {
+    fn above(v: __m512i, a: __m512i, b: __m512i, more: i32) -> __m512i {
         // SAFETY: see the module.
-        unsafe { _mm512_mask_add_epi32(v, _mm512_cmpgt_epi32_mask(a, b), v, _mm512_set1_epi32(1)) }
+        unsafe { _mm512_mask_add_epi32(v, _mm512_cmpgt_epi32_mask(a, b), v, _mm512_set1_epi32(more)) }
     }
     #[inline(always)]
     fn i64_splat(v: i64) -> Words {
@@ -765,32 +765,61 @@ impl Pairs<Sixteen> for Table {
         // SAFETY: see the module.
         unsafe {
             let both = _mm512_mask_mov_epi16(self.index, 0xaaaa_aaaa, _mm512_slli_epi32::<16>(self.index));
-            let tap = (j << self.pitch) + i;
+            let tap = ((j % 2) << self.pitch) + i;
             let step = _mm512_set1_epi32((tap | ((tap + 1) << 16)) as i32);
-            self.pick(_mm512_add_epi16(both, step), 0x5555_5555_5555_5555)
+            let taps = self.pick(_mm512_add_epi16(both, step), j / 2);
+            _mm512_and_si512(taps, _mm512_set1_epi16(0xff))
         }
     }
 }
 
 impl Table {
-    /// Of rows of 2^PITCH bytes.
+    /// How many rows of 2^pitch bytes are read.
     #[inline(always)]
-    fn of<const PITCH: u32>(window: &Window<'_, u8>, at: &Positions<Sixteen>) -> Option<Self> {
-        let (width, height) = (window.width as i32, window.height as i32);
-        let size = [1 << PITCH, 256 >> PITCH];
-        if window.step != 1 || width < size[0] || height < size[1] {
+    fn rows(pitch: u32, support: i32) -> i32 {
+        (256 >> pitch) + if pitch == 5 { support.max(2) - 2 } else { 0 }
+    }
+
+    /// Of rows of 2^PITCH bytes, those outside of the image one value.
+    #[inline(always)]
+    fn of<const PITCH: u32>(
+        window: &Window<'_, u8>,
+        at: &Positions<Sixteen>,
+        support: i32,
+        outside: u8,
+    ) -> Option<Self> {
+        let [x, y] = at.min.map(|v| v.wrapping_add(window.first));
+        // So that nothing overflows.
+        let far = |v: i32| v.unsigned_abs() >= 1 << 30;
+        if window.step != 1 || far(x) || far(y) {
             return None;
         }
-        // The table may begin before the first tap, so as to end inside the image.
-        let x = (at.min[0] + window.first).min(width - size[0]);
-        let y = (at.min[1] + window.first).min(height - size[1]);
-        // SAFETY: see the module. Rows y to y + size[1] and columns x to x + size[0] are in the image,
-        // since the least cell is in the kernel's area (the caller's promise) and the image is large
-        // enough.
+        let (width, height) = (window.width as i32, window.height as i32);
+        // Of the columns those that are inside.
+        let below =
+            |n: i32| if n >= 1 << PITCH { !0 >> (64 - (1 << PITCH)) } else { (1_u64 << n.max(0)) - 1 };
+        let columns = below(width - x) & !below(-x);
+        // SAFETY: see the module. What is loaded is in the image.
         Some(unsafe {
             // The first tap of a cell less the corner, all at once.
-            let corner = _mm512_set1_epi32(window.first - x + ((window.first - y) << PITCH));
-            Self::at::<PITCH>(window, [x, y], [_mm512_add_epi32(at.cell[0], corner), at.cell[1]])
+            let corner = _mm512_set1_epi32((window.first - x).wrapping_add((window.first - y) << PITCH));
+            let rows = _mm512_sll_epi32(at.cell[1], _mm_cvtsi32_si128(PITCH as i32));
+            let index = _mm512_add_epi32(_mm512_add_epi32(rows, at.cell[0]), corner);
+            let pixels = _mm512_set1_epi8(outside as i8);
+            let mut bytes = [pixels; 7];
+            let count = 1 << (6 - PITCH);
+            let mut y = y;
+            for bytes in bytes.iter_mut().take(Self::rows(PITCH, support) as usize / count) {
+                for n in 0..count {
+                    let there = if (0..height).contains(&y) { columns } else { 0 };
+                    let row = window.data.as_ptr();
+                    let row = row.wrapping_offset(y as isize * window.stride as isize + x as isize);
+                    let shifted = row.wrapping_sub(n << PITCH).cast();
+                    *bytes = _mm512_mask_loadu_epi8(*bytes, there << (n << PITCH), shifted);
+                    y += 1;
+                }
+            }
+            Self { bytes, index, pitch: PITCH }
         })
     }
 
@@ -799,22 +828,27 @@ impl Table {
     /// # Safety
     /// AVX-512 is there; as many columns and rows as are read are in the image.
     #[inline(always)]
-    unsafe fn at<const PITCH: u32>(window: &Window<'_, u8>, [x, y]: [i32; 2], place: [__m512i; 2]) -> Self {
+    unsafe fn at<const PITCH: u32>(
+        window: &Window<'_, u8>,
+        [x, y]: [i32; 2],
+        index: __m512i,
+        support: i32,
+    ) -> Self {
+        let rows = Self::rows(PITCH, support) as usize;
         debug_assert!(x >= 0 && x as usize + (1 << PITCH) <= window.width);
-        debug_assert!(y >= 0 && y as usize + (256 >> PITCH) <= window.height);
+        debug_assert!(y >= 0 && y as usize + rows <= window.height);
         // SAFETY: as above.
         unsafe {
             let row = window.data.as_ptr().add(y as usize * window.stride + x as usize);
-            let mut bytes = [_mm512_setzero_si512(); 4];
-            for (n, bytes) in bytes.iter_mut().enumerate() {
+            let mut bytes = [_mm512_setzero_si512(); 7];
+            for (n, bytes) in bytes.iter_mut().enumerate().take(rows >> (6 - PITCH)) {
                 *bytes = match PITCH {
                     4 => quarters(row.add(4 * n * window.stride), window.stride),
                     5 => halves(row.add(2 * n * window.stride), window.stride),
                     _ => _mm512_loadu_si512(row.add(n * window.stride).cast()),
                 };
             }
-            let rows = _mm512_sll_epi32(place[1], _mm_cvtsi32_si128(PITCH as i32));
-            Self { bytes, index: _mm512_add_epi32(rows, place[0]), pitch: PITCH }
+            Self { bytes, index, pitch: PITCH }
         }
     }
 }
@@ -822,13 +856,24 @@ impl Table {
 impl ByteTable<Sixteen> for Table {
     #[inline(always)]
     fn new(window: &Window<'_, u8>, at: &Positions<Sixteen>, support: i32) -> Option<Self> {
-        let (columns, rows) = (at.max[0] - at.min[0] + support, at.max[1] - at.min[1] + support);
-        if columns <= 32 && rows <= 8 {
-            Self::of::<5>(window, at)
-        } else if columns <= 16 && rows <= 16 {
-            Self::of::<4>(window, at)
-        } else if columns <= 64 && rows <= 4 {
-            Self::of::<6>(window, at)
+        Self::across(window, at, support, 0)
+    }
+
+    #[inline(always)]
+    fn across(window: &Window<'_, u8>, at: &Positions<Sixteen>, support: i32, outside: u8) -> Option<Self> {
+        // (Cells may be anywhere.)
+        let side = |axis: usize| at.max[axis].wrapping_sub(at.min[axis]);
+        let (columns, begins) = (side(0).saturating_add(support), side(1).saturating_add(support.min(2)));
+        if columns <= 0 || begins <= 0 || support > 8 {
+            None
+        } else if columns <= 32 && begins <= 8 {
+            Self::of::<5>(window, at, support, outside)
+        } else if support > 2 {
+            None
+        } else if columns <= 16 && begins <= 16 {
+            Self::of::<4>(window, at, support, outside)
+        } else if columns <= 64 && begins <= 4 {
+            Self::of::<6>(window, at, support, outside)
         } else {
             None
         }
@@ -836,19 +881,34 @@ impl ByteTable<Sixteen> for Table {
 
     #[inline(always)]
     fn room([columns, rows]: [i32; 2], support: i32) -> Option<[i32; 2]> {
-        (columns + support <= 32 && rows + support <= 8).then_some([32, 8])
+        (support <= 8 && columns + support <= 32 && rows + support.min(2) <= 8)
+            .then_some([32, Self::rows(5, support)])
     }
 
+    const PITCH: u32 = 5;
+
     #[inline(always)]
-    fn near(window: &Window<'_, u8>, [x, y]: [i32; 2], place: [__m512i; 2], _support: i32) -> Option<Self> {
+    fn near(window: &Window<'_, u8>, [x, y]: [i32; 2], place: __m512i, support: i32) -> Option<Self> {
         let corner = [x + window.first, y + window.first];
         // SAFETY: see the module; there is room (the caller's promise).
-        Some(unsafe { Self::at::<5>(window, corner, place) })
+        Some(unsafe { Self::at::<5>(window, corner, place, support) })
     }
 
     #[inline(always)]
     fn byte(&self) -> __m512i {
-        self.pick(self.index, 0x1111_1111_1111_1111)
+        // SAFETY: see the module.
+        unsafe { _mm512_and_si512(self.pick(self.index, 0), _mm512_set1_epi32(0xff)) }
+    }
+
+    #[inline(always)]
+    fn store_byte(&self, out: &mut [u8]) {
+        if let Ok(out) = <&mut [u8; 16]>::try_from(out) {
+            // SAFETY: see the module; an array has 16 bytes.
+            unsafe {
+                let bytes = _mm512_cvtepi32_epi8(self.pick(self.index, 0));
+                _mm_storeu_si128(out.as_mut_ptr().cast(), bytes);
+            }
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use super::lanes::{LanesF32, LanesQ14, LanesQ24};
 use super::partials::{Reach, taps_f32};
-use super::steps::{Near, Positions, Steps};
+use super::steps::{Near, NearPositions, Positions, Steps};
 use super::{Lanes, One, Operation};
 use crate::boundary::Patch;
 use crate::fixed::{Position, Weight};
@@ -237,7 +237,7 @@ fn picked_u8<L: Lanes, K: Kernel, O: Output<u8>>(
     out: &mut [O],
 ) {
     if support::<K>() == 1 {
-        O::store::<L>(L::mul(table.byte(), L::splat(1 << O::BITS)), out);
+        O::store_byte::<L>(table, out);
     } else {
         sum_u8::<L, u8, K, O, _>(&weights_u8(kernel, fraction), table, out);
     }
@@ -250,18 +250,34 @@ pub(crate) fn room_u8<L: Lanes, K: Kernel>(extent: [i32; 2]) -> Option<[i32; 2]>
     if support == 1 || support % 2 == 0 { L::ByteTable::room(extent, support) } else { None }
 }
 
-/// A block of `u8` whose least cell the caller has found to have that room, and whose positions are relative to it.
+/// A block of `u8` whose least cell the caller has found to have that room, and whose places are in a table.
 #[inline(always)]
 pub(crate) fn near_u8<L: Lanes, K: Kernel, O: Output<u8>>(
     window: &Window<'_, u8>,
-    least: [i32; 2],
-    at: &Positions<L>,
+    at: &NearPositions<L>,
     kernel: &K,
     out: &mut [O],
 ) {
-    if let Some(table) = L::ByteTable::near(window, least, at.cell, support::<K>() as i32) {
+    if let Some(table) = L::ByteTable::near(window, at.least, at.place, support::<K>() as i32) {
         picked_u8::<L, K, O>(&table, at.fraction, kernel, out);
     }
+}
+
+/// A block of `u8`, wherever its positions are; or false, with nothing done.
+#[inline(always)]
+pub(crate) fn across_u8<L: Lanes, K: Kernel, O: Output<u8>>(
+    window: &Window<'_, u8>,
+    at: &Positions<L>,
+    outside: u8,
+    kernel: &K,
+    out: &mut [O],
+) -> bool {
+    if !(support::<K>() == 1 || support::<K>().is_multiple_of(2)) {
+        return false;
+    }
+    let Some(table) = L::ByteTable::across(window, at, support::<K>() as i32, outside) else { return false };
+    picked_u8::<L, K, O>(&table, at.fraction, kernel, out);
+    true
 }
 
 /// A block of a channel that is read as a `u8`, whose positions the caller has found in the kernel's area.
@@ -326,18 +342,30 @@ pub trait ByteTable<L: Lanes>: Pairs<L> + Copy {
     /// Those of a block whose cells are in the area of a kernel of this support, if they are near
     /// enough to each other for the backend.
     fn new(window: &Window<'_, u8>, at: &Positions<L>, support: i32) -> Option<Self>;
+    /// The same for cells anywhere, where all that is outside of the image is one value.
+    #[inline(always)]
+    fn across(_: &Window<'_, u8>, _: &Positions<L>, _support: i32, _outside: u8) -> Option<Self> {
+        None
+    }
     /// Tap (0, 0) of every lane.
     fn byte(&self) -> L::I32;
+    /// The same, as bytes.
+    #[inline(always)]
+    fn store_byte(&self, out: &mut [u8]) {
+        L::store_u8(self.byte(), out);
+    }
+    /// The logarithm of the columns of a table that [`near`](Self::near) makes.
+    const PITCH: u32 = 0;
     /// How many columns and rows, from the first tap of all on, [`near`](Self::near) reads for cells that are at most
     /// so far from each other; `None` if it does not reach so far, or the backend has no use for it.
     #[inline(always)]
     fn room(_extent: [i32; 2], _support: i32) -> Option<[i32; 2]> {
         None
     }
-    /// The table for a least cell, around which there is so much room in the image, and cells relative to it;
+    /// The table for a least cell, around which there is so much room in the image, and places from there on;
     /// `None` if the backend has no use for room.
     #[inline(always)]
-    fn near(_: &Window<'_, u8>, _least: [i32; 2], _cell: [L::I32; 2], _support: i32) -> Option<Self> {
+    fn near(_: &Window<'_, u8>, _least: [i32; 2], _place: L::I32, _support: i32) -> Option<Self> {
         None
     }
 }
@@ -723,8 +751,25 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
     if inner == (0..len) {
         return;
     }
+    // The others before and after them. Of a line those that no tap of is inside lie at the ends.
+    if n > 1 && len >= n && walk.line().is_some() {
+        let (touched, mut all) = (span::interior(walk, 0, len, to, &touching), 0..len);
+        let (before, rest) = out.split_at_mut_checked(touched.start * channels).unwrap_or_default();
+        let after = rest.get_mut(touched.len() * channels..).unwrap_or_default();
+        if outside.nothing(before) && outside.nothing(after) {
+            all = touched;
+        }
+        for mut part in [all.start..inner.start.min(all.end), inner.end..all.end] {
+            // Whole blocks, of some pixels once more.
+            while let Some(k) = part.next().map(|k| k.min(len - n)) {
+                let Some(block) = out.get_mut(k * channels..(k + n) * channels) else { return };
+                L::call(BesideBlock::<_, _, _, _, L, _> { beside, at: None, walk: &walk.at(k), out: block });
+                part.start = part.end.min(k + n);
+            }
+        }
+        return;
+    }
     let mut steps = walk.lanes::<L>(to);
-    // The others before and after them.
     let (mut start, mut begin, mut end) = (0, 0, inner.start);
     loop {
         if end - begin < n {
@@ -751,8 +796,7 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
         begin += n;
         // What the blocks' invariant rests on: all cells are in the area, by its definition all taps
         // are in the image then, and so is what the window reads of them.
-        // (Of a line nearly all of those are drawn, but by one lane.)
-        if (n == 1 || walk.line().is_none()) && area.contains_box(&at.min, &at.max) {
+        if area.contains_box(&at.min, &at.max) {
             draw::<L, P, K, O>(kernel, &window, &at, block);
             continue;
         }
@@ -763,7 +807,7 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
         if n == 1 {
             beside.draw::<L, W, O>(&at, &walk, block);
         } else {
-            L::call(BesideBlock { beside, at, walk: &walk, out: block });
+            L::call(BesideBlock { beside, at: Some(at), walk: &walk, out: block });
         }
     }
 }
@@ -811,11 +855,11 @@ impl<P: Tap, K: Kernel, S: Outside<W, P, O>, W: Walk, O: Output<P::Channel>> Ope
             let blocks = out.get_mut(here..pixels.end.min(here.saturating_add(ready))).unwrap_or_default();
             let known = walk.line().is_some() || near.stays(blocks.len(), &area);
             for out in blocks.chunks_exact_mut(L::LEN) {
-                let told = near.next();
-                if let Some((least, at)) = &told
-                    && (known || area.contains_box(least, least))
+                let told = near.next(L::ByteTable::PITCH);
+                if let Some(at) = &told
+                    && (known || area.contains_box(&at.least, &at.least))
                 {
-                    P::Channel::block_near(&window, *least, at, &kernel, out);
+                    P::Channel::block_near(&window, at, &kernel, out);
                 } else {
                     if !known && told.is_none() {
                         patience -= 1;
@@ -823,8 +867,11 @@ impl<P: Tap, K: Kernel, S: Outside<W, P, O>, W: Walk, O: Output<P::Channel>> Ope
                             return 0..here;
                         }
                     }
-                    let walk = &walk.at(here);
-                    L::call(BesideBlock { beside, at: walk.exact::<L>(to), walk, out });
+                    let known = told.as_ref().map(|at| at.positions(L::ByteTable::PITCH, near.extent()));
+                    let missed = |at: &Positions<L>| beside.touching.misses_box(&at.min, &at.max);
+                    if !(known.as_ref().is_some_and(missed) && beside.outside.nothing(out)) {
+                        L::call(BesideBlock { beside, at: known, walk: &walk.at(here), out });
+                    }
                 }
                 here += L::LEN;
             }
@@ -837,10 +884,10 @@ impl<P: Tap, K: Kernel, S: Outside<W, P, O>, W: Walk, O: Output<P::Channel>> Ope
             if pixels.end < inside.end
                 && let last = inside.end - L::LEN
                 && let (Some(mut near), _) = walk.at(last).lanes::<L>(to).near()
-                && let Some((least, at)) = near.next()
+                && let Some(at) = near.next(L::ByteTable::PITCH)
                 && let Some(out) = out.get_mut(last..inside.end)
             {
-                P::Channel::block_near(&window, least, &at, &kernel, out);
+                P::Channel::block_near(&window, &at, &kernel, out);
                 return inside;
             }
             return pixels;
@@ -882,16 +929,15 @@ impl<P: Tap, K: Kernel, S> Beside<'_, '_, P, K, S> {
     {
         // The box that is known may be larger than it must.
         let mut patch;
-        let (mut window, mut at) = (*self.window, at.tight());
+        let (mut window, mut at) = (*self.window, if walk.line().is_some() { *at } else { at.tight() });
         if !self.area.contains_box(&at.min, &at.max) {
             if self.touching.misses_box(&at.min, &at.max) && self.outside.nothing(out) {
                 return;
             }
             if P::CHANNELS == 1
-                && P::Channel::BLOCK_ACROSS
                 && let Some(v) = self.outside.constant()
+                && P::Channel::block_across(&window, &at, v, self.kernel, out)
             {
-                P::Channel::block_across(&window, &at, v, self.kernel, out);
                 return;
             }
             patch = Patch::<P>::new();
@@ -910,7 +956,8 @@ impl<P: Tap, K: Kernel, S> Beside<'_, '_, P, K, S> {
 /// itself.
 struct BesideBlock<'w, 'a, P: Tap, K, S, W, L: Lanes, O> {
     beside: &'w Beside<'w, 'a, P, K, S>,
-    at: Positions<L>,
+    /// Where it is, if that is known.
+    at: Option<Positions<L>>,
     /// From there on.
     walk: &'w W,
     out: &'w mut [O],
@@ -922,7 +969,11 @@ impl<L: Lanes, P: Tap, K: Kernel, S: Outside<W, P, O>, W: Walk, O: Output<P::Cha
     type Output = ();
     #[inline(always)]
     fn run<M: Lanes>(self) {
-        self.beside.draw(&self.at, self.walk, self.out);
+        let at = match self.at {
+            Some(at) => at,
+            None => self.walk.exact::<L>(rounding::<K, P::Channel>()),
+        };
+        self.beside.draw(&at, self.walk, self.out);
     }
 }
 

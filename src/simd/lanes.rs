@@ -60,8 +60,8 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     fn and(a: Self::I32, b: Self::I32) -> Self::I32;
     /// Whether a lane is below a limit.
     fn any_below(v: Self::I32, limit: i32) -> bool;
-    /// `v + 1` where a is above b.
-    fn above(v: Self::I32, a: Self::I32, b: Self::I32) -> Self::I32;
+    /// `v + more` where a is above b, else v; wrapping.
+    fn above(v: Self::I32, a: Self::I32, b: Self::I32, more: i32) -> Self::I32;
 
     /// The same in every lane.
     fn i64_splat(v: i64) -> Self::I64;

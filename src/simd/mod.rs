@@ -57,7 +57,7 @@ pub(crate) use partials::{one_by_one as partials_each, run_partials};
 pub(crate) use places::{KnownSteps, PLACES, Places};
 pub(crate) use scalar::One;
 pub(crate) use scatter::run_scatter;
-pub(crate) use steps::{LinearSteps, MapSteps, Positions, QuotientSteps, Steps};
+pub(crate) use steps::{LinearSteps, MapSteps, NearPositions, Positions, QuotientSteps, Steps};
 
 /// The instruction set of a call: only levels that this build and machine have can be named.
 ///

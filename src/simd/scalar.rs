@@ -57,8 +57,8 @@ impl Lanes for One {
         v < limit
     }
     #[inline(always)]
-    fn above(v: i32, a: i32, b: i32) -> i32 {
-        v.wrapping_add((a > b) as i32)
+    fn above(v: i32, a: i32, b: i32, more: i32) -> i32 {
+        if a > b { v.wrapping_add(more) } else { v }
     }
     #[inline(always)]
     fn i64_splat(v: i64) -> i64 {

@@ -72,9 +72,8 @@ pub trait Steps<L: Lanes> {
 
 /// Gives the positions of N pixels after N pixels, all of which have cells near to each other.
 pub trait Near<L: Lanes> {
-    /// The next ones: least cells, and positions relative to these, within the [`extent`](Self::extent). Now and then
-    /// it does not tell.
-    fn next(&mut self) -> Option<([i32; 2], Positions<L>)>;
+    /// The next ones, of places in a table whose rows have `2^pitch` cells. Now and then it does not tell.
+    fn next(&mut self, pitch: u32) -> Option<NearPositions<L>>;
     /// How far the cells of N neighbouring pixels are from the least one at most.
     fn extent(&self) -> [i32; 2];
     /// Whether the least cells of the next `len` pixels all lie in an area; false if that is not known without
@@ -85,9 +84,40 @@ pub trait Near<L: Lanes> {
     }
 }
 
+/// The positions of neighbouring pixels, whose cells are near to each other.
+#[derive(Clone, Copy, Debug)]
+pub struct NearPositions<L: Lanes> {
+    /// No cell is below, or above by more than the [`extent`](Near::extent).
+    pub(super) least: [i32; 2],
+    /// The cells from there on: columns, and so many times more rows as a row of a table is long.
+    pub(super) place: L::I32,
+    pub(super) fraction: [L::I32; 2],
+}
+
+impl<L: Lanes> NearPositions<L> {
+    /// The same with absolute cells.
+    #[inline(always)]
+    pub(super) fn positions(&self, pitch: u32, extent: [i32; 2]) -> Positions<L> {
+        let ([x, y], [columns, rows]) = (self.least, extent);
+        let column = L::and(self.place, L::splat((1 << pitch) - 1));
+        Positions {
+            cell: [L::add(column, L::splat(x)), L::add(L::shr(self.place, pitch), L::splat(y))],
+            fraction: self.fraction,
+            min: self.least,
+            max: [x.wrapping_add(columns), y.wrapping_add(rows)],
+        }
+    }
+}
+
+/// A place, of a column and a row.
+#[inline(always)]
+fn place<L: Lanes>([x, y]: [L::I32; 2], pitch: u32) -> L::I32 {
+    L::add(x, L::mul(y, L::splat(1 << pitch)))
+}
+
 /// Of what knows nothing about its neighbours.
 impl<L: Lanes> Near<L> for Infallible {
-    fn next(&mut self) -> Option<([i32; 2], Positions<L>)> {
+    fn next(&mut self, _pitch: u32) -> Option<NearPositions<L>> {
         match *self {}
     }
     fn extent(&self) -> [i32; 2] {
@@ -461,8 +491,14 @@ impl<L: Lanes> Series<L> {
     #[inline(always)]
     fn positions(&mut self) -> Option<Positions<L>> {
         let greatest = self.axes.each_ref().map(|axis| ((axis.at + axis.spread) >> 40) as i32);
-        let (least, near) = Near::next(self)?;
-        Some(Positions { min: least, max: greatest, ..near.less(least.map(i32::wrapping_neg)) })
+        let (least, [x, y]) = self.relative()?;
+        let cell = |v: L::I32, least: i32| L::add(L::shr(v, 26), L::splat(least));
+        Some(Positions {
+            cell: [cell(x, least[0]), cell(y, least[1])],
+            fraction: [self.fraction(x), self.fraction(y)],
+            min: least,
+            max: greatest,
+        })
     }
 }
 
@@ -484,8 +520,17 @@ impl<L: Lanes> Near<L> for Series<L> {
     }
 
     #[inline(always)]
-    fn next(&mut self) -> Option<([i32; 2], Positions<L>)> {
-        let bits = self.bits;
+    fn next(&mut self, pitch: u32) -> Option<NearPositions<L>> {
+        let (least, [x, y]) = self.relative()?;
+        let place = place::<L>([L::shr(x, 26), L::shr(y, 26)], pitch);
+        Some(NearPositions { least, place, fraction: [self.fraction(x), self.fraction(y)] })
+    }
+}
+
+impl<L: Lanes> Series<L> {
+    /// The least cells of the next N pixels, and from there on these in Q26, if the series tells them; on to the next.
+    #[inline(always)]
+    fn relative(&mut self) -> Option<([i32; 2], [L::I32; 2])> {
         let j = self.j;
         self.j = L::f32_add(j, L::f32_splat(L::LEN as f32));
         let t = L::f32_mul(L::f32_splat(self.ratio), j);
@@ -494,20 +539,18 @@ impl<L: Lanes> Near<L> for Series<L> {
         let g = L::f32_mul(L::f32_mul(t, j), inverse);
         let [x, y] = &mut self.axes;
         let ((x0, x), (y0, y)) = (x.next(g), y.next(g));
-        let within = L::splat((1 << (26 - bits)) - 1);
+        let within = L::splat((1 << (26 - self.bits)) - 1);
         let slack = L::splat(self.slack);
         let doubtful = |v: L::I32| L::any_below(L::and(L::add(v, slack), within), 2 * self.slack + 1);
         if doubtful(x) | doubtful(y) {
             return None;
         }
-        let fraction = |v: L::I32| L::and(L::shr(v, 26 - bits), L::splat((1 << bits) - 1));
-        let at = Positions {
-            cell: [L::shr(x, 26), L::shr(y, 26)],
-            fraction: [fraction(x), fraction(y)],
-            min: [0; 2],
-            max: self.extent(),
-        };
-        Some(([x0, y0], at))
+        Some(([x0, y0], [x, y]))
+    }
+
+    #[inline(always)]
+    fn fraction(&self, v: L::I32) -> L::I32 {
+        L::and(L::shr(v, 26 - self.bits), L::splat((1 << self.bits) - 1))
     }
 }
 
@@ -600,14 +643,14 @@ impl<L: Lanes, T: Coordinate> Near<L> for MapSteps<'_, T> {
     }
 
     #[inline(always)]
-    fn next(&mut self) -> Option<([i32; 2], Positions<L>)> {
-        let (cell, fraction) = self.read::<L>()?;
+    fn next(&mut self, pitch: u32) -> Option<NearPositions<L>> {
+        let ([x, y], fraction) = self.read::<L>()?;
         // Of maps that are smooth the least ones are at the ends.
-        let ((x0, x1), (y0, y1)) = (L::ends(cell[0]), L::ends(cell[1]));
+        let ((x0, x1), (y0, y1)) = (L::ends(x), L::ends(y));
         let (least, reach) = ([x0.min(x1), y0.min(y1)], Self::reach::<L>());
-        let at = Positions { cell, fraction, min: least, max: least }.less(least);
-        let near = L::within(at.cell[0], reach[0]) & L::within(at.cell[1], reach[1]);
-        near.then_some((least, Positions { max: reach, ..at }))
+        let (x, y) = (L::sub(x, L::splat(least[0])), L::sub(y, L::splat(least[1])));
+        let near = L::within(x, reach[0]) & L::within(y, reach[1]);
+        near.then_some(NearPositions { least, place: place::<L>([x, y], pitch), fraction })
     }
 }
 
@@ -644,20 +687,14 @@ struct LinearAxis<L: Lanes> {
     /// The low words with the other sign, so that order is unsigned order.
     low: L::I32,
     high: L::I32,
+    /// What is above this, and low, has a carry: the complement of the low word of `at`, with the other sign.
+    rest: L::I32,
 }
 
 impl<L: Lanes> LinearSteps<L> {
     #[inline(always)]
     pub(crate) fn new([x, y]: [i64; 2], [dx, dy]: [i64; 2], to: Rounding) -> Self {
         Self { axes: [LinearAxis::new(x, dx, to), LinearAxis::new(y, dy, to)], to }
-    }
-
-    /// The least cells of the next N pixels, and their positions relative to these.
-    #[inline(always)]
-    fn relative(&mut self) -> ([i32; 2], Positions<L>) {
-        let [x, y] = &mut self.axes;
-        let ((x0, dx, x, fx), (y0, dy, y, fy)) = (x.next(self.to), y.next(self.to));
-        ([x0, y0], Positions { cell: [x, y], fraction: [fx, fy], min: [0; 2], max: [dx, dy] })
     }
 }
 
@@ -677,63 +714,71 @@ impl<L: Lanes> LinearAxis<L> {
     fn new(at: i64, step: i64, to: Rounding) -> Self {
         let last = step.wrapping_mul(L::LEN as i64 - 1);
         let first = if step < 0 { last.wrapping_neg() } else { 0 };
+        let at = at.wrapping_sub(first).wrapping_add(1 << (31 - to.bits));
         let (lanes, far) = (from_least::<L>(step), step.unsigned_abs());
-
         let low = L::mul(lanes, L::splat(far as i32));
         // What the products of low words carry: 2^4 lanes at most, so that a product with the upper 28 bits fits.
         const { assert!(L::LEN <= 16) };
         let tail = L::shr_logical(L::mul(lanes, L::splat((far & 15) as i32)), 4);
         let carry = L::shr_logical(L::add(L::mul(lanes, L::splat((far as u32 >> 4) as i32)), tail), 28);
         Self {
-            at: at.wrapping_sub(first).wrapping_add(1 << (31 - to.bits)),
+            at,
             step,
             first,
             spread: last.wrapping_abs(),
             low: L::add(low, L::splat(i32::MIN)),
             high: L::add(L::mul(lanes, L::splat((far >> 32) as i32)), carry),
+            rest: L::splat(at as i32 ^ i32::MAX),
         }
     }
 
-    /// The least cell of N pixels, how far the greatest is from it, and all of them relative to it, with fractions.
+    /// On to the next N pixels.
     #[inline(always)]
-    fn next(&mut self, to: Rounding) -> (i32, i32, L::I32, L::I32) {
-        let at = self.at;
-        self.at = at.wrapping_add(self.step.wrapping_mul(L::LEN as i64));
-        let min = (at >> 32) as i32;
+    fn step(&mut self) {
+        let block = self.step.wrapping_mul(L::LEN as i64);
+        self.at = self.at.wrapping_add(block);
+        self.rest = L::sub(self.rest, L::splat(block as i32));
+    }
+
+    /// The least cell of N pixels.
+    #[inline(always)]
+    fn least(&self) -> i32 {
+        (self.at >> 32) as i32
+    }
+
+    /// The greatest cell of N pixels.
+    #[inline(always)]
+    fn greatest(&self) -> i32 {
+        (self.at.wrapping_add(self.spread) >> 32) as i32
+    }
+
+    /// The fractions of N pixels.
+    #[inline(always)]
+    fn fraction(&self, to: Rounding) -> L::I32 {
         // (Only to be shorter: the rest comes to the same, but takes half a kilobyte of a microcontroller's flash.)
         if L::LEN == 1 {
-            return (min, 0, L::splat(0), L::splat((at as u32 >> 1 >> (31 - to.bits)) as i32));
+            return L::splat((self.at as u32 >> 1 >> (31 - to.bits)) as i32);
         }
-        let max = (at.wrapping_add(self.spread) >> 32) as i32;
-        // What is above this, and low, has a carry.
-        let rest = L::splat(at as i32 ^ i32::MAX);
-        let cell = L::above(self.high, self.low, rest);
-        (min, max.wrapping_sub(min), cell, self.fraction(at, to))
-    }
-
-    /// The fractions of N pixels, of which the least is there.
-    #[inline(always)]
-    fn fraction(&self, at: i64, to: Rounding) -> L::I32 {
-        let rest = L::splat(at as i32 ^ i32::MAX);
-        // (What is taken away is the complement of `at`; the signs of both, which are wrong, make one right.)
-        let low = L::sub(L::sub(self.low, rest), L::splat(1));
+        // (The signs of both, which are wrong, make one right.)
+        let low = L::sub(L::sub(self.low, self.rest), L::splat(1));
         // Two shifts, since one by 32 (for no fraction) is no shift.
         L::shr_logical(L::shr_logical(low, 1), 31 - to.bits)
     }
 
-    /// The least and the greatest cell of N pixels, and all of them, with fractions; lane by lane.
+    /// The cells of N pixels.
     #[inline(always)]
-    fn absolute(&mut self, to: Rounding) -> (i32, i32, L::I32, L::I32) {
-        let at = self.at;
-        self.at = at.wrapping_add(self.step.wrapping_mul(L::LEN as i64));
-        let mut lane = at.wrapping_add(self.first);
-        let cells = L::Array::from_fn(|_| {
+    fn cells(&self) -> L::I32 {
+        if L::LEN == 1 || L::FETCHES {
+            let high = L::add(self.high, L::splat(self.least()));
+            return if L::LEN == 1 { high } else { L::above(high, self.low, self.rest, 1) };
+        }
+        // Each in a register of its own, which is where its taps are read by.
+        let mut lane = self.at.wrapping_add(self.first);
+        L::i32(L::Array::from_fn(|_| {
             let cell = (lane >> 32) as i32;
             lane = lane.wrapping_add(self.step);
             cell
-        });
-        let max = at.wrapping_add(self.spread);
-        ((at >> 32) as i32, (max >> 32) as i32, L::i32(cells), self.fraction(at, to))
+        }))
     }
 }
 
@@ -750,13 +795,15 @@ impl<L: Lanes> Steps<L> for LinearSteps<L> {
                 })
             });
         }
-        if L::LEN > 1 && !L::FETCHES {
-            // Each lane's cell in a register of its own, which is where its taps are read by.
-            let ((min_x, max_x, x, fx), (min_y, max_y, y, fy)) = (x.absolute(self.to), y.absolute(self.to));
-            return Positions { cell: [x, y], fraction: [fx, fy], min: [min_x, min_y], max: [max_x, max_y] };
-        }
-        let (least, at) = self.relative();
-        at.less(least.map(i32::wrapping_neg))
+        let at = Positions {
+            cell: [x.cells(), y.cells()],
+            fraction: [x.fraction(self.to), y.fraction(self.to)],
+            min: [x.least(), y.least()],
+            max: [x.greatest(), y.greatest()],
+        };
+        x.step();
+        y.step();
+        at
     }
 
     type Near = Self;
@@ -775,8 +822,18 @@ impl<L: Lanes> Near<L> for LinearSteps<L> {
     }
 
     #[inline(always)]
-    fn next(&mut self) -> Option<([i32; 2], Positions<L>)> {
-        Some(self.relative())
+    fn next(&mut self, pitch: u32) -> Option<NearPositions<L>> {
+        let [x, y] = &mut self.axes;
+        let places = place::<L>([x.high, y.high], pitch);
+        let places = L::above(places, x.low, x.rest, 1);
+        let near = NearPositions {
+            least: [x.least(), y.least()],
+            place: L::above(places, y.low, y.rest, 1 << pitch),
+            fraction: [x.fraction(self.to), y.fraction(self.to)],
+        };
+        x.step();
+        y.step();
+        Some(near)
     }
 }
 
@@ -863,9 +920,9 @@ mod tests {
                     let left = end.min(len) - k;
                     let stays = near.stays(left - left % L::LEN, &everywhere);
                     let extent = near.extent();
-                    let Some((least, at)) = near.next() else { continue };
-                    check(&at, least);
-                    assert_eq!((at.min, at.max), ([0; 2], extent));
+                    let Some(NearPositions { least, place, fraction }) = near.next(16) else { continue };
+                    let cell = [L::and(place, L::splat(0xffff)), L::shr(place, 16)];
+                    check(&Positions { cell, fraction, min: [0; 2], max: extent }, least);
                     assert!(!stays || everywhere.contains_box(&least, &least));
                     told += 1;
                 }

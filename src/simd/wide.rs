@@ -59,9 +59,8 @@ impl Lanes for Four {
         v.simd_lt(Self::splat(limit)).any()
     }
     #[inline(always)]
-    fn above(v: i32x4, a: i32x4, b: i32x4) -> i32x4 {
-        // (True is -1.)
-        v - a.simd_gt(b)
+    fn above(v: i32x4, a: i32x4, b: i32x4, more: i32) -> i32x4 {
+        v + (a.simd_gt(b) & Self::splat(more))
     }
     #[inline(always)]
     fn i64_splat(v: i64) -> [i64; 4] {
