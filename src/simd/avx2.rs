@@ -234,6 +234,11 @@ impl Lanes for Eight {
     }
 
     #[inline(always)]
+    fn least_of_ends([x, y]: &[[f32; 8]; 2], last: i32, bits: u32) -> [i32; 2] {
+        // SAFETY: see the module.
+        unsafe { least_of([x[0], y[0]], [x[7], y[7]], last, bits) }
+    }
+    #[inline(always)]
     fn ends(v: __m256i) -> (i32, i32) {
         // SAFETY: see the module.
         unsafe { (_mm256_cvtsi256_si32(v), _mm256_extract_epi32::<7>(v)) }
@@ -725,6 +730,23 @@ impl ByteTable<Eight> for Table {
     fn byte(&self) -> __m256i {
         // SAFETY: see the module.
         self.pick(unsafe { _mm256_or_si256(self.index, _mm256_set1_epi32(0xf0f0_f000_u32 as i32)) }, 0)
+    }
+}
+
+/// See [`Lanes::least_of_ends`].
+///
+/// # Safety
+/// SSE4.1 is there.
+#[inline(always)]
+pub(super) unsafe fn least_of(first: [f32; 2], end: [f32; 2], last: i32, bits: u32) -> [i32; 2] {
+    // SAFETY: as above.
+    unsafe {
+        let all = _mm_setr_ps(first[0], first[1], end[0], end[1]);
+        // To the nearest, of two the even one, is what cells are without fractions, or one less.
+        let all = if bits == 0 { _mm_cvtps_epi32(all) } else { _mm_cvttps_epi32(_mm_floor_ps(all)) };
+        let ends = _mm_add_epi32(_mm_unpackhi_epi64(all, all), _mm_cvtsi32_si128(last));
+        let least = _mm_min_epi32(all, ends);
+        [_mm_cvtsi128_si32(least), _mm_extract_epi32::<1>(least)]
     }
 }
 

@@ -468,6 +468,11 @@ impl Lanes for Sixteen {
     }
 
     #[inline(always)]
+    fn least_of_ends([x, y]: &[[f32; 16]; 2], last: i32, bits: u32) -> [i32; 2] {
+        // SAFETY: see the module.
+        unsafe { super::avx2::least_of([x[0], y[0]], [x[15], y[15]], last, bits) }
+    }
+    #[inline(always)]
     fn ends(v: __m512i) -> (i32, i32) {
         // SAFETY: see the module.
         unsafe { (_mm512_cvtsi512_si32(v), _mm_extract_epi32::<3>(_mm512_extracti32x4_epi32::<3>(v))) }

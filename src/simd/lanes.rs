@@ -135,6 +135,17 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
         Self::f32_array(v).as_ref().iter().all(|&v| v != 0.0)
     }
 
+    /// Of x and of y something that is at most the cell of the first and of the last coordinate, whose x so much is added
+    /// to, and at least the lesser of these less one; of numbers within 2^30.
+    #[inline(always)]
+    fn least_of_ends([x, y]: &[Self::Array<f32>; 2], last: i32, _bits: u32) -> [i32; 2] {
+        let ends = |v: &Self::Array<f32>, last: i32| {
+            let below = |v: Option<&f32>| v.map_or(0, |&v| v as i32 - i32::from(v < 0.0));
+            below(v.as_ref().first()).min(below(v.as_ref().last()).wrapping_add(last))
+        };
+        [ends(x, last), ends(y, 0)]
+    }
+
     /// The first and the last lane.
     #[inline(always)]
     fn ends(v: Self::I32) -> (i32, i32) {

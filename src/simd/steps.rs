@@ -595,17 +595,18 @@ pub struct MapSteps<'a, T> {
 type Cells<L> = ([<L as Lanes>::I32; 2], [<L as Lanes>::I32; 2]);
 
 impl<T: Coordinate> MapSteps<'_, T> {
-    /// Of the next N pixels, if they can be read at once; on to the next.
+    /// What is there for the next N pixels, if it can be read at once, and the destination pixel of displacements; on
+    /// to the next.
     #[inline(always)]
-    fn read<L: Lanes>(&mut self) -> Option<Cells<L>> {
+    fn read<L: Lanes>(&mut self) -> Option<([L::Array<f32>; 2], Option<[i32; 2]>)> {
         if L::LEN == 1 || self.to.ties_to_even {
             return None;
         }
         let (x, y) = (self.walk.x.get(..L::LEN)?, self.walk.y.get(..L::LEN)?);
         let (x, y) = (T::floats(x)?, T::floats(y)?);
-        let at = read::<L>([L::Array::from_slice(x)?, L::Array::from_slice(y)?], self.walk.pixel(), self.to);
+        let read = ([L::Array::from_slice(x)?, L::Array::from_slice(y)?], self.walk.pixel());
         self.walk = self.walk.at(L::LEN);
-        Some(at)
+        Some(read)
     }
 
     /// How far cells may be from the least one so as to be near: as those of N pixels are that are enlarged by up to
@@ -620,7 +621,8 @@ impl<L: Lanes, T: Coordinate> Steps<L> for MapSteps<'_, T> {
     #[inline(always)]
     fn next(&mut self) -> Positions<L> {
         match self.read::<L>() {
-            Some((cell, fraction)) => {
+            Some((at, pixel)) => {
+                let (cell, fraction) = cells::<L>(at, pixel, self.to);
                 Positions { cell, fraction, min: [i32::MIN; 2], max: [i32::MAX; 2] }.tight()
             }
             None => one_by_one(&mut self.walk, self.to),
@@ -644,10 +646,13 @@ impl<L: Lanes, T: Coordinate> Near<L> for MapSteps<'_, T> {
 
     #[inline(always)]
     fn next(&mut self, pitch: u32) -> Option<NearPositions<L>> {
-        let ([x, y], fraction) = self.read::<L>()?;
-        // Of maps that are smooth the least ones are at the ends.
-        let ((x0, x1), (y0, y1)) = (L::ends(x), L::ends(y));
-        let (least, reach) = ([x0.min(x1), y0.min(y1)], Self::reach::<L>());
+        let (at, pixel) = self.read::<L>()?;
+        // Of maps that are smooth the least ones are at the ends. (From there taps can be on their way before the cells
+        // are known.)
+        let (last, [column, row]) = if pixel.is_some() { (L::LEN as i32 - 1, pixel?) } else { (0, [0; 2]) };
+        let [x, y] = L::least_of_ends(&at, last, self.to.bits);
+        let (least, reach) = ([x.wrapping_add(column), y.wrapping_add(row)], Self::reach::<L>());
+        let ([x, y], fraction) = cells::<L>(at, pixel, self.to);
         let (x, y) = (L::sub(x, L::splat(least[0])), L::sub(y, L::splat(least[1])));
         let near = L::within(x, reach[0]) & L::within(y, reach[1]);
         near.then_some(NearPositions { least, place: place::<L>([x, y], pitch), fraction })
@@ -657,7 +662,7 @@ impl<L: Lanes, T: Coordinate> Near<L> for MapSteps<'_, T> {
 /// The positions that N coordinates are, or with a destination pixel N displacements from it and
 /// those to its right. (A whole number may be added before or after rounding.)
 #[inline(always)]
-fn read<L: Lanes>([x, y]: [L::Array<f32>; 2], pixel: Option<[i32; 2]>, to: Rounding) -> Cells<L> {
+fn cells<L: Lanes>([x, y]: [L::Array<f32>; 2], pixel: Option<[i32; 2]>, to: Rounding) -> Cells<L> {
     let ((mut x, fx), (mut y, fy)) = (L::round(L::f32(x), to.bits), L::round(L::f32(y), to.bits));
     if let Some([column, row]) = pixel {
         let columns = L::Array::from_fn(|l| l as i32);
