@@ -84,9 +84,21 @@ impl Lanes for Eight {
         unsafe { _mm256_and_si256(a, b) }
     }
     #[inline(always)]
-    fn any_below(v: __m256i, limit: i32) -> bool {
+    fn below(v: __m256i, limit: i32) -> u32 {
         // SAFETY: see the module.
-        unsafe { _mm256_movemask_epi8(_mm256_cmpgt_epi32(_mm256_set1_epi32(limit), v)) != 0 }
+        unsafe {
+            let below = _mm256_cmpgt_epi32(_mm256_set1_epi32(limit), v);
+            _mm256_movemask_ps(_mm256_castsi256_ps(below)) as u32
+        }
+    }
+    #[inline(always)]
+    fn with_lane(v: __m256i, lane: u32, number: i32) -> __m256i {
+        // SAFETY: see the module.
+        unsafe {
+            let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+            let here = _mm256_cmpeq_epi32(lanes, _mm256_set1_epi32(lane as i32));
+            _mm256_blendv_epi8(v, _mm256_set1_epi32(number), here)
+        }
     }
     #[inline(always)]
     fn above(v: __m256i, a: __m256i, b: __m256i, more: i32) -> __m256i {
@@ -234,9 +246,9 @@ impl Lanes for Eight {
     }
 
     #[inline(always)]
-    fn least_of_ends([x, y]: &[[f32; 8]; 2], last: i32, bits: u32) -> [i32; 2] {
+    fn least_of_ends(at: [&[f32]; 2], last: i32, bits: u32) -> [i32; 2] {
         // SAFETY: see the module.
-        unsafe { least_of([x[0], y[0]], [x[7], y[7]], last, bits) }
+        unsafe { least_of(at, last, bits) }
     }
     #[inline(always)]
     fn ends(v: __m256i) -> (i32, i32) {
@@ -738,10 +750,13 @@ impl ByteTable<Eight> for Table {
 /// # Safety
 /// SSE4.1 is there.
 #[inline(always)]
-pub(super) unsafe fn least_of(first: [f32; 2], end: [f32; 2], last: i32, bits: u32) -> [i32; 2] {
+pub(super) unsafe fn least_of([x, y]: [&[f32]; 2], last: i32, bits: u32) -> [i32; 2] {
+    let [(Some(&x0), Some(&x1)), (Some(&y0), Some(&y1))] = [x, y].map(|v| (v.first(), v.last())) else {
+        return [0; 2];
+    };
     // SAFETY: as above.
     unsafe {
-        let all = _mm_setr_ps(first[0], first[1], end[0], end[1]);
+        let all = _mm_setr_ps(x0, y0, x1, y1);
         // To the nearest, of two the even one, is what cells are without fractions, or one less.
         let all = if bits == 0 { _mm_cvtps_epi32(all) } else { _mm_cvttps_epi32(_mm_floor_ps(all)) };
         let ends = _mm_add_epi32(_mm_unpackhi_epi64(all, all), _mm_cvtsi32_si128(last));

@@ -334,9 +334,14 @@ impl Lanes for Sixteen {
         unsafe { _mm512_and_si512(a, b) }
     }
     #[inline(always)]
-    fn any_below(v: __m512i, limit: i32) -> bool {
+    fn below(v: __m512i, limit: i32) -> u32 {
         // SAFETY: see the module.
-        unsafe { _mm512_cmplt_epi32_mask(v, _mm512_set1_epi32(limit)) != 0 }
+        unsafe { _mm512_cmplt_epi32_mask(v, _mm512_set1_epi32(limit)).into() }
+    }
+    #[inline(always)]
+    fn with_lane(v: __m512i, lane: u32, number: i32) -> __m512i {
+        // SAFETY: see the module.
+        unsafe { _mm512_mask_set1_epi32(v, (1_u32 << (lane & 15)) as __mmask16, number) }
     }
     #[inline(always)]
     fn above(v: __m512i, a: __m512i, b: __m512i, more: i32) -> __m512i {
@@ -468,9 +473,9 @@ impl Lanes for Sixteen {
     }
 
     #[inline(always)]
-    fn least_of_ends([x, y]: &[[f32; 16]; 2], last: i32, bits: u32) -> [i32; 2] {
+    fn least_of_ends(at: [&[f32]; 2], last: i32, bits: u32) -> [i32; 2] {
         // SAFETY: see the module.
-        unsafe { super::avx2::least_of([x[0], y[0]], [x[15], y[15]], last, bits) }
+        unsafe { super::avx2::least_of(at, last, bits) }
     }
     #[inline(always)]
     fn ends(v: __m512i) -> (i32, i32) {

@@ -870,7 +870,7 @@ impl<P: Tap, K: Kernel, S: Outside<W, P, O>, W: Walk, O: Output<P::Channel>> Ope
                     let known = told.as_ref().map(|at| at.positions(L::ByteTable::PITCH, near.extent()));
                     let missed = |at: &Positions<L>| beside.touching.misses_box(&at.min, &at.max);
                     if !(known.as_ref().is_some_and(missed) && beside.outside.nothing(out)) {
-                        L::call(BesideBlock { beside, at: known, walk: &walk.at(here), out });
+                        seldom::<L, _>(BesideBlock { beside, at: known, walk: &walk.at(here), out });
                     }
                 }
                 here += L::LEN;
@@ -975,6 +975,13 @@ impl<L: Lanes, P: Tap, K: Kernel, S: Outside<W, P, O>, W: Walk, O: Output<P::Cha
         };
         self.beside.draw(&at, self.walk, self.out);
     }
+}
+
+/// [`Lanes::call`] where that is seldom done, so that registers are for what is done else.
+#[cold]
+#[inline(never)]
+fn seldom<L: Lanes, O: Operation>(operation: O) -> O::Output {
+    L::call(operation)
 }
 
 /// A block that sticks out on a copy of what is around it, inside which it is.

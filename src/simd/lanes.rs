@@ -58,8 +58,10 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     fn shr_logical(v: Self::I32, n: u32) -> Self::I32;
     /// Bits that both have.
     fn and(a: Self::I32, b: Self::I32) -> Self::I32;
-    /// Whether a lane is below a limit.
-    fn any_below(v: Self::I32, limit: i32) -> bool;
+    /// Which lanes are below a limit, the first one the lowest bit.
+    fn below(v: Self::I32, limit: i32) -> u32;
+    /// With a number in one lane.
+    fn with_lane(v: Self::I32, lane: u32, number: i32) -> Self::I32;
     /// `v + more` where a is above b, else v; wrapping.
     fn above(v: Self::I32, a: Self::I32, b: Self::I32, more: i32) -> Self::I32;
 
@@ -138,10 +140,10 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     /// Of x and of y something that is at most the cell of the first and of the last coordinate, whose x so much is added
     /// to, and at least the lesser of these less one; of numbers within 2^30.
     #[inline(always)]
-    fn least_of_ends([x, y]: &[Self::Array<f32>; 2], last: i32, _bits: u32) -> [i32; 2] {
-        let ends = |v: &Self::Array<f32>, last: i32| {
+    fn least_of_ends([x, y]: [&[f32]; 2], last: i32, _bits: u32) -> [i32; 2] {
+        let ends = |v: &[f32], last: i32| {
             let below = |v: Option<&f32>| v.map_or(0, |&v| v as i32 - i32::from(v < 0.0));
-            below(v.as_ref().first()).min(below(v.as_ref().last()).wrapping_add(last))
+            below(v.first()).min(below(v.last()).wrapping_add(last))
         };
         [ends(x, last), ends(y, 0)]
     }

@@ -53,8 +53,12 @@ impl Lanes for One {
         a & b
     }
     #[inline(always)]
-    fn any_below(v: i32, limit: i32) -> bool {
-        v < limit
+    fn below(v: i32, limit: i32) -> u32 {
+        (v < limit).into()
+    }
+    #[inline(always)]
+    fn with_lane(_: i32, _: u32, number: i32) -> i32 {
+        number
     }
     #[inline(always)]
     fn above(v: i32, a: i32, b: i32, more: i32) -> i32 {

@@ -179,11 +179,10 @@ impl<L: Lanes> Steps<L> for QuotientSteps<L> {
             let new = NewSeries { walk: &self.walk, to: self.to, of: PhantomData::<L> };
             (self.done, (self.series, self.end)) = (0, L::call(new));
         }
-        let told = self.series.as_mut().and_then(|series| series.positions());
         let done = self.done;
         self.done += L::LEN;
-        match told {
-            Some(at) => at,
+        match &mut self.series {
+            Some(series) => series.positions(),
             None => Self::exact(&self.walk.at(done), self.to),
         }
     }
@@ -394,10 +393,13 @@ impl Following {
 /// Around the middle of the part, j pixels away, a quotient is `q + s j - s g` with `g = r j^2 / (1 + r j)`,
 /// where q is the quotient there, s its slope, and r the slope of the denominator over it. The line is
 /// exact in Q40, and in Q26 from the least lane on; the small rest is in `f32`. Where a sum is within
-/// its error of the middle between two results, the series does not tell.
+/// its error of the middle between two results, the quotient itself tells.
 #[derive(Clone, Copy, Debug)]
 pub struct Series<L: Lanes> {
     axes: [SeriesAxis<L>; 2],
+    /// Where it begins, and how many pixels it has been followed.
+    begin: ProjectiveWalk,
+    done: usize,
     /// Of the lanes.
     j: L::F32,
     ratio: f32,
@@ -409,11 +411,11 @@ pub struct Series<L: Lanes> {
 
 #[derive(Clone, Copy, Debug)]
 struct SeriesAxis<L: Lanes> {
-    /// The line at its least lane in Q40, half a unit of the result added, and less by at least the rest and the
-    /// error; and from block to block.
+    /// The line at its least lane in Q40, half a unit of the result added, and less by at least the error, and by the
+    /// rest where that is negative; and from block to block.
     at: i64,
     step: i64,
-    /// From there to the greatest lane, with as much again.
+    /// From there to the greatest lane, with the error again, and with the rest where that is positive.
     spread: i64,
     /// From there to the line at each lane, in Q26.
     offset: L::I32,
@@ -452,7 +454,6 @@ impl<L: Lanes> Series<L> {
         let slope = |axis: usize| (walk.step[axis] as f64 - q[axis] * dd) * inverse;
         let s = [slope(0), slope(1)];
         let below = |v: f64, limit: f64| v.abs() < limit;
-        let steepest = if below(s[0], s[1].abs()) { s[1].abs() } else { s[0].abs() };
         // None if one is no number. The denominator keeps its sign; the lanes lie within 32 px, margins included.
         let holds = middle.denominator > 0
             && below(ratio * far, 1.0 / 128.0)
@@ -463,10 +464,16 @@ impl<L: Lanes> Series<L> {
         }
         // Three roundings to Q26; and of the rest, at most s r half^2, a part of 2^-21 for the powers of r j from
         // the third on, and as much for the roundings of f32.
-        // SAFETY: it is below 2^10.
-        let bend = unsafe { (steepest * ratio.abs() * (far * far * 64.0)).to_int_unchecked::<i32>() };
-        // In Q40, at least twice the rest and the error.
-        let margin = i64::from(bend + 1) << (40 - 6 + 1);
+        let bends = ratio.abs() * (far * far * 64.0);
+        // SAFETY: they are below 2^10.
+        let bend = s.map(|s| unsafe { (s.abs() * bends).to_int_unchecked::<i32>() });
+        let slack = 4 + if bend[0] > bend[1] { bend[0] } else { bend[1] };
+        // In Q40, below and above at least the error, and on the side where it is the rest.
+        let error = i64::from(slack) << 14;
+        let margins = [0, 1].map(|i| {
+            let rest = error + (i64::from(bend[i] + 1) << (40 - 6));
+            if s[i] * ratio > 0.0 { [rest, error] } else { [error, rest] }
+        });
         // (A closure would not be inlined with the features.)
         let halfway = 1 << (39 - to.bits);
         let whole = walk.anchor.map(|v| (i64::from(v) << 40) + halfway);
@@ -479,26 +486,27 @@ impl<L: Lanes> Series<L> {
         };
         let lanes = L::f32(L::Array::from_fn(|l| l as f32));
         Some(Self {
-            axes: [SeriesAxis::new(x, s[0], margin), SeriesAxis::new(y, s[1], margin)],
+            axes: [SeriesAxis::new(x, s[0], margins[0]), SeriesAxis::new(y, s[1], margins[1])],
+            begin: *walk,
+            done: 0,
             j: L::f32_sub(lanes, L::f32_splat(far as f32)),
             ratio: ratio as f32,
-            slack: 4 + bend,
+            slack,
             bits: to.bits,
         })
     }
 
-    /// The next N pixels, if the series tells them; on to the next.
+    /// The next N pixels; on to the next.
     #[inline(always)]
-    fn positions(&mut self) -> Option<Positions<L>> {
+    fn positions(&mut self) -> Positions<L> {
         let greatest = self.axes.each_ref().map(|axis| ((axis.at + axis.spread) >> 40) as i32);
-        let (least, [x, y]) = self.relative()?;
-        let cell = |v: L::I32, least: i32| L::add(L::shr(v, 26), L::splat(least));
-        Some(Positions {
-            cell: [cell(x, least[0]), cell(y, least[1])],
+        let (least, [x, y]) = self.relative();
+        Positions {
+            cell: [L::add(L::shr(x, 26), L::splat(least[0])), L::add(L::shr(y, 26), L::splat(least[1]))],
             fraction: [self.fraction(x), self.fraction(y)],
             min: least,
             max: greatest,
-        })
+        }
     }
 }
 
@@ -521,16 +529,16 @@ impl<L: Lanes> Near<L> for Series<L> {
 
     #[inline(always)]
     fn next(&mut self, pitch: u32) -> Option<NearPositions<L>> {
-        let (least, [x, y]) = self.relative()?;
+        let (least, [x, y]) = self.relative();
         let place = place::<L>([L::shr(x, 26), L::shr(y, 26)], pitch);
         Some(NearPositions { least, place, fraction: [self.fraction(x), self.fraction(y)] })
     }
 }
 
 impl<L: Lanes> Series<L> {
-    /// The least cells of the next N pixels, and from there on these in Q26, if the series tells them; on to the next.
+    /// The least cells of the next N pixels, and from there on these in Q26; on to the next.
     #[inline(always)]
-    fn relative(&mut self) -> Option<([i32; 2], [L::I32; 2])> {
+    fn relative(&mut self) -> ([i32; 2], [L::I32; 2]) {
         let j = self.j;
         self.j = L::f32_add(j, L::f32_splat(L::LEN as f32));
         let t = L::f32_mul(L::f32_splat(self.ratio), j);
@@ -538,14 +546,20 @@ impl<L: Lanes> Series<L> {
         let inverse = L::f32_add(L::f32_sub(L::f32_splat(1.0), t), L::f32_mul(t, t));
         let g = L::f32_mul(L::f32_mul(t, j), inverse);
         let [x, y] = &mut self.axes;
-        let ((x0, x), (y0, y)) = (x.next(g), y.next(g));
+        let ((x0, mut x), (y0, mut y)) = (x.next(g), y.next(g));
+        let done = self.done;
+        self.done += L::LEN;
         let within = L::splat((1 << (26 - self.bits)) - 1);
-        let slack = L::splat(self.slack);
-        let doubtful = |v: L::I32| L::any_below(L::and(L::add(v, slack), within), 2 * self.slack + 1);
-        if doubtful(x) | doubtful(y) {
-            return None;
+        let (slack, limit) = (L::splat(self.slack), 2 * self.slack + 1);
+        let mut doubts = L::below(L::and(L::add(x, slack), within), limit)
+            | L::below(L::and(L::add(y, slack), within), limit);
+        while doubts != 0 {
+            let lane = doubts.trailing_zeros();
+            doubts &= doubts.wrapping_sub(1);
+            let [a, b] = settled(&self.begin.at(done + lane as usize), [x0, y0], self.bits);
+            (x, y) = (L::with_lane(x, lane, a), L::with_lane(y, lane, b));
         }
-        Some(([x0, y0], [x, y]))
+        ([x0, y0], [x, y])
     }
 
     #[inline(always)]
@@ -554,21 +568,34 @@ impl<L: Lanes> Series<L> {
     }
 }
 
+/// What the quotients of a pixel are in Q26, from a cell on.
+#[cold]
+#[inline(never)]
+fn settled(walk: &ProjectiveWalk, least: [i32; 2], bits: u32) -> [i32; 2] {
+    let [x, y] = walk.position(Rounding::half_up(bits));
+    // The middle of what is rounded to it.
+    let middle = |p: Position, least: i32| {
+        p.cell.wrapping_sub(least) << 26 | (p.fraction as i32) << (26 - bits) | 1 << (25 - bits)
+    };
+    [middle(x, least[0]), middle(y, least[1])]
+}
+
 impl<L: Lanes> SeriesAxis<L> {
-    /// From the line at the first lane and its step in Q40, its slope, and at least the rest and the error.
+    /// From the line at the first lane and its step in Q40, its slope, and by how much what is told may be below and
+    /// above.
     #[inline(always)]
-    fn new((at, step): (i64, i64), slope: f64, margin: i64) -> Self {
+    fn new((at, step): (i64, i64), slope: f64, [below, above]: [i64; 2]) -> Self {
         let last = (L::LEN as i64 - 1) * step;
         let (lanes, far) = (from_least::<L>(step), step.abs());
         let rest = L::mul(lanes, L::splat((far & 0x3fff) as i32));
         let rest = L::shr(L::add(rest, L::splat(1 << 13)), 14);
         let offset = L::add(L::mul(lanes, L::splat((far >> 14) as i32)), rest);
         Self {
-            at: at + last.min(0) - margin,
+            at: at + last.min(0) - below,
             step: L::LEN as i64 * step,
-            spread: last.abs() + 2 * margin,
-            // (The margin is a multiple of 2^14.)
-            offset: L::add(offset, L::splat((margin >> 14) as i32)),
+            spread: last.abs() + below + above,
+            // (The margins are multiples of 2^14.)
+            offset: L::add(offset, L::splat((below >> 14) as i32)),
             slope: (slope * -67_108_864.0) as f32,
         }
     }
@@ -594,17 +621,17 @@ pub struct MapSteps<'a, T> {
 /// The cells and the fractions of positions.
 type Cells<L> = ([<L as Lanes>::I32; 2], [<L as Lanes>::I32; 2]);
 
-impl<T: Coordinate> MapSteps<'_, T> {
+impl<'a, T: Coordinate> MapSteps<'a, T> {
     /// What is there for the next N pixels, if it can be read at once, and the destination pixel of displacements; on
     /// to the next.
     #[inline(always)]
-    fn read<L: Lanes>(&mut self) -> Option<([L::Array<f32>; 2], Option<[i32; 2]>)> {
+    fn read<L: Lanes>(&mut self) -> Option<([&'a [f32]; 2], Option<[i32; 2]>)> {
         if L::LEN == 1 || self.to.ties_to_even {
             return None;
         }
         let (x, y) = (self.walk.x.get(..L::LEN)?, self.walk.y.get(..L::LEN)?);
         let (x, y) = (T::floats(x)?, T::floats(y)?);
-        let read = ([L::Array::from_slice(x)?, L::Array::from_slice(y)?], self.walk.pixel());
+        let read = ([x, y], self.walk.pixel());
         self.walk = self.walk.at(L::LEN);
         Some(read)
     }
@@ -650,7 +677,7 @@ impl<L: Lanes, T: Coordinate> Near<L> for MapSteps<'_, T> {
         // Of maps that are smooth the least ones are at the ends. (From there taps can be on their way before the cells
         // are known.)
         let (last, [column, row]) = if pixel.is_some() { (L::LEN as i32 - 1, pixel?) } else { (0, [0; 2]) };
-        let [x, y] = L::least_of_ends(&at, last, self.to.bits);
+        let [x, y] = L::least_of_ends(at, last, self.to.bits);
         let (least, reach) = ([x.wrapping_add(column), y.wrapping_add(row)], Self::reach::<L>());
         let ([x, y], fraction) = cells::<L>(at, pixel, self.to);
         let (x, y) = (L::sub(x, L::splat(least[0])), L::sub(y, L::splat(least[1])));
@@ -662,8 +689,9 @@ impl<L: Lanes, T: Coordinate> Near<L> for MapSteps<'_, T> {
 /// The positions that N coordinates are, or with a destination pixel N displacements from it and
 /// those to its right. (A whole number may be added before or after rounding.)
 #[inline(always)]
-fn cells<L: Lanes>([x, y]: [L::Array<f32>; 2], pixel: Option<[i32; 2]>, to: Rounding) -> Cells<L> {
-    let ((mut x, fx), (mut y, fy)) = (L::round(L::f32(x), to.bits), L::round(L::f32(y), to.bits));
+fn cells<L: Lanes>([x, y]: [&[f32]; 2], pixel: Option<[i32; 2]>, to: Rounding) -> Cells<L> {
+    let read = |v: &[f32]| L::Array::from_slice(v).unwrap_or(L::Array::filled(0.0));
+    let ((mut x, fx), (mut y, fy)) = (L::round(L::f32(read(x)), to.bits), L::round(L::f32(read(y)), to.bits));
     if let Some([column, row]) = pixel {
         let columns = L::Array::from_fn(|l| l as i32);
         x = L::add(x, L::add(L::splat(column), L::i32(columns)));

@@ -55,8 +55,16 @@ impl Lanes for Four {
         a & b
     }
     #[inline(always)]
-    fn any_below(v: i32x4, limit: i32) -> bool {
-        v.simd_lt(Self::splat(limit)).any()
+    fn below(v: i32x4, limit: i32) -> u32 {
+        v.simd_lt(Self::splat(limit)).to_bitmask()
+    }
+    #[inline(always)]
+    fn with_lane(v: i32x4, lane: u32, number: i32) -> i32x4 {
+        let mut lanes = v.to_array();
+        if let Some(lane) = lanes.get_mut(lane as usize) {
+            *lane = number;
+        }
+        i32x4::new(lanes)
     }
     #[inline(always)]
     fn above(v: i32x4, a: i32x4, b: i32x4, more: i32) -> i32x4 {
