@@ -427,9 +427,9 @@ impl<L: Lanes> Series<L> {
     /// For the next pixels, and how many these are: fewer where a row bends more.
     #[inline(always)]
     fn new(walk: &ProjectiveWalk, to: Rounding) -> (Option<Self>, usize) {
-        // (The rest is 2^-3 px then, but in the last case.)
         let (d, dd) = (walk.denominator, walk.denominator_step.abs());
-        let half = if dd << 15 < d {
+        // (The rest is 2^-3 px then, but in the last case; and without fractions hardly any lane is in doubt.)
+        let half = if dd << if to.bits > 0 { 15 } else { 13 } < d {
             64
         } else if dd << 13 < d {
             32
