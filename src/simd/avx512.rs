@@ -473,6 +473,12 @@ impl Lanes for Sixteen {
     }
 
     #[inline(always)]
+    fn fetch_ahead<T>(from: &[T]) {
+        let ahead = from.as_ptr().cast::<i8>().wrapping_add(512);
+        // SAFETY: a prefetch reads nothing, and every x86-64 has it.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(ahead) };
+    }
+    #[inline(always)]
     fn least_of_ends(at: [&[f32]; 2], last: i32, bits: u32) -> [i32; 2] {
         // SAFETY: see the module.
         unsafe { super::avx2::least_of(at, last, bits) }
@@ -866,7 +872,22 @@ impl Table {
 impl ByteTable<Sixteen> for Table {
     #[inline(always)]
     fn new(window: &Window<'_, u8>, at: &Positions<Sixteen>, support: i32) -> Option<Self> {
-        Self::across(window, at, support, 0)
+        let (columns, begins) = (at.max[0] - at.min[0] + support, at.max[1] - at.min[1] + support.min(2));
+        let (width, height, rows) = (window.width as i32, window.height as i32, Self::rows(5, support));
+        if support > 8 || columns > 32 || begins > 8 || window.step != 1 || width < 32 || height < rows {
+            return Self::across(window, at, support, 0);
+        }
+        // It may begin before the first tap, so as to end inside the image.
+        let x = (at.min[0] + window.first).min(width - 32);
+        let y = (at.min[1] + window.first).min(height - rows);
+        // SAFETY: see the module. Rows y to y + rows and columns x to x + 32 are in the image, since the least cell is
+        // in the kernel's area (the caller's promise) and the image is large enough.
+        unsafe {
+            // The first tap of a cell less the corner, all at once.
+            let corner = _mm512_set1_epi32(window.first - x + ((window.first - y) << 5));
+            let index = _mm512_add_epi32(at.cell[0], _mm512_slli_epi32::<5>(at.cell[1]));
+            Some(Self::at::<5>(window, [x, y], _mm512_add_epi32(index, corner), support))
+        }
     }
 
     #[inline(always)]
@@ -896,6 +917,7 @@ impl ByteTable<Sixteen> for Table {
     }
 
     const PITCH: u32 = 5;
+    const REACH: [i32; 2] = [24, 6];
 
     #[inline(always)]
     fn near(window: &Window<'_, u8>, [x, y]: [i32; 2], place: __m512i, support: i32) -> Option<Self> {

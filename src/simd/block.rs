@@ -356,6 +356,8 @@ pub trait ByteTable<L: Lanes>: Pairs<L> + Copy {
     }
     /// The logarithm of the columns of a table that [`near`](Self::near) makes.
     const PITCH: u32 = 0;
+    /// How far cells may be from the least one so that there is [`room`](Self::room) for kernels of up to four taps.
+    const REACH: [i32; 2] = [0; 2];
     /// How many columns and rows, from the first tap of all on, [`near`](Self::near) reads for cells that are at most
     /// so far from each other; `None` if it does not reach so far, or the backend has no use for it.
     #[inline(always)]

@@ -137,6 +137,10 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
         Self::f32_array(v).as_ref().iter().all(|&v| v != 0.0)
     }
 
+    /// Begins to fetch what is 512 bytes beyond the first of some elements, if the processor can.
+    #[inline(always)]
+    fn fetch_ahead<T>(_: &[T]) {}
+
     /// Of x and of y something that is at most the cell of the first and of the last coordinate, whose x so much is added
     /// to, and at least the lesser of these less one; of numbers within 2^30.
     #[inline(always)]

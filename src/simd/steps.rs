@@ -4,6 +4,7 @@ use core::convert::Infallible;
 use core::marker::PhantomData;
 
 use super::Operation;
+use super::block::ByteTable;
 use super::lanes::{Forms, Lanes};
 use crate::fixed::{Position, Rounding, floor_div, round_coordinate};
 use crate::kernel::Array;
@@ -631,16 +632,12 @@ impl<'a, T: Coordinate> MapSteps<'a, T> {
         }
         let (x, y) = (self.walk.x.get(..L::LEN)?, self.walk.y.get(..L::LEN)?);
         let (x, y) = (T::floats(x)?, T::floats(y)?);
+        // (Two planes, the source and the output are more than hardware foresees in time.)
+        L::fetch_ahead(x);
+        L::fetch_ahead(y);
         let read = ([x, y], self.walk.pixel());
         self.walk = self.walk.at(L::LEN);
         Some(read)
-    }
-
-    /// How far cells may be from the least one so as to be near: as those of N pixels are that are enlarged by up to
-    /// a half, or turned by up to some 15 degrees. (Tables reach so far, those for four taps too.)
-    #[inline(always)]
-    fn reach<L: Lanes>() -> [i32; 2] {
-        [L::LEN as i32 * 3 / 2, 2 + L::LEN as i32 / 8]
     }
 }
 
@@ -668,7 +665,7 @@ impl<L: Lanes, T: Coordinate> Steps<L> for MapSteps<'_, T> {
 impl<L: Lanes, T: Coordinate> Near<L> for MapSteps<'_, T> {
     #[inline(always)]
     fn extent(&self) -> [i32; 2] {
-        Self::reach::<L>()
+        L::ByteTable::REACH
     }
 
     #[inline(always)]
@@ -676,9 +673,9 @@ impl<L: Lanes, T: Coordinate> Near<L> for MapSteps<'_, T> {
         let (at, pixel) = self.read::<L>()?;
         // Of maps that are smooth the least ones are at the ends. (From there taps can be on their way before the cells
         // are known.)
-        let (last, [column, row]) = if pixel.is_some() { (L::LEN as i32 - 1, pixel?) } else { (0, [0; 2]) };
+        let (last, [column, row]) = pixel.map_or((0, [0; 2]), |pixel| (L::LEN as i32 - 1, pixel));
         let [x, y] = L::least_of_ends(at, last, self.to.bits);
-        let (least, reach) = ([x.wrapping_add(column), y.wrapping_add(row)], Self::reach::<L>());
+        let (least, reach) = ([x.wrapping_add(column), y.wrapping_add(row)], L::ByteTable::REACH);
         let ([x, y], fraction) = cells::<L>(at, pixel, self.to);
         let (x, y) = (L::sub(x, L::splat(least[0])), L::sub(y, L::splat(least[1])));
         let near = L::within(x, reach[0]) & L::within(y, reach[1]);
