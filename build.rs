@@ -18,7 +18,7 @@ fn main() {
     let std = !variable("CARGO_FEATURE_STD").is_empty();
     if arch == "x86_64" && (std || known(&["avx2", "fma"])) {
         println!("cargo:rustc-cfg=avx2");
-        let all = known(&["avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vbmi"]);
+        let all = known(&["avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vbmi", "avx512vnni"]);
         if all || std && variable("NONIUS_WITHOUT_AVX512").is_empty() {
             println!("cargo:rustc-cfg=avx512");
         }

@@ -368,6 +368,7 @@ pub trait Channel: Copy + PartialEq + core::fmt::Debug + Default + sealed::Seale
     fn block_near<L: Lanes, K: Kernel, O: Output<Self>>(
         _: &Window<'_, Self>,
         _: &NearPositions<L>,
+        _room: [i32; 2],
         _: &K,
         _out: &mut [O],
     ) {
@@ -565,10 +566,11 @@ impl Channel for u8 {
     fn block_near<L: Lanes, K: Kernel, O: Output<Self>>(
         window: &Window<'_, Self>,
         at: &NearPositions<L>,
+        room: [i32; 2],
         kernel: &K,
         out: &mut [O],
     ) {
-        block::near_u8(window, at, kernel, out);
+        block::near_u8(window, at, room, kernel, out);
     }
     #[inline(always)]
     fn block_across<L: Lanes, K: Kernel, O: Output<Self>>(

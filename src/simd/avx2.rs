@@ -9,7 +9,7 @@ use super::Operation;
 use super::block::{ByteTable, Pairs, Window};
 use super::lanes::{Forms, Lanes};
 use super::spread::{Spread, eight};
-use super::steps::Positions;
+use super::steps::{NearPositions, Positions};
 use crate::kernel::Channel;
 
 /// A register of 256 bits.
@@ -739,10 +739,15 @@ impl ByteTable<Eight> for Table {
     const REACH: [i32; 2] = [12, 3];
 
     #[inline(always)]
-    fn near(window: &Window<'_, u8>, [x, y]: [i32; 2], place: __m256i, support: i32) -> Option<Self> {
-        let corner = [x + window.first, y + window.first];
+    fn near(
+        window: &Window<'_, u8>,
+        at: &NearPositions<Eight>,
+        _room: [i32; 2],
+        support: i32,
+    ) -> Option<Self> {
+        let corner = at.least.map(|v| v + window.first);
         // SAFETY: see the module; there is room (the caller's promise).
-        Some(unsafe { Self::at(window, corner, place, support, false) })
+        Some(unsafe { Self::at(window, corner, at.place, support, false) })
     }
 
     #[inline(always)]

@@ -1,4 +1,4 @@
-//! Sixteen lanes by AVX-512 (F, BW, DQ, VL, VBMI), and tap fetch by byte permutes.
+//! Sixteen lanes by AVX-512 (F, BW, DQ, VL, VBMI, VNNI), and tap fetch by byte permutes.
 //!
 //! Every function is inlined into the one that [`Level::run`](super::Level::run) enters, so each
 //! SAFETY line says the same: the level is a token of the detected features.
@@ -9,18 +9,20 @@ use super::Operation;
 use super::block::{ByteTable, Pairs, Window};
 use super::lanes::{Forms, Lanes};
 use super::spread::Spread;
-use super::steps::Positions;
+use super::steps::{NearPositions, Positions};
 use crate::kernel::Channel;
 
 /// A register of 512 bits.
 #[derive(Clone, Copy, Debug)]
 pub struct Sixteen;
 
-/// The bytes around the taps of a block: rows of 16, 32 or 64, 256 in all; two more rows of 32 for every two rows of
-/// taps from the third on.
+/// The bytes around the taps of a block: rows of 16, 32 or 64, 256 in all, or only the first 128 or 192 of these; two
+/// more rows of 32 for every two rows of taps from the third on.
 #[derive(Clone, Copy)]
 pub struct Table {
     bytes: [__m512i; 7],
+    /// The registers that hold what a row of taps is picked from: 2, 3 or 4.
+    registers: i32,
     /// Where the first tap of each lane is.
     index: __m512i,
     /// The logarithm of the length of a row.
@@ -28,14 +30,22 @@ pub struct Table {
 }
 
 impl Table {
-    /// The bytes at an index in each byte, of 256 from the n-th register on.
+    /// The bytes at an index in each byte that is kept, of 256 from the n-th register on; zero in the others, whose index
+    /// is below 128.
     #[inline(always)]
-    fn pick(&self, index: __m512i, n: usize) -> __m512i {
+    fn pick(&self, index: __m512i, keep: __mmask64, n: usize) -> __m512i {
         let Some(&[a, b, c, d]) = self.bytes.get(n..).and_then(<[_]>::first_chunk) else { return index };
         // SAFETY: see the module.
         unsafe {
-            let (low, high) = (_mm512_permutex2var_epi8(a, index, b), _mm512_permutex2var_epi8(c, index, d));
-            _mm512_mask_mov_epi8(low, _mm512_movepi8_mask(index), high)
+            let low = _mm512_maskz_permutex2var_epi8(keep, a, index, b);
+            if self.registers == 2 {
+                return low;
+            }
+            let upper = _mm512_movepi8_mask(index);
+            if self.registers == 3 {
+                return _mm512_mask_permutexvar_epi8(low, upper, index, c);
+            }
+            _mm512_mask_mov_epi8(low, upper, _mm512_permutex2var_epi8(c, index, d))
         }
     }
 }
@@ -416,6 +426,11 @@ impl Lanes for Sixteen {
         unsafe { _mm512_madd_epi16(a, b) }
     }
     #[inline(always)]
+    fn dot_add(sum: __m512i, a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: see the module.
+        unsafe { _mm512_dpwssd_epi32(sum, a, b) }
+    }
+    #[inline(always)]
     fn f32(lanes: [f32; 16]) -> __m512 {
         // SAFETY: see the module; an array has 64 bytes.
         unsafe { _mm512_loadu_ps(lanes.as_ptr()) }
@@ -780,11 +795,13 @@ impl Pairs<Sixteen> for Table {
     fn pair(&self, i: usize, j: usize) -> __m512i {
         // SAFETY: see the module.
         unsafe {
-            let both = _mm512_mask_mov_epi16(self.index, 0xaaaa_aaaa, _mm512_slli_epi32::<16>(self.index));
+            // (An index is below 256.)
+            let twice =
+                _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 0, 1, 4, 5, 4, 5, 8, 9, 8, 9, 12, 13, 12, 13));
+            let both = _mm512_shuffle_epi8(self.index, twice);
             let tap = ((j % 2) << self.pitch) + i;
             let step = _mm512_set1_epi32((tap | ((tap + 1) << 16)) as i32);
-            let taps = self.pick(_mm512_add_epi16(both, step), j / 2);
-            _mm512_and_si512(taps, _mm512_set1_epi16(0xff))
+            self.pick(_mm512_add_epi16(both, step), 0x5555_5555_5555_5555, j / 2)
         }
     }
 }
@@ -835,36 +852,39 @@ impl Table {
                     y += 1;
                 }
             }
-            Self { bytes, index, pitch: PITCH }
+            Self { bytes, registers: 4, index, pitch: PITCH }
         })
     }
 
-    /// From a corner on, and places of first taps relative to it.
+    /// From a corner on, with so many rows of 32, and places of first taps relative to it.
     ///
     /// # Safety
-    /// AVX-512 is there; as many columns and rows as are read are in the image.
+    /// AVX-512 is there; these rows are in the image.
     #[inline(always)]
-    unsafe fn at<const PITCH: u32>(
-        window: &Window<'_, u8>,
-        [x, y]: [i32; 2],
-        index: __m512i,
-        support: i32,
-    ) -> Self {
-        let rows = Self::rows(PITCH, support) as usize;
-        debug_assert!(x >= 0 && x as usize + (1 << PITCH) <= window.width);
-        debug_assert!(y >= 0 && y as usize + rows <= window.height);
+    unsafe fn at(window: &Window<'_, u8>, [x, y]: [i32; 2], index: __m512i, rows: i32, support: i32) -> Self {
+        debug_assert!(x >= 0 && x as usize + 32 <= window.width);
+        debug_assert!(y >= 0 && y as usize + rows as usize <= window.height);
+        // Four rows for what begins in the first two, and so on.
+        let least = (Self::rows(5, support) / 2 - 2) as usize;
+        let registers = rows / 2 - (least as i32 - 2);
         // SAFETY: as above.
         unsafe {
             let row = window.data.as_ptr().add(y as usize * window.stride + x as usize);
             let mut bytes = [_mm512_setzero_si512(); 7];
-            for (n, bytes) in bytes.iter_mut().enumerate().take(rows >> (6 - PITCH)) {
-                *bytes = match PITCH {
-                    4 => quarters(row.add(4 * n * window.stride), window.stride),
-                    5 => halves(row.add(2 * n * window.stride), window.stride),
-                    _ => _mm512_loadu_si512(row.add(n * window.stride).cast()),
-                };
+            for (n, bytes) in bytes.iter_mut().enumerate().take(least) {
+                *bytes = halves(row.add(2 * n * window.stride), window.stride);
             }
-            Self { bytes, index, pitch: PITCH }
+            if registers > 2
+                && let Some(bytes) = bytes.get_mut(least)
+            {
+                *bytes = halves(row.add(2 * least * window.stride), window.stride);
+            }
+            if registers > 3
+                && let Some(bytes) = bytes.get_mut(least + 1)
+            {
+                *bytes = halves(row.add((2 * least + 2) * window.stride), window.stride);
+            }
+            Self { bytes, registers, index, pitch: 5 }
         }
     }
 }
@@ -886,7 +906,7 @@ impl ByteTable<Sixteen> for Table {
             // The first tap of a cell less the corner, all at once.
             let corner = _mm512_set1_epi32(window.first - x + ((window.first - y) << 5));
             let index = _mm512_add_epi32(at.cell[0], _mm512_slli_epi32::<5>(at.cell[1]));
-            Some(Self::at::<5>(window, [x, y], _mm512_add_epi32(index, corner), support))
+            Some(Self::at(window, [x, y], _mm512_add_epi32(index, corner), rows, support))
         }
     }
 
@@ -912,24 +932,37 @@ impl ByteTable<Sixteen> for Table {
 
     #[inline(always)]
     fn room([columns, rows]: [i32; 2], support: i32) -> Option<[i32; 2]> {
-        (support <= 8 && columns + support <= 32 && rows + support.min(2) <= 8)
-            .then_some([32, Self::rows(5, support)])
+        let begins = rows + support.min(2);
+        // (Two rows for each register that is not needed.)
+        let less = if begins <= 4 {
+            4
+        } else if begins <= 6 {
+            2
+        } else {
+            0
+        };
+        (support <= 8 && columns + support <= 32 && begins <= 8)
+            .then_some([32, Self::rows(5, support) - less])
     }
 
     const PITCH: u32 = 5;
     const REACH: [i32; 2] = [24, 6];
 
     #[inline(always)]
-    fn near(window: &Window<'_, u8>, [x, y]: [i32; 2], place: __m512i, support: i32) -> Option<Self> {
-        let corner = [x + window.first, y + window.first];
+    fn near(
+        window: &Window<'_, u8>,
+        at: &NearPositions<Sixteen>,
+        room: [i32; 2],
+        support: i32,
+    ) -> Option<Self> {
+        let corner = at.least.map(|v| v + window.first);
         // SAFETY: see the module; there is room (the caller's promise).
-        Some(unsafe { Self::at::<5>(window, corner, place, support) })
+        Some(unsafe { Self::at(window, corner, at.place, room[1], support) })
     }
 
     #[inline(always)]
     fn byte(&self) -> __m512i {
-        // SAFETY: see the module.
-        unsafe { _mm512_and_si512(self.pick(self.index, 0), _mm512_set1_epi32(0xff)) }
+        self.pick(self.index, 0x1111_1111_1111_1111, 0)
     }
 
     #[inline(always)]
@@ -937,7 +970,7 @@ impl ByteTable<Sixteen> for Table {
         if let Ok(out) = <&mut [u8; 16]>::try_from(out) {
             // SAFETY: see the module; an array has 16 bytes.
             unsafe {
-                let bytes = _mm512_cvtepi32_epi8(self.pick(self.index, 0));
+                let bytes = _mm512_cvtepi32_epi8(self.pick(self.index, !0, 0));
                 _mm_storeu_si128(out.as_mut_ptr().cast(), bytes);
             }
         }

@@ -255,10 +255,11 @@ pub(crate) fn room_u8<L: Lanes, K: Kernel>(extent: [i32; 2]) -> Option<[i32; 2]>
 pub(crate) fn near_u8<L: Lanes, K: Kernel, O: Output<u8>>(
     window: &Window<'_, u8>,
     at: &NearPositions<L>,
+    room: [i32; 2],
     kernel: &K,
     out: &mut [O],
 ) {
-    if let Some(table) = L::ByteTable::near(window, at.least, at.place, support::<K>() as i32) {
+    if let Some(table) = L::ByteTable::near(window, at, room, support::<K>() as i32) {
         picked_u8::<L, K, O>(&table, at.fraction, kernel, out);
     }
 }
@@ -364,10 +365,10 @@ pub trait ByteTable<L: Lanes>: Pairs<L> + Copy {
     fn room(_extent: [i32; 2], _support: i32) -> Option<[i32; 2]> {
         None
     }
-    /// The table for a least cell, around which there is so much room in the image, and places from there on;
-    /// `None` if the backend has no use for room.
+    /// The table for places around whose least cell there is this room in the image; `None` if the backend has no use
+    /// for room.
     #[inline(always)]
-    fn near(_: &Window<'_, u8>, _least: [i32; 2], _place: L::I32, _support: i32) -> Option<Self> {
+    fn near(_: &Window<'_, u8>, _: &NearPositions<L>, _room: [i32; 2], _support: i32) -> Option<Self> {
         None
     }
 }
@@ -400,7 +401,7 @@ fn sum_u8<L: Lanes, C: Channel<Rounded = i32>, K: Kernel, O: Output<C>, T: Pairs
                 if offset != 0 {
                     taps = L::pair_less(taps, offset);
                 }
-                *row = L::add(*row, L::dot(taps, L::pack(w0.0, w1.0)));
+                *row = L::dot_add(*row, taps, L::pack(w0.0, w1.0));
             }
         }
         *row = L::shr(*row, 7);
@@ -408,7 +409,7 @@ fn sum_u8<L: Lanes, C: Channel<Rounded = i32>, K: Kernel, O: Output<C>, T: Pairs
     let mut sum = L::splat((1 << (20 - O::BITS)) + (i32::from(offset) << 21));
     for (t, w) in rows.as_ref().chunks_exact(2).zip(wy.as_ref().chunks_exact(2)) {
         if let ([t0, t1], [w0, w1]) = (t, w) {
-            sum = L::add(sum, L::dot(L::pack(*t0, *t1), L::pack(w0.0, w1.0)));
+            sum = L::dot_add(sum, L::pack(*t0, *t1), L::pack(w0.0, w1.0));
         }
     }
     O::store::<L>(L::shr(sum, 21 - O::BITS), out);
@@ -842,10 +843,11 @@ impl<P: Tap, K: Kernel, S: Outside<W, P, O>, W: Walk, O: Output<P::Channel>> Ope
         let whole = |pixels: Range<usize>| pixels.start..pixels.end - pixels.len() % L::LEN;
         let (mut inside, mut pixels) = (len..len, whole(0..len));
         // A walk that has so many blocks whose taps are not near is left to blocks().
-        let (mut here, mut patience) = (0, 8);
+        let (mut here, mut patience, mut room) = (0, 8, [0; 2]);
         while roomy::<L, P, K>() && here < pixels.end {
             let (Some(mut near), ready) = walk.at(here).lanes::<L>(to).near() else { break };
-            let Some(room) = P::Channel::room::<L, K>(near.extent()) else { break };
+            let Some(needed) = P::Channel::room::<L, K>(near.extent()) else { break };
+            room = needed;
             let area = Area::around(window.first, room, [window.width, window.height]);
             if walk.line().is_some() {
                 inside = span::interior(walk, 0, len, to, &area);
@@ -861,7 +863,7 @@ impl<P: Tap, K: Kernel, S: Outside<W, P, O>, W: Walk, O: Output<P::Channel>> Ope
                 if let Some(at) = &told
                     && (known || area.contains_box(&at.least, &at.least))
                 {
-                    P::Channel::block_near(&window, at, &kernel, out);
+                    P::Channel::block_near(&window, at, room, &kernel, out);
                 } else {
                     if !known && told.is_none() {
                         patience -= 1;
@@ -889,7 +891,7 @@ impl<P: Tap, K: Kernel, S: Outside<W, P, O>, W: Walk, O: Output<P::Channel>> Ope
                 && let Some(at) = near.next(L::ByteTable::PITCH)
                 && let Some(out) = out.get_mut(last..inside.end)
             {
-                P::Channel::block_near(&window, &at, &kernel, out);
+                P::Channel::block_near(&window, &at, room, &kernel, out);
                 return inside;
             }
             return pixels;

@@ -111,6 +111,11 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     fn pair_mul(a: Self::Pair, b: Self::Pair) -> Self::Pair;
     /// `low low + high high`, exact but for `2 * 2^30`.
     fn dot(a: Self::Pair, b: Self::Pair) -> Self::I32;
+    /// That added to a sum.
+    #[inline(always)]
+    fn dot_add(sum: Self::I32, a: Self::Pair, b: Self::Pair) -> Self::I32 {
+        Self::add(sum, Self::dot(a, b))
+    }
 
     /// From memory.
     fn f32(lanes: Self::Array<f32>) -> Self::F32;

@@ -136,7 +136,9 @@ impl Level {
             #[cfg(avx2)]
             Kind::Avx2 => detected!("avx2", "fma"),
             #[cfg(avx512)]
-            Kind::Avx512 => detected!("avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vbmi"),
+            Kind::Avx512 => {
+                detected!("avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vbmi", "avx512vnni")
+            }
         }
     }
 
@@ -178,7 +180,7 @@ fn enter_avx2<O: Operation>(operation: O) -> O::Output {
 }
 
 #[cfg(avx512)]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")]
 #[inline(never)]
 fn enter_avx512<O: Operation>(operation: O) -> O::Output {
     operation.run::<avx512::Sixteen>()

@@ -717,6 +717,8 @@ struct LinearAxis<L: Lanes> {
     /// The low words with the other sign, so that order is unsigned order.
     low: L::I32,
     high: L::I32,
+    /// The low words less one.
+    less: L::I32,
     /// What is above this, and low, has a carry: the complement of the low word of `at`, with the other sign.
     rest: L::I32,
 }
@@ -746,7 +748,7 @@ impl<L: Lanes> LinearAxis<L> {
         let first = if step < 0 { last.wrapping_neg() } else { 0 };
         let at = at.wrapping_sub(first).wrapping_add(1 << (31 - to.bits));
         let (lanes, far) = (from_least::<L>(step), step.unsigned_abs());
-        let low = L::mul(lanes, L::splat(far as i32));
+        let low = L::add(L::mul(lanes, L::splat(far as i32)), L::splat(i32::MIN));
         // What the products of low words carry: 2^4 lanes at most, so that a product with the upper 28 bits fits.
         const { assert!(L::LEN <= 16) };
         let tail = L::shr_logical(L::mul(lanes, L::splat((far & 15) as i32)), 4);
@@ -756,7 +758,8 @@ impl<L: Lanes> LinearAxis<L> {
             step,
             first,
             spread: last.wrapping_abs(),
-            low: L::add(low, L::splat(i32::MIN)),
+            low,
+            less: L::sub(low, L::splat(1)),
             high: L::add(L::mul(lanes, L::splat((far >> 32) as i32)), carry),
             rest: L::splat(at as i32 ^ i32::MAX),
         }
@@ -790,7 +793,7 @@ impl<L: Lanes> LinearAxis<L> {
             return L::splat((self.at as u32 >> 1 >> (31 - to.bits)) as i32);
         }
         // (The signs of both, which are wrong, make one right.)
-        let low = L::sub(L::sub(self.low, self.rest), L::splat(1));
+        let low = L::sub(self.less, self.rest);
         // Two shifts, since one by 32 (for no fraction) is no shift.
         L::shr_logical(L::shr_logical(low, 1), 31 - to.bits)
     }
