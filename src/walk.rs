@@ -69,6 +69,11 @@ pub trait Plan: Copy + Send + Sync {
     fn inside(&self, _y: usize, _columns: Range<usize>, _area: &Area) -> bool {
         false
     }
+    /// From pixel to pixel of a row, in Q32.32, where that is always the same.
+    #[inline(always)]
+    fn steps(&self) -> Option<[i64; 2]> {
+        None
+    }
     /// The plan whose first row is this one's row `rows`: that of a band of the destination.
     fn below(&self, rows: usize) -> Self;
     /// The runs of the first `width` pixels of row `y`.
@@ -345,6 +350,10 @@ impl Plan for AffinePlan {
         };
         let [u, v] = self.rows;
         (AffineWalk { at: [at(u), at(v)], step: [u[0], v[0]] }, len)
+    }
+    #[inline(always)]
+    fn steps(&self) -> Option<[i64; 2]> {
+        Some(self.rows.map(|[along, ..]| along))
     }
     #[inline]
     fn below(&self, rows: usize) -> Self {

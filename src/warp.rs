@@ -42,6 +42,7 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
         }
         let plan = warp.plan();
         let level = self.level.unwrap_or_else(Level::best);
+        let level = level.along(plan.steps(), K::Values::TAPS, P::CHANNELS, size_of::<P::Channel>());
         let destination = destination.reborrow();
         self.threads.run(level, Rows { sampler: self.of_values(), source, destination, plan });
         Ok(())

@@ -121,31 +121,31 @@ impl Word for i16 {
     fn plus(a: i32, b: i32) -> i32 {
         a.wrapping_add(b)
     }
-    type Words<L: Lanes> = <L::Words as Lanes>::Pair;
-    type Sums<L: Lanes> = <L::Words as Lanes>::I32;
+    type Words<L: Lanes> = <L::Half as Lanes>::Pair;
+    type Sums<L: Lanes> = <L::Half as Lanes>::I32;
     #[inline(always)]
     fn width<L: Lanes>() -> usize {
-        2 * L::Words::LEN
+        2 * L::Half::LEN
     }
     #[inline(always)]
     fn words<L: Lanes>(words: &[i16], from: usize) -> Self::Words<L> {
-        L::Words::words(words, from)
+        L::Half::words(words, from)
     }
     #[inline(always)]
     fn multiply<L: Lanes>(a: Self::Words<L>, b: Self::Words<L>) -> Self::Words<L> {
-        L::Words::pair_mul(a, b)
+        L::Half::pair_mul(a, b)
     }
     #[inline(always)]
     fn none<L: Lanes>() -> Self::Sums<L> {
-        L::Words::splat(0)
+        L::Half::splat(0)
     }
     #[inline(always)]
     fn accumulate<L: Lanes>(sums: Self::Sums<L>, a: Self::Words<L>, b: Self::Words<L>) -> Self::Sums<L> {
-        L::Words::add(sums, L::Words::dot(a, b))
+        L::Half::add(sums, L::Half::dot(a, b))
     }
     #[inline(always)]
     fn totals<L: Lanes>(sums: [Self::Sums<L>; 4]) -> [i64; 4] {
-        L::Words::totals(sums).map(Into::into)
+        L::Half::totals(sums).map(Into::into)
     }
     #[inline(always)]
     fn wrapped(v: i64) -> i64 {

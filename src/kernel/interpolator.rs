@@ -34,6 +34,10 @@ pub trait Interpolator: Copy + Send + Sync {
     #[doc(hidden)]
     fn values(&self) -> Self::Values;
 
+    /// How many taps along each axis a value is the sum of; 0 for a rule that is no such sum.
+    #[doc(hidden)]
+    const TAPS: usize = 0;
+
     /// How coordinates of values are rounded.
     #[doc(hidden)]
     fn rounding<C: Channel>() -> Rounding;
@@ -244,6 +248,7 @@ impl<K: Kernel, P: Tap, W: Walk, O: Output<P::Channel>> Outside<W, P, O> for Edg
 
 impl<K: Kernel> Interpolator for K {
     const NARROW: bool = support::<K>() <= 2;
+    const TAPS: usize = support::<K>();
     type Values = K;
 
     #[inline(always)]

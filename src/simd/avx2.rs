@@ -28,7 +28,7 @@ impl Lanes for Eight {
     type F32 = __m256;
     type ByteTable = Table;
     type Forms = [Ramp; 3];
-    type Words = Self;
+    type Half = Self;
 
     // (Functions with features of their own are inlined in spite of that attribute, as of Rust 1.95.)
     #[inline(never)]

@@ -50,6 +50,20 @@ impl Table {
     }
 }
 
+/// Whether blocks whose lanes are so many columns and rows apart have their taps in registers, or need not.
+pub(super) fn reaches([columns, rows]: [usize; 2], taps: usize, channels: usize, bytes: usize) -> bool {
+    let within = |width: usize, height: usize| columns + taps <= width && rows + taps <= height;
+    match (bytes, channels) {
+        (1, 1) if taps <= 2 => within(32, 8) || within(16, 16) || within(64, 4) || taps == 1,
+        (1, 1) => columns + taps <= 32 && rows <= 6,
+        (1, 2..=4) => within(64 / channels, 8),
+        // (Measured: of more rows eight lanes fetch them sooner.)
+        (2, 1) => within(32, 5),
+        (4, 1) => true,
+        _ => taps == 1,
+    }
+}
+
 /// The rows of taps of a block, so short that registers hold them.
 struct Rows<C> {
     /// The first element of the first row.
@@ -261,21 +275,6 @@ unsafe fn halves(first: *const u8, stride: usize) -> __m512i {
     }
 }
 
-/// Four rows of 16 bytes.
-///
-/// # Safety
-/// AVX-512 is there; the rows can be read.
-#[inline(always)]
-unsafe fn quarters(first: *const u8, stride: usize) -> __m512i {
-    // SAFETY: as above.
-    unsafe {
-        let v = _mm512_castsi128_si512(_mm_loadu_si128(first.cast()));
-        let v = _mm512_inserti32x4::<1>(v, _mm_loadu_si128(first.add(stride).cast()));
-        let v = _mm512_inserti32x4::<2>(v, _mm_loadu_si128(first.add(2 * stride).cast()));
-        _mm512_inserti32x4::<3>(v, _mm_loadu_si128(first.add(3 * stride).cast()))
-    }
-}
-
 /// The words of the even lanes first, then those of the odd ones.
 type Words = [__m512i; 2];
 
@@ -288,7 +287,7 @@ impl Lanes for Sixteen {
     type F32 = __m512;
     type ByteTable = Table;
     type Forms = [Ramp; 3];
-    type Words = super::avx2::Eight;
+    type Half = super::avx2::Eight;
 
     // (Functions with features of their own are inlined in spite of that attribute, as of Rust 1.95.)
     #[inline(never)]
@@ -307,6 +306,11 @@ impl Lanes for Sixteen {
         // SAFETY: see the module; an array has 64 bytes.
         unsafe { _mm512_storeu_si512(out.as_mut_ptr().cast(), v) };
         out
+    }
+    #[inline(always)]
+    fn halves(v: __m512i) -> [__m256i; 2] {
+        // SAFETY: see the module.
+        unsafe { [_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64::<1>(v)] }
     }
     #[inline(always)]
     fn splat(v: i32) -> __m512i {

@@ -123,12 +123,35 @@ pub(crate) fn block_any<L: Lanes, C: Channel, K: Kernel, O: Output<C>>(
     kernel: &K,
     out: &mut [O],
 ) {
+    if L::LEN > L::Half::LEN && support::<K>() > 1 {
+        // What sixteen lanes cannot do at once, eight may.
+        for (at, out) in at.halves().into_iter().zip(out.chunks_exact_mut(L::Half::LEN)) {
+            L::Half::call(AnyBlock::<_, _, L::Half, _> { window, at, kernel, out });
+        }
+        return;
+    }
     let ([x, y], [fx, fy]) = (at.cell.map(L::i32_array), at.fraction.map(L::i32_array));
     let lanes = [x.as_ref(), y.as_ref(), fx.as_ref(), fy.as_ref()];
     if L::LEN == 1 || support::<K>() == 1 {
         each(window, lanes, kernel, out);
     } else {
         each_outlined(window, lanes, kernel, out);
+    }
+}
+
+/// A block at the level that it is called at.
+struct AnyBlock<'w, 'a, C, K, L: Lanes, O> {
+    window: &'w Window<'a, C>,
+    at: Positions<L>,
+    kernel: &'w K,
+    out: &'w mut [O],
+}
+
+impl<C: Channel, K: Kernel, L: Lanes, O: Output<C>> Operation for AnyBlock<'_, '_, C, K, L, O> {
+    type Output = ();
+    #[inline(always)]
+    fn run<M: Lanes>(self) {
+        C::block(self.window, &self.at.tight(), self.kernel, self.out);
     }
 }
 

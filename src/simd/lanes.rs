@@ -30,8 +30,8 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     type ByteTable: ByteTable<Self>;
     /// The linear forms of a homography, for exact quotients; [`Never`] for a backend without.
     type Forms: Forms<Self>;
-    /// This level, or where a [`Pair`](Self::Pair) has more than 16 words one whose pairs have not.
-    type Words: Lanes;
+    /// This level, or of one of sixteen lanes that of eight: for work that cannot use more.
+    type Half: Lanes;
 
     /// Runs an operation by a call: code that is needed in several places. (An ordinary function would not
     /// have the features of the level.)
@@ -44,6 +44,18 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     fn i32(lanes: Self::Array<i32>) -> Self::I32;
     /// To memory.
     fn i32_array(v: Self::I32) -> Self::Array<i32>;
+    /// The two halves; or, where half is this level, the same twice.
+    #[inline(always)]
+    fn halves(v: Self::I32) -> [<Self::Half as Lanes>::I32; 2] {
+        let lanes = Self::i32_array(v);
+        let (first, second) = lanes.as_ref().split_at(Self::LEN - Self::Half::LEN);
+        let half =
+            |from: &[i32]| <Self::Half as Lanes>::Array::from_fn(|l| from.get(l).copied().unwrap_or(0));
+        [
+            Self::Half::i32(half(if Self::LEN > Self::Half::LEN { first } else { second })),
+            Self::Half::i32(half(second)),
+        ]
+    }
     /// The same in every lane.
     fn splat(v: i32) -> Self::I32;
     /// Wrapping sum.

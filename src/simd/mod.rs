@@ -155,6 +155,20 @@ impl Level {
         }
     }
 
+    /// This level, or that of eight lanes where sixteen are further apart than their registers reach: for the
+    /// taps of so many channels of so many bytes, along a line with these steps in Q32.32.
+    pub(crate) fn along(self, steps: Option<[i64; 2]>, taps: usize, channels: usize, bytes: usize) -> Level {
+        match (self.0, steps) {
+            #[cfg(avx512)]
+            (Kind::Avx512, Some(steps)) => {
+                // (A step is below 2^16 px.)
+                let lanes = steps.map(|step| (15 * step.unsigned_abs() >> 32) as usize + 1);
+                if avx512::reaches(lanes, taps, channels, bytes) { self } else { Level(Kind::Avx2) }
+            }
+            _ => self,
+        }
+    }
+
     /// Enters the level.
     #[inline]
     pub(crate) fn run<O: Operation>(self, operation: O) -> O::Output {

@@ -14,7 +14,7 @@ impl Lanes for One {
     type F32 = f32;
     type ByteTable = Never;
     type Forms = Never;
-    type Words = Self;
+    type Half = Self;
 
     #[inline(always)]
     fn i32([v]: [i32; 1]) -> i32 {

@@ -32,6 +32,16 @@ impl<L: Lanes> Positions<L> {
         Self { min: [x0, y0], max: [x1, y1], ..*self }
     }
 
+    /// The two halves of sixteen lanes.
+    #[inline(always)]
+    pub(super) fn halves(&self) -> [Positions<L::Half>; 2] {
+        let ([x, y], [fx, fy]) = (self.cell, self.fraction);
+        let ([x0, x1], [y0, y1], [fx0, fx1], [fy0, fy1]) =
+            (L::halves(x), L::halves(y), L::halves(fx), L::halves(fy));
+        let half = Positions { cell: [x0, y0], fraction: [fx0, fy0], min: self.min, max: self.max };
+        [half, Positions { cell: [x1, y1], fraction: [fx1, fy1], ..half }]
+    }
+
     /// As seen from another origin.
     #[inline(always)]
     pub(super) fn less(&self, [x, y]: [i32; 2]) -> Self {

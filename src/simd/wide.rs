@@ -16,7 +16,7 @@ impl Lanes for Four {
     type F32 = f32x4;
     type ByteTable = Never;
     type Forms = Never;
-    type Words = Self;
+    type Half = Self;
 
     #[inline(always)]
     fn i32(lanes: [i32; 4]) -> i32x4 {
