@@ -560,20 +560,18 @@ impl<P: Tap> RowSums<P> {
     #[inline(always)]
     fn add(&mut self, products: &Products<P>, len: usize, first: i32) {
         for ([sums, along], products) in self.0.iter_mut().zip(products) {
-            let (groups, _) = products.as_chunks::<LANES>();
+            let (whole, rest) = products.get(..len).unwrap_or_default().as_chunks::<LANES>();
             let mut base = first;
-            for (k, group) in groups.iter().enumerate().take(len.div_ceil(LANES)) {
-                let rest = len - (k * LANES).min(len);
-                if rest >= LANES {
-                    add_columns(sums, along, group, base);
-                } else {
-                    let columns = sums.iter_mut().zip(along.iter_mut()).zip(group).take(rest);
-                    for (j, ((sum, along), product)) in columns.enumerate() {
-                        product.add_to(sum, 1);
-                        product.add_to(along, base + 2 * j as i32);
-                    }
-                }
+            // (In registers, since through memory each sum waits for the last.)
+            let (mut in_sums, mut in_along) = (*sums, *along);
+            for group in whole {
+                add_columns(&mut in_sums, &mut in_along, group, base);
                 base += 2 * LANES as i32;
+            }
+            (*sums, *along) = (in_sums, in_along);
+            for (j, ((sum, along), product)) in sums.iter_mut().zip(along).zip(rest).enumerate() {
+                product.add_to(sum, 1);
+                product.add_to(along, base + 2 * j as i32);
             }
         }
     }
