@@ -242,12 +242,10 @@ impl<L: Lanes> Pairs<L> for Neighbours<'_, L> {
     #[inline(always)]
     fn pair(&self, i: usize, j: usize) -> L::Pair {
         let Self(block) = self;
-        let both = L::Array::from_fn(|l| {
+        L::pair_of(L::Array::from_fn(|l| {
             let base = block.base.as_ref().get(l).copied().unwrap_or_default();
-            i32::from(u16::from_le_bytes([block.tap(base, i, j), block.tap(base, i + 1, j)]))
-        });
-        let both = L::i32(both);
-        L::pack(L::and(both, L::splat(0xff)), L::shr(both, 8))
+            u16::from_le_bytes([block.tap(base, i, j), block.tap(base, i + 1, j)])
+        }))
     }
 }
 

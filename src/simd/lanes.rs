@@ -94,6 +94,12 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
         let extended = |v: &[u8]| Self::Array::from_fn(|l| v.get(l).map_or(0, |&v| i16::from(v)));
         Self::pair(extended(low), extended(high))
     }
+    /// Two `i16` per lane, from two bytes each, the low one first.
+    #[inline(always)]
+    fn pair_of(words: Self::Array<u16>) -> Self::Pair {
+        let words = Self::i32(Self::Array::from_fn(|l| words.as_ref().get(l).map_or(0, |&v| v.into())));
+        Self::pack(Self::and(words, Self::splat(0xff)), Self::shr(words, 8))
+    }
     /// Two `i16` per lane, from lanes in the range of `i16`.
     fn pack(low: Self::I32, high: Self::I32) -> Self::Pair;
     /// The wrapping sums of all lanes of each.

@@ -157,16 +157,17 @@ impl Level {
 
     /// This level, or that of eight lanes where sixteen are further apart than their registers reach: for the
     /// taps of so many channels of so many bytes, along a line with these steps in Q32.32.
+    #[cfg_attr(not(avx512), allow(unused_variables))]
     pub(crate) fn along(self, steps: Option<[i64; 2]>, taps: usize, channels: usize, bytes: usize) -> Level {
-        match (self.0, steps) {
-            #[cfg(avx512)]
-            (Kind::Avx512, Some(steps)) => {
-                // (A step is below 2^16 px.)
-                let lanes = steps.map(|step| (15 * step.unsigned_abs() >> 32) as usize + 1);
-                if avx512::reaches(lanes, taps, channels, bytes) { self } else { Level(Kind::Avx2) }
+        #[cfg(avx512)]
+        if let (Kind::Avx512, Some(steps)) = (self.0, steps) {
+            // (A step is at most 2^14 px.)
+            let apart = steps.map(|step| ((15 * step.unsigned_abs()) >> 32) as usize + 1);
+            if !avx512::reaches(apart, taps, channels, bytes) {
+                return Level(Kind::Avx2);
             }
-            _ => self,
         }
+        self
     }
 
     /// Enters the level.

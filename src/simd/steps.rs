@@ -629,6 +629,9 @@ pub struct MapSteps<'a, T> {
     pub(crate) to: Rounding,
 }
 
+/// Coordinates of x and of y, or with a destination pixel displacements from there on.
+type Read<'a> = ([&'a [f32]; 2], Option<[i32; 2]>);
+
 /// The cells and the fractions of positions.
 type Cells<L> = ([<L as Lanes>::I32; 2], [<L as Lanes>::I32; 2]);
 
@@ -636,7 +639,7 @@ impl<'a, T: Coordinate> MapSteps<'a, T> {
     /// What is there for the next N pixels, if it can be read at once, and the destination pixel of displacements; on
     /// to the next.
     #[inline(always)]
-    fn read<L: Lanes>(&mut self) -> Option<([&'a [f32]; 2], Option<[i32; 2]>)> {
+    fn read<L: Lanes>(&mut self) -> Option<Read<'a>> {
         if L::LEN == 1 || self.to.ties_to_even {
             return None;
         }
@@ -729,7 +732,7 @@ struct LinearAxis<L: Lanes> {
     high: L::I32,
     /// The low words less one.
     less: L::I32,
-    /// What is above this, and low, has a carry: the complement of the low word of `at`, with the other sign.
+    /// The complement of the low word of `at`, with the other sign.
     rest: L::I32,
 }
 
@@ -780,7 +783,15 @@ impl<L: Lanes> LinearAxis<L> {
     fn step(&mut self) {
         let block = self.step.wrapping_mul(L::LEN as i64);
         self.at = self.at.wrapping_add(block);
-        self.rest = L::sub(self.rest, L::splat(block as i32));
+        if L::FETCHES {
+            self.rest = L::sub(self.rest, L::splat(block as i32));
+        }
+    }
+
+    /// What is above this, and low, has a carry. (From block to block in a register, where there are enough.)
+    #[inline(always)]
+    fn rest(&self) -> L::I32 {
+        if L::FETCHES { self.rest } else { L::splat(self.at as i32 ^ i32::MAX) }
     }
 
     /// The least cell of N pixels.
@@ -803,7 +814,7 @@ impl<L: Lanes> LinearAxis<L> {
             return L::splat((self.at as u32 >> 1 >> (31 - to.bits)) as i32);
         }
         // (The signs of both, which are wrong, make one right.)
-        let low = L::sub(self.less, self.rest);
+        let low = L::sub(self.less, self.rest());
         // Two shifts, since one by 32 (for no fraction) is no shift.
         L::shr_logical(L::shr_logical(low, 1), 31 - to.bits)
     }
@@ -813,7 +824,7 @@ impl<L: Lanes> LinearAxis<L> {
     fn cells(&self) -> L::I32 {
         if L::LEN == 1 || L::FETCHES {
             let high = L::add(self.high, L::splat(self.least()));
-            return if L::LEN == 1 { high } else { L::above(high, self.low, self.rest, 1) };
+            return if L::LEN == 1 { high } else { L::above(high, self.low, self.rest(), 1) };
         }
         // Each in a register of its own, which is where its taps are read by.
         let mut lane = self.at.wrapping_add(self.first);
@@ -868,10 +879,10 @@ impl<L: Lanes> Near<L> for LinearSteps<L> {
     fn next(&mut self, pitch: u32) -> Option<NearPositions<L>> {
         let [x, y] = &mut self.axes;
         let places = place::<L>([x.high, y.high], pitch);
-        let places = L::above(places, x.low, x.rest, 1);
+        let places = L::above(places, x.low, x.rest(), 1);
         let near = NearPositions {
             least: [x.least(), y.least()],
-            place: L::above(places, y.low, y.rest, 1 << pitch),
+            place: L::above(places, y.low, y.rest(), 1 << pitch),
             fraction: [x.fraction(self.to), y.fraction(self.to)],
         };
         x.step();

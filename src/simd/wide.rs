@@ -1,6 +1,6 @@
 //! Four lanes by the `wide` crate: SSE2, NEON or wasm simd128 at compile time, arrays elsewhere.
 
-use wide::{f32x4, i16x8, i32x4, u32x4};
+use wide::{f32x4, i16x8, i32x4, u8x16, u32x4};
 
 use super::lanes::{Lanes, Never};
 
@@ -90,6 +90,13 @@ impl Lanes for Four {
     #[inline(always)]
     fn pair(low: [i16; 4], high: [i16; 4]) -> i16x8 {
         i16x8::new([low[0], high[0], low[1], high[1], low[2], high[2], low[3], high[3]])
+    }
+    #[inline(always)]
+    fn pair_of([a, b, c, d]: [u16; 4]) -> i16x8 {
+        let word = |v: u16| if cfg!(target_endian = "little") { v } else { v.swap_bytes() } as i16;
+        let words = i16x8::new([word(a), word(b), word(c), word(d), 0, 0, 0, 0]);
+        // SAFETY: both are 16 bytes of plain integers.
+        i16x8::from_u8x16_low(unsafe { core::mem::transmute::<i16x8, u8x16>(words) })
     }
     #[inline(always)]
     fn pack(low: i32x4, high: i32x4) -> i16x8 {
