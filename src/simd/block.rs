@@ -952,17 +952,21 @@ impl<P: Tap, K: Kernel, S> Beside<'_, '_, P, K, S> {
     where
         S: Outside<W, P, O>,
     {
-        // The box that is known may be larger than it must.
         let mut patch;
-        let (mut window, mut at) = (*self.window, if walk.line().is_some() { *at } else { at.tight() });
+        let (mut window, mut at) = (*self.window, *at);
+        if !self.area.contains_box(&at.min, &at.max)
+            && P::CHANNELS == 1
+            && let Some(v) = self.outside.constant()
+            && P::Channel::block_across(&window, &at, v, self.kernel, out)
+        {
+            return;
+        }
+        // The box that is known may be larger than it must.
+        if walk.line().is_none() {
+            at = at.tight();
+        }
         if !self.area.contains_box(&at.min, &at.max) {
             if self.touching.misses_box(&at.min, &at.max) && self.outside.nothing(out) {
-                return;
-            }
-            if P::CHANNELS == 1
-                && let Some(v) = self.outside.constant()
-                && P::Channel::block_across(&window, &at, v, self.kernel, out)
-            {
                 return;
             }
             patch = Patch::<P>::new();
@@ -998,7 +1002,10 @@ impl<L: Lanes, P: Tap, K: Kernel, S: Outside<W, P, O>, W: Walk, O: Output<P::Cha
             Some(at) => at,
             None => self.walk.exact::<L>(rounding::<K, P::Channel>()),
         };
-        self.beside.draw(&at, self.walk, self.out);
+        // (A length that is known makes what is stored no call.)
+        if let Some(out) = self.out.get_mut(..L::LEN * P::CHANNELS) {
+            self.beside.draw(&at, self.walk, out);
+        }
     }
 }
 
