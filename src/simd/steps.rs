@@ -414,8 +414,8 @@ pub struct Series<L: Lanes> {
     /// Of the lanes.
     j: L::F32,
     ratio: f32,
-    /// In Q26, at least the error.
-    slack: i32,
+    /// In Q26, at least the errors.
+    slack: [i32; 2],
     /// Of the fractions.
     bits: u32,
 }
@@ -439,10 +439,9 @@ impl<L: Lanes> Series<L> {
     #[inline(always)]
     fn new(walk: &ProjectiveWalk, to: Rounding) -> (Option<Self>, usize) {
         let (d, dd) = (walk.denominator, walk.denominator_step.abs());
-        // (The rest is 2^-3 px then, but in the last case; and without fractions hardly any lane is in doubt.)
-        let half = if dd << if to.bits > 0 { 15 } else { 13 } < d {
+        let half = if dd << 13 < d {
             64
-        } else if dd << 13 < d {
+        } else if dd << 12 < d {
             32
         } else {
             16
@@ -473,16 +472,21 @@ impl<L: Lanes> Series<L> {
         if !holds {
             return None;
         }
-        // Three roundings to Q26; and of the rest, at most s r half^2, a part of 2^-21 for the powers of r j from
-        // the third on, and as much for the roundings of f32.
-        let bends = ratio.abs() * (far * far * 64.0);
-        // SAFETY: they are below 2^10.
-        let bend = s.map(|s| unsafe { (s.abs() * bends).to_int_unchecked::<i32>() });
-        let slack = 4 + if bend[0] > bend[1] { bend[0] } else { bend[1] };
+        // Three roundings to Q26; and of the rest, at most s r half^2, a part of (r half)^3 for the powers of r j from
+        // the third on, and one of 8.1 2^-24 for the roundings of f32.
+        let most = ratio.abs() * far;
+        let (rests, part) = (most * far, 33.0 + most * most * most * 68_000_000.0);
+        // SAFETY: they are below 2^15 and 2^10.
+        let (rest, slack) = unsafe {
+            (
+                s.map(|s| (s.abs() * rests * 4096.0).to_int_unchecked::<i32>() + 64),
+                s.map(|s| (s.abs() * rests * part).to_int_unchecked::<i32>() + 5),
+            )
+        };
         // In Q40, below and above at least the error, and on the side where it is the rest.
-        let error = i64::from(slack) << 14;
         let margins = [0, 1].map(|i| {
-            let rest = error + (i64::from(bend[i] + 1) << (40 - 6));
+            let error = i64::from(slack[i]) << 14;
+            let rest = error + (i64::from(rest[i]) << (40 - 12));
             if s[i] * ratio > 0.0 { [rest, error] } else { [error, rest] }
         });
         // (A closure would not be inlined with the features.)
@@ -561,9 +565,9 @@ impl<L: Lanes> Series<L> {
         let done = self.done;
         self.done += L::LEN;
         let within = L::splat((1 << (26 - self.bits)) - 1);
-        let (slack, limit) = (L::splat(self.slack), 2 * self.slack + 1);
-        let mut doubts = L::below(L::and(L::add(x, slack), within), limit)
-            | L::below(L::and(L::add(y, slack), within), limit);
+        let [u, v] = self.slack;
+        let mut doubts = L::below(L::and(L::add(x, L::splat(u)), within), 2 * u + 1)
+            | L::below(L::and(L::add(y, L::splat(v)), within), 2 * v + 1);
         while doubts != 0 {
             let lane = doubts.trailing_zeros();
             doubts &= doubts.wrapping_sub(1);
