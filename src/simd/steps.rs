@@ -640,6 +640,17 @@ type Read<'a> = ([&'a [f32]; 2], Option<[i32; 2]>);
 type Cells<L> = ([<L as Lanes>::I32; 2], [<L as Lanes>::I32; 2]);
 
 impl<'a, T: Coordinate> MapSteps<'a, T> {
+    /// What is not above the cells of the first and the last of the next N pixels, nor far below, which of maps that are
+    /// smooth are the least ones.
+    #[inline(always)]
+    fn least<L: Lanes>(&self) -> Option<[i32; 2]> {
+        let (x, y) = (T::floats(self.walk.x.get(..L::LEN)?)?, T::floats(self.walk.y.get(..L::LEN)?)?);
+        let pixel = self.walk.pixel();
+        let (last, [column, row]) = pixel.map_or((0, [0; 2]), |pixel| (L::LEN as i32 - 1, pixel));
+        let [x, y] = L::least_of_ends([x, y], last, self.to.bits);
+        Some([x.wrapping_add(column), y.wrapping_add(row)])
+    }
+
     /// What is there for the next N pixels, if it can be read at once, and the destination pixel of displacements; on
     /// to the next.
     #[inline(always)]
@@ -658,7 +669,7 @@ impl<'a, T: Coordinate> MapSteps<'a, T> {
     }
 }
 
-impl<L: Lanes, T: Coordinate> Steps<L> for MapSteps<'_, T> {
+impl<'a, L: Lanes, T: Coordinate> Steps<L> for MapSteps<'a, T> {
     #[inline(always)]
     fn next(&mut self) -> Positions<L> {
         match self.read::<L>() {
@@ -670,16 +681,24 @@ impl<L: Lanes, T: Coordinate> Steps<L> for MapSteps<'_, T> {
         }
     }
 
-    type Near = Self;
+    type Near = MapNear<'a, T>;
 
     #[inline(always)]
-    fn near(&self) -> (Option<Self>, usize) {
+    fn near(&self) -> (Option<MapNear<'a, T>>, usize) {
         let reads = L::LEN > 1 && !self.to.ties_to_even && T::floats(self.walk.x).is_some();
-        (reads.then_some(*self), usize::MAX)
+        (reads.then(|| MapNear { steps: *self, least: self.least::<L>() }), usize::MAX)
     }
 }
 
-impl<L: Lanes, T: Coordinate> Near<L> for MapSteps<'_, T> {
+/// A map's, near to each other.
+#[derive(Clone, Copy, Debug)]
+pub struct MapNear<'a, T> {
+    steps: MapSteps<'a, T>,
+    /// Of the next pixels, known before their cells so that their taps are on the way.
+    least: Option<[i32; 2]>,
+}
+
+impl<L: Lanes, T: Coordinate> Near<L> for MapNear<'_, T> {
     #[inline(always)]
     fn extent(&self) -> [i32; 2] {
         L::ByteTable::REACH
@@ -687,13 +706,10 @@ impl<L: Lanes, T: Coordinate> Near<L> for MapSteps<'_, T> {
 
     #[inline(always)]
     fn next(&mut self, pitch: u32) -> Option<NearPositions<L>> {
-        let (at, pixel) = self.read::<L>()?;
-        // Of maps that are smooth the least ones are at the ends. (From there taps can be on their way before the cells
-        // are known.)
-        let (last, [column, row]) = pixel.map_or((0, [0; 2]), |pixel| (L::LEN as i32 - 1, pixel));
-        let [x, y] = L::least_of_ends(at, last, self.to.bits);
-        let (least, reach) = ([x.wrapping_add(column), y.wrapping_add(row)], L::ByteTable::REACH);
-        let ([x, y], fraction) = cells::<L>(at, pixel, self.to);
+        let (least, reach) = (self.least?, L::ByteTable::REACH);
+        let (at, pixel) = self.steps.read::<L>()?;
+        self.least = self.steps.least::<L>();
+        let ([x, y], fraction) = cells::<L>(at, pixel, self.steps.to);
         let (x, y) = (L::sub(x, L::splat(least[0])), L::sub(y, L::splat(least[1])));
         let near = L::within(x, reach[0]) & L::within(y, reach[1]);
         near.then_some(NearPositions { least, place: place::<L>([x, y], pitch), fraction })
