@@ -193,8 +193,8 @@ impl<L: Lanes> Steps<L> for QuotientSteps<L> {
         let done = self.done;
         self.done += L::LEN;
         match &mut self.series {
-            Some(series) => series.positions(),
-            None => Self::exact(&self.walk.at(done), self.to),
+            Some(series) if L::LEN > 1 => series.positions(),
+            _ => Self::exact(&self.walk.at(done), self.to),
         }
     }
 
@@ -814,6 +814,14 @@ impl<L: Lanes> LinearAxis<L> {
         if L::FETCHES { self.rest } else { L::splat(self.at as i32 ^ i32::MAX) }
     }
 
+    /// The cells of N pixels, their fractions, and the least and the greatest cell; on to the next.
+    #[inline(always)]
+    fn next(&mut self, to: Rounding) -> (L::I32, L::I32, [i32; 2]) {
+        let here = *self;
+        self.step();
+        (here.cells(), here.fraction(to), [here.least(), here.greatest()])
+    }
+
     /// The least cell of N pixels.
     #[inline(always)]
     fn least(&self) -> i32 {
@@ -823,7 +831,7 @@ impl<L: Lanes> LinearAxis<L> {
     /// The greatest cell of N pixels.
     #[inline(always)]
     fn greatest(&self) -> i32 {
-        (self.at.wrapping_add(self.spread) >> 32) as i32
+        if L::LEN == 1 { self.least() } else { (self.at.wrapping_add(self.spread) >> 32) as i32 }
     }
 
     /// The fractions of N pixels.
@@ -842,9 +850,11 @@ impl<L: Lanes> LinearAxis<L> {
     /// The cells of N pixels.
     #[inline(always)]
     fn cells(&self) -> L::I32 {
-        if L::LEN == 1 || L::FETCHES {
-            let high = L::add(self.high, L::splat(self.least()));
-            return if L::LEN == 1 { high } else { L::above(high, self.low, self.rest(), 1) };
+        if L::LEN == 1 {
+            return L::splat(self.least());
+        }
+        if L::FETCHES {
+            return L::above(L::add(self.high, L::splat(self.least())), self.low, self.rest(), 1);
         }
         // Each in a register of its own, which is where its taps are read by.
         let mut lane = self.at.wrapping_add(self.first);
@@ -869,15 +879,8 @@ impl<L: Lanes> Steps<L> for LinearSteps<L> {
                 })
             });
         }
-        let at = Positions {
-            cell: [x.cells(), y.cells()],
-            fraction: [x.fraction(self.to), y.fraction(self.to)],
-            min: [x.least(), y.least()],
-            max: [x.greatest(), y.greatest()],
-        };
-        x.step();
-        y.step();
-        at
+        let ((x, fx, [x0, x1]), (y, fy, [y0, y1])) = (x.next(self.to), y.next(self.to));
+        Positions { cell: [x, y], fraction: [fx, fy], min: [x0, y0], max: [x1, y1] }
     }
 
     type Near = Self;
