@@ -123,10 +123,10 @@ impl<L: Lanes> Steps<L> for KnownSteps<'_> {
         let ([x, y], [fx, fy]) = (&self.places.cell, &self.places.fraction);
         let (Some(x), Some(y), Some(fx), Some(fy)) = (load(x), load(y), load(fx), load(fy)) else {
             // Some are beyond the last one.
-            let mut k = k;
+            let (mut k, places) = (k, self.places);
             return Positions::gather(|| {
                 k += 1;
-                self.places.get(k - 1)
+                places.get(k - 1)
             });
         };
         // (The rest of a run is stepped along by other lanes.)

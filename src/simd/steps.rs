@@ -185,10 +185,10 @@ impl<L: Lanes> Steps<L> for QuotientSteps<L> {
             return Positions::gather(|| at);
         }
         if self.done == self.end && L::LEN > 1 {
-            // (By a call, since this is needed in many places.)
-            self.walk = self.walk.at(self.done);
-            let new = NewSeries { walk: &self.walk, to: self.to, of: PhantomData::<L> };
-            (self.done, (self.series, self.end)) = (0, L::call(new));
+            // (By a call, since this is needed in many places; of a copy, so that the steps can be in registers.)
+            let walk = self.walk.at(self.done);
+            let new = NewSeries { walk: &walk, to: self.to, of: PhantomData::<L> };
+            (self.walk, self.done, (self.series, self.end)) = (walk, 0, L::call(new));
         }
         let done = self.done;
         self.done += L::LEN;
@@ -677,7 +677,12 @@ impl<'a, L: Lanes, T: Coordinate> Steps<L> for MapSteps<'a, T> {
                 let (cell, fraction) = cells::<L>(at, pixel, self.to);
                 Positions { cell, fraction, min: [i32::MIN; 2], max: [i32::MAX; 2] }.tight()
             }
-            None => one_by_one(&mut self.walk, self.to),
+            None => {
+                let mut walk = self.walk;
+                let at = one_by_one(&mut walk, self.to);
+                self.walk = walk;
+                at
+            }
         }
     }
 
@@ -869,16 +874,20 @@ impl<L: Lanes> LinearAxis<L> {
 impl<L: Lanes> Steps<L> for LinearSteps<L> {
     #[inline(always)]
     fn next(&mut self) -> Positions<L> {
-        let [x, y] = &mut self.axes;
         if self.to.ties_to_even {
-            return Positions::gather(|| {
-                [&mut *x, &mut *y].map(|axis| {
+            // (Copies, so that the steps can be in registers.)
+            let (mut axes, to) = (self.axes, self.to);
+            let at = Positions::gather(|| {
+                axes.each_mut().map(|axis| {
                     let at = axis.at.wrapping_add(axis.first).wrapping_sub(1 << 31);
                     axis.at = axis.at.wrapping_add(axis.step);
-                    round_coordinate(at, self.to)
+                    round_coordinate(at, to)
                 })
             });
+            self.axes = axes;
+            return at;
         }
+        let [x, y] = &mut self.axes;
         let ((x, fx, [x0, x1]), (y, fy, [y0, y1])) = (x.next(self.to), y.next(self.to));
         Positions { cell: [x, y], fraction: [fx, fy], min: [x0, y0], max: [x1, y1] }
     }
