@@ -531,4 +531,37 @@ fn strides_of_one_row() {
     assert_eq!(nearest.partials(image, 1, 0), nearest.partials(tight, 1, 0));
     assert_eq!(bilinear.sample(image, 0.5, 0.25), bilinear.sample(tight, 0.5, 0.25));
     assert_eq!(bilinear.partials(image, 0.5, 0.25), bilinear.partials(tight, 0.5, 0.25));
+    // Whatever the stride would be in the numbers that a level computes with.
+    for stride in [1 << 62, usize::MAX, usize::MAX / 3] {
+        one_row(stride, [1_u8, 20, 255, 9, 77]);
+        one_row(stride, [1_u16, 20, 65535, 9, 77]);
+        one_row(stride, [1.0_f32, 20.0, 0.5, -9.0, 77.0]);
+    }
+}
+
+/// A row of 40 pixels, drawn at every level by kernels that look beyond it.
+fn one_row<P: Pixel<Sampled = P> + PartialEq + Debug>(stride: usize, values: [P; 5]) {
+    let pixels: Vec<P> = (0..40).map(|i| values[i % 5]).collect();
+    let turned = Affine::from_parameters([1.1, 0.2, -3.3, 0.02, 1.0, -1.4]).unwrap();
+    fn drawn<K: Kernel, P: Pixel<Sampled = P>>(
+        kernel: K,
+        image: Image<'_, P>,
+        level: Level,
+        warp: &Affine,
+        v: P,
+    ) -> Vec<P> {
+        let mut out = vec![v; 70 * 4];
+        let sampler = Sampler::new(kernel, Boundary::Constant(v)).with_level(level);
+        sampler.warp(image, &mut ImageMut::new(&mut out, 70, 4).unwrap(), warp).unwrap();
+        out
+    }
+    let (odd, tight) =
+        (Image::with_stride(&pixels, 40, 1, stride).unwrap(), Image::new(&pixels, 40, 1).unwrap());
+    for level in Level::available() {
+        let v = values[0];
+        assert_eq!(drawn(Nearest, odd, level, &turned, v), drawn(Nearest, tight, level, &turned, v));
+        assert_eq!(drawn(Bilinear, odd, level, &turned, v), drawn(Bilinear, tight, level, &turned, v));
+        let cubic = Cubic::<-50>;
+        assert_eq!(drawn(cubic, odd, level, &turned, v), drawn(cubic, tight, level, &turned, v));
+    }
 }

@@ -267,7 +267,7 @@ fn quarters_of(a: __m128, b: __m128, c: __m128, d: __m128) -> __m512 {
 /// # Safety
 /// AVX-512 is there; the rows can be read.
 #[inline(always)]
-unsafe fn halves(first: *const u8, stride: usize) -> __m512i {
+unsafe fn two_rows(first: *const u8, stride: usize) -> __m512i {
     // SAFETY: as above.
     unsafe {
         let low = _mm512_castsi256_si512(_mm256_loadu_si256(first.cast()));
@@ -876,17 +876,17 @@ impl Table {
             let row = window.data.as_ptr().add(y as usize * window.stride + x as usize);
             let mut bytes = [_mm512_setzero_si512(); 7];
             for (n, bytes) in bytes.iter_mut().enumerate().take(least) {
-                *bytes = halves(row.add(2 * n * window.stride), window.stride);
+                *bytes = two_rows(row.add(2 * n * window.stride), window.stride);
             }
             if registers > 2
                 && let Some(bytes) = bytes.get_mut(least)
             {
-                *bytes = halves(row.add(2 * least * window.stride), window.stride);
+                *bytes = two_rows(row.add(2 * least * window.stride), window.stride);
             }
             if registers > 3
                 && let Some(bytes) = bytes.get_mut(least + 1)
             {
-                *bytes = halves(row.add((2 * least + 2) * window.stride), window.stride);
+                *bytes = two_rows(row.add((2 * least + 2) * window.stride), window.stride);
             }
             Self { bytes, registers, index, pitch: 5 }
         }

@@ -36,8 +36,8 @@ impl<'a, C: Channel> Window<'a, C> {
     pub(super) fn new<K: Kernel, P: Tap<Channel = C>>(source: &Image<'a, P>) -> Self {
         Self {
             data: P::flatten(source.elements()),
-            // (The stride of an image of one row may be anything.)
-            stride: source.stride().wrapping_mul(P::CHANNELS),
+            // (That of an image of one row may be anything.)
+            stride: P::CHANNELS * if source.height() > 1 { source.stride() } else { source.width() },
             step: P::CHANNELS,
             width: source.width(),
             height: source.height(),
@@ -704,8 +704,8 @@ pub(super) fn sum_f32<L: Lanes>(taps: &[L::F32], weights: &[LanesF32<L>], slopes
     sum
 }
 
-/// What becomes of the pixels of a block that is not inside: `nothing` is asked where no tap is inside,
-/// then `constant` where the channel has a use for it, then `patch`; `fill` fills the rest.
+/// What becomes of the pixels of a block that is not inside: `constant` is asked where the channel has a use for it,
+/// `nothing` where no tap is inside, then `patch`; `fill` fills the rest. Pixels may be drawn over.
 pub(crate) trait Outside<W, P: Tap, O> {
     /// Fills pixels none of whose taps is inside, if that needs no look at the source.
     #[inline(always)]

@@ -48,13 +48,10 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     #[inline(always)]
     fn halves(v: Self::I32) -> [<Self::Half as Lanes>::I32; 2] {
         let lanes = Self::i32_array(v);
-        let (first, second) = lanes.as_ref().split_at(Self::LEN - Self::Half::LEN);
-        let half =
-            |from: &[i32]| <Self::Half as Lanes>::Array::from_fn(|l| from.get(l).copied().unwrap_or(0));
-        [
-            Self::Half::i32(half(if Self::LEN > Self::Half::LEN { first } else { second })),
-            Self::Half::i32(half(second)),
-        ]
+        let from = |start: usize| {
+            <Self::Half as Lanes>::Array::from_fn(|l| lanes.as_ref().get(start + l).copied().unwrap_or(0))
+        };
+        [Self::Half::i32(from(0)), Self::Half::i32(from(Self::LEN - Self::Half::LEN))]
     }
     /// The same in every lane.
     fn splat(v: i32) -> Self::I32;
@@ -165,11 +162,11 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     fn fetch_ahead<T>(_: &[T]) {}
 
     /// Of x and of y something that is at most the cell of the first and of the last coordinate, whose x so much is added
-    /// to, and at least the lesser of these less one; of numbers within 2^30.
+    /// to, and at least the lesser of these less one; of numbers beyond 2^30, and of no numbers, anything.
     #[inline(always)]
     fn least_of_ends([x, y]: [&[f32]; 2], last: i32, _bits: u32) -> [i32; 2] {
         let ends = |v: &[f32], last: i32| {
-            let below = |v: Option<&f32>| v.map_or(0, |&v| v as i32 - i32::from(v < 0.0));
+            let below = |v: Option<&f32>| v.map_or(0, |&v| (v as i32).wrapping_sub(i32::from(v < 0.0)));
             below(v.first()).min(below(v.last()).wrapping_add(last))
         };
         [ends(x, last), ends(y, 0)]

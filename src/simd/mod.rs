@@ -137,7 +137,16 @@ impl Level {
             Kind::Avx2 => detected!("avx2", "fma"),
             #[cfg(avx512)]
             Kind::Avx512 => {
-                detected!("avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vbmi", "avx512vnni")
+                detected!(
+                    "avx2",
+                    "fma",
+                    "avx512f",
+                    "avx512bw",
+                    "avx512dq",
+                    "avx512vl",
+                    "avx512vbmi",
+                    "avx512vnni"
+                )
             }
         }
     }
@@ -156,7 +165,8 @@ impl Level {
     }
 
     /// This level, or that of eight lanes where sixteen are further apart than their registers reach: for the
-    /// taps of so many channels of so many bytes, along a line with these steps in Q32.32.
+    /// taps of so many channels of so many bytes, along a line with these steps in Q32.32. (Also where the level was
+    /// asked for by name: then sixteen lanes draw the less steep lines, and homographies and maps of any kind.)
     #[cfg_attr(not(avx512), allow(unused_variables))]
     pub(crate) fn along(self, steps: Option<[i64; 2]>, taps: usize, channels: usize, bytes: usize) -> Level {
         #[cfg(avx512)]

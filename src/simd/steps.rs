@@ -115,7 +115,7 @@ impl<L: Lanes> NearPositions<L> {
             cell: [L::add(column, L::splat(x)), L::add(L::shr(self.place, pitch), L::splat(y))],
             fraction: self.fraction,
             min: self.least,
-            max: [x.wrapping_add(columns), y.wrapping_add(rows)],
+            max: [x.saturating_add(columns), y.saturating_add(rows)],
         }
     }
 }
@@ -403,7 +403,7 @@ impl Following {
 ///
 /// Around the middle of the part, j pixels away, a quotient is `q + s j - s g` with `g = r j^2 / (1 + r j)`,
 /// where q is the quotient there, s its slope, and r the slope of the denominator over it. The line is
-/// exact in Q40, and in Q26 from the least lane on; the small rest is in `f32`. Where a sum is within
+/// in Q40, and in Q26 from the least lane on; the small rest is in `f32`. Where a sum is within
 /// its error of the middle between two results, the quotient itself tells.
 #[derive(Clone, Copy, Debug)]
 pub struct Series<L: Lanes> {
@@ -472,14 +472,14 @@ impl<L: Lanes> Series<L> {
         if !holds {
             return None;
         }
-        // Three roundings to Q26; and of the rest, at most s r half^2, a part of (r half)^3 for the powers of r j from
-        // the third on, and one of 8.1 2^-24 for the roundings of f32.
+        // The rest is at most s r half^2 / (1 - r half). Its error: three roundings to Q26, a part of (r half)^3 for
+        // the powers of r j from the third on, and one of 8.1 2^-24 for the roundings of f32.
         let most = ratio.abs() * far;
         let (rests, part) = (most * far, 33.0 + most * most * most * 68_000_000.0);
         // SAFETY: they are below 2^15 and 2^10.
         let (rest, slack) = unsafe {
             (
-                s.map(|s| (s.abs() * rests * 4096.0).to_int_unchecked::<i32>() + 64),
+                s.map(|s| (s.abs() * rests * (4096.0 * 128.0 / 127.0)).to_int_unchecked::<i32>() + 64),
                 s.map(|s| (s.abs() * rests * part).to_int_unchecked::<i32>() + 5),
             )
         };
@@ -946,6 +946,21 @@ mod tests {
             let (x, y) = (real(0.0, 300.0) as usize, real(0.0, 300.0) as usize);
             for bits in [0, 14] {
                 let (walk, len) = plan.run(x, y, RUN);
+                each(&walk, len, Rounding::half_up(bits));
+            }
+        }
+        // As steep, and bent, as a series serves: the rest is as large as can be.
+        for i in 0..600 {
+            let sign = |bit: usize| if i >> bit & 1 == 0 { 1.0 } else { -1.0 };
+            let (slope, bend) = (real(1.0, 7.1) * sign(0), real(0.8, 1.02) / 8192.0 * sign(1));
+            let (x, y) = (real(-2.0, 2.0), real(300.0, 900.0) * sign(2));
+            let steep = [slope, real(-0.1, 0.1), if i >> 3 & 1 == 0 { x } else { y }];
+            let flat = [real(-0.5, 0.5), 1.0, y];
+            let [u, v] = if i >> 4 & 1 == 0 { [steep, flat] } else { [flat, steep] };
+            let m = [u[0], u[1], u[2], v[0], v[1], v[2], bend, 0.0, 1.0];
+            let Some(plan) = ProjectivePlan::new(&m) else { continue };
+            for bits in [0, 14] {
+                let (walk, len) = plan.run(0, 0, RUN);
                 each(&walk, len, Rounding::half_up(bits));
             }
         }
