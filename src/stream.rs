@@ -20,7 +20,7 @@ use crate::boundary::Boundary;
 use crate::image::{Image, Tap};
 use crate::kernel::{Interpolator, Kernel, first_tap, support};
 use crate::sample::{Sampler, Source};
-use crate::simd::{Lanes, Level, Operation};
+use crate::simd::{Lanes, Operation};
 use crate::transform::Transform;
 use crate::walk::{Plan, Subpixel, Walk};
 
@@ -157,7 +157,7 @@ impl<'a, K: Kernel, P: Tap, T: Transform> Stream<'a, K, P, T> {
             above: self.first,
             height: self.course.source.1,
         };
-        let level = self.sampler.level.unwrap_or_else(Level::best);
+        let level = self.sampler.level_along(&self.course.plan);
         level.run(Row { kernel: &self.sampler.kernel, source, plan: &self.course.plan, y, out });
         self.next += 1;
         Ok(Some(y))

@@ -41,11 +41,16 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
             return Err(Error::SizeMismatch);
         }
         let plan = warp.plan();
-        let level = self.level.unwrap_or_else(Level::best);
-        let level = level.along(plan.steps(), K::Values::TAPS, P::CHANNELS, size_of::<P::Channel>());
+        let level = self.level_along(&plan);
         let destination = destination.reborrow();
         self.threads.run(level, Rows { sampler: self.of_values(), source, destination, plan });
         Ok(())
+    }
+
+    /// The level at which values along a plan are drawn.
+    pub(crate) fn level_along(&self, plan: &impl Plan) -> Level {
+        let level = self.level.unwrap_or_else(Level::best);
+        level.along(plan.steps(), K::Values::TAPS, P::CHANNELS, size_of::<P::Channel>())
     }
 
     /// Warps each of several images of one size, the planes of a planar image or a batch, by the

@@ -8,7 +8,7 @@ use core::arch::x86_64::*;
 use super::Operation;
 use super::block::{ByteTable, Pairs, Window};
 use super::lanes::{Forms, Lanes};
-use super::spread::{Spread, eight};
+use super::spread::{Spread, eight, prefetch};
 use super::steps::{NearPositions, Positions};
 use crate::kernel::Channel;
 
@@ -247,9 +247,7 @@ impl Lanes for Eight {
 
     #[inline(always)]
     fn fetch_ahead<T>(from: &[T]) {
-        let ahead = from.as_ptr().cast::<i8>().wrapping_add(512);
-        // SAFETY: a prefetch reads nothing, and every x86-64 has it.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(ahead) };
+        prefetch(from.as_ptr().cast::<u8>().wrapping_add(512));
     }
     #[inline(always)]
     fn least_of_ends(at: [&[f32]; 2], last: i32, bits: u32) -> [i32; 2] {

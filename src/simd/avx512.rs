@@ -8,7 +8,7 @@ use core::arch::x86_64::*;
 use super::Operation;
 use super::block::{ByteTable, Pairs, Window};
 use super::lanes::{Forms, Lanes};
-use super::spread::Spread;
+use super::spread::{Spread, prefetch};
 use super::steps::{NearPositions, Positions};
 use crate::kernel::Channel;
 
@@ -54,8 +54,7 @@ impl Table {
 pub(super) fn reaches([columns, rows]: [usize; 2], taps: usize, channels: usize, bytes: usize) -> bool {
     let within = |width: usize, height: usize| columns + taps <= width && rows + taps <= height;
     match (bytes, channels) {
-        (1, 1) if taps <= 2 => within(32, 8) || within(16, 16) || within(64, 4) || taps == 1,
-        (1, 1) => columns + taps <= 32 && rows <= 6,
+        (1, 1) => taps == 1 || Table::pitch([columns as i32, rows as i32], taps as i32).is_some(),
         (1, 2..=4) => within(64 / channels, 8),
         // (Measured: of more rows eight lanes fetch them sooner.)
         (2, 1) => within(32, 5),
@@ -493,9 +492,7 @@ impl Lanes for Sixteen {
 
     #[inline(always)]
     fn fetch_ahead<T>(from: &[T]) {
-        let ahead = from.as_ptr().cast::<i8>().wrapping_add(512);
-        // SAFETY: a prefetch reads nothing, and every x86-64 has it.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(ahead) };
+        prefetch(from.as_ptr().cast::<u8>().wrapping_add(512));
     }
     #[inline(always)]
     fn least_of_ends(at: [&[f32]; 2], last: i32, bits: u32) -> [i32; 2] {
@@ -811,6 +808,23 @@ impl Pairs<Sixteen> for Table {
 }
 
 impl Table {
+    /// The logarithm of the length of rows that serve cells so many columns and rows apart, if any do.
+    #[inline(always)]
+    fn pitch([columns, rows]: [i32; 2], support: i32) -> Option<u32> {
+        let (columns, begins) = (columns + support, rows + support.min(2));
+        if support <= 8 && columns <= 32 && begins <= 8 {
+            Some(5)
+        } else if support > 2 {
+            None
+        } else if columns <= 16 && begins <= 16 {
+            Some(4)
+        } else if columns <= 64 && begins <= 4 {
+            Some(6)
+        } else {
+            None
+        }
+    }
+
     /// How many rows of 2^pitch bytes are read.
     #[inline(always)]
     fn rows(pitch: u32, support: i32) -> i32 {
@@ -896,9 +910,9 @@ impl Table {
 impl ByteTable<Sixteen> for Table {
     #[inline(always)]
     fn new(window: &Window<'_, u8>, at: &Positions<Sixteen>, support: i32) -> Option<Self> {
-        let (columns, begins) = (at.max[0] - at.min[0] + support, at.max[1] - at.min[1] + support.min(2));
+        let pitch = Self::pitch([at.max[0] - at.min[0], at.max[1] - at.min[1]], support);
         let (width, height, rows) = (window.width as i32, window.height as i32, Self::rows(5, support));
-        if support > 8 || columns > 32 || begins > 8 || window.step != 1 || width < 32 || height < rows {
+        if pitch != Some(5) || window.step != 1 || width < 32 || height < rows {
             return Self::across(window, at, support, 0);
         }
         // It may begin before the first tap, so as to end inside the image.
@@ -917,36 +931,26 @@ impl ByteTable<Sixteen> for Table {
     #[inline(always)]
     fn across(window: &Window<'_, u8>, at: &Positions<Sixteen>, support: i32, outside: u8) -> Option<Self> {
         // (Cells may be anywhere.)
-        let side = |axis: usize| at.max[axis].wrapping_sub(at.min[axis]);
-        let (columns, begins) = (side(0).saturating_add(support), side(1).saturating_add(support.min(2)));
-        if columns <= 0 || begins <= 0 || support > 8 {
-            None
-        } else if columns <= 32 && begins <= 8 {
-            Self::of::<5>(window, at, support, outside)
-        } else if support > 2 {
-            None
-        } else if columns <= 16 && begins <= 16 {
-            Self::of::<4>(window, at, support, outside)
-        } else if columns <= 64 && begins <= 4 {
-            Self::of::<6>(window, at, support, outside)
-        } else {
-            None
+        let apart = [0, 1].map(|axis| at.max[axis].wrapping_sub(at.min[axis]));
+        if apart.iter().any(|v| !(0..64).contains(v)) {
+            return None;
+        }
+        match Self::pitch(apart, support)? {
+            4 => Self::of::<4>(window, at, support, outside),
+            5 => Self::of::<5>(window, at, support, outside),
+            _ => Self::of::<6>(window, at, support, outside),
         }
     }
 
     #[inline(always)]
     fn room([columns, rows]: [i32; 2], support: i32) -> Option<[i32; 2]> {
-        let begins = rows + support.min(2);
         // (Two rows for each register that is not needed.)
-        let less = if begins <= 4 {
-            4
-        } else if begins <= 6 {
-            2
-        } else {
-            0
+        let less = match rows + support.min(2) {
+            ..=4 => 4,
+            5..=6 => 2,
+            _ => 0,
         };
-        (support <= 8 && columns + support <= 32 && begins <= 8)
-            .then_some([32, Self::rows(5, support) - less])
+        (Self::pitch([columns, rows], support) == Some(5)).then_some([32, Self::rows(5, support) - less])
     }
 
     const PITCH: u32 = 5;

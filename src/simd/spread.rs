@@ -5,6 +5,13 @@
 
 use core::arch::x86_64::*;
 
+/// Begins to fetch what is at an address, whatever it is.
+#[inline(always)]
+pub(super) fn prefetch<T>(at: *const T) {
+    // SAFETY: a prefetch reads nothing, and every x86-64 has it.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
+}
+
 /// Places of N lanes, each so many elements, none or more, after the first. (Written without closures, which
 /// would not be inlined with the features.)
 pub(super) struct Spread<'a, T, const N: usize> {
@@ -25,9 +32,7 @@ impl<T, const N: usize> Spread<'_, T, N> {
     #[inline(always)]
     pub(super) fn fetch_ahead(&self, elements: usize) {
         for &index in self.index.iter().step_by(4) {
-            let ahead = self.first.wrapping_add(index as u32 as usize + elements);
-            // SAFETY: a prefetch reads nothing, and every x86-64 has it.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(ahead.cast()) };
+            prefetch(self.first.wrapping_add(index as u32 as usize + elements));
         }
     }
 

@@ -523,34 +523,7 @@ impl<L: Lanes> Series<L> {
             max: greatest,
         }
     }
-}
 
-impl<L: Lanes> Near<L> for Series<L> {
-    #[inline(always)]
-    fn extent(&self) -> [i32; 2] {
-        let [x, y] = &self.axes;
-        [x, y].map(|axis| (axis.spread >> 40) as i32 + 1)
-    }
-
-    #[inline(always)]
-    fn stays(&self, len: usize, area: &Area) -> bool {
-        let on = (len.saturating_sub(1) / L::LEN) as i64;
-        let [(x0, x1), (y0, y1)] = self.axes.each_ref().map(|axis| {
-            let end = axis.at + on * axis.step;
-            ((axis.at.min(end) >> 40) as i32, (axis.at.max(end) >> 40) as i32)
-        });
-        area.contains_box(&[x0, y0], &[x1, y1])
-    }
-
-    #[inline(always)]
-    fn next(&mut self, pitch: u32) -> Option<NearPositions<L>> {
-        let (least, [x, y]) = self.relative();
-        let place = place::<L>([L::shr(x, 26), L::shr(y, 26)], pitch);
-        Some(NearPositions { least, place, fraction: [self.fraction(x), self.fraction(y)] })
-    }
-}
-
-impl<L: Lanes> Series<L> {
     /// The least cells of the next N pixels, and from there on these in Q26; on to the next.
     #[inline(always)]
     fn relative(&mut self) -> ([i32; 2], [L::I32; 2]) {
@@ -580,6 +553,31 @@ impl<L: Lanes> Series<L> {
     #[inline(always)]
     fn fraction(&self, v: L::I32) -> L::I32 {
         L::and(L::shr(v, 26 - self.bits), L::splat((1 << self.bits) - 1))
+    }
+}
+
+impl<L: Lanes> Near<L> for Series<L> {
+    #[inline(always)]
+    fn extent(&self) -> [i32; 2] {
+        let [x, y] = &self.axes;
+        [x, y].map(|axis| (axis.spread >> 40) as i32 + 1)
+    }
+
+    #[inline(always)]
+    fn stays(&self, len: usize, area: &Area) -> bool {
+        let on = (len.saturating_sub(1) / L::LEN) as i64;
+        let [(x0, x1), (y0, y1)] = self.axes.each_ref().map(|axis| {
+            let end = axis.at + on * axis.step;
+            ((axis.at.min(end) >> 40) as i32, (axis.at.max(end) >> 40) as i32)
+        });
+        area.contains_box(&[x0, y0], &[x1, y1])
+    }
+
+    #[inline(always)]
+    fn next(&mut self, pitch: u32) -> Option<NearPositions<L>> {
+        let (least, [x, y]) = self.relative();
+        let place = place::<L>([L::shr(x, 26), L::shr(y, 26)], pitch);
+        Some(NearPositions { least, place, fraction: [self.fraction(x), self.fraction(y)] })
     }
 }
 
@@ -640,14 +638,19 @@ type Read<'a> = ([&'a [f32]; 2], Option<[i32; 2]>);
 type Cells<L> = ([<L as Lanes>::I32; 2], [<L as Lanes>::I32; 2]);
 
 impl<'a, T: Coordinate> MapSteps<'a, T> {
+    /// The numbers of the next N pixels, if there are so many, and floats.
+    #[inline(always)]
+    fn coordinates<L: Lanes>(&self) -> Option<[&'a [f32]; 2]> {
+        Some([T::floats(self.walk.x.get(..L::LEN)?)?, T::floats(self.walk.y.get(..L::LEN)?)?])
+    }
+
     /// What is not above the cells of the first and the last of the next N pixels, nor far below, which of maps that are
     /// smooth are the least ones.
     #[inline(always)]
     fn least<L: Lanes>(&self) -> Option<[i32; 2]> {
-        let (x, y) = (T::floats(self.walk.x.get(..L::LEN)?)?, T::floats(self.walk.y.get(..L::LEN)?)?);
-        let pixel = self.walk.pixel();
+        let (at, pixel) = (self.coordinates::<L>()?, self.walk.pixel());
         let (last, [column, row]) = pixel.map_or((0, [0; 2]), |pixel| (L::LEN as i32 - 1, pixel));
-        let [x, y] = L::least_of_ends([x, y], last, self.to.bits);
+        let [x, y] = L::least_of_ends(at, last, self.to.bits);
         Some([x.wrapping_add(column), y.wrapping_add(row)])
     }
 
@@ -658,8 +661,7 @@ impl<'a, T: Coordinate> MapSteps<'a, T> {
         if L::LEN == 1 || self.to.ties_to_even {
             return None;
         }
-        let (x, y) = (self.walk.x.get(..L::LEN)?, self.walk.y.get(..L::LEN)?);
-        let (x, y) = (T::floats(x)?, T::floats(y)?);
+        let [x, y] = self.coordinates::<L>()?;
         // (Two planes, the source and the output are more than hardware foresees in time.)
         L::fetch_ahead(x);
         L::fetch_ahead(y);
@@ -728,8 +730,7 @@ fn cells<L: Lanes>([x, y]: [&[f32]; 2], pixel: Option<[i32; 2]>, to: Rounding) -
     let read = |v: &[f32]| L::Array::from_slice(v).unwrap_or(L::Array::filled(0.0));
     let ((mut x, fx), (mut y, fy)) = (L::round(L::f32(read(x)), to.bits), L::round(L::f32(read(y)), to.bits));
     if let Some([column, row]) = pixel {
-        let columns = L::Array::from_fn(|l| l as i32);
-        x = L::add(x, L::add(L::splat(column), L::i32(columns)));
+        x = L::add(x, L::add(L::splat(column), from_least::<L>(0)));
         y = L::add(y, L::splat(row));
     }
     ([x, y], [fx, fy])
