@@ -177,8 +177,8 @@ struct Quotient {
 
 fn quotient(rows: &[[i128; 3]; 3], x: usize, y: usize) -> Quotient {
     let forms = |x: usize| rows.map(|[a, b, c]| a * x as i128 + b * y as i128 + c);
-    let begin = x / 128 * 128;
-    let ends = [forms(begin), forms(begin + 127)];
+    let begin = x / 256 * 256;
+    let ends = [forms(begin), forms(begin + 255)];
     // The end that is nearer, the first if both are as near: the anchor is the whole part of its
     // image, rounded towards zero.
     let [u, v, d] = if ends[0][2].abs() >= ends[1][2].abs() { ends[0] } else { ends[1] };
@@ -186,16 +186,19 @@ fn quotient(rows: &[[i128; 3]; 3], x: usize, y: usize) -> Quotient {
     let length = |v: i128| 128 - v.unsigned_abs().leading_zeros() as i32;
     let relative = |axis: usize, form: [i128; 3]| form[axis] - anchors[axis] * form[2];
     let largest = (0..2).flat_map(|axis| ends.map(|end| length(relative(axis, end)))).max().unwrap_or(0);
-    let shift = (length(d) - 30).max(largest - 45);
+    let shift = (length(d) - 31).max(largest - 45);
     let scaled = |v: i128| if shift > 0 { half_up(v, shift as u32) } else { v << -shift };
-    let along = |start: i128, step: i128| scaled(start) + scaled(step) * (x - begin) as i128;
+    // Steps are rounded, and count from the middle on.
+    let middle = forms(begin + 128);
+    let along =
+        |middle: i128, step: i128| scaled(middle) + scaled(step) * (x as i128 - (begin + 128) as i128);
     let step = rows.map(|r| r[0]);
     // The last entry of the matrix is one: here the power of two by which all were multiplied.
     let scale = 127 - rows[2][2].leading_zeros() as i32;
     Quotient {
-        numerators: [0, 1].map(|axis| along(relative(axis, ends[0]), relative(axis, step))),
+        numerators: [0, 1].map(|axis| along(relative(axis, middle), relative(axis, step))),
         anchors,
-        denominator: along(ends[0][2], step[2]),
+        denominator: along(middle[2], step[2]),
         exponent: scale - shift,
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! In: a transform or a map, and a destination row. Out: for each pixel the source position,
 //! rounded to the fraction that the channel uses. A row is cut into *runs* along each of
-//! which a walk steps: an affine row is one run, a homography is anchored anew every 128 pixels, and
+//! which a walk steps: an affine row is one run, a homography is anchored anew every 256 pixels, and
 //! a map is read as it is.
 //!
 //! **Definition, affine.** Coefficients in Q32.32, rounded to nearest; the coordinate of pixel
@@ -11,16 +11,17 @@
 //!
 //! **Definition, homography.** Coefficients times 2^k as `i64`, rounded to nearest (ties away from
 //! zero), where k is the largest for which `(|a| + |b|) 2^15 + |c| < 2^(61 - k)` for each of the
-//! three forms; it must be 32 to 61. For each run of 128 destination pixels (aligned at multiples of
-//! 128) the two numerators and the denominator are evaluated exactly at its first and last pixel,
+//! three forms; it must be 32 to 61. For each run of 256 destination pixels (aligned at multiples of
+//! 256) the two numerators and the denominator are evaluated exactly at its first and last pixel,
 //! the numerators relative to an integer anchor: the quotient at the end with the larger
 //! denominator (the first, if equal), truncated, within 2^16. All are shifted so that this
-//! denominator has 30 bits (or, if that is more, so that the numerators have at most 45), starts
-//! and steps each rounded half up. Along the run they are linear in integers, and the coordinate is
-//! their quotient, rounded *once* to the fraction in use, within 2^30. So it is monotone along a run, takes no FPU,
-//! and is within 2^-12 px of the real one in a 4096 px wide image (wherever the denominator does
-//! not change its sign within the run). Where the denominator is zero, the coordinate is the lower
-//! end, far outside. The reciprocal of a denominator D, which is 2^e times the real one, is
+//! denominator has 31 bits (or, if that is more, so that the numerators have at most 45); their steps, and
+//! what they are at the run's pixel 128, from which the steps count, are rounded half up. Along the run they
+//! are linear in integers, and the coordinate is their quotient, rounded *once* to the fraction in use,
+//! within 2^30. So it is monotone along a run, takes no FPU, and is within 2^-12 px of the real one in a
+//! 4096 px wide image (wherever the denominator does not change its sign within the run). Where the
+//! denominator is zero, the coordinate is the lower end, far outside. The reciprocal of a denominator D, which is
+//! 2^e times the real one, is
 //! `floor(2^62 / |D|)` in Q32: times 2^(e - 30), rounded half up (0 from e = -33 on down), at most 2^46,
 //! with the sign of D; zero where D is.
 #![forbid(unsafe_code)]
@@ -32,7 +33,7 @@ use crate::simd::{Lanes, LinearSteps, Positions, QuotientSteps, Steps};
 use crate::span::{self, Area};
 
 /// Pixels between two anchors of a homography.
-pub(crate) const RUN: usize = 128;
+pub(crate) const RUN: usize = 256;
 
 /// Something that gives a source coordinate for every destination pixel: a
 /// [`Transform`](crate::Transform) or a [`Map`](crate::Map). Sealed.
@@ -368,7 +369,7 @@ pub struct ProjectiveWalk {
     /// Numerators, relative to the anchor, below 2^46.
     pub(crate) at: [i64; 2],
     pub(crate) step: [i64; 2],
-    /// The denominator, below 2^31.
+    /// The denominator, below 2^31 + 2^7.
     pub(crate) denominator: i64,
     pub(crate) denominator_step: i64,
     /// The denominator is this power of two times the real one.
@@ -378,6 +379,16 @@ pub struct ProjectiveWalk {
 }
 
 impl ProjectiveWalk {
+    /// This walk some pixels on, or back.
+    #[inline(always)]
+    fn on(&self, pixels: i64) -> Self {
+        Self {
+            at: [self.at[0] + pixels * self.step[0], self.at[1] + pixels * self.step[1]],
+            denominator: self.denominator + pixels * self.denominator_step,
+            ..*self
+        }
+    }
+
     /// The same quotients of forms with the other sign.
     #[inline(always)]
     pub(crate) fn negated(self) -> Self {
@@ -468,12 +479,7 @@ impl Walk for ProjectiveWalk {
     }
     #[inline(always)]
     fn at(&self, n: usize) -> Self {
-        let n = n as i64;
-        Self {
-            at: [self.at[0] + n * self.step[0], self.at[1] + n * self.step[1]],
-            denominator: self.denominator + n * self.denominator_step,
-            ..*self
-        }
+        self.on(n as i64)
     }
     #[inline]
     fn reciprocal(&self) -> i64 {
@@ -554,22 +560,24 @@ impl ProjectivePlan {
         let numerators = [relative(u0, au, d0), relative(v0, av, d0)];
         let ends = [relative(u1, au, d1), relative(v1, av, d1)];
         let steps = [relative(ru[0], au, rd[0]), relative(rv[0], av, rd[0])];
-        // The shift that leaves 30 bits of the denominator and at most 46 of the numerators.
+        // What rounding a step does grows from the middle on, so that it is half as much at the ends.
+        let middle = |n: i64, step: i64| n.wrapping_add(step.wrapping_mul(RUN as i64 / 2));
+        // The shift that leaves 31 bits of the denominator and at most 46 of the numerators.
         let bits = |v: u64| 64 - v.leading_zeros() as i32;
         let largest = bits(numerators.iter().chain(&ends).fold(0, |all, n| all | n.unsigned_abs()));
-        let shift = (bits(d.unsigned_abs()) - 30).max(largest - 45);
+        let shift = (bits(d.unsigned_abs()) - 31).max(largest - 45);
         let scaled = |v: i64| {
             if shift > 0 { v.wrapping_add(1 << (shift - 1)) >> shift } else { v << -shift }
         };
         let walk = ProjectiveWalk {
-            at: numerators.map(scaled),
+            at: [0, 1].map(|i| scaled(middle(numerators[i], steps[i]))),
             step: steps.map(scaled),
-            denominator: scaled(d0),
+            denominator: scaled(middle(d0, rd[0])),
             denominator_step: scaled(rd[0]),
             exponent: self.scale - shift,
             anchor: [au as i32, av as i32],
         };
-        (walk.at(x - begin), (begin + RUN - x).min(len))
+        (walk.on(x as i64 - (begin + RUN / 2) as i64), (begin + RUN - x).min(len))
     }
 }
 

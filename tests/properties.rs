@@ -1096,8 +1096,8 @@ quickcheck! {
         let t = random.homography(4096.0);
         let (coordinates, m) = (t.coordinates(), t.matrix());
         for _ in 0..20 {
-            let (y, start) = (random.below(4096), random.below(32) * 128);
-            for x in start..start + 128 {
+            let (y, start) = (random.below(4096), random.below(16) * 256);
+            for x in start..start + 256 {
                 let (u, v) = t.apply(x as f64, y as f64);
                 let near = u.abs().max(v.abs()) <= 8192.0;
                 let off = distance(&coordinates, &m, x, y);

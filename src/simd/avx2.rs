@@ -234,6 +234,11 @@ impl Lanes for Eight {
         unsafe { _mm256_mul_ps(a, b) }
     }
     #[inline(always)]
+    fn f32_mul_add(a: __m256, b: __m256, c: __m256) -> __m256 {
+        // SAFETY: see the module.
+        unsafe { _mm256_fmadd_ps(a, b, c) }
+    }
+    #[inline(always)]
     fn f32_select_nonzero(v: __m256, then: __m256, otherwise: __m256) -> __m256 {
         // SAFETY: see the module.
         unsafe { _mm256_blendv_ps(otherwise, then, _mm256_cmp_ps::<_CMP_NEQ_UQ>(v, _mm256_setzero_ps())) }

@@ -476,6 +476,11 @@ impl Lanes for Sixteen {
         unsafe { _mm512_mul_ps(a, b) }
     }
     #[inline(always)]
+    fn f32_mul_add(a: __m512, b: __m512, c: __m512) -> __m512 {
+        // SAFETY: see the module.
+        unsafe { _mm512_fmadd_ps(a, b, c) }
+    }
+    #[inline(always)]
     fn f32_select_nonzero(v: __m512, then: __m512, otherwise: __m512) -> __m512 {
         // SAFETY: see the module.
         unsafe {

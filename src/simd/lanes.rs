@@ -148,6 +148,11 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     fn f32_sub(a: Self::F32, b: Self::F32) -> Self::F32;
     /// Product.
     fn f32_mul(a: Self::F32, b: Self::F32) -> Self::F32;
+    /// `a b + c`, whose product may be rounded or not: not for results, only for what is checked.
+    #[inline(always)]
+    fn f32_mul_add(a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32 {
+        Self::f32_add(Self::f32_mul(a, b), c)
+    }
     /// `then` where `v` is not zero, else `otherwise`.
     fn f32_select_nonzero(v: Self::F32, then: Self::F32, otherwise: Self::F32) -> Self::F32;
 

@@ -358,7 +358,7 @@ impl Following {
     fn new(walk: &ProjectiveWalk, to: Rounding) -> Option<Self> {
         let ProjectiveWalk { denominator, denominator_step, anchor, .. } = *walk;
         let last = walk.at(RUN - 1).denominator;
-        // (Along a run they are below 2^31.)
+        // (Along a run they are below 2^31, nearly always.)
         let [d, dd, last] = [
             i32::try_from(denominator).ok()?,
             i32::try_from(denominator_step).ok()?,
@@ -401,10 +401,10 @@ impl Following {
 
 /// The two quotients of a part of a run as a series, and what it leaves out.
 ///
-/// Around the middle of the part, j pixels away, a quotient is `q + s j - s g` with `g = r j^2 / (1 + r j)`,
-/// where q is the quotient there, s its slope, and r the slope of the denominator over it. The line is
-/// in Q40, and in Q26 from the least lane on; the small rest is in `f32`. Where a sum is within
-/// its error of the middle between two results, the quotient itself tells.
+/// Around the middle of the part, j pixels away, a quotient is `q + s j - s r j^2 / (1 + r j)`, where q is the
+/// quotient there, s its slope, and r the slope of the denominator over it. The line is in Q40, and in
+/// Q26 from the least lane on; the small rest is in `f32`. Where a sum is within its error of the middle
+/// between two results, the forms themselves tell.
 #[derive(Clone, Copy, Debug)]
 pub struct Series<L: Lanes> {
     axes: [SeriesAxis<L>; 2],
@@ -430,8 +430,8 @@ struct SeriesAxis<L: Lanes> {
     spread: i64,
     /// From there to the line at each lane, in Q26.
     offset: L::I32,
-    /// Of the line, with the other sign, in Q26.
-    slope: f32,
+    /// `-s r` in Q26.
+    bend: f32,
 }
 
 impl<L: Lanes> Series<L> {
@@ -439,7 +439,10 @@ impl<L: Lanes> Series<L> {
     #[inline(always)]
     fn new(walk: &ProjectiveWalk, to: Rounding) -> (Option<Self>, usize) {
         let (d, dd) = (walk.denominator, walk.denominator_step.abs());
-        let half = if dd << 13 < d {
+        // (Where more is left out, more lanes are in doubt: few, of whole pixels.)
+        let half = if dd << (14 + u32::from(to.bits > 0)) < d {
+            128
+        } else if dd << 13 < d {
             64
         } else if dd << 12 < d {
             32
@@ -472,15 +475,16 @@ impl<L: Lanes> Series<L> {
         if !holds {
             return None;
         }
-        // The rest is at most s r half^2 / (1 - r half). Its error: three roundings to Q26, a part of (r half)^3 for
-        // the powers of r j from the third on, and one of 8.1 2^-24 for the roundings of f32.
+        // The rest is at most s r half^2 / (1 - r half). Its error: three halves of a unit in Q26 for what is rounded to
+        // it, of the line and of lanes to nearest, of the rest towards zero (half a unit of which is made good by the line); a part of (r half)^3 for
+        // the powers of r j from the third on, and one of 3.1 2^-24 for the roundings of f32.
         let most = ratio.abs() * far;
-        let (rests, part) = (most * far, 33.0 + most * most * most * 68_000_000.0);
+        let (rests, part) = (most * far, 13.0 + most * most * most * 68_000_000.0);
         // SAFETY: they are below 2^15 and 2^10.
         let (rest, slack) = unsafe {
             (
                 s.map(|s| (s.abs() * rests * (4096.0 * 128.0 / 127.0)).to_int_unchecked::<i32>() + 64),
-                s.map(|s| (s.abs() * rests * part).to_int_unchecked::<i32>() + 5),
+                s.map(|s| (s.abs() * rests * part).to_int_unchecked::<i32>() + 3),
             )
         };
         // In Q40, below and above at least the error, and on the side where it is the rest.
@@ -491,7 +495,10 @@ impl<L: Lanes> Series<L> {
         });
         // (A closure would not be inlined with the features.)
         let halfway = 1 << (39 - to.bits);
-        let whole = walk.anchor.map(|v| (i64::from(v) << 40) + halfway);
+        let whole = [0, 1].map(|i| {
+            let nearest = if s[i] * ratio > 0.0 { 0 } else { 1 << 14 };
+            (i64::from(walk.anchor[i]) << 40) + halfway + nearest
+        });
         // SAFETY: they are below 2^5 and 2^20.
         let [x, y] = unsafe {
             [0, 1].map(|i| {
@@ -501,7 +508,10 @@ impl<L: Lanes> Series<L> {
         };
         let lanes = L::f32(L::Array::from_fn(|l| l as f32));
         Some(Self {
-            axes: [SeriesAxis::new(x, s[0], margins[0]), SeriesAxis::new(y, s[1], margins[1])],
+            axes: [
+                SeriesAxis::new(x, s[0] * ratio, margins[0]),
+                SeriesAxis::new(y, s[1] * ratio, margins[1]),
+            ],
             begin: *walk,
             done: 0,
             j: L::f32_sub(lanes, L::f32_splat(far as f32)),
@@ -530,22 +540,27 @@ impl<L: Lanes> Series<L> {
         let j = self.j;
         self.j = L::f32_add(j, L::f32_splat(L::LEN as f32));
         let t = L::f32_mul(L::f32_splat(self.ratio), j);
-        // 1 / (1 + t)
-        let inverse = L::f32_add(L::f32_sub(L::f32_splat(1.0), t), L::f32_mul(t, t));
-        let g = L::f32_mul(L::f32_mul(t, j), inverse);
+        // 1 / (1 + t) - 1, and the square.
+        let more = L::f32_mul_add(t, t, L::f32_sub(L::f32_splat(0.0), t));
+        let square = L::f32_mul(j, j);
         let [x, y] = &mut self.axes;
-        let ((x0, mut x), (y0, mut y)) = (x.next(g), y.next(g));
+        let ((x0, mut x), (y0, mut y)) = (x.next(square, more), y.next(square, more));
         let done = self.done;
         self.done += L::LEN;
         let within = L::splat((1 << (26 - self.bits)) - 1);
         let [u, v] = self.slack;
         let mut doubts = L::below(L::and(L::add(x, L::splat(u)), within), 2 * u + 1)
             | L::below(L::and(L::add(y, L::splat(v)), within), 2 * v + 1);
-        while doubts != 0 {
-            let lane = doubts.trailing_zeros();
-            doubts &= doubts.wrapping_sub(1);
-            let [a, b] = settled(&self.begin.at(done + lane as usize), [x0, y0], self.bits);
-            (x, y) = (L::with_lane(x, lane, a), L::with_lane(y, lane, b));
+        if doubts != 0 {
+            let (xs, ys) = (L::i32_array(x), L::i32_array(y));
+            while doubts != 0 {
+                let lane = doubts.trailing_zeros();
+                doubts &= doubts.wrapping_sub(1);
+                let number = |v: &L::Array<i32>| v.as_ref().get(lane as usize).copied().unwrap_or(0);
+                let most = [number(&xs).wrapping_add(u), number(&ys).wrapping_add(v)];
+                let [a, b] = settled(&self.begin.at(done + lane as usize), [x0, y0], most, self.bits);
+                (x, y) = (L::with_lane(x, lane, a), L::with_lane(y, lane, b));
+            }
         }
         ([x0, y0], [x, y])
     }
@@ -581,23 +596,25 @@ impl<L: Lanes> Near<L> for Series<L> {
     }
 }
 
-/// What the quotients of a pixel are in Q26, from a cell on.
-#[cold]
-#[inline(never)]
-fn settled(walk: &ProjectiveWalk, least: [i32; 2], bits: u32) -> [i32; 2] {
-    let [x, y] = walk.position(Rounding::half_up(bits));
-    // The middle of what is rounded to it.
-    let middle = |p: Position, least: i32| {
-        p.cell.wrapping_sub(least) << 26 | (p.fraction as i32) << (26 - bits) | 1 << (25 - bits)
+/// What the quotients of a pixel are in Q26 from a cell on, in the middle of what is rounded to it, if each is at most
+/// this, or by less than a unit of the result below.
+#[inline(always)]
+fn settled(walk: &ProjectiveWalk, [x0, y0]: [i32; 2], [x, y]: [i32; 2], bits: u32) -> [i32; 2] {
+    let d = walk.denominator;
+    let one = |n: i64, anchor: i32, least: i32, most: i32| {
+        let most = most >> (26 - bits);
+        let result = ((i64::from(least) - i64::from(anchor)) << bits) + i64::from(most);
+        // n / d rounded half up is less. (The difference is below 2d; what is subtracted may be beyond 64 bits.)
+        let rest = ((n << (bits + 1)) + d).wrapping_sub(result.wrapping_mul(2 * d));
+        (most - i32::from(rest < 0)) << (26 - bits) | 1 << (25 - bits)
     };
-    [middle(x, least[0]), middle(y, least[1])]
+    [one(walk.at[0], walk.anchor[0], x0, x), one(walk.at[1], walk.anchor[1], y0, y)]
 }
 
 impl<L: Lanes> SeriesAxis<L> {
-    /// From the line at the first lane and its step in Q40, its slope, and by how much what is told may be below and
-    /// above.
+    /// From the line at the first lane and its step in Q40, `s r`, and by how much what is told may be below and above.
     #[inline(always)]
-    fn new((at, step): (i64, i64), slope: f64, [below, above]: [i64; 2]) -> Self {
+    fn new((at, step): (i64, i64), bend: f64, [below, above]: [i64; 2]) -> Self {
         let last = (L::LEN as i64 - 1) * step;
         let (lanes, far) = (from_least::<L>(step), step.abs());
         let rest = L::mul(lanes, L::splat((far & 0x3fff) as i32));
@@ -609,16 +626,17 @@ impl<L: Lanes> SeriesAxis<L> {
             spread: last.abs() + below + above,
             // (The margins are multiples of 2^14.)
             offset: L::add(offset, L::splat((below >> 14) as i32)),
-            slope: (slope * -67_108_864.0) as f32,
+            bend: (bend * -67_108_864.0) as f32,
         }
     }
 
-    /// The least cell of the next N pixels, and they relative to it in Q26.
+    /// The least cell of the next N pixels, and they relative to it in Q26; from `j^2` and `1 / (1 + r j) - 1`.
     #[inline(always)]
-    fn next(&mut self, g: L::F32) -> (i32, L::I32) {
+    fn next(&mut self, square: L::F32, more: L::F32) -> (i32, L::I32) {
         let at = self.at;
         self.at = at + self.step;
-        let rest = L::i32_from(L::f32_mul(g, L::f32_splat(self.slope)));
+        let rest = L::f32_mul(square, L::f32_splat(self.bend));
+        let rest = L::i32_from(L::f32_mul_add(rest, more, rest));
         let line = L::add(L::splat((at >> 14) as i32 & 0x3ff_ffff), self.offset);
         ((at >> 40) as i32, L::add(line, rest))
     }
