@@ -444,10 +444,10 @@ impl Lanes for Eight {
             return false;
         }
         for (j, pairs) in pairs.iter_mut().enumerate() {
-            for (i, pair) in pairs.as_mut().iter_mut().enumerate().step_by(2) {
+            for (n, [pair, _]) in pairs.as_mut().as_chunks_mut::<2>().0.iter_mut().enumerate() {
                 // SAFETY: as in collect_f32(), and the test above.
                 unsafe {
-                    let row = window.data.as_ptr().add(j * window.stride + i * window.step);
+                    let row = window.data.as_ptr().add(j * window.stride + 2 * n * window.step);
                     let four = _mm256_castps_si256(singles(&Spread { first: row, index: &index }));
                     let lane = |l: usize| [4 * l as i8, -1, (4 * l + window.step) as i8, -1];
                     *pair = _mm256_shuffle_epi8(four, repeat([lane(0), lane(1), lane(2), lane(3)]));
@@ -701,8 +701,11 @@ impl Table {
                 *row = twice(first.add(n * window.stride));
             }
             if steep {
-                for (n, row) in rows.iter_mut().enumerate().take(all).skip(few) {
-                    *row = twice(first.add(n * window.stride));
+                for (n, row) in rows.iter_mut().enumerate().take(all) {
+                    // (As a skip() it would be a call.)
+                    if n >= few {
+                        *row = twice(first.add(n * window.stride));
+                    }
                 }
             }
             Self { rows, index, steep }

@@ -85,7 +85,8 @@ impl<'a, L: Lanes, C: Channel> Block<'a, L, C> {
     /// The block at some positions, all of whose cells the caller has found in the kernel's area.
     #[inline(always)]
     pub(super) fn new(window: &Window<'a, C>, at: &Positions<L>) -> Self {
-        let [x, y] = at.cell.map(L::i32_array);
+        // (A map() would be a call.)
+        let [x, y] = [L::i32_array(at.cell[0]), L::i32_array(at.cell[1])];
         let base = L::Array::from_fn(|l| {
             let cell = |v: &L::Array<i32>| v.as_ref().get(l).map_or(0, |&v| (v + window.first) as usize);
             cell(&y) * window.stride + cell(&x) * window.step + window.channel
@@ -416,22 +417,19 @@ fn sum_u8<L: Lanes, C: Channel<Rounded = i32>, K: Kernel, O: Output<C>, T: Pairs
     let offset: i16 = if support::<K>() > 2 { 128 } else { 0 };
     let mut rows = K::Taps::filled(L::splat(1 << 6));
     for (j, row) in rows.as_mut().iter_mut().enumerate() {
-        for (n, w) in wx.as_ref().chunks_exact(2).enumerate() {
-            if let [w0, w1] = w {
-                let mut taps = taps.pair(2 * n, j);
-                if offset != 0 {
-                    taps = L::pair_less(taps, offset);
-                }
-                *row = L::dot_add(*row, taps, L::pack(w0.0, w1.0));
+        for (n, [w0, w1]) in wx.as_ref().as_chunks::<2>().0.iter().enumerate() {
+            let mut taps = taps.pair(2 * n, j);
+            if offset != 0 {
+                taps = L::pair_less(taps, offset);
             }
+            *row = L::dot_add(*row, taps, L::pack(w0.0, w1.0));
         }
         *row = L::shr(*row, 7);
     }
     let mut sum = L::splat((1 << (20 - O::BITS)) + (i32::from(offset) << 21));
-    for (t, w) in rows.as_ref().chunks_exact(2).zip(wy.as_ref().chunks_exact(2)) {
-        if let ([t0, t1], [w0, w1]) = (t, w) {
-            sum = L::dot_add(sum, L::pack(*t0, *t1), L::pack(w0.0, w1.0));
-        }
+    let (rows, wy) = (rows.as_ref().as_chunks::<2>().0, wy.as_ref().as_chunks::<2>().0);
+    for ([t0, t1], [w0, w1]) in rows.iter().zip(wy) {
+        sum = L::dot_add(sum, L::pack(*t0, *t1), L::pack(w0.0, w1.0));
     }
     O::store::<L>(L::shr(sum, 21 - O::BITS), out);
 }

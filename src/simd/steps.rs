@@ -524,7 +524,9 @@ impl<L: Lanes> Series<L> {
     /// The next N pixels; on to the next.
     #[inline(always)]
     fn positions(&mut self) -> Positions<L> {
-        let greatest = self.axes.each_ref().map(|axis| ((axis.at + axis.spread) >> 40) as i32);
+        // (A map() would be a call.)
+        let [x, y] = &self.axes;
+        let greatest = [x.greatest(), y.greatest()];
         let (least, [x, y]) = self.relative();
         Positions {
             cell: [L::add(L::shr(x, 26), L::splat(least[0])), L::add(L::shr(y, 26), L::splat(least[1]))],
@@ -628,6 +630,12 @@ impl<L: Lanes> SeriesAxis<L> {
             offset: L::add(offset, L::splat((below >> 14) as i32)),
             bend: (bend * -67_108_864.0) as f32,
         }
+    }
+
+    /// No cell of the next N pixels is above.
+    #[inline(always)]
+    fn greatest(&self) -> i32 {
+        ((self.at + self.spread) >> 40) as i32
     }
 
     /// The least cell of the next N pixels, and they relative to it in Q26; from `j^2` and `1 / (1 + r j) - 1`.
@@ -969,9 +977,10 @@ mod tests {
             }
         }
         // As steep, and bent, as a series serves: the rest is as large as can be.
-        for i in 0..600 {
+        for i in 0..1800 {
             let sign = |bit: usize| if i >> bit & 1 == 0 { 1.0 } else { -1.0 };
-            let (slope, bend) = (real(1.0, 7.1) * sign(0), real(0.8, 1.02) / 8192.0 * sign(1));
+            let bent = [8192.0, 16_384.0, 32_768.0][i % 3];
+            let (slope, bend) = (real(1.0, 7.1) * sign(0), real(0.8, 1.02) / bent * sign(1));
             let (x, y) = (real(-2.0, 2.0), real(300.0, 900.0) * sign(2));
             let steep = [slope, real(-0.1, 0.1), if i >> 3 & 1 == 0 { x } else { y }];
             let flat = [real(-0.5, 0.5), 1.0, y];
