@@ -596,8 +596,12 @@ impl Plan for ProjectivePlan {
         // A coordinate is monotone between two pixels of a row whose denominators have one sign.
         // With 16 bits less the products fit; that, and the rounding of the runs, is less than the
         // margin of two pixels.
-        let [a, b] =
-            [columns.start, columns.end.saturating_sub(1)].map(|x| self.forms(x, y).map(|v| v >> 16));
+        // (A map() would be a call.)
+        let at = |x: usize| {
+            let [u, v, d] = self.forms(x, y);
+            [u >> 16, v >> 16, d >> 16]
+        };
+        let [a, b] = [at(columns.start), at(columns.end.saturating_sub(1))];
         let sign = a[2].signum();
         if sign == 0 || sign != b[2].signum() || a[2].unsigned_abs().min(b[2].unsigned_abs()) < 1 << 16 {
             return false;

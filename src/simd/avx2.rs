@@ -449,7 +449,7 @@ impl Lanes for Eight {
                 unsafe {
                     let row = window.data.as_ptr().add(j * window.stride + 2 * n * window.step);
                     let four = _mm256_castps_si256(singles(&Spread { first: row, index: &index }));
-                    let lane = |l: usize| [4 * l as i8, -1, (4 * l + window.step) as i8, -1];
+                    let lane = |l: usize| [4 * l as u8, NONE, (4 * l + window.step) as u8, NONE];
                     *pair = _mm256_shuffle_epi8(four, repeat([lane(0), lane(1), lane(2), lane(3)]));
                 }
             }
@@ -469,12 +469,11 @@ impl Lanes for Eight {
                 let at = Spread { first: window.data.as_ptr().add(j * window.stride), index: &index };
                 let [a, b] = twos(&at);
                 let (a, b) = (_mm256_castps_si256(a), _mm256_castps_si256(b));
-                // Of the first channel; nothing comes from the places of the sign.
-                let (right, none) = (window.step as i8, i8::MIN);
-                let two = [[0, none, right, none], [8, none, right + 8, none]];
-                let (low, high) =
-                    ([two[0], two[1], [none; 4], [none; 4]], [[none; 4], [none; 4], two[0], two[1]]);
-                let (low, high) = (repeat(low), repeat(high));
+                // Of the first channel.
+                let right = window.step as u8;
+                let (two, none) = ([[0, NONE, right, NONE], [8, NONE, right + 8, NONE]], [NONE; 4]);
+                let low = repeat([two[0], two[1], none, none]);
+                let high = repeat([none, none, two[0], two[1]]);
                 for (c, pairs) in channels.iter_mut().enumerate() {
                     let c = _mm256_set1_epi8(c as i8);
                     let a = _mm256_shuffle_epi8(a, _mm256_add_epi8(low, c));
@@ -518,10 +517,15 @@ fn reaches(
     last + offset + bytes <= window.data.len()
 }
 
+/// In a shuffle: no byte, not even with a channel added.
+const NONE: u8 = 0x80;
+
 /// The same shuffle for both halves, of four lanes each.
 #[inline(always)]
-fn repeat(lanes: [[i8; 4]; 4]) -> __m256i {
-    let [a, b, c, d] = lanes.map(|lane| i32::from_le_bytes(lane.map(|v| v as u8)));
+fn repeat([a, b, c, d]: [[u8; 4]; 4]) -> __m256i {
+    // (A map() would be a call.)
+    let [a, b] = [i32::from_le_bytes(a), i32::from_le_bytes(b)];
+    let [c, d] = [i32::from_le_bytes(c), i32::from_le_bytes(d)];
     // SAFETY: see the module.
     unsafe { _mm256_setr_epi32(a, b, c, d, a, b, c, d) }
 }
