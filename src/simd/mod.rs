@@ -11,7 +11,8 @@
 //!    operations on N lanes. [`Never`](lanes::Never) stands for the registers of bytes and the exact
 //!    quotients of a backend without; the fetches, where it has faster ones than tap by tap, say
 //!    whether they reach. Mark every function `#[inline(always)]`, none `#[target_feature]`, and
-//!    write loops, not closures, around operations: a closure is not inlined with the features.
+//!    write loops, not closures, around operations: a closure is not inlined with the features. Look
+//!    at the calls in the assembly: `map()` of an array, `skip()` and `step_by()` are some now and then.
 //! 2. Add a variant to `Kind`, if need be under a `cfg` from `build.rs`, list it in [`Level::ALL`], say in
 //!    [`Level::is_available`] what it needs and call it in [`Level::run`]. A backend that needs detection is entered there, through one
 //!    `#[target_feature]` function around [`Operation::run`]; everything below is inlined into it, so
