@@ -3,20 +3,20 @@
 
 use core::marker::PhantomData;
 
-use super::normal::{Accumulate, FixedMoments, Known, LevelPair, Pass, Photometry, Statistics, Word, to};
+use super::noise::{Support, high_pass, steepness};
+use super::normal::{Accumulate, FixedMoments, Known, LevelPair, Pass, Photometry, Statistics};
 use super::robust::{Loss, Robust};
 use super::search::Match;
 use super::solve::{Column, Factor, SIZE, Symmetric};
-use super::{CHUNK, Grey, Interpolation, LEAST_SIDE, Options, Pair, Report, Status, search, select};
+use super::{Grey, Interpolation, LEAST_SIDE, Options, Pair, Report, Status, search, select};
 use crate::Error;
-use crate::fixed::{Position, Q14};
 use crate::image::Image;
 use crate::kernel::Array;
 use crate::parallel::{Bands, Threads};
 use crate::pyramid::{MAX_LEVELS, Pyramid, buffer_len, to_full, to_level};
 use crate::simd::{Lanes, Level, Operation};
 use crate::transform::{Matrix, Term, Transform, after_shift, at, before_shift, inverse, multiply, project};
-use crate::walk::{Plan, Subpixel, Walk};
+use crate::walk::Subpixel;
 
 /// Levels but the last are left when no corner moves by this many of their pixels any more.
 const COARSE_EPSILON: f64 = 1.0 / 32.0;
@@ -184,8 +184,6 @@ struct Best<T> {
     /// Robust scale of its residuals.
     sigma: f64,
     n: f64,
-    /// Sum of the squares of the fixed image's gradients.
-    energy: f64,
     matrix: Symmetric,
     right: Column,
 }
@@ -573,7 +571,6 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             merit,
             sigma: pass.histogram.sigma(),
             n: pass.pixels as f64,
-            energy: pass.moments.fixed().energy(self.loss.unit()),
             matrix,
             right,
         });
@@ -767,59 +764,52 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         }
     }
 
-    /// The part of the variance of white noise that samples of the moving image have, on average.
-    #[inline(never)]
-    fn kept(&self, pair: &LevelPair<'_, P>, transform: &T) -> f64 {
-        const PLACES: usize = 8;
-        let (width, height) = size(&pair.fixed);
-        let plan = transform.plan();
-        let place = |i: usize, side: usize| (2 * i + 1) * side / (2 * PLACES);
-        let to = to::<P>();
-        let squares = |p: Position| {
-            self.interpolation.squares(Q14::from_bits((p.fraction >> (to.bits - Q14::BITS)) as i32))
-        };
-        let mut sum = 0;
-        for i in 0..PLACES * PLACES {
-            let (walk, _) = plan.run(place(i % PLACES, width), place(i / PLACES, height), 1);
-            let [u, v] = walk.position(to).map(squares);
-            sum += u64::from(u) * u64::from(v);
-        }
-        sum as f64 / libm::ldexp((PLACES * PLACES) as f64, 56)
-    }
-
-    /// Covariance of the parameters of what was found, in their units squared: sigma^2 H^-1, gain and offset
-    /// being estimated too. Sigma is that of the residual, for noise that is white and in both images alike:
-    /// corrected for what samples between pixels have less of it, and for the noise and the bluntness of the
-    /// gradients. What [`Interpolation::Bilinear`] shifts is not in it. `None` before the first iteration, and
-    /// where the image does not determine the parameters.
+    /// Covariance of the parameters of what was found, in their units squared: `A^-1 B A^-1` (White 1980; Stefanski
+    /// and Boos 2002, section 2), A being what the equations that were solved change by with the parameters, gain and
+    /// offset, and B their covariance at the truth, for noise that is white. How much each image has is
+    /// estimated, as are the noise and the bluntness of the gradients.
     ///
-    /// (It looks at the fixed image once more, and inverts a matrix: about the time of an iteration.)
+    /// It knows of noise only: what interpolation shifts is not in it, for [`Interpolation::Bilinear`] up to 0.03 px
+    /// where patterns are short, nor that robust weights depend on the residuals. Whatever else the images do not have
+    /// in common counts as noise of the moving one. `None` before the first iteration, and where the image does not
+    /// determine the parameters.
+    ///
+    /// (It looks at both images once more, and inverts a matrix: about the time of an iteration.)
     #[inline(never)]
     pub fn covariance(&self) -> Option<T::Covariance> {
-        // Of the increment, carried over to the parameters of the transform.
         let best = self.best.as_ref()?;
         let pair = self.pair()?;
         let n = parameters::<T>();
-        let mut factor = Factor::EMPTY;
-        factor.set(&best.matrix, self.unknowns(), n, 0.0)?;
-        let freedom = (best.n - self.unknowns() as f64).max(1.0);
-        let gain = best.statistics.gain;
-        // Of the noise of both images, half of it in each. Samples between pixels have less of it than
-        // pixels, but what they lack are waves that are shorter than the patterns that the images share.
-        let kept = self.kept(&pair, &best.transform);
-        let noise = best.statistics.residual * best.n / freedom / (gain * gain) * 2.0 / (1.0 + kept);
-        // Gradients of the fixed image have noise as well, of half its variance along each axis. So H is
-        // too large by r; and the noise of gradients times that of the moving image (not the
-        // fixed one's: its pixels are not correlated) moves the result, too.
-        let own = best.n * noise / 2.0;
-        let r = own / (best.energy - own).max(0.25 * best.energy);
-        // And central differences are less than derivatives where patterns are short: so is their product with
-        // what a shift really changes, by which residuals become increments.
-        let steepness = steepness(&pair.fixed, noise / 2.0);
-        let variance = noise * (1.0 + r) * (1.0 + r / 2.0) / (steepness * steepness);
-        if !variance.is_finite() {
-            return None;
+        let support = Support::new(&pair, best.transform.plan(), self.interpolation);
+        let kept = support.kept;
+        let [fixed, moving, rest] = self.noise(best, &pair, kept);
+        // Gradients have noise as well, along each axis, which is in H but not in A.
+        let own = if self.is_second_order() { (fixed + kept * moving) / 8.0 } else { fixed / 2.0 };
+        let weight = best.matrix.get(n + 1, n + 1);
+        let squares = support.squares::<T>();
+        let mut hessian = best.matrix;
+        for i in 0..n {
+            for j in 0..=i {
+                hessian.set(i, j, best.matrix.get(i, j) - own * weight * squares.get(i, j));
+            }
         }
+        let mut factor = Factor::EMPTY;
+        factor.set(&hessian, self.unknowns(), n, 0.0)?;
+        let product = fixed / 2.0 * kept * moving * weight;
+        // Central differences are less than derivatives where patterns are short: so is their product with
+        // what a shift really changes, which is what H should be of.
+        let steepness = steepness(&pair.fixed, fixed);
+        let (noise, slope) = match self.interpolation {
+            Interpolation::Lagrange => (fixed + moving + rest, steepness),
+            Interpolation::Bilinear => {
+                // Bilinear samples change by less, and are blunt along gradients, too: for patterns of a frequency w,
+                // alike along all directions, 1 - 1 / steepness is w^2 / 8, and with all fractions of a pixel alike
+                // (kept is 4/9 then) the change is 1 + w^2 / 24 of H and the noise 1 - w^2 / 6 of a pixel's.
+                let blunt = (1.0 - kept) * (1.0 - 1.0 / steepness);
+                (fixed + moving * (1.0 - 2.4 * blunt) + rest, 1.0 + 0.6 * blunt)
+            }
+        };
+        let scale = 1.0 / (slope * slope);
         // d(parameters) / d(increment), a column for each.
         let centre = centre(&pair.fixed);
         let matrix = best.transform.matrix();
@@ -835,12 +825,47 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
                 }
             }
         }
-        for row in tangents.iter_mut().take(n) {
-            *row = factor.half(row);
+        // A^-1 times its rows, and B times that.
+        let unknowns = self.unknowns();
+        let mut products = [[0.0; SIZE]; SIZE];
+        for (row, out) in tangents.iter_mut().zip(&mut products).take(n) {
+            *row = factor.solve(row);
+            for (i, out) in out.iter_mut().enumerate().take(unknowns) {
+                let entry = |j: usize| {
+                    let (i, j) = (i.max(j), i.min(j));
+                    noise * hessian.get(i, j) + product * squares.get(i, j)
+                };
+                *out = row.iter().enumerate().take(unknowns).fold(0.0, |sum, (j, v)| sum + entry(j) * v);
+            }
         }
-        let product = |a: &Column, b: &Column| a.iter().zip(b).fold(0.0, |sum, (a, b)| sum + a * b);
-        let row = |i: usize| tangents.get(i).unwrap_or(&[0.0; SIZE]);
-        Some(T::Covariance::from_fn(|i| T::Parameters::from_fn(|j| variance * product(row(i), row(j)))))
+        let entry = |i: usize, j: usize| {
+            let rows = tangents.get(i).into_iter().flatten().zip(products.get(j).into_iter().flatten());
+            rows.fold(0.0, |sum, (a, b)| sum + a * b) * scale
+        };
+        let covariance = T::Covariance::from_fn(|i| T::Parameters::from_fn(|j| entry(i.max(j), i.min(j))));
+        let finite = covariance.as_ref().iter().flat_map(|row| row.as_ref()).all(|v| v.is_finite());
+        finite.then_some(covariance)
+    }
+
+    /// The variance of the noise of the fixed and the moving image, in grey levels of the fixed one, from three
+    /// equations: for what a [high-pass](high_pass) leaves of either image, which is noise and the same patterns, and
+    /// for the residuals, which are the noise of both.
+    #[inline(never)]
+    fn noise(&self, best: &Best<T>, pair: &LevelPair<'_, P>, kept: f64) -> [f64; 3] {
+        let (n, unknowns) = (parameters::<T>(), self.unknowns());
+        let one = 1.0 / (best.statistics.gain * best.statistics.gain);
+        let residual = best.statistics.residual * one * best.n / (best.n - unknowns as f64).max(1.0);
+        let left = high_pass(&pair.fixed, &pair.fixed_mask);
+        let right = high_pass(&pair.moving, &pair.moving_mask) * one;
+        let fixed = ((residual - kept * (right - left)) / (1.0 + kept)).max(0.0).min(residual.min(left));
+        // Least squares make the gain too small by what the fixed image's noise adds to its variance.
+        let entry = |i: usize, j: usize| best.matrix.get(n + i, n + j);
+        let (weight, sum) = (entry(1, 1), entry(1, 0));
+        let variance = (entry(0, 0) - sum * sum / weight) / weight;
+        let part = if unknowns > n { (1.0 - fixed / variance).max(0.5) } else { 1.0 };
+        let other = part * (part * residual - fixed).max(0.0);
+        let moving = (other / kept).min(right * part * part);
+        [fixed, moving, other - moving * kept]
     }
 }
 
@@ -916,52 +941,6 @@ impl<P: Grey, T: Transform> Bands for Batch<'_, '_, P, T> {
         (Self { aligners, reports }, Self { aligners: other, reports: rest })
     }
     fn join((): (), (): ()) {}
-}
-
-/// How much steeper an image is than its central differences, on average over these: by differences that
-/// are exact for polynomials of degree six, less what noise of a variance makes of both.
-#[inline(never)]
-fn steepness<P: Grey>(image: &Image<'_, P>, variance: f64) -> f64 {
-    let height = image.height();
-    let (mut squares, mut products, mut n) = (0_i64, 0_i64, 0_i64);
-    let mut add = |pixels: [&[P]; 6]| {
-        let len = pixels.iter().map(|p| p.len()).min().unwrap_or(0);
-        for begin in (0..len).step_by(CHUNK) {
-            let (square, product) =
-                differences(pixels.map(|p| p.get(begin..(begin + CHUNK).min(len)).unwrap_or_default()));
-            squares += square;
-            products += product;
-        }
-        n += len as i64;
-    };
-    let every = (2 * height / LOOK).max(1);
-    for y in (3..height.saturating_sub(3)).step_by(every) {
-        let row = image.row(y);
-        let last = row.len().saturating_sub(6);
-        add([0, 1, 2, 4, 5, 6].map(|x| row.get(x..x + last).unwrap_or_default()));
-        add([y - 3, y - 2, y - 1, y + 1, y + 2, y + 3].map(|y| image.row(y)));
-    }
-    let (squares, products, n) = (squares as f64 / 4.0, products as f64 / 120.0, n as f64);
-    let (own, shared) = (n * variance / 2.0, n * variance * 0.75);
-    if squares - own < 0.25 * squares || squares <= 0.0 {
-        return 1.0;
-    }
-    ((products - shared) / (squares - own)).clamp(1.0, 2.0)
-}
-
-/// Of at most [`CHUNK`] places with three pixels on either side: the sum of the squares of differences of
-/// neighbours, in half grey levels, and of products of those with exacter ones, in 1/120 of a grey level
-/// squared.
-#[inline(never)]
-fn differences<P: Grey>([a, b, c, d, e, f]: [&[P]; 6]) -> (i64, i64) {
-    let (mut squares, mut products) = Default::default();
-    for (((a, b), c), ((d, e), f)) in a.iter().zip(b).zip(c).zip(d.iter().zip(e).zip(f)) {
-        let [a, b, c, d, e, f]: [i32; 6] = [*a, *b, *c, *d, *e, *f].map(Into::into);
-        let one = P::Word::new(d - c);
-        squares = P::Word::add(squares, one, one);
-        products = P::Word::add(products, one, P::Word::new(45 * (d - c) - 9 * (e - b) + (f - a)));
-    }
-    (squares.into(), products.into())
 }
 
 /// The number of parameters of a model.

@@ -77,6 +77,7 @@
 
 mod aligner;
 mod direct;
+mod noise;
 mod normal;
 mod robust;
 mod search;

@@ -541,15 +541,6 @@ impl TileMoments {
     }
 }
 
-impl FixedMoments {
-    /// The sum of the squares of gradients, in grey levels; weights in `unit`.
-    pub(super) fn energy(&self, unit: f64) -> f64 {
-        let [xx, _, yy] = &self.gg;
-        // Gradients are in half levels.
-        (xx[0] as f64 + yy[0] as f64) * 0.25 / unit
-    }
-}
-
 impl Moments {
     /// The part that the moving image has no share in.
     pub(super) const fn fixed(&self) -> &FixedMoments {
@@ -731,7 +722,7 @@ pub(super) struct Known<N> {
 impl Interpolation {
     /// Where all taps are inside an image.
     #[inline(always)]
-    fn area<P>(self, image: &Image<'_, P>) -> Area {
+    pub(super) fn area<P>(self, image: &Image<'_, P>) -> Area {
         let (width, height) = (image.width(), image.height());
         match self {
             Interpolation::Bilinear => Area::new::<Bilinear>(width, height),

@@ -14,7 +14,7 @@ impl Symmetric {
 
     /// Entry (i, j), j being at most i.
     #[inline(always)]
-    fn get(&self, i: usize, j: usize) -> f64 {
+    pub(super) fn get(&self, i: usize, j: usize) -> f64 {
         self.0.get(i * (i + 1) / 2 + j).copied().unwrap_or(0.0)
     }
 
