@@ -378,23 +378,23 @@ fn solve(mut rows: Vec<Vec<f64>>) -> Vec<f64> {
     (0..n).map(|i| rows[i][n] / rows[i][i]).collect()
 }
 
-/// Errors in units of their covariance: the mean of chi-square is its degrees of freedom.
-fn is_calibrated<T: Transform>(truth: T) {
+/// Errors in units of their covariance, of noise of these standard deviations on the fixed and on the moving image:
+/// the mean of chi-square is its degrees of freedom.
+fn is_calibrated<T: Transform>(truth: T, noise: [f64; 2], options: Options) {
     const RUNS: usize = 1000;
-    const NOISE: f64 = 6.0;
     let scene = Scene::new(1);
     let clean = [scene.image(&T::IDENTITY), scene.image(&truth)];
     let mut random = Random(0x1234_5678_9abc_def1);
-    let bank: Vec<f64> = (0..1 << 20).map(|_| NOISE * random.normal()).collect();
-    let options = Options { search: 0.0, finish: Interpolation::Lagrange, ..Options::default() };
+    let bank: Vec<f64> = (0..1 << 20).map(|_| random.normal()).collect();
+    let options = Options { search: 0.0, ..options };
     let mut sum = 0.0;
     for _ in 0..RUNS {
-        let noisy = clean.each_ref().map(|image| {
-            let from = (random.uniform() * (bank.len() - image.len()) as f64) as usize;
-            bytes(&image.iter().zip(&bank[from..]).map(|(v, n)| v + n).collect::<Vec<_>>())
+        let [fixed, moving] = [0, 1].map(|i| {
+            let from = (random.uniform() * (bank.len() - clean[i].len()) as f64) as usize;
+            bytes(&clean[i].iter().zip(&bank[from..]).map(|(v, n)| v + noise[i] * n).collect::<Vec<_>>())
         });
         let (report, covariance) =
-            align_with_covariance::<u8, T>(Pair::new(view(&noisy[0]), view(&noisy[1])), options);
+            align_with_covariance::<u8, T>(Pair::new(view(&fixed), view(&moving)), options);
         let (found, truth) = (report.transform.parameters(), truth.parameters());
         let error: Vec<f64> = found.as_ref().iter().zip(truth.as_ref()).map(|(a, b)| a - b).collect();
         let covariance = covariance.unwrap();
@@ -403,14 +403,22 @@ fn is_calibrated<T: Transform>(truth: T) {
         sum += solve(rows).iter().zip(&error).map(|(a, b)| a * b).sum::<f64>() / error.len() as f64;
     }
     let ratio = sum / RUNS as f64;
-    println!("{}: chi-square / degrees of freedom {ratio:.3}", std::any::type_name::<T>());
+    println!("{} {noise:?}: chi-square / degrees of freedom {ratio:.3}", std::any::type_name::<T>());
     assert!((ratio - 1.0).abs() < 0.1, "{ratio}");
 }
 
 #[test]
 fn covariance_is_calibrated() {
-    is_calibrated(Translation::new(0.3, -0.4).unwrap());
-    is_calibrated(Translation::new(2.0, 1.0).unwrap());
-    is_calibrated(Affine::from_parameters([1.01, 0.02, 0.3, -0.015, 0.99, -0.4]).unwrap());
-    is_calibrated(Homography::from_parameters([1.01, 0.02, 0.3, -0.015, 0.99, -0.4, 1e-4, -5e-5]).unwrap());
+    let smooth = Options { finish: Interpolation::Lagrange, ..Options::default() };
+    let second_order = Options { method: Method::SecondOrder, ..smooth };
+    is_calibrated(Translation::new(0.3, -0.4).unwrap(), [6.0, 6.0], smooth);
+    is_calibrated(Translation::new(2.0, 1.0).unwrap(), [0.0, 15.0], smooth);
+    is_calibrated(Translation::new(0.3, -0.4).unwrap(), [3.0, 9.0], second_order);
+    let affine = Affine::from_parameters([1.01, 0.02, 0.3, -0.015, 0.99, -0.4]).unwrap();
+    is_calibrated(affine, [8.0, 8.0], smooth);
+    // Over many pixels, what is shifted is the less the more noise there is.
+    is_calibrated(affine, [0.0, 15.0], Options::default());
+    let homography = [1.01, 0.02, 0.3, -0.015, 0.99, -0.4, 1e-4, -5e-5];
+    is_calibrated(Homography::from_parameters(homography).unwrap(), [0.0, 15.0], smooth);
+    is_calibrated(Homography::from_parameters(homography).unwrap(), [6.0, 6.0], smooth);
 }

@@ -764,15 +764,22 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         }
     }
 
-    /// Covariance of the parameters of what was found, in their units squared: `A^-1 B A^-1` (White 1980; Stefanski
-    /// and Boos 2002, section 2), A being what the equations that were solved change by with the parameters, gain and
-    /// offset, and B their covariance at the truth, for noise that is white. How much each image has is
-    /// estimated, as are the noise and the bluntness of the gradients.
+    /// Covariance of the parameters of what was found, in their units squared, for white noise of which each image has
+    /// its own: `A^-1 B A^-1`, where A is what the equations that were solved, those for gain and offset included,
+    /// change by with the unknowns, and B their covariance at the truth (White 1982, theorem 3.2).
     ///
-    /// It knows of noise only: what interpolation shifts is not in it, for [`Interpolation::Bilinear`] up to 0.03 px
-    /// where patterns are short, nor that robust weights depend on the residuals. Whatever else the images do not have
-    /// in common counts as noise of the moving one. `None` before the first iteration, and where the image does not
-    /// determine the parameters.
+    /// With noise of variance f in the fixed and m in the moving image, in grey levels of the fixed one, its
+    /// gradients have noise of f / 2 along each axis. So A is H less f / 2 N, N being H of unit gradients, times how
+    /// much steeper the image is than its central differences; and B is (f + m) times what is left of H, and f m / 2
+    /// N, less as interpolation keeps less of m. f and m come of three equations: what the
+    /// differences of second differences leave of either image (Immerkaer 1996) is noise and the patterns that both have,
+    /// and the residuals are the noise of both.
+    ///
+    /// It is within 10 % for [`Interpolation::Lagrange`]. It knows of noise only: what
+    /// interpolation shifts is not in it, up to 0.03 px for [`Interpolation::Bilinear`] where patterns are short, nor
+    /// that robust weights depend on the residuals. Noise of neighbouring pixels that is alike counts as if it were not, and
+    /// whatever else the images do not share as noise of the moving one. `None` before the first iteration,
+    /// and where the image does not determine the parameters, its gradients being noise, for example.
     ///
     /// (It looks at both images once more, and inverts a matrix: about the time of an iteration.)
     #[inline(never)]
@@ -782,19 +789,27 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         let n = parameters::<T>();
         let support = Support::new(&pair, best.transform.plan(), self.interpolation);
         let kept = support.kept;
-        let [fixed, moving, rest] = self.noise(best, &pair, kept);
-        // Gradients have noise as well, along each axis, which is in H but not in A.
-        let own = if self.is_second_order() { (fixed + kept * moving) / 8.0 } else { fixed / 2.0 };
+        let ([fixed, moving, rest], part) = self.noise(best, &pair, kept);
+        // Gradients have noise as well, along each axis, which is in H but not in A. Those of both images solve the same
+        // equations as the fixed image's (residuals times their own gradients cancel), but are larger where the gain
+        // is too small.
+        let (own, larger) = if self.is_second_order() {
+            ((fixed + kept * moving / (part * part)) / 8.0, (1.0 + 1.0 / part) / 2.0)
+        } else {
+            (fixed / 2.0, 1.0)
+        };
+        let unknowns = self.unknowns();
         let weight = best.matrix.get(n + 1, n + 1);
         let squares = support.squares::<T>();
         let mut hessian = best.matrix;
-        for i in 0..n {
-            for j in 0..=i {
-                hessian.set(i, j, best.matrix.get(i, j) - own * weight * squares.get(i, j));
+        for i in 0..unknowns {
+            for j in 0..=i.min(n.saturating_sub(1)) {
+                let rest = best.matrix.get(i, j) - own * weight * squares.get(i, j);
+                hessian.set(i, j, rest / if i < n { larger * larger } else { larger });
             }
         }
         let mut factor = Factor::EMPTY;
-        factor.set(&hessian, self.unknowns(), n, 0.0)?;
+        factor.set(&hessian, unknowns, n, 0.0)?;
         let product = fixed / 2.0 * kept * moving * weight;
         // Central differences are less than derivatives where patterns are short: so is their product with
         // what a shift really changes, which is what H should be of.
@@ -826,7 +841,6 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             }
         }
         // A^-1 times its rows, and B times that.
-        let unknowns = self.unknowns();
         let mut products = [[0.0; SIZE]; SIZE];
         for (row, out) in tangents.iter_mut().zip(&mut products).take(n) {
             *row = factor.solve(row);
@@ -847,11 +861,10 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         finite.then_some(covariance)
     }
 
-    /// The variance of the noise of the fixed and the moving image, in grey levels of the fixed one, from three
-    /// equations: for what a [high-pass](high_pass) leaves of either image, which is noise and the same patterns, and
-    /// for the residuals, which are the noise of both.
+    /// The variance of the noise of the fixed and the moving image, in grey levels of the fixed one, and of what else
+    /// they do not share; and which part of the right gain the reported one is.
     #[inline(never)]
-    fn noise(&self, best: &Best<T>, pair: &LevelPair<'_, P>, kept: f64) -> [f64; 3] {
+    fn noise(&self, best: &Best<T>, pair: &LevelPair<'_, P>, kept: f64) -> ([f64; 3], f64) {
         let (n, unknowns) = (parameters::<T>(), self.unknowns());
         let one = 1.0 / (best.statistics.gain * best.statistics.gain);
         let residual = best.statistics.residual * one * best.n / (best.n - unknowns as f64).max(1.0);
@@ -865,7 +878,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         let part = if unknowns > n { (1.0 - fixed / variance).max(0.5) } else { 1.0 };
         let other = part * (part * residual - fixed).max(0.0);
         let moving = (other / kept).min(right * part * part);
-        [fixed, moving, other - moving * kept]
+        ([fixed, moving, other - moving * kept], part)
     }
 }
 
