@@ -775,7 +775,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     /// differences of second differences leave of either image (Immerkaer 1996) is noise and the patterns that both have,
     /// and the residuals are the noise of both.
     ///
-    /// It is within 10 % for [`Interpolation::Lagrange`]. It knows of noise only: what
+    /// It is within 10 % for [`Interpolation::Lagrange`], 12 % where there is next to no noise. It knows of noise only: what
     /// interpolation shifts is not in it, up to 0.03 px for [`Interpolation::Bilinear`] where patterns are short, nor
     /// that robust weights depend on the residuals. Noise of neighbouring pixels that is alike counts as if it were not, and
     /// whatever else the images do not share as noise of the moving one. `None` before the first iteration,

@@ -98,7 +98,7 @@ impl Support {
 
 /// The variance of the noise of an image, and of what patterns it has that look like noise: the mean square of what is
 /// left by the differences of second differences, `(1, -2, 1)` along either axis, of which noise has 36 times its
-/// own (Immerkaer 1996, equation 2).
+/// own (Immerkaer 1996).
 #[inline(never)]
 pub(super) fn high_pass<P: Grey>(image: &Image<'_, P>, mask: &Option<Image<'_, u8>>) -> f64 {
     let (mut squares, mut n) = (0.0, 0_u64);
