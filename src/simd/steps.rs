@@ -439,12 +439,14 @@ impl<L: Lanes> Series<L> {
     #[inline(always)]
     fn new(walk: &ProjectiveWalk, to: Rounding) -> (Option<Self>, usize) {
         let (d, dd) = (walk.denominator, walk.denominator_step.abs());
+        // So that the denominator's change is within what around() takes, by the denominator there: it may be less.
+        let served = |half: i64| 129 * half * dd < d;
         // (Where more is left out, more lanes are in doubt: few, of whole pixels.)
-        let half = if dd << (14 + u32::from(to.bits > 0)) < d {
+        let half = if served(if to.bits > 0 { 256 } else { 128 }) {
             128
-        } else if dd << 13 < d {
+        } else if served(64) {
             64
-        } else if dd << 12 < d {
+        } else if served(32) {
             32
         } else {
             16
