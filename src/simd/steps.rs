@@ -666,22 +666,6 @@ type Read<'a> = ([&'a [f32]; 2], Option<[i32; 2]>);
 type Cells<L> = ([<L as Lanes>::I32; 2], [<L as Lanes>::I32; 2]);
 
 impl<'a, T: Coordinate> MapSteps<'a, T> {
-    /// The numbers of the next N pixels, if there are so many, and floats.
-    #[inline(always)]
-    fn coordinates<L: Lanes>(&self) -> Option<[&'a [f32]; 2]> {
-        Some([T::floats(self.walk.x.get(..L::LEN)?)?, T::floats(self.walk.y.get(..L::LEN)?)?])
-    }
-
-    /// What is not above the cells of the first and the last of the next N pixels, nor far below, which of maps that are
-    /// smooth are the least ones.
-    #[inline(always)]
-    fn least<L: Lanes>(&self) -> Option<[i32; 2]> {
-        let (at, pixel) = (self.coordinates::<L>()?, self.walk.pixel());
-        let (last, [column, row]) = pixel.map_or((0, [0; 2]), |pixel| (L::LEN as i32 - 1, pixel));
-        let [x, y] = L::least_of_ends(at, last, self.to.bits);
-        Some([x.wrapping_add(column), y.wrapping_add(row)])
-    }
-
     /// What is there for the next N pixels, if it can be read at once, and the destination pixel of displacements; on
     /// to the next.
     #[inline(always)]
@@ -689,10 +673,9 @@ impl<'a, T: Coordinate> MapSteps<'a, T> {
         if L::LEN == 1 || self.to.ties_to_even {
             return None;
         }
-        let [x, y] = self.coordinates::<L>()?;
-        // (Two planes, the source and the output are more than hardware foresees in time.)
-        L::fetch_ahead(x);
-        L::fetch_ahead(y);
+        let x = T::floats(self.walk.x.get(..L::LEN)?)?;
+        let y = T::floats(self.walk.y.get(..L::LEN)?)?;
+        fetch_ahead::<L>([x, y]);
         let read = ([x, y], self.walk.pixel());
         self.walk = self.walk.at(L::LEN);
         Some(read)
@@ -716,24 +699,61 @@ impl<'a, L: Lanes, T: Coordinate> Steps<L> for MapSteps<'a, T> {
         }
     }
 
-    type Near = MapNear<'a, T>;
+    type Near = MapNear<'a>;
 
     #[inline(always)]
-    fn near(&self) -> (Option<MapNear<'a, T>>, usize) {
-        let reads = L::LEN > 1 && !self.to.ties_to_even && T::floats(self.walk.x).is_some();
-        (reads.then(|| MapNear { steps: *self, least: self.least::<L>() }), usize::MAX)
+    fn near(&self) -> (Option<MapNear<'a>>, usize) {
+        let near = match (T::floats(self.walk.x), T::floats(self.walk.y)) {
+            (Some(x), Some(y)) if L::LEN > 1 && !self.to.ties_to_even => {
+                let new = MapNear { x, y, pixel: self.walk.pixel(), done: 0, least: None, to: self.to };
+                Some(MapNear { least: new.least::<L>(), ..new })
+            }
+            _ => None,
+        };
+        (near, usize::MAX)
     }
 }
 
-/// A map's, near to each other.
+/// A map's, near to each other: of the rest of a row, of which so many pixels are done.
 #[derive(Clone, Copy, Debug)]
-pub struct MapNear<'a, T> {
-    steps: MapSteps<'a, T>,
+pub struct MapNear<'a> {
+    x: &'a [f32],
+    y: &'a [f32],
+    /// The first one's, of displacements.
+    pixel: Option<[i32; 2]>,
+    done: usize,
     /// Of the next pixels, known before their cells so that their taps are on the way.
     least: Option<[i32; 2]>,
+    to: Rounding,
 }
 
-impl<L: Lanes, T: Coordinate> Near<L> for MapNear<'_, T> {
+impl<'a> MapNear<'a> {
+    /// The coordinates of the next N pixels, if there are so many.
+    #[inline(always)]
+    fn coordinates<L: Lanes>(&self) -> Option<[&'a [f32]; 2]> {
+        let next = self.done..self.done + L::LEN;
+        Some([self.x.get(next.clone())?, self.y.get(next)?])
+    }
+
+    /// The destination pixel of the next ones, of displacements.
+    #[inline(always)]
+    fn pixel(&self) -> Option<[i32; 2]> {
+        let [x, y] = self.pixel?;
+        Some([x.wrapping_add(self.done as i32), y])
+    }
+
+    /// What is not above the cells of the first and the last of the next N pixels, nor far below, which of maps that are
+    /// smooth are the least ones.
+    #[inline(always)]
+    fn least<L: Lanes>(&self) -> Option<[i32; 2]> {
+        let (at, pixel) = (self.coordinates::<L>()?, self.pixel());
+        let (last, [column, row]) = pixel.map_or((0, [0; 2]), |pixel| (L::LEN as i32 - 1, pixel));
+        let [x, y] = L::least_of_ends(at, last, self.to.bits);
+        Some([x.wrapping_add(column), y.wrapping_add(row)])
+    }
+}
+
+impl<L: Lanes> Near<L> for MapNear<'_> {
     #[inline(always)]
     fn extent(&self) -> [i32; 2] {
         L::ByteTable::REACH
@@ -742,13 +762,23 @@ impl<L: Lanes, T: Coordinate> Near<L> for MapNear<'_, T> {
     #[inline(always)]
     fn next(&mut self, pitch: u32) -> Option<NearPositions<L>> {
         let (least, reach) = (self.least?, L::ByteTable::REACH);
-        let (at, pixel) = self.steps.read::<L>()?;
-        self.least = self.steps.least::<L>();
-        let ([x, y], fraction) = cells::<L>(at, pixel, self.steps.to);
+        let (at, pixel) = (self.coordinates::<L>()?, self.pixel());
+        fetch_ahead::<L>(at);
+        self.done += L::LEN;
+        self.least = self.least::<L>();
+        let ([x, y], fraction) = cells::<L>(at, pixel, self.to);
         let (x, y) = (L::sub(x, L::splat(least[0])), L::sub(y, L::splat(least[1])));
         let near = L::within(x, reach[0]) & L::within(y, reach[1]);
         near.then_some(NearPositions { least, place: place::<L>([x, y], pitch), fraction })
     }
+}
+
+/// Begins to fetch coordinates further on: two planes, the source and the output are more than hardware foresees in
+/// time.
+#[inline(always)]
+fn fetch_ahead<L: Lanes>([x, y]: [&[f32]; 2]) {
+    L::fetch_ahead(x);
+    L::fetch_ahead(y);
 }
 
 /// The positions that N coordinates are, or with a destination pixel N displacements from it and
