@@ -754,7 +754,7 @@ impl Lanes for Sixteen {
             // A row of 21 pixels of 3 bytes is one byte short of the register.
             let inside: __mmask64 = if step == 3 { !0 >> 1 } else { !0 };
             // Of both taps the bytes of channels 0 and 1, then of 2 and 3: none is beyond 127.
-            let bytes = |c: i32| _mm512_set1_epi32(c * 0x0101_0101 + (step * 0x0101_0000 | 0x0100_0100));
+            let bytes = |c: i32| _mm512_set1_epi32(c * 0x0101_0101 + step * 0x0101_0000 + 0x0100_0100);
             let x = _mm512_mullo_epi32(rows.x, _mm512_set1_epi32(step * 0x0101_0101));
             let (first, second) = (_mm512_add_epi8(x, bytes(0)), _mm512_add_epi8(x, bytes(2)));
             // Two rows at a time: the odd one in the upper half of the table.
