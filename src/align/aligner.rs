@@ -6,7 +6,7 @@ use core::marker::PhantomData;
 use super::normal::{Accumulate, FixedMoments, Known, LevelPair, Pass, Photometry, Statistics, Word, to};
 use super::robust::{Loss, Robust};
 use super::search::Match;
-use super::solve::{Column, Factor, SIZE, Symmetric};
+use super::solve::{Column, Factor, SIZE, Symmetric, solve};
 use super::{CHUNK, Grey, Interpolation, LEAST_SIDE, Options, Pair, Report, Status, search, select};
 use crate::Error;
 use crate::fixed::{Position, Q14};
@@ -181,7 +181,7 @@ struct Best<T> {
     statistics: Statistics,
     /// What must not fall: the correlation, or less the mean square or the mean loss.
     merit: f64,
-    /// Robust scale of its residuals.
+    /// Robust scale of its residuals, where the loss is to follow that.
     sigma: f64,
     n: f64,
     /// Sum of the squares of the fixed image's gradients.
@@ -420,7 +420,9 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             let correlation = |transform: &T| {
                 self.compare(pair, transform, [0; 2], every).unwrap_or(Match::NONE).correlation()
             };
-            if correlation(&initial) > correlation(&self.candidate) + 0.1 {
+            // (Correlations are at most one.)
+            let limit = correlation(&self.candidate) + 0.1;
+            if limit < 1.0 && correlation(&initial) > limit {
                 self.candidate = initial;
             }
         }
@@ -571,7 +573,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             photometry: self.photometry,
             statistics,
             merit,
-            sigma: pass.histogram.sigma(),
+            sigma: if self.options.robust == Robust::None { 0.0 } else { pass.histogram.sigma() },
             n: pass.pixels as f64,
             energy: pass.moments.fixed().energy(self.loss.unit()),
             matrix,
@@ -612,26 +614,27 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         let n = parameters::<T>();
         let centre = centre(fixed);
         let half = [fixed.width() as f64 / 2.0, fixed.height() as f64 / 2.0];
-        let mut factor = Factor::EMPTY;
         let corners =
             [(-1.0, -1.0), (1.0, -1.0), (-1.0, 1.0), (1.0, 1.0)].map(|(x, y)| (x * half[0], y * half[1]));
-        // The candidate that an increment leads to, and by how much that moves the corners.
-        let moved = |increment: T::Parameters| {
+        // An increment, and by how much it moves the corners.
+        let moves = |increment: T::Parameters| {
             let w = T::near_identity(increment)?.matrix();
-            let about = about(&inverse(&w)?, centre);
-            let candidate = T::from_matrix(multiply(&best.transform.matrix(), &about))?;
             let moves = corners.map(|(x, y)| {
                 let (u, v) = project(&w, x, y);
                 [u - x, v - y]
             });
-            Ok::<_, Error>((candidate, moves))
+            Ok::<_, Error>((w, moves))
+        };
+        let candidate = |w: &Matrix| {
+            let about = about(&inverse(w)?, centre);
+            T::from_matrix(multiply(&best.transform.matrix(), &about))
         };
         let product = |a: &Moves, b: &Moves| {
             a.as_flattened().iter().zip(b.as_flattened()).fold(0.0, |sum, (a, b)| sum + a * b)
         };
         while self.damping < 1e9 {
-            factor.set(&best.matrix, self.unknowns(), n, self.damping).ok_or(Status::Singular)?;
-            let solution = factor.solve(&best.right);
+            let solution = solve(&best.matrix, &best.right, self.unknowns(), n, self.damping);
+            let solution = solution.ok_or(Status::Singular)?;
             // Images that are apart correlate less, which looks like less of a gain: to the gradients of one of
             // them, but not to those of both, of which residuals are multiples then.
             let gain = if self.is_second_order() {
@@ -641,7 +644,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             };
             // It enters as a divisor: where the images hardly correlate it is next to nothing.
             let gain = gain.max(0.3 * best.statistics.contrast);
-            let increment = |part: f64| moved(T::Parameters::from_fn(|i| at(&solution, i) / gain * part));
+            let increment = |part: f64| moves(T::Parameters::from_fn(|i| at(&solution, i) / gain * part));
             let mut found = increment(1.0);
             let mut part = 1.0;
             if let (Some((last, before)), Ok((_, moves))) = (&self.last, &found)
@@ -654,7 +657,9 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
                     found = increment(part);
                 }
             }
-            if let Ok((candidate, moves)) = found {
+            if let Ok((w, moves)) = found
+                && let Ok(candidate) = candidate(&w)
+            {
                 let step = libm::sqrt(moves.iter().fold(0.0_f64, |step, [x, y]| step.max(x * x + y * y)));
                 if step.is_finite() {
                     self.candidate = candidate;

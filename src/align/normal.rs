@@ -267,6 +267,16 @@ impl Photometry {
         if gain > 1.0 / 16.0 { libm::round(2048.0 / gain) as i32 } else { 0 }
     }
 
+    /// Gain and offset of images of bytes, if no residual of a sample within their range has to be limited.
+    #[cfg(dsp)]
+    pub(super) fn unlimited(&self) -> Option<[i32; 2]> {
+        const LIMIT: i32 = 4 * (<i16 as Word>::MAX_RESIDUAL - 1);
+        let brightest = (self.gain * 255) >> 6;
+        let most = 255 * 64 - brightest.min(0) - self.offset;
+        let least = -1 - brightest.max(0) - self.offset;
+        (-LIMIT <= least && most <= LIMIT).then_some([self.gain, self.offset])
+    }
+
     /// In Q4, from a pixel and a sample in Q6. Limited, so that products fit; what is so far off says
     /// nothing.
     #[inline(always)]
@@ -631,25 +641,29 @@ impl Moments {
                 .map(|(axis, term)| term.map(|(s, k, l)| (axis, s, usize::from(k), usize::from(l))))
         };
         let one = 1.0 / unit;
+        // (Signs are ones.)
+        let signed = |sign: f64, sum: Option<&i128>| {
+            let sum = sum.copied().unwrap_or(0);
+            if sign.is_sign_negative() { -sum } else { sum }
+        };
         // Gradients are in half levels, residuals in 1/16.
         let half = |table: &[[i128; HALF_MONOMIALS]; 2], generator: &[Term; 2], unit: f64| {
             let terms = axes(generator).into_iter().flatten();
-            terms.fold(0.0, |v, (axis, s, k, l)| {
-                let sum = table.get(axis).and_then(|t| t.get(monomial(k, l))).copied().unwrap_or(0);
-                v + s * (sum as f64 * unit)
-            })
+            let sum = terms.fold(0, |v, (axis, s, k, l)| {
+                v + signed(s, table.get(axis).and_then(|t| t.get(monomial(k, l))))
+            });
+            sum as f64 * unit
         };
         let (gain, offset) = (parameters, parameters + 1);
         for (i, (a, right)) in generators.iter().zip(&mut right).enumerate().take(parameters) {
             for (j, b) in generators.iter().enumerate().take(i + 1) {
-                let mut v = 0.0;
+                let mut v = 0;
                 for (p, s, k, l) in axes(a).into_iter().flatten() {
                     for (q, r, m, n) in axes(b).into_iter().flatten() {
-                        let sum = gg.get(p + q).and_then(|t| t.get(monomial(k + m, l + n)));
-                        v += s * r * (sum.copied().unwrap_or(0) as f64 * 0.25 * one);
+                        v += signed(s * r, gg.get(p + q).and_then(|t| t.get(monomial(k + m, l + n))));
                     }
                 }
-                matrix.set(i, j, v);
+                matrix.set(i, j, v as f64 * (0.25 * one));
             }
             matrix.set(gain, i, half(gt, a, 0.5 * one));
             matrix.set(offset, i, half(g, a, 0.5 * one));
@@ -1305,7 +1319,8 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
                 for chunk in select::chunks(self.pair.selected, y, range) {
                     let walk = walk.at(chunk.start - x);
                     if L::LEN == 1 {
-                        let samples = samples.get_mut(..chunk.len()).unwrap_or_default();
+                        let all = &mut samples;
+                        let samples = all.get_mut(..chunk.len()).unwrap_or_default();
                         // (Of degree zero are translations.)
                         if D::DEGREE == 0 {
                             self.shifted(&walk, &mut shifted, samples);
@@ -1314,9 +1329,10 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
                         }
                         if shared && !self.histogram {
                             pass.pixels += chunk.len() as u64;
-                            self.add_residual(&mut residual, y, chunk, u, samples);
+                            self.add_residual(&mut residual, y, chunk, u, all);
                             continue;
                         }
+                        let samples = &*samples;
                         let sums = self.weighted(&walk, y, chunk.clone(), samples, pass);
                         if !shared {
                             fixed.add(&sums.fixed, centre(&chunk), D::DEGREE);
