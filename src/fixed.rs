@@ -446,6 +446,7 @@ impl Weight for f32 {
 
 /// A sampled grey level of an integer channel before its last rounding: 6 fraction bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(transparent)]
 pub struct Q6(pub i32);
 
 #[cfg(test)]

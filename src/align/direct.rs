@@ -10,6 +10,8 @@ use super::normal::{Accumulate, Fixed, HALF_POWERS, POWERS, Pass, Residual, Row,
 use super::shifted::Rows;
 use super::{CHUNK, Grey, Interpolation};
 use crate::kernel::{Bilinear, Lagrange};
+#[cfg(dsp)]
+use crate::simd::arm_moments::{self, Cross};
 use crate::transform::Degree;
 use crate::walk::{Plan, Walk};
 
@@ -35,14 +37,17 @@ fn moments<W: Word, S: Word, const N: usize>(
             }
         }
     }
-    sums.map(|sums| {
-        let [s, t, u, v, w] = sums.map(Into::into);
-        let about_end = [s, -t, 2 * u - t, 6 * (u - v) - t, 24 * w - 36 * v + 14 * u - t];
-        let mut about_middle = [0; POWERS];
-        add_moved(&mut about_middle, &about_end, half, degree);
-        // These fit, and what they come of is right modulo the range of sums.
-        about_middle.map(S::wrapped)
-    })
+    sums.map(|sums| about_middle::<S>(sums.map(Into::into), half, degree))
+}
+
+/// Moments about the middle, of running sums: of which `half` is the place of the middle.
+#[inline(always)]
+fn about_middle<S: Word>([s, t, u, v, w]: [i64; POWERS], half: i64, degree: usize) -> [i64; POWERS] {
+    let about_end = [s, -t, 2 * u - t, 6 * (u - v) - t, 24 * w - 36 * v + 14 * u - t];
+    let mut about_middle = [0; POWERS];
+    add_moved(&mut about_middle, &about_end, half, degree);
+    // These fit, and what they come of is right modulo the range of sums.
+    about_middle.map(S::wrapped)
 }
 
 impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
@@ -136,6 +141,11 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
     ) {
         let n = chunk.len();
         let middle = (chunk.start + n / 2) as i64 - centre as i64;
+        #[cfg(dsp)]
+        if let Some(found) = self.fixed_in_fours(y, &chunk) {
+            sums.add(&if less { found.negated() } else { found }, middle, D::DEGREE);
+            return;
+        }
         let mut words = [[P::Word::default(); CHUNK]; 3];
         let [gx, gy, t] = words.each_mut().map(|words| words.get_mut(..n).unwrap_or_default());
         self.differences(y, chunk.clone(), [&mut *gx, &mut *gy]);
@@ -154,8 +164,81 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         sums.add(&if less { found.negated() } else { found }, middle, D::DEGREE);
     }
 
-    /// Adds what residuals take part in over a chunk of row `y`, about column `centre`. Leaves residuals
-    /// where the samples were.
+    /// The fixed pixels of a chunk of row `y`, where they are bytes.
+    #[cfg(dsp)]
+    #[inline(always)]
+    fn cross(&self, y: usize, chunk: &Range<usize>) -> Option<Cross<'_>> {
+        let fixed = &self.pair.fixed;
+        let [pixels, _] = P::bytes([fixed.elements(); 2])?;
+        let (stride, at) = (fixed.stride(), y * fixed.stride() + chunk.start);
+        // (No differences across the border: see differences().)
+        let columns = if y > 0 && y + 1 < fixed.height() { [at - stride, at + stride] } else { [at; 2] };
+        let from = |at: usize| pixels.get(at..).unwrap_or_default();
+        let ends = [chunk.start == 0, chunk.end == fixed.width() && fixed.width() > 1];
+        Some(Cross { row: from(at.checked_sub(1)?), columns: columns.map(from), len: chunk.len(), ends })
+    }
+
+    /// The place of the middle of a chunk in its running sums.
+    #[cfg(dsp)]
+    fn half(chunk: &Range<usize>) -> i64 {
+        (chunk.len().next_multiple_of(4) - chunk.len() / 2) as i64
+    }
+
+    /// [`about_middle`] in sums that hold them.
+    #[cfg(dsp)]
+    #[inline(always)]
+    fn about_middle<const K: usize>(running: [i64; K], half: i64, degree: usize) -> [i64; K] {
+        let mut all = [0; POWERS];
+        all.iter_mut().zip(running).for_each(|(all, sum)| *all = sum);
+        let found = if D::DEGREE < 2 {
+            about_middle::<P::Word>(all, half, degree)
+        } else {
+            about_middle::<i32>(all, half, degree)
+        };
+        let mut moments = [0; K];
+        moments.iter_mut().zip(found).for_each(|(moment, found)| *moment = found);
+        moments
+    }
+
+    /// What the fixed image sums to over a chunk of row `y`, about its middle, where a processor has instructions for it.
+    #[cfg(dsp)]
+    #[inline(always)]
+    fn fixed_in_fours(&self, y: usize, chunk: &Range<usize>) -> Option<Fixed<i64, POWERS, HALF_POWERS>> {
+        let found = arm_moments::fixed(&self.cross(y, chunk)?, D::DEGREE)?;
+        let half = Self::half(chunk);
+        let [tt, t] = found.plain.map(i64::from);
+        Some(Fixed {
+            gg: found.gg.map(|sums| Self::about_middle(sums, half, 2 * D::DEGREE)),
+            gt: found.gt.map(|sums| Self::about_middle(sums, half, D::DEGREE)),
+            g: found.g.map(|sums| Self::about_middle(sums, half, D::DEGREE)),
+            plain: [tt, t, chunk.len() as i64],
+        })
+    }
+
+    /// What residuals take part in, likewise.
+    #[cfg(dsp)]
+    #[inline(always)]
+    fn residual_in_fours(
+        &self,
+        y: usize,
+        chunk: &Range<usize>,
+        samples: &mut [P::Fine],
+    ) -> Option<Residual<i64, HALF_POWERS>> {
+        if self.interpolation != Interpolation::Bilinear {
+            return None;
+        }
+        let cross = self.cross(y, chunk)?;
+        let found =
+            arm_moments::residual(&cross, P::samples(samples), self.photometry.unlimited()?, D::DEGREE)?;
+        let half = Self::half(chunk);
+        Some(Residual {
+            ge: found.ge.map(|sums| Self::about_middle(sums, half, D::DEGREE)),
+            plain: found.plain.map(i64::from),
+        })
+    }
+
+    /// Adds what residuals take part in over a chunk of row `y`, about column `centre`, from the first of the
+    /// samples, which are not kept.
     #[inline(never)]
     pub(super) fn add_residual(
         &self,
@@ -163,8 +246,13 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         y: usize,
         chunk: Range<usize>,
         centre: usize,
-        samples: &mut [P::Fine],
+        samples: &mut [P::Fine; CHUNK],
     ) {
+        #[cfg(dsp)]
+        if let Some(found) = self.residual_in_fours(y, &chunk, samples) {
+            return sums.add(&found, (chunk.start + chunk.len() / 2) as i64 - centre as i64, D::DEGREE);
+        }
+        let samples = samples.get_mut(..chunk.len()).unwrap_or_default();
         let fixed = &self.pair.fixed;
         let row = |y: usize, columns: Range<usize>| fixed.row(y).get(columns).unwrap_or_default();
         let plain = self.residuals(row(y, chunk.clone()), samples);
