@@ -6,12 +6,14 @@
 
 use core::ops::Range;
 
-use super::normal::{Accumulate, Fixed, HALF_POWERS, POWERS, Pass, Residual, Row, Word, add_moved, to};
+use super::normal::{
+    Accumulate, Fixed, HALF_POWERS, POWERS, Pass, Residual, Row, Word, add_moved, move_powers, to,
+};
 use super::shifted::Rows;
 use super::{CHUNK, Grey, Interpolation};
 use crate::kernel::{Bilinear, Lagrange};
 #[cfg(dsp)]
-use crate::simd::arm_moments::{self, Cross};
+use crate::simd::arm_moments::{self, Cross, Fours, Room};
 use crate::transform::Degree;
 use crate::walk::{Plan, Walk};
 
@@ -43,11 +45,10 @@ fn moments<W: Word, S: Word, const N: usize>(
 /// Moments about the middle, of running sums: of which `half` is the place of the middle.
 #[inline(always)]
 fn about_middle<S: Word>([s, t, u, v, w]: [i64; POWERS], half: i64, degree: usize) -> [i64; POWERS] {
-    let about_end = [s, -t, 2 * u - t, 6 * (u - v) - t, 24 * w - 36 * v + 14 * u - t];
-    let mut about_middle = [0; POWERS];
-    add_moved(&mut about_middle, &about_end, half, degree);
+    let mut moments = [s, -t, 2 * u - t, 6 * (u - v) - t, 24 * w - 36 * v + 14 * u - t];
+    move_powers(&mut moments, half, degree);
     // These fit, and what they come of is right modulo the range of sums.
-    about_middle.map(S::wrapped)
+    moments.map(S::wrapped)
 }
 
 impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
@@ -139,13 +140,26 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         centre: usize,
         less: bool,
     ) {
-        let n = chunk.len();
-        let middle = (chunk.start + n / 2) as i64 - centre as i64;
         #[cfg(dsp)]
-        if let Some(found) = self.fixed_in_fours(y, &chunk) {
-            sums.add(&if less { found.negated() } else { found }, middle, D::DEGREE);
+        if self.add_fixed_in_fours(sums, y, &chunk, centre, less) {
             return;
         }
+        self.add_fixed_singly(sums, y, chunk, centre, less);
+    }
+
+    /// [`add_fixed`](Self::add_fixed) pixel by pixel.
+    #[cfg_attr(dsp, inline(never))]
+    #[cfg_attr(not(dsp), inline(always))]
+    fn add_fixed_singly(
+        &self,
+        sums: &mut Fixed<i64, POWERS, HALF_POWERS>,
+        y: usize,
+        chunk: Range<usize>,
+        centre: usize,
+        less: bool,
+    ) {
+        let n = chunk.len();
+        let middle = (chunk.start + n / 2) as i64 - centre as i64;
         let mut words = [[P::Word::default(); CHUNK]; 3];
         let [gx, gy, t] = words.each_mut().map(|words| words.get_mut(..n).unwrap_or_default());
         self.differences(y, chunk.clone(), [&mut *gx, &mut *gy]);
@@ -178,63 +192,88 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         Some(Cross { row: from(at.checked_sub(1)?), columns: columns.map(from), len: chunk.len(), ends })
     }
 
-    /// The place of the middle of a chunk in its running sums.
+    /// Adds the moments that running sums over a chunk come to, about column `centre`, or takes them away.
     #[cfg(dsp)]
-    fn half(chunk: &Range<usize>) -> i64 {
-        (chunk.len().next_multiple_of(4) - chunk.len() / 2) as i64
-    }
-
-    /// [`about_middle`] in sums that hold them.
-    #[cfg(dsp)]
-    #[inline(always)]
-    fn about_middle<const K: usize>(running: [i64; K], half: i64, degree: usize) -> [i64; K] {
+    #[inline(never)]
+    fn add_running<const K: usize>(
+        sums: &mut [i64; K],
+        running: &[i64; K],
+        chunk: &Range<usize>,
+        centre: usize,
+        less: bool,
+    ) {
+        // (Products of two gradients have more moments.)
+        let degree = if K == POWERS { 2 * D::DEGREE } else { D::DEGREE };
+        let half = chunk.len().next_multiple_of(4) - chunk.len() / 2;
         let mut all = [0; POWERS];
-        all.iter_mut().zip(running).for_each(|(all, sum)| *all = sum);
-        let found = if D::DEGREE < 2 {
-            about_middle::<P::Word>(all, half, degree)
+        all.iter_mut().zip(running).for_each(|(all, &sum)| *all = if less { -sum } else { sum });
+        let mut moments = if D::DEGREE < 2 {
+            about_middle::<P::Word>(all, half as i64, degree)
         } else {
-            about_middle::<i32>(all, half, degree)
+            about_middle::<i32>(all, half as i64, degree)
         };
-        let mut moments = [0; K];
-        moments.iter_mut().zip(found).for_each(|(moment, found)| *moment = found);
-        moments
+        move_powers(&mut moments, (chunk.start + chunk.len() / 2) as i64 - centre as i64, degree);
+        sums.iter_mut()
+            .zip(moments)
+            .take(degree + 1)
+            .for_each(|(sum, moment)| *sum = sum.wrapping_add(moment));
     }
 
-    /// What the fixed image sums to over a chunk of row `y`, about its middle, where a processor has instructions for it.
+    /// [`add_fixed`](Self::add_fixed) where a processor has instructions for it: whether it has.
     #[cfg(dsp)]
     #[inline(always)]
-    fn fixed_in_fours(&self, y: usize, chunk: &Range<usize>) -> Option<Fixed<i64, POWERS, HALF_POWERS>> {
-        let found = arm_moments::fixed(&self.cross(y, chunk)?, D::DEGREE)?;
-        let half = Self::half(chunk);
-        let [tt, t] = found.plain.map(i64::from);
-        Some(Fixed {
-            gg: found.gg.map(|sums| Self::about_middle(sums, half, 2 * D::DEGREE)),
-            gt: found.gt.map(|sums| Self::about_middle(sums, half, D::DEGREE)),
-            g: found.g.map(|sums| Self::about_middle(sums, half, D::DEGREE)),
-            plain: [tt, t, chunk.len() as i64],
-        })
-    }
-
-    /// What residuals take part in, likewise.
-    #[cfg(dsp)]
-    #[inline(always)]
-    fn residual_in_fours(
+    fn add_fixed_in_fours(
         &self,
+        sums: &mut Fixed<i64, POWERS, HALF_POWERS>,
         y: usize,
         chunk: &Range<usize>,
-        samples: &mut [P::Fine],
-    ) -> Option<Residual<i64, HALF_POWERS>> {
-        if self.interpolation != Interpolation::Bilinear {
-            return None;
+        centre: usize,
+        less: bool,
+    ) -> bool {
+        let mut room = Room::uninit();
+        let Some(cross) = self.cross(y, chunk) else { return false };
+        let Some(fours) = Fours::new(&cross, &mut room) else { return false };
+        for (sums, axes) in sums.gg.iter_mut().zip([[0, 0], [0, 1], [1, 1]]) {
+            Self::add_running(sums, &fours.full(axes, D::DEGREE), chunk, centre, less);
         }
-        let cross = self.cross(y, chunk)?;
-        let found =
-            arm_moments::residual(&cross, P::samples(samples), self.photometry.unlimited()?, D::DEGREE)?;
-        let half = Self::half(chunk);
-        Some(Residual {
-            ge: found.ge.map(|sums| Self::about_middle(sums, half, D::DEGREE)),
-            plain: found.plain.map(i64::from),
-        })
+        for (axis, (gt, g)) in sums.gt.iter_mut().zip(&mut sums.g).enumerate() {
+            let running = fours.half(axis, D::DEGREE);
+            for (sums, running) in [gt, g].into_iter().zip(&running) {
+                Self::add_running(sums, running, chunk, centre, less);
+            }
+        }
+        let [tt, t] = fours.plain.map(i64::from);
+        for (sum, v) in sums.plain.iter_mut().zip([tt, t, chunk.len() as i64]) {
+            *sum += if less { -v } else { v };
+        }
+        true
+    }
+
+    /// [`add_residual`](Self::add_residual), likewise.
+    #[cfg(dsp)]
+    #[inline(always)]
+    fn add_residual_in_fours(
+        &self,
+        sums: &mut Residual<i64, HALF_POWERS>,
+        y: usize,
+        chunk: &Range<usize>,
+        centre: usize,
+        samples: &mut [P::Fine],
+    ) -> bool {
+        if self.interpolation != Interpolation::Bilinear {
+            return false;
+        }
+        let (Some(cross), Some(photometry)) = (self.cross(y, chunk), self.photometry.unlimited()) else {
+            return false;
+        };
+        let Some(found) = arm_moments::residual(&cross, P::samples(samples), photometry, D::DEGREE) else {
+            return false;
+        };
+        for (sums, running) in sums.ge.iter_mut().zip(&found.ge) {
+            Self::add_running(sums, running, chunk, centre, false);
+        }
+        sums.plain.iter_mut().zip(found.plain).for_each(|(sum, v)| *sum += i64::from(v));
+        true
     }
 
     /// Adds what residuals take part in over a chunk of row `y`, about column `centre`, from the first of the
@@ -249,9 +288,23 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         samples: &mut [P::Fine; CHUNK],
     ) {
         #[cfg(dsp)]
-        if let Some(found) = self.residual_in_fours(y, &chunk, samples) {
-            return sums.add(&found, (chunk.start + chunk.len() / 2) as i64 - centre as i64, D::DEGREE);
+        if self.add_residual_in_fours(sums, y, &chunk, centre, samples) {
+            return;
         }
+        self.add_residual_singly(sums, y, chunk, centre, samples);
+    }
+
+    /// [`add_residual`](Self::add_residual) pixel by pixel.
+    #[cfg_attr(dsp, inline(never))]
+    #[cfg_attr(not(dsp), inline(always))]
+    fn add_residual_singly(
+        &self,
+        sums: &mut Residual<i64, HALF_POWERS>,
+        y: usize,
+        chunk: Range<usize>,
+        centre: usize,
+        samples: &mut [P::Fine; CHUNK],
+    ) {
         let samples = samples.get_mut(..chunk.len()).unwrap_or_default();
         let fixed = &self.pair.fixed;
         let row = |y: usize, columns: Range<usize>| fixed.row(y).get(columns).unwrap_or_default();

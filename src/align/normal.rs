@@ -433,21 +433,27 @@ fn add_powers<const N: usize>(sums: &mut [i64; N], v: i64, u: i64, degree: usize
     }
 }
 
-/// Adds moments about `centre` to moments about zero: `(centre + u)^k` by the binomial theorem.
+/// Moves the moments up to a degree to another origin, which is at `-by`: by Pascal's triangle.
 #[inline(always)]
-pub(super) fn add_moved<const N: usize, const M: usize>(
-    sums: &mut [i64; N],
-    local: &[i64; M],
-    centre: i64,
-    degree: usize,
-) {
-    const BINOMIAL: &[[i64; POWERS]; POWERS] =
-        &[[1, 0, 0, 0, 0], [1, 1, 0, 0, 0], [1, 2, 1, 0, 0], [1, 3, 3, 1, 0], [1, 4, 6, 4, 1]];
-    for (k, (sum, row)) in sums.iter_mut().zip(BINOMIAL).enumerate().take(degree + 1) {
-        // Horner's rule over j = 0..=k for sum_j C(k, j) centre^(k - j) local_j. (What it goes through may
-        // not fit, but what it comes to.)
-        let terms = local.iter().zip(row).take(k + 1);
-        let moved = terms.fold(0_i64, |v, (&m, &c)| v.wrapping_mul(centre).wrapping_add(c.wrapping_mul(m)));
+pub(super) fn move_powers<const N: usize>(moments: &mut [i64; N], by: i64, degree: usize) {
+    // (Ranges that are unrolled.)
+    for n in 0..degree {
+        for k in 0..degree - n {
+            if let Some([less, moment]) = moments.get_mut(degree - 1 - k..).and_then(|m| m.first_chunk_mut())
+            {
+                // (What it goes through may not fit, but what it comes to.)
+                *moment = moment.wrapping_add(by.wrapping_mul(*less));
+            }
+        }
+    }
+}
+
+/// Adds moments about `centre` to moments about zero.
+#[inline(always)]
+pub(super) fn add_moved<const N: usize>(sums: &mut [i64; N], local: &[i64; N], centre: i64, degree: usize) {
+    let mut moved = *local;
+    move_powers(&mut moved, centre, degree);
+    for (sum, moved) in sums.iter_mut().zip(moved).take(degree + 1) {
         *sum = sum.wrapping_add(moved);
     }
 }
@@ -1211,6 +1217,9 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
     }
 }
 
+/// What was inside of the first run of the row above, and of the last one.
+type Above = [Range<usize>; 2];
+
 /// Where a transform finds all taps inside the moving image.
 struct Support<N> {
     plan: N,
@@ -1219,13 +1228,15 @@ struct Support<N> {
 
 impl<N: Plan> Support<N> {
     /// The runs of a stretch of row `y`: where each begins, its walk, and the range of its columns that
-    /// is inside. (A run across a homography's pole does not count: its images are far apart.)
+    /// is inside, which is likely to be near what was so in the row above. (A run across a homography's pole does not count: its images are far apart.)
     #[inline(always)]
     fn runs<P: Grey>(
         &self,
         y: usize,
         columns: Range<usize>,
+        above: &mut Above,
     ) -> impl Iterator<Item = (usize, N::Walk, Range<usize>)> {
+        let begin = columns.start;
         // Between two runs that begin and end inside, all are.
         let middle = columns.start + RUN..columns.end.saturating_sub(RUN).max(columns.start + RUN);
         let within = !middle.is_empty() && self.plan.inside(y, middle.clone(), &self.area);
@@ -1233,7 +1244,10 @@ impl<N: Plan> Support<N> {
             let inner = if within && middle.start <= x && x + len <= middle.end {
                 0..len
             } else if walk.monotone(len) {
-                span::interior(&walk, 0, len, to::<P>(), &self.area)
+                let [first, others] = &mut *above;
+                let near = if x == begin { first } else { others };
+                *near = span::interior_near(&walk, len, to::<P>(), &self.area, near);
+                near.clone()
             } else {
                 len..len
             };
@@ -1293,13 +1307,15 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         let shared = self.is_shared();
         let (mut samples, mut shifted) = ([P::Fine::from_channel(P::default()); CHUNK], Rows::new());
         let mut pixels = Pixels::none();
+        let [mut above, mut above_before] = [const { [0..0, 0..0] }; 2];
         let centre = |chunk: &Range<usize>| (chunk.start - chunk.start % CHUNK + CHUNK / 2) as i64 - u as i64;
         for y in rows {
             let (mut fixed, mut residual) = (Fixed::zero(), Residual::zero());
             // Whether the fixed image's sums of this row are not zero.
             let mut changed = !shared;
-            let mut before = supports.before.as_ref().map(|support| support.runs::<P>(y, columns.clone()));
-            for (x, walk, range) in supports.now.runs::<P>(y, columns.clone()) {
+            let before = supports.before.as_ref();
+            let mut before = before.map(|support| support.runs::<P>(y, columns.clone(), &mut above_before));
+            for (x, walk, range) in supports.now.runs::<P>(y, columns.clone(), &mut above) {
                 if shared {
                     let before = before.as_mut().and_then(|runs| runs.next()).map(|(.., range)| range);
                     for (range, less) in changes(&before.unwrap_or(x..x), &range) {
@@ -1437,7 +1453,7 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         let row = self.pair.fixed.row(y);
         let wider = columns.start.saturating_sub(1)..(columns.end + 1).min(row.len());
         let masked = self.pair.fixed_mask.is_some() || self.pair.moving_mask.is_some();
-        for (x, walk, range) in support.runs::<P>(y, wider) {
+        for (x, walk, range) in support.runs::<P>(y, wider, &mut [0..0, 0..0]) {
             for begin in range.clone().step_by(CHUNK) {
                 let (walk, end) = (walk.at(begin - x), (begin + CHUNK).min(range.end));
                 let mut samples = [P::Fine::from_channel(P::default()); CHUNK];

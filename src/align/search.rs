@@ -7,6 +7,7 @@ use core::ops::Range;
 
 use super::normal::{LevelPair, Nothing, Word, totals};
 use super::{CHUNK, Grey};
+use crate::fixed::{floor_div, q32};
 use crate::image::Image;
 use crate::kernel::{Nearest, rounding};
 use crate::simd::sums::{PAIRS, pairs};
@@ -78,7 +79,7 @@ impl Match {
         let shift = |v: i128, by: i32| if by > 0 { v >> by } else { v << -by } as i64;
         let product = shift(tt, down) * shift(mm, across);
         let covariance = shift(tm, (down + across) / 2);
-        let square = (covariance * covariance).checked_div(product >> 30).unwrap_or(0).min(1 << 30) as i32;
+        let square = floor_div(covariance * covariance, product >> 30).min(1 << 30) as i32;
         Some(Self(if covariance < 0 { -square } else { square }))
     }
 
@@ -133,7 +134,13 @@ impl<P: Grey, N: Plan> Operation for Compare<'_, P, N> {
                     simd::blocks::<L, P, Nearest, _, P>(&Nearest, moving, &walk, samples, &Nothing);
                     let pixels = row.get(x + begin..x + end).unwrap_or_default();
                     if fixed_mask.is_none() && moving_mask.is_none() {
-                        sums.add::<L>(pixels, samples);
+                        if L::LEN == 1
+                            && let Some([a, b]) = P::bytes([pixels, samples])
+                        {
+                            sums.sums.add(a.len(), pairs([(a, 0), (b, 0)], [a.len(), 1]).map(i64::from));
+                        } else {
+                            sums.add::<L>(pixels, samples);
+                        }
                         continue;
                     }
                     for (k, (a, b)) in pixels.chunks(1).zip(samples.chunks(1)).enumerate() {
@@ -152,11 +159,14 @@ impl<P: Grey, N: Plan> Operation for Compare<'_, P, N> {
 /// By how many pixels a matrix shifts to the nearest ones, if it does nothing else and none is halfway between two.
 pub(super) fn shift(m: &Matrix) -> Option<[i32; 2]> {
     let &[a, b, x, c, d, y, e, f, g] = m;
+    // (Not by floats, which take long on small processors. A negative zero is none here.)
     let cell = |v: f64| {
-        let cell = libm::floor(v + 0.5);
-        (cell.abs() < 65_536.0 && cell - v != 0.5).then_some(cell as i32)
+        let (v, half) = (q32(v), 1_i64 << 31);
+        ((v as u32 != 1 << 31) && v.unsigned_abs() < 1 << 48).then(|| (v.wrapping_add(half) >> 32) as i32)
     };
-    let only = a == 1.0 && b == 0.0 && c == 0.0 && d == 1.0 && e == 0.0 && f == 0.0 && g == 1.0;
+    let is = |v: f64, other: f64| v.to_bits() == other.to_bits();
+    let linear = is(a, 1.0) && is(b, 0.0) && is(c, 0.0) && is(d, 1.0);
+    let only = linear && is(e, 0.0) && is(f, 0.0) && is(g, 1.0);
     if only { Some([cell(x)?, cell(y)?]) } else { None }
 }
 
@@ -240,11 +250,18 @@ impl Sums {
     /// How well they match, if they are at least half of those that counted.
     #[inline(always)]
     fn matched(&self, counted: usize) -> Option<Match> {
-        let (n, [t, m, tt, tm, mm]) = (i128::from(self.n), self.sums.map(i128::from));
-        if n == 0 || 2 * n < counted as i128 {
+        let (n, [t, m, tt, tm, mm]) = (self.n, self.sums);
+        if n == 0 || 2 * n < counted as i64 {
             return None;
         }
-        let variance = |ab: i128, a: i128, b: i128| n * ab - a * b;
+        let variance = |ab: i64, a: i64, b: i64| {
+            // (Of so few pixels of 16 bits it fits.)
+            if n < 1 << 15 {
+                i128::from(n * ab - a * b)
+            } else {
+                i128::from(n) * i128::from(ab) - i128::from(a) * i128::from(b)
+            }
+        };
         Match::new(variance(tt, t, t), variance(mm, m, m), variance(tm, t, m))
     }
 }

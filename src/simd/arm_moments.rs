@@ -47,58 +47,96 @@ impl Cross<'_> {
     }
 }
 
-/// Running sums of the fixed image's products.
-pub(crate) struct FixedSums {
-    /// xx, xy, yy.
-    pub gg: [[i64; 5]; 3],
-    /// x and y with the pixels, and alone.
-    pub gt: [[i64; 3]; 2],
-    pub g: [[i64; 3]; 2],
-    /// Of the squares of the pixels, and of the pixels.
+/// Room for [`Fours`].
+pub(crate) type Room = MaybeUninit<[u32; WORDS * MOST / 4]>;
+
+/// Pixels and differences, as pairs.
+pub(crate) struct Fours<'r> {
+    words: &'r [u32],
+    /// The sums of the squares of the pixels, and of the pixels.
     pub plain: [u32; 2],
 }
 
-/// Those up to a degree of 1 or 2, with `4 fours` as the place before the first pixel.
-#[inline(never)]
-pub(crate) fn fixed(cross: &Cross<'_>, degree: usize) -> Option<FixedSums> {
-    let fours = cross.fours()?;
-    let mut words = MaybeUninit::<[u32; WORDS * MOST / 4]>::uninit();
-    let words: *mut u32 = words.as_mut_ptr().cast();
-    let mut plain = [0; 2];
-    let [above, below] = cross.columns.map(<[u8]>::as_ptr);
-    // SAFETY: all pixels are there, see `fours`, and words for all.
-    unsafe { set(words, above, cross.row.as_ptr(), below, fours, &mut plain) };
-    // SAFETY: so many have been written.
-    let all = unsafe { core::slice::from_raw_parts_mut(words, WORDS * fours) };
-    let [mut t1, mut tt] = plain;
-    for &t in cross.row.iter().skip(1 + cross.len).take(4 * fours - cross.len) {
-        (t1, tt) = (t1 - u32::from(t), tt - u32::from(t) * u32::from(t));
-    }
-    for k in cross.len..4 * fours {
-        for word in (0..WORDS).step_by(2) {
-            clear(all, WORDS, word, k);
+/// Where a pair of words is: of differences along x and along y, and of pixels.
+const AXES: [usize; 2] = [4, 0];
+const PIXELS: usize = 2;
+
+impl<'r> Fours<'r> {
+    /// Those of some pixels; `None` if not all that is read of them is there.
+    #[inline(never)]
+    pub(crate) fn new(cross: &Cross<'_>, room: &'r mut Room) -> Option<Self> {
+        let fours = cross.fours()?;
+        let [above, below] = cross.columns.map(<[u8]>::as_ptr);
+        let mut sums = [0; 2];
+        let words: *mut u32 = room.as_mut_ptr().cast();
+        // SAFETY: all pixels are there, see `Cross::fours`, and words for all.
+        unsafe { set(words, above, cross.row.as_ptr(), below, fours, &mut sums) };
+        // SAFETY: so many have been written.
+        let words = unsafe { core::slice::from_raw_parts_mut(words, WORDS * fours) };
+        let [mut t1, mut tt] = sums;
+        for k in cross.len..4 * fours {
+            let t = cross.row.get(1 + k).map_or(0, |&t| u32::from(t));
+            (t1, tt) = (t1 - t, tt - t * t);
+            for pair in [AXES[0], AXES[1], PIXELS] {
+                clear(words, pair, k);
+            }
         }
+        for k in cross.without() {
+            clear(words, AXES[0], k);
+        }
+        Some(Self { words, plain: [tt, t1] })
     }
-    for k in cross.without() {
-        clear(all, WORDS, 4, k);
+
+    /// How many there are.
+    fn len(&self) -> usize {
+        self.words.len() / WORDS
     }
-    let words = words.cast_const();
-    let (y, t, x) = (words, words.wrapping_add(2), words.wrapping_add(4));
-    let mut sums = FixedSums { gg: [[0; 5]; 3], gt: [[0; 3]; 2], g: [[0; 3]; 2], plain: [tt, t1] };
-    for (sums, [a, b]) in sums.gg.iter_mut().zip([[x, x], [x, y], [y, y]]) {
-        // SAFETY: the words of all fours are there.
-        *sums = unsafe { full(a, b, fours, degree) };
+
+    /// A pair of words of the first four.
+    #[inline(always)]
+    fn pair(&self, pair: usize) -> *const u32 {
+        self.words.as_ptr().wrapping_add(pair)
     }
-    for ((gt, g), a) in sums.gt.iter_mut().zip(&mut sums.g).zip([x, y]) {
+
+    /// Running sums of the products of differences along two axes. (Of degree 1, modulo 2^32.)
+    #[inline(always)]
+    pub(crate) fn full(&self, axes: [usize; 2], degree: usize) -> [i64; 5] {
+        let [a, b] = axes.map(|axis| self.pair(AXES[axis]));
+        if degree < 2 {
+            let mut sums = [0; 3];
+            // SAFETY: there is one at least, see `Cross::fours`.
+            unsafe { full_1(a, b, self.len(), &mut sums) };
+            let [s, t, u] = sums.map(i64::from);
+            return [s, t, u, 0, 0];
+        }
+        let mut sums = Full::default();
         // SAFETY: as above.
-        [*gt, *g] = unsafe { half(a, t, fours, degree) };
+        unsafe { full_2(a, b, self.len(), &mut sums) };
+        let Full { s, t, u, v, w } = sums;
+        [s.into(), t.into(), u, v, w]
     }
-    Some(sums)
+
+    /// Running sums of the products of differences along an axis and pixels, and of the differences.
+    #[inline(always)]
+    pub(crate) fn half(&self, axis: usize, degree: usize) -> [[i64; 3]; 2] {
+        let (a, b) = (self.pair(AXES[axis]), self.pair(PIXELS));
+        if degree < 2 {
+            let mut sums = [0; 4];
+            // SAFETY: there is one at least, see `Cross::fours`.
+            unsafe { half_1(a, b, self.len(), &mut sums) };
+            let [s, t, p, q] = sums.map(i64::from);
+            return [[s, t, 0], [p, q, 0]];
+        }
+        let mut sums = [Half::default(), Half::default()];
+        // SAFETY: as above.
+        unsafe { half_2(a, b, self.len(), &mut sums) };
+        sums.map(|Half { s, t, u }| [s.into(), t.into(), u])
+    }
 }
 
 /// Lets one of the pixels be zero in a pair of words of each four.
-fn clear(words: &mut [u32], step: usize, pair: usize, pixel: usize) {
-    if let Some(word) = words.get_mut(pixel / 4 * step + pair + pixel % 2) {
+fn clear(words: &mut [u32], pair: usize, pixel: usize) {
+    if let Some(word) = words.get_mut(pixel / 4 * WORDS + pair + pixel % 2) {
         *word &= if pixel % 4 < 2 { 0xffff_0000 } else { 0xffff };
     }
 }
@@ -189,26 +227,6 @@ struct Differences {
     s: i32,
 }
 
-/// Running sums of products of two of the pairs of words of fours. (Of degree 1, modulo 2^32.)
-///
-/// # Safety
-/// There are so many fours from where both begin.
-#[inline(always)]
-unsafe fn full(a: *const u32, b: *const u32, fours: usize, degree: usize) -> [i64; 5] {
-    if degree < 2 {
-        let mut sums = [0; 3];
-        // SAFETY: as here.
-        unsafe { full_1(a, b, fours, &mut sums) };
-        let [s, t, u] = sums.map(i64::from);
-        return [s, t, u, 0, 0];
-    }
-    let mut sums = Full::default();
-    // SAFETY: as here.
-    unsafe { full_2(a, b, fours, &mut sums) };
-    let Full { s, t, u, v, w } = sums;
-    [s.into(), t.into(), u, v, w]
-}
-
 #[derive(Default)]
 #[repr(C)]
 struct Full {
@@ -217,25 +235,6 @@ struct Full {
     u: i64,
     v: i64,
     w: i64,
-}
-
-/// Running sums of products of two of the pairs of words of fours, and of the first one alone.
-///
-/// # Safety
-/// There are so many fours from where both begin.
-#[inline(always)]
-unsafe fn half(a: *const u32, b: *const u32, fours: usize, degree: usize) -> [[i64; 3]; 2] {
-    if degree < 2 {
-        let mut sums = [0; 4];
-        // SAFETY: as here.
-        unsafe { half_1(a, b, fours, &mut sums) };
-        let [s, t, p, q] = sums.map(i64::from);
-        return [[s, t, 0], [p, q, 0]];
-    }
-    let mut sums = [Half::default(), Half::default()];
-    // SAFETY: as here.
-    unsafe { half_2(a, b, fours, &mut sums) };
-    sums.map(|Half { s, t, u }| [s.into(), t.into(), u])
 }
 
 #[derive(Default)]
