@@ -127,8 +127,10 @@ pub struct Aligner<'a, P, T: Transform> {
     /// How the last increment moved the corners, and what part it was of the one that was computed.
     last: Option<(Moves, f64)>,
     best: Option<Best<T>>,
-    /// The last pass of this level in least squares, for the next.
-    shared: Option<Known<T::Plan>>,
+    /// Where the last pass of this level in least squares was, and what it has summed to of the fixed image, for the
+    /// next.
+    shared: Option<(T::Plan, Interpolation)>,
+    moments: FixedMoments,
     rival: Rival<T>,
 }
 
@@ -152,6 +154,35 @@ pub(super) struct Images<'a, P> {
     pub(super) moving_mask: Option<Pyramid<'a, u8>>,
     /// The maps of what is selected of the fixed image.
     pub(super) selection: Option<&'a [P]>,
+}
+
+impl<'a, P: Grey> Images<'a, P> {
+    /// Those of a level.
+    #[inline(never)]
+    fn pair(&self, options: &Options, at: usize) -> Option<LevelPair<'a, P>> {
+        let mask = |pyramid: &Option<Pyramid<'a, u8>>| pyramid.as_ref().and_then(|p| p.level(at));
+        let Images { fixed, moving, fixed_mask, moving_mask, selection } = self;
+        let selected = selection.and_then(|maps| {
+            let [base, level] = [0, at].map(|level| fixed.level(level).map(|image| size(&image)));
+            let (width, height) = level?;
+            select::selects(options, width, height).then(|| select::map(maps, base?, at))?
+        });
+        Some(LevelPair {
+            fixed: fixed.level(at)?,
+            moving: moving.level(at)?,
+            fixed_mask: mask(fixed_mask),
+            moving_mask: mask(moving_mask),
+            selected,
+        })
+    }
+}
+
+/// Where an alignment begins.
+struct Start<T> {
+    levels: usize,
+    top: usize,
+    candidate: T,
+    phase: Phase,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -212,6 +243,8 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     /// # Errors
     /// [`Error::InvalidOption`]; [`Error::TooShort`] if the workspace is shorter than
     /// [`Self::workspace`] says.
+    // (Written where it is wanted, without a copy on the stack.)
+    #[inline(always)]
     pub fn new(
         pair: Pair<'a, P>,
         initial: T,
@@ -219,10 +252,21 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         pixels: &'a mut [P],
         masks: &'a mut [u8],
     ) -> Result<Self, Error> {
-        let needed = Self::workspace(&pair, &options)?;
+        Self::of(Self::images(&pair, &options, pixels, masks)?, initial, options)
+    }
+
+    /// Builds the pyramids.
+    #[inline(never)]
+    fn images(
+        pair: &Pair<'a, P>,
+        options: &Options,
+        pixels: &'a mut [P],
+        masks: &'a mut [u8],
+    ) -> Result<Images<'a, P>, Error> {
+        let needed = Self::workspace(pair, options)?;
         let sizes = (size(&pair.fixed), size(&pair.moving));
         let (_, levels) = options.levels::<T>(sizes.0, sizes.1)?;
-        let maps = selection::<T>(&options, sizes.0, sizes.1)?;
+        let maps = selection::<T>(options, sizes.0, sizes.1)?;
         let (maps, rest_of_both) = split(pixels, maps, needed.pixels)?;
         let (a, b) = split(rest_of_both, rest(&pair.fixed, levels), needed.pixels - maps.len())?;
         let pyramid = |image, buffer| Pyramid::with_threads(image, levels, buffer, options.threads);
@@ -231,31 +275,30 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         let (a, b) = split(masks, first, needed.masks)?;
         let fixed_mask = pair.fixed_mask.map(|m| Pyramid::new_mask(m, levels, a)).transpose()?;
         let moving_mask = pair.moving_mask.map(|m| Pyramid::new_mask(m, levels, b)).transpose()?;
-        let selection = select_all::<P, T>(&fixed, &fixed_mask, sizes.1, &options, maps)?;
-        Self::of(Images { fixed, moving, fixed_mask, moving_mask, selection }, initial, options)
+        let selection = select_all::<P, T>(&fixed, &fixed_mask, sizes.1, options, maps)?;
+        Ok(Images { fixed, moving, fixed_mask, moving_mask, selection })
     }
 
     /// Is ready to step, on pyramids of at least the levels that `options` ask for.
+    #[inline(always)]
     pub(super) fn of(images: Images<'a, P>, initial: T, options: Options) -> Result<Self, Error> {
-        let base = |image: Option<Image<'_, P>>| image.map_or((0, 0), |image| size(&image));
-        let sizes = (base(images.fixed.level(0)), base(images.moving.level(0)));
-        let (refined, levels) = options.levels::<T>(sizes.0, sizes.1)?;
-        let mut aligner = Self {
+        let Start { levels, top, candidate, phase } = Self::start(&images, &initial, &options)?;
+        Ok(Self {
             options,
             images,
             levels,
             level: levels - 1,
-            top: refined - 1,
-            phase: Phase::Refine,
+            top,
+            phase,
             progress: Progress::default(),
             iterations: heapless::Vec::new(),
             iteration: 0,
             earlier: 0,
             initial,
             found: false,
-            candidate: T::from_matrix(to_level(&initial.matrix(), levels - 1))?,
+            candidate,
             step: 0.0,
-            photometry: Photometry::new::<P::Word>(1.0, 0.0),
+            photometry: Photometry::none::<P::Word>(),
             known: false,
             loss: Loss::Squares,
             interpolation: Interpolation::Bilinear,
@@ -264,18 +307,24 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             last: None,
             best: None,
             shared: None,
+            moments: FixedMoments::ZERO,
             rival: Rival::None,
-        };
+        })
+    }
+
+    #[inline(never)]
+    fn start(images: &Images<'a, P>, initial: &T, options: &Options) -> Result<Start<T>, Error> {
+        let base = |image: Option<Image<'_, P>>| image.map_or((0, 0), |image| size(&image));
+        let sizes = (base(images.fixed.level(0)), base(images.moving.level(0)));
+        let (refined, levels) = options.levels::<T>(sizes.0, sizes.1)?;
+        let (top, last) = (refined - 1, levels - 1);
         let turn = if T::DEGREE > 0 { options.rotation } else { 0.0 };
-        let range = aligner.pair().map_or([0; 3], |p| search::range(&p, options.search, turn));
-        if range != [0; 3] {
-            aligner.phase = Phase::searching(range);
-        } else {
-            while aligner.level > aligner.top {
-                aligner.finer()?;
-            }
-        }
-        Ok(aligner)
+        let pair = images.pair(options, last);
+        let range = pair.map_or([0; 3], |pair| search::range(&pair, options.search, turn));
+        // (A search that compares one transform only goes on to the first level to be refined.)
+        let searches = range != [0; 3] || last > top;
+        let phase = if searches { Phase::searching(range) } else { Phase::Refine };
+        Ok(Start { levels, top, candidate: T::from_matrix(to_level(&initial.matrix(), last))?, phase })
     }
 
     /// Steps until the end.
@@ -310,20 +359,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
 
     /// The images of the current level.
     fn pair(&self) -> Option<LevelPair<'a, P>> {
-        let mask = |pyramid: &Option<Pyramid<'a, u8>>| pyramid.as_ref().and_then(|p| p.level(self.level));
-        let Images { fixed, moving, fixed_mask, moving_mask, selection } = &self.images;
-        let selected = selection.and_then(|maps| {
-            let [base, level] = [0, self.level].map(|level| fixed.level(level).map(|image| size(&image)));
-            let (width, height) = level?;
-            select::selects(&self.options, width, height).then(|| select::map(maps, base?, self.level))?
-        });
-        Some(LevelPair {
-            fixed: fixed.level(self.level)?,
-            moving: moving.level(self.level)?,
-            fixed_mask: mask(fixed_mask),
-            moving_mask: mask(moving_mask),
-            selected,
-        })
+        self.images.pair(&self.options, self.level)
     }
 
     #[inline(never)]
@@ -513,7 +549,11 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             interpolation: self.interpolation,
             second_order: self.is_second_order(),
             histogram: self.options.robust != Robust::None,
-            known: self.shared.as_ref(),
+            known: self.shared.map(|(plan, interpolation)| Known {
+                plan,
+                interpolation,
+                moments: &self.moments,
+            }),
             rows: [0, pair.fixed.height()],
             degree: PhantomData::<T::Degree>,
         };
@@ -556,11 +596,11 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     /// Keeps what the fixed image has summed to for the next pass.
     #[inline(never)]
     fn share(&mut self, moments: &FixedMoments) {
-        self.shared = (self.loss == Loss::Squares && !self.is_second_order()).then_some(Known {
-            plan: self.candidate.plan(),
-            interpolation: self.interpolation,
-            moments: *moments,
-        });
+        let shares = self.loss == Loss::Squares && !self.is_second_order();
+        self.shared = shares.then(|| (self.candidate.plan(), self.interpolation));
+        if shares {
+            self.moments = *moments;
+        }
     }
 
     /// Takes the candidate for the best.

@@ -175,7 +175,10 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
             [found.gt[axis], found.g[axis]] = Self::half_moments(g, t);
         }
         found.plain = [tt.into(), t1.into(), n as i64];
-        sums.add(&if less { found.negated() } else { found }, middle, D::DEGREE);
+        if less {
+            found.negate();
+        }
+        sums.add(&found, middle, D::DEGREE);
     }
 
     /// The fixed pixels of a chunk of row `y`, where they are bytes.
@@ -345,17 +348,21 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         [te, ee, e1].map(Into::into)
     }
 
-    /// Both over an aligned chunk of row `y`, about its centre: weighted, by masks and the loss; and what
-    /// is counted pixel by pixel.
+    /// Adds both over a chunk of row `y`, about column `centre`: weighted, by masks and the loss; and what
+    /// is counted pixel by pixel. Sums of fixed pixels alone are left where passes share them.
+    #[expect(clippy::too_many_arguments)]
     #[inline(never)]
-    pub(super) fn weighted<W: Walk>(
+    pub(super) fn add_weighted<W: Walk>(
         &self,
+        fixed: &mut Fixed<i64, POWERS, HALF_POWERS>,
+        residual: &mut Residual<i64, HALF_POWERS>,
         walk: &W,
         y: usize,
         chunk: Range<usize>,
+        centre: usize,
         samples: &[P::Fine],
         pass: &mut Pass,
-    ) -> Row {
+    ) {
         let mut sums = Row::zero();
         let mut gradients = [[P::Word::default(); CHUNK]; 2];
         let [gx, gy] = gradients.each_mut().map(|words| words.get_mut(..chunk.len()).unwrap_or_default());
@@ -375,6 +382,11 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
                 sums.add_weighted([gx.get(), gy.get(), t, e], w, u, D::DEGREE);
             }
         }
-        sums
+        let middle = (chunk.start - chunk.start % CHUNK + CHUNK / 2) as i64 - centre as i64;
+        let Row { fixed: more, residual: rest } = &sums;
+        if !self.is_shared() {
+            fixed.add(more, middle, D::DEGREE);
+        }
+        residual.add(rest, middle, D::DEGREE);
     }
 }

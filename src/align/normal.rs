@@ -240,6 +240,11 @@ pub(super) struct Photometry {
 }
 
 impl Photometry {
+    /// No difference.
+    pub(super) const fn none<W: Word>() -> Self {
+        Self { gain: 1 << W::GAIN_BITS, bits: W::GAIN_BITS, offset: 0 }
+    }
+
     /// Rounded, and kept within [`Word::MAX_GAIN`] and offsets of 2^23 grey levels.
     pub(super) fn new<W: Word>(gain: f64, offset: f64) -> Self {
         let q = |v: f64, one: f64, limit: f64| libm::round(v.clamp(-limit, limit) * one) as i32;
@@ -312,8 +317,8 @@ pub(super) struct Residual<S, const H: usize> {
 /// a row, about the image's centre; of the support, by monomials.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Sums<S, const M: usize, const H: usize> {
-    fixed: Fixed<S, M, H>,
-    residual: Residual<S, H>,
+    pub(super) fixed: Fixed<S, M, H>,
+    pub(super) residual: Residual<S, H>,
 }
 
 pub(super) type Row = Sums<i64, POWERS, HALF_POWERS>;
@@ -358,14 +363,12 @@ impl<S: Copy + Default, const M: usize, const H: usize> Fixed<S, M, H> {
 }
 
 impl<const M: usize, const H: usize> Fixed<i64, M, H> {
-    pub(super) fn negated(&self) -> Self {
-        let half = |axes: [[i64; H]; 2]| axes.map(|sums| sums.map(|v| -v));
-        Self {
-            gg: self.gg.map(|sums| sums.map(|v| -v)),
-            gt: half(self.gt),
-            g: half(self.g),
-            plain: self.plain.map(|v| -v),
-        }
+    /// Changes all signs.
+    pub(super) fn negate(&mut self) {
+        let Self { gg, gt, g, plain } = self;
+        let (gg, half) =
+            (gg.as_flattened_mut(), [gt, g].into_iter().flat_map(|sums| sums.as_flattened_mut()));
+        gg.iter_mut().chain(half).chain(plain).for_each(|v| *v = -*v);
     }
 }
 
@@ -558,6 +561,8 @@ impl TileMoments {
 }
 
 impl FixedMoments {
+    pub(super) const ZERO: Self = Moments::ZERO.fixed;
+
     /// The sum of the squares of gradients, in grey levels; weights in `unit`.
     pub(super) fn energy(&self, unit: f64) -> f64 {
         let [xx, _, yy] = &self.gg;
@@ -733,7 +738,7 @@ pub(super) struct Accumulate<'a, P, N, D> {
     pub(super) histogram: bool,
     /// Another pass over this level, without masks and in least squares: what the
     /// fixed image summed to. Where supports are the same, so are those sums.
-    pub(super) known: Option<&'a Known<N>>,
+    pub(super) known: Option<Known<'a, N>>,
     /// The rows of the fixed image that it goes over: the first one, and where it ends.
     pub(super) rows: [usize; 2],
     /// Of the model.
@@ -742,10 +747,10 @@ pub(super) struct Accumulate<'a, P, N, D> {
 
 /// What the fixed image summed to over the support of a transform and an interpolation.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Known<N> {
+pub(super) struct Known<'a, N> {
     pub(super) plan: N,
     pub(super) interpolation: Interpolation,
-    pub(super) moments: FixedMoments,
+    pub(super) moments: &'a FixedMoments,
 }
 
 impl Interpolation {
@@ -1176,12 +1181,12 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         let (width, height, [first, end]) = (self.pair.fixed.width(), self.pair.fixed.height(), self.rows);
         // Where nothing but the support changes what the fixed image sums to, only its changes are
         // summed anew.
-        let known = self.known.filter(|_| self.is_shared());
+        let known = self.known.as_ref().filter(|_| self.is_shared());
         let supports = Supports::new(self, known);
         if let Some(known) = known
             && first == 0
         {
-            pass.moments.fixed = known.moments;
+            pass.moments.fixed = *known.moments;
         }
         let [across, down] = tile::<P::Word>([width, height], D::DEGREE, self.loss.unit() as u64);
         for top in (0..height).step_by(down.max(1)) {
@@ -1263,7 +1268,7 @@ struct Supports<N> {
 }
 
 impl<N: Plan> Supports<N> {
-    fn new<P, D>(pass: &Accumulate<'_, P, N, D>, known: Option<&Known<N>>) -> Self {
+    fn new<P, D>(pass: &Accumulate<'_, P, N, D>, known: Option<&Known<'_, N>>) -> Self {
         let support = |plan: N, interpolation: Interpolation| Support {
             plan,
             area: interpolation.area(&pass.pair.moving),
@@ -1326,8 +1331,10 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
                                 continue;
                             }
                             self.gradients(y, &chunk, &mut pixels);
-                            let sums = Self::fixed_chunk::<L>(&pixels);
-                            let sums = if less { sums.negated() } else { sums };
+                            let mut sums = Self::fixed_chunk::<L>(&pixels);
+                            if less {
+                                sums.negate();
+                            }
                             fixed.add(&sums, centre(&chunk), D::DEGREE);
                         }
                     }
@@ -1348,12 +1355,7 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
                             self.add_residual(&mut residual, y, chunk, u, all);
                             continue;
                         }
-                        let samples = &*samples;
-                        let sums = self.weighted(&walk, y, chunk.clone(), samples, pass);
-                        if !shared {
-                            fixed.add(&sums.fixed, centre(&chunk), D::DEGREE);
-                        }
-                        residual.add(&sums.residual, centre(&chunk), D::DEGREE);
+                        self.add_weighted(&mut fixed, &mut residual, &walk, y, chunk, u, samples, pass);
                         continue;
                     }
                     self.pixels::<L, _>(&walk, y, &chunk, &mut samples, &mut pixels, pass);
@@ -1471,7 +1473,7 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
     }
 
     /// Whether what the fixed image sums to depends on the support alone.
-    fn is_shared(&self) -> bool {
+    pub(super) fn is_shared(&self) -> bool {
         !self.second_order
             && self.loss == Loss::Squares
             && self.pair.fixed_mask.is_none()
@@ -1651,7 +1653,7 @@ mod tests {
         transform: &T,
         loss: Loss,
         (interpolation, second_order): (Interpolation, bool),
-        known: Option<&Known<T::Plan>>,
+        known: Option<Known<'_, T::Plan>>,
     ) -> Pass {
         let photometry = Photometry::new::<P::Word>(1.2, -3.0);
         let (rows, histogram) = ([0, pair.fixed.height()], false);
@@ -1820,7 +1822,7 @@ mod tests {
                 let known = Known {
                     plan: before.plan(),
                     interpolation: Interpolation::Bilinear,
-                    moments: *known.moments.fixed(),
+                    moments: known.moments.fixed(),
                 };
                 for (transform, interpolation) in transforms
                     .iter()
@@ -1828,7 +1830,7 @@ mod tests {
                 {
                     let (a, b) = (
                         pass(pair, transform, Loss::Squares, (interpolation, false), None),
-                        pass(pair, transform, Loss::Squares, (interpolation, false), Some(&known)),
+                        pass(pair, transform, Loss::Squares, (interpolation, false), Some(known)),
                     );
                     assert_eq!((a.moments, a.pixels), (b.moments, b.pixels));
                 }
