@@ -370,7 +370,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         };
         let before = found;
         let beginning = found == Match::NONE && next == range.map(|r| -r);
-        let turned = |from: T, units: i32| search::turned(&pair, &from.matrix(), units.into());
+        let turned = |from: T, units: i32| search::turned(&pair, &from.matrix(), units);
         let mut compare = |by @ [x, y, units]: [i32; 3]| {
             let turned =
                 if units == 0 { Ok(self.candidate) } else { T::from_matrix(turned(self.candidate, units)) };
@@ -607,7 +607,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     #[inline(never)]
     fn accept(&mut self, pass: &Pass, statistics: Statistics, merit: f64) {
         self.found = true;
-        let (matrix, right) = pass.moments.system::<T>(self.loss.unit());
+        let (matrix, right) = pass.moments.system(T::GENERATORS, self.loss.unit());
         self.best = Some(Best {
             transform: self.candidate,
             photometry: self.photometry,

@@ -31,7 +31,7 @@ use crate::parallel::Bands;
 use crate::simd::block::Outside;
 use crate::simd::{self, Lanes, One, Operation};
 use crate::span::{self, Area};
-use crate::transform::{Degree, Term, Transform};
+use crate::transform::{Degree, Term};
 use crate::walk::{Plan, RUN, Walk};
 
 /// Powers of the horizontal offset for products of two gradients, and for one.
@@ -521,7 +521,8 @@ impl Residual<i64, HALF_POWERS> {
 
 impl Row {
     /// Adds a pixel of weight `w` that is `u` away from the centre.
-    #[inline(always)]
+    #[cfg_attr(thumb, inline(never))]
+    #[cfg_attr(not(thumb), inline(always))]
     pub(super) fn add_weighted(&mut self, pixel: [i32; 4], w: i32, u: i64, degree: usize) {
         let w = i64::from(w);
         let [gx, gy, t, e] = pixel.map(i64::from);
@@ -605,8 +606,7 @@ impl Moments {
     pub(super) fn statistics(&self, photometry: &Photometry, joint: bool) -> Statistics {
         let ([tt, t, count], [te, ee, e]) = (self.fixed.plain, self.residual.plain);
         let n = count.max(1) as f64;
-        // n^2 times a covariance is an exact integer. (Sums are below 2^85, weights below 2^37.)
-        let covariance = |ab: i128, a: i128, b: i128| (count * ab - a * b) as f64 / (n * n);
+        let covariance = |ab: i128, a: i128, b: i128| covariance(count, ab, a, b) / (n * n);
         let (a, b) = (photometry.gain(), photometry.offset());
         let square = ee as f64 / n / 256.0;
         let tt = covariance(tt, t, t);
@@ -638,13 +638,12 @@ impl Moments {
     /// The normal matrix and right-hand side for the increment (about the centre of the fixed image,
     /// in pixels, times the gain), gain and offset, all in grey levels; weights in `unit`.
     #[inline(never)]
-    pub(super) fn system<T: Transform>(&self, unit: f64) -> (Symmetric, Column) {
+    pub(super) fn system(&self, generators: &[[Term; 2]], unit: f64) -> (Symmetric, Column) {
         let mut matrix = Symmetric::ZERO;
         let mut right = [0.0; SIZE];
         let (Fixed { gg, gt, g, plain: [tt, t, n] }, Residual { ge, plain: [te, _, e] }) =
             (&self.fixed, &self.residual);
         let (tt, t, n) = (*tt, *t, *n);
-        let generators = T::GENERATORS;
         let parameters = generators.len().min(SIZE - 2);
         let axes = |generator: &[Term; 2]| {
             let [x, y] = *generator;
@@ -690,6 +689,12 @@ impl Moments {
         }
         (matrix, right)
     }
+}
+
+/// n^2 times a covariance, which is an exact integer. (Sums are below 2^85, weights below 2^37.)
+#[inline(never)]
+fn covariance(n: i128, ab: i128, a: i128, b: i128) -> f64 {
+    (n * ab - a * b) as f64
 }
 
 /// What the two images have in common over a support.
@@ -1623,7 +1628,7 @@ mod tests {
     use super::*;
     use crate::align::Robust;
     use crate::simd::Level;
-    use crate::{Affine, Homography, Translation};
+    use crate::{Affine, Homography, Transform, Translation};
     use std::vec::Vec;
 
     /// Noise between the extremes, and whole stretches of them, which is where sums are largest.
