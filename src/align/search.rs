@@ -183,14 +183,14 @@ impl<P: Grey, N: Plan> Operation for Compare<'_, P, N> {
 /// By how many pixels a matrix shifts to the nearest ones, if it does nothing else and none is halfway between two.
 pub(super) fn shift(m: &Matrix) -> Option<[i32; 2]> {
     let &[a, b, x, c, d, y, e, f, g] = m;
-    // (Not by floats, which take long on small processors. A negative zero is none here.)
+    // (Not by floats, which take long on small processors.)
     let cell = |v: f64| {
         let (v, half) = (q32(v), 1_i64 << 31);
         ((v as u32 != 1 << 31) && v.unsigned_abs() < 1 << 48).then(|| (v.wrapping_add(half) >> 32) as i32)
     };
-    let is = |v: f64, other: f64| v.to_bits() == other.to_bits();
-    let linear = is(a, 1.0) && is(b, 0.0) && is(c, 0.0) && is(d, 1.0);
-    let only = linear && is(e, 0.0) && is(f, 0.0) && is(g, 1.0);
+    let one = |v: f64| v.to_bits() == 1_f64.to_bits();
+    let zero = |v: f64| v.to_bits() << 1 == 0;
+    let only = one(a) && zero(b) && zero(c) && one(d) && zero(e) && zero(f) && one(g);
     if only { Some([cell(x)?, cell(y)?]) } else { None }
 }
 
