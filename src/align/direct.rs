@@ -13,7 +13,7 @@ use super::shifted::Rows;
 use super::{CHUNK, Grey, Interpolation};
 use crate::kernel::{Bilinear, Lagrange};
 #[cfg(dsp)]
-use crate::simd::arm_moments::{self, Cross, Fours, Room};
+use crate::simd::arm_moments::{self, ALONG_X, ALONG_Y, Cross, Fours, Room};
 use crate::transform::Degree;
 use crate::walk::{Plan, Walk};
 
@@ -236,10 +236,12 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         let mut room = Room::uninit();
         let Some(cross) = self.cross(y, chunk) else { return false };
         let Some(fours) = Fours::new(&cross, &mut room) else { return false };
-        for (sums, axes) in sums.gg.iter_mut().zip([[0, 0], [0, 1], [1, 1]]) {
+        for (sums, axes) in
+            sums.gg.iter_mut().zip([[ALONG_X, ALONG_X], [ALONG_X, ALONG_Y], [ALONG_Y, ALONG_Y]])
+        {
             Self::add_running(sums, &fours.full(axes, D::DEGREE), chunk, centre, less);
         }
-        for (axis, (gt, g)) in sums.gt.iter_mut().zip(&mut sums.g).enumerate() {
+        for (axis, (gt, g)) in [ALONG_X, ALONG_Y].into_iter().zip(sums.gt.iter_mut().zip(&mut sums.g)) {
             let running = fours.half(axis, D::DEGREE);
             for (sums, running) in [gt, g].into_iter().zip(&running) {
                 Self::add_running(sums, running, chunk, centre, less);

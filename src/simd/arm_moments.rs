@@ -57,8 +57,9 @@ pub(crate) struct Fours<'r> {
     pub plain: [u32; 2],
 }
 
-/// Where a pair of words is: of differences along x and along y, and of pixels.
-const AXES: [usize; 2] = [4, 0];
+/// Where a pair of words is: of differences along x, along y, and of pixels.
+pub(crate) const ALONG_X: usize = 4;
+pub(crate) const ALONG_Y: usize = 0;
 const PIXELS: usize = 2;
 
 impl<'r> Fours<'r> {
@@ -77,12 +78,12 @@ impl<'r> Fours<'r> {
         for k in cross.len..4 * fours {
             let t = cross.row.get(1 + k).map_or(0, |&t| u32::from(t));
             (t1, tt) = (t1 - t, tt - t * t);
-            for pair in [AXES[0], AXES[1], PIXELS] {
+            for pair in [ALONG_X, ALONG_Y, PIXELS] {
                 clear(words, pair, k);
             }
         }
         for k in cross.without() {
-            clear(words, AXES[0], k);
+            clear(words, ALONG_X, k);
         }
         Some(Self { words, plain: [tt, t1] })
     }
@@ -101,7 +102,7 @@ impl<'r> Fours<'r> {
     /// Running sums of the products of differences along two axes. (Of degree 1, modulo 2^32.)
     #[inline(always)]
     pub(crate) fn full(&self, axes: [usize; 2], degree: usize) -> [i64; 5] {
-        let [a, b] = axes.map(|axis| self.pair(AXES[axis]));
+        let [a, b] = axes.map(|axis| self.pair(axis));
         if degree < 2 {
             let mut sums = [0; 3];
             // SAFETY: there is one at least, see `Cross::fours`.
@@ -119,7 +120,7 @@ impl<'r> Fours<'r> {
     /// Running sums of the products of differences along an axis and pixels, and of the differences.
     #[inline(always)]
     pub(crate) fn half(&self, axis: usize, degree: usize) -> [[i64; 3]; 2] {
-        let (a, b) = (self.pair(AXES[axis]), self.pair(PIXELS));
+        let (a, b) = (self.pair(axis), self.pair(PIXELS));
         if degree < 2 {
             let mut sums = [0; 4];
             // SAFETY: there is one at least, see `Cross::fours`.
