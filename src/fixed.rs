@@ -89,7 +89,7 @@ const fn digit(rest: u32, next: u32, d: u32, high: u32, low: u32) -> (u32, u32) 
 
 /// `v 2^32` rounded to nearest, ties away from zero, for numbers within 2^30. From the bits, so that no
 /// FPU is needed.
-#[inline]
+#[inline(never)]
 pub(crate) const fn q32(v: f64) -> i64 {
     let bits = v.to_bits();
     // |v| = mantissa 2^(exponent - 1075).
@@ -446,6 +446,7 @@ impl Weight for f32 {
 
 /// A sampled grey level of an integer channel before its last rounding: 6 fraction bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(transparent)]
 pub struct Q6(pub i32);
 
 #[cfg(test)]

@@ -202,6 +202,71 @@ pub(crate) fn interior<W: Walk>(
     range
 }
 
+/// [`interior`] of a whole monotone walk, which is likely to be near that of the row above.
+#[inline]
+pub(crate) fn interior_near<W: Walk>(
+    walk: &W,
+    len: usize,
+    to: Rounding,
+    area: &Area,
+    above: &Range<usize>,
+) -> Range<usize> {
+    if let Some(at) = walk.shift(to) {
+        return shifted(at, 0, len, area);
+    }
+    near(above, len, |k| walk.at(k).is_in(to, area)).unwrap_or_else(|| interior(walk, 0, len, to, area))
+}
+
+/// The range of the places below `len` that are inside, all of which are beside each other: if it begins and ends at
+/// most [`STEPS`] from where another range does that is not empty.
+#[inline(always)]
+fn near(other: &Range<usize>, len: usize, inside: impl Fn(usize) -> bool) -> Option<Range<usize>> {
+    if other.is_empty() || other.end > len {
+        return None;
+    }
+    let (mut start, mut last) = (other.start, other.end - 1);
+    if inside(start) {
+        while start > 0 && inside(start - 1) {
+            start -= 1;
+            if start + STEPS < other.start {
+                return None;
+            }
+        }
+    } else {
+        loop {
+            start += 1;
+            if start > last || start > other.start + STEPS {
+                return None;
+            }
+            if inside(start) {
+                break;
+            }
+        }
+    }
+    if inside(last) {
+        while last + 1 < len && inside(last + 1) {
+            last += 1;
+            if last >= other.end + STEPS {
+                return None;
+            }
+        }
+    } else {
+        loop {
+            last -= 1;
+            if last <= start || last + STEPS + 1 < other.end {
+                return None;
+            }
+            if inside(last) {
+                break;
+            }
+        }
+    }
+    Some(start..last + 1)
+}
+
+/// Further than this a row does not begin or end from where the one above does, or it is looked for anew.
+const STEPS: usize = 2;
+
 /// The spans of row after row, where coordinates are linear: what [`interior`] says of the areas of all and
 /// of some of the taps.
 #[derive(Clone, Copy, Debug)]
@@ -388,6 +453,28 @@ mod tests {
             }
         }
         assert!(some > 1000 && inside > 20 && inside <= some);
+    }
+
+    #[test]
+    fn near_ranges() {
+        let ranges = |len: usize| (0..len).flat_map(move |a| (a + 1..=len).map(move |b| a..b));
+        for len in 1..9 {
+            for (own, other) in ranges(len).flat_map(|own| ranges(9).map(move |other| (own.clone(), other))) {
+                let found = near(&other, len, |k| {
+                    assert!(k < len);
+                    own.contains(&k)
+                });
+                if let Some(found) = &found {
+                    assert_eq!(*found, own);
+                }
+                // It is found where it has more than one place, one of them in the other range.
+                let meet = own.start < other.end && other.start < own.end && own.len() > 1;
+                let beside = |a: usize, b: usize| a.abs_diff(b) <= STEPS;
+                if meet && other.end <= len && beside(own.start, other.start) && beside(own.end, other.end) {
+                    assert!(found.is_some(), "{own:?} {other:?}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -264,16 +264,19 @@ impl AffineWalk {
     }
 }
 
+/// The least coordinate in a cell.
+#[inline(always)]
+fn least(cell: i32, to: Rounding) -> i64 {
+    let least = (i64::from(cell) << 32).wrapping_sub(1 << (31 - to.bits));
+    // A tie goes down to the even cell below an odd one.
+    if to.ties_to_even && least & (1 << 32) == 0 { least + 1 } else { least }
+}
+
 impl Walk for AffineWalk {
     #[inline]
     fn crossing(&self, axis: usize, limit: i32, rising: bool, range: &Range<usize>, to: Rounding) -> usize {
         let (Some(&at), Some(&step)) = (self.at.get(axis), self.step.get(axis)) else { return range.end };
-        // The cell is at least the limit where the coordinate is.
-        let mut limit = (i64::from(limit) << 32).wrapping_sub(1 << (31 - to.bits));
-        if to.ties_to_even && limit & (1 << 32) == 0 {
-            // A tie goes down to the even cell below an odd limit.
-            limit += 1;
-        }
+        let limit = least(limit, to);
         let first = if step == 1 << 32 {
             // As below. (A division takes long on small processors.)
             limit.wrapping_sub(at).wrapping_add(step - 1) >> 32
@@ -285,6 +288,10 @@ impl Walk for AffineWalk {
             floor_div(at.wrapping_sub(limit), step.wrapping_neg()).wrapping_add(1)
         };
         usize::try_from(first).unwrap_or(0).max(range.start).min(range.end)
+    }
+    #[inline(always)]
+    fn reaches(&self, axis: usize, limit: i32, to: Rounding) -> bool {
+        self.at.get(axis).is_some_and(|&at| at >= least(limit, to))
     }
     type Lanes<L: Lanes> = LinearSteps<L>;
     #[inline(always)]

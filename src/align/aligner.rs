@@ -7,7 +7,7 @@ use super::noise::{Support, high_pass, steepness};
 use super::normal::{Accumulate, FixedMoments, Known, LevelPair, Pass, Photometry, Statistics};
 use super::robust::{Loss, Robust};
 use super::search::Match;
-use super::solve::{Column, Factor, SIZE, Symmetric};
+use super::solve::{Column, Factor, SIZE, Symmetric, solve};
 use super::{Grey, Interpolation, LEAST_SIDE, Options, Pair, Report, Status, search, select};
 use crate::Error;
 use crate::image::Image;
@@ -127,8 +127,10 @@ pub struct Aligner<'a, P, T: Transform> {
     /// How the last increment moved the corners, and what part it was of the one that was computed.
     last: Option<(Moves, f64)>,
     best: Option<Best<T>>,
-    /// The last pass of this level in least squares, for the next.
-    shared: Option<Known<T::Plan>>,
+    /// Where the last pass of this level in least squares was, and what it has summed to of the fixed image, for the
+    /// next.
+    shared: Option<(T::Plan, Interpolation)>,
+    moments: FixedMoments,
     rival: Rival<T>,
 }
 
@@ -152,6 +154,35 @@ pub(super) struct Images<'a, P> {
     pub(super) moving_mask: Option<Pyramid<'a, u8>>,
     /// The maps of what is selected of the fixed image.
     pub(super) selection: Option<&'a [P]>,
+}
+
+impl<'a, P: Grey> Images<'a, P> {
+    /// Those of a level.
+    #[inline(never)]
+    fn pair(&self, options: &Options, at: usize) -> Option<LevelPair<'a, P>> {
+        let mask = |pyramid: &Option<Pyramid<'a, u8>>| pyramid.as_ref().and_then(|p| p.level(at));
+        let Images { fixed, moving, fixed_mask, moving_mask, selection } = self;
+        let selected = selection.and_then(|maps| {
+            let [base, level] = [0, at].map(|level| fixed.level(level).map(|image| size(&image)));
+            let (width, height) = level?;
+            select::selects(options, width, height).then(|| select::map(maps, base?, at))?
+        });
+        Some(LevelPair {
+            fixed: fixed.level(at)?,
+            moving: moving.level(at)?,
+            fixed_mask: mask(fixed_mask),
+            moving_mask: mask(moving_mask),
+            selected,
+        })
+    }
+}
+
+/// Where an alignment begins.
+struct Start<T> {
+    levels: usize,
+    top: usize,
+    candidate: T,
+    phase: Phase,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -181,7 +212,7 @@ struct Best<T> {
     statistics: Statistics,
     /// What must not fall: the correlation, or less the mean square or the mean loss.
     merit: f64,
-    /// Robust scale of its residuals.
+    /// Robust scale of its residuals, where the loss is to follow that.
     sigma: f64,
     n: f64,
     matrix: Symmetric,
@@ -210,6 +241,8 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     /// # Errors
     /// [`Error::InvalidOption`]; [`Error::TooShort`] if the workspace is shorter than
     /// [`Self::workspace`] says.
+    // (Written where it is wanted, without a copy on the stack.)
+    #[inline(always)]
     pub fn new(
         pair: Pair<'a, P>,
         initial: T,
@@ -217,10 +250,21 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         pixels: &'a mut [P],
         masks: &'a mut [u8],
     ) -> Result<Self, Error> {
-        let needed = Self::workspace(&pair, &options)?;
+        Self::of(Self::images(&pair, &options, pixels, masks)?, initial, options)
+    }
+
+    /// Builds the pyramids.
+    #[inline(never)]
+    fn images(
+        pair: &Pair<'a, P>,
+        options: &Options,
+        pixels: &'a mut [P],
+        masks: &'a mut [u8],
+    ) -> Result<Images<'a, P>, Error> {
+        let needed = Self::workspace(pair, options)?;
         let sizes = (size(&pair.fixed), size(&pair.moving));
         let (_, levels) = options.levels::<T>(sizes.0, sizes.1)?;
-        let maps = selection::<T>(&options, sizes.0, sizes.1)?;
+        let maps = selection::<T>(options, sizes.0, sizes.1)?;
         let (maps, rest_of_both) = split(pixels, maps, needed.pixels)?;
         let (a, b) = split(rest_of_both, rest(&pair.fixed, levels), needed.pixels - maps.len())?;
         let pyramid = |image, buffer| Pyramid::with_threads(image, levels, buffer, options.threads);
@@ -229,31 +273,30 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         let (a, b) = split(masks, first, needed.masks)?;
         let fixed_mask = pair.fixed_mask.map(|m| Pyramid::new_mask(m, levels, a)).transpose()?;
         let moving_mask = pair.moving_mask.map(|m| Pyramid::new_mask(m, levels, b)).transpose()?;
-        let selection = select_all::<P, T>(&fixed, &fixed_mask, sizes.1, &options, maps)?;
-        Self::of(Images { fixed, moving, fixed_mask, moving_mask, selection }, initial, options)
+        let selection = select_all::<P, T>(&fixed, &fixed_mask, sizes.1, options, maps)?;
+        Ok(Images { fixed, moving, fixed_mask, moving_mask, selection })
     }
 
     /// Is ready to step, on pyramids of at least the levels that `options` ask for.
+    #[inline(always)]
     pub(super) fn of(images: Images<'a, P>, initial: T, options: Options) -> Result<Self, Error> {
-        let base = |image: Option<Image<'_, P>>| image.map_or((0, 0), |image| size(&image));
-        let sizes = (base(images.fixed.level(0)), base(images.moving.level(0)));
-        let (refined, levels) = options.levels::<T>(sizes.0, sizes.1)?;
-        let mut aligner = Self {
+        let Start { levels, top, candidate, phase } = Self::start(&images, &initial, &options)?;
+        Ok(Self {
             options,
             images,
             levels,
             level: levels - 1,
-            top: refined - 1,
-            phase: Phase::Refine,
+            top,
+            phase,
             progress: Progress::default(),
             iterations: heapless::Vec::new(),
             iteration: 0,
             earlier: 0,
             initial,
             found: false,
-            candidate: T::from_matrix(to_level(&initial.matrix(), levels - 1))?,
+            candidate,
             step: 0.0,
-            photometry: Photometry::new::<P::Word>(1.0, 0.0),
+            photometry: Photometry::none::<P::Word>(),
             known: false,
             loss: Loss::Squares,
             interpolation: Interpolation::Bilinear,
@@ -262,18 +305,24 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             last: None,
             best: None,
             shared: None,
+            moments: FixedMoments::ZERO,
             rival: Rival::None,
-        };
+        })
+    }
+
+    #[inline(never)]
+    fn start(images: &Images<'a, P>, initial: &T, options: &Options) -> Result<Start<T>, Error> {
+        let base = |image: Option<Image<'_, P>>| image.map_or((0, 0), |image| size(&image));
+        let sizes = (base(images.fixed.level(0)), base(images.moving.level(0)));
+        let (refined, levels) = options.levels::<T>(sizes.0, sizes.1)?;
+        let (top, last) = (refined - 1, levels - 1);
         let turn = if T::DEGREE > 0 { options.rotation } else { 0.0 };
-        let range = aligner.pair().map_or([0; 3], |p| search::range(&p, options.search, turn));
-        if range != [0; 3] {
-            aligner.phase = Phase::searching(range);
-        } else {
-            while aligner.level > aligner.top {
-                aligner.finer()?;
-            }
-        }
-        Ok(aligner)
+        let pair = images.pair(options, last);
+        let range = pair.map_or([0; 3], |pair| search::range(&pair, options.search, turn));
+        // (A search that compares one transform only goes on to the first level to be refined.)
+        let searches = range != [0; 3] || last > top;
+        let phase = if searches { Phase::searching(range) } else { Phase::Refine };
+        Ok(Start { levels, top, candidate: T::from_matrix(to_level(&initial.matrix(), last))?, phase })
     }
 
     /// Steps until the end.
@@ -308,20 +357,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
 
     /// The images of the current level.
     fn pair(&self) -> Option<LevelPair<'a, P>> {
-        let mask = |pyramid: &Option<Pyramid<'a, u8>>| pyramid.as_ref().and_then(|p| p.level(self.level));
-        let Images { fixed, moving, fixed_mask, moving_mask, selection } = &self.images;
-        let selected = selection.and_then(|maps| {
-            let [base, level] = [0, self.level].map(|level| fixed.level(level).map(|image| size(&image)));
-            let (width, height) = level?;
-            select::selects(&self.options, width, height).then(|| select::map(maps, base?, self.level))?
-        });
-        Some(LevelPair {
-            fixed: fixed.level(self.level)?,
-            moving: moving.level(self.level)?,
-            fixed_mask: mask(fixed_mask),
-            moving_mask: mask(moving_mask),
-            selected,
-        })
+        self.images.pair(&self.options, self.level)
     }
 
     #[inline(never)]
@@ -332,7 +368,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         };
         let before = found;
         let beginning = found == Match::NONE && next == range.map(|r| -r);
-        let turned = |from: T, units: i32| search::turned(&pair, &from.matrix(), units.into());
+        let turned = |from: T, units: i32| search::turned(&pair, &from.matrix(), units);
         let mut compare = |by @ [x, y, units]: [i32; 3]| {
             let turned =
                 if units == 0 { Ok(self.candidate) } else { T::from_matrix(turned(self.candidate, units)) };
@@ -418,7 +454,9 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             let correlation = |transform: &T| {
                 self.compare(pair, transform, [0; 2], every).unwrap_or(Match::NONE).correlation()
             };
-            if correlation(&initial) > correlation(&self.candidate) + 0.1 {
+            // (Correlations are at most one.)
+            let limit = correlation(&self.candidate) + 0.1;
+            if limit < 1.0 && correlation(&initial) > limit {
                 self.candidate = initial;
             }
         }
@@ -509,7 +547,11 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             interpolation: self.interpolation,
             second_order: self.is_second_order(),
             histogram: self.options.robust != Robust::None,
-            known: self.shared.as_ref(),
+            known: self.shared.map(|(plan, interpolation)| Known {
+                plan,
+                interpolation,
+                moments: &self.moments,
+            }),
             rows: [0, pair.fixed.height()],
             degree: PhantomData::<T::Degree>,
         };
@@ -552,24 +594,24 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     /// Keeps what the fixed image has summed to for the next pass.
     #[inline(never)]
     fn share(&mut self, moments: &FixedMoments) {
-        self.shared = (self.loss == Loss::Squares && !self.is_second_order()).then_some(Known {
-            plan: self.candidate.plan(),
-            interpolation: self.interpolation,
-            moments: *moments,
-        });
+        let shares = self.loss == Loss::Squares && !self.is_second_order();
+        self.shared = shares.then(|| (self.candidate.plan(), self.interpolation));
+        if shares {
+            self.moments = *moments;
+        }
     }
 
     /// Takes the candidate for the best.
     #[inline(never)]
     fn accept(&mut self, pass: &Pass, statistics: Statistics, merit: f64) {
         self.found = true;
-        let (matrix, right) = pass.moments.system::<T>(self.loss.unit());
+        let (matrix, right) = pass.moments.system(T::GENERATORS, self.loss.unit());
         self.best = Some(Best {
             transform: self.candidate,
             photometry: self.photometry,
             statistics,
             merit,
-            sigma: pass.histogram.sigma(),
+            sigma: if self.options.robust == Robust::None { 0.0 } else { pass.histogram.sigma() },
             n: pass.pixels as f64,
             matrix,
             right,
@@ -609,26 +651,27 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         let n = parameters::<T>();
         let centre = centre(fixed);
         let half = [fixed.width() as f64 / 2.0, fixed.height() as f64 / 2.0];
-        let mut factor = Factor::EMPTY;
         let corners =
             [(-1.0, -1.0), (1.0, -1.0), (-1.0, 1.0), (1.0, 1.0)].map(|(x, y)| (x * half[0], y * half[1]));
-        // The candidate that an increment leads to, and by how much that moves the corners.
-        let moved = |increment: T::Parameters| {
+        // An increment, and by how much it moves the corners.
+        let moves = |increment: T::Parameters| {
             let w = T::near_identity(increment)?.matrix();
-            let about = about(&inverse(&w)?, centre);
-            let candidate = T::from_matrix(multiply(&best.transform.matrix(), &about))?;
             let moves = corners.map(|(x, y)| {
                 let (u, v) = project(&w, x, y);
                 [u - x, v - y]
             });
-            Ok::<_, Error>((candidate, moves))
+            Ok::<_, Error>((w, moves))
+        };
+        let candidate = |w: &Matrix| {
+            let about = about(&inverse(w)?, centre);
+            T::from_matrix(multiply(&best.transform.matrix(), &about))
         };
         let product = |a: &Moves, b: &Moves| {
             a.as_flattened().iter().zip(b.as_flattened()).fold(0.0, |sum, (a, b)| sum + a * b)
         };
         while self.damping < 1e9 {
-            factor.set(&best.matrix, self.unknowns(), n, self.damping).ok_or(Status::Singular)?;
-            let solution = factor.solve(&best.right);
+            let solution = solve(&best.matrix, &best.right, self.unknowns(), n, self.damping);
+            let solution = solution.ok_or(Status::Singular)?;
             // Images that are apart correlate less, which looks like less of a gain: to the gradients of one of
             // them, but not to those of both, of which residuals are multiples then.
             let gain = if self.is_second_order() {
@@ -638,7 +681,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             };
             // It enters as a divisor: where the images hardly correlate it is next to nothing.
             let gain = gain.max(0.3 * best.statistics.contrast);
-            let increment = |part: f64| moved(T::Parameters::from_fn(|i| at(&solution, i) / gain * part));
+            let increment = |part: f64| moves(T::Parameters::from_fn(|i| at(&solution, i) / gain * part));
             let mut found = increment(1.0);
             let mut part = 1.0;
             if let (Some((last, before)), Ok((_, moves))) = (&self.last, &found)
@@ -651,7 +694,9 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
                     found = increment(part);
                 }
             }
-            if let Ok((candidate, moves)) = found {
+            if let Ok((w, moves)) = found
+                && let Ok(candidate) = candidate(&w)
+            {
                 let step = libm::sqrt(moves.iter().fold(0.0_f64, |step, [x, y]| step.max(x * x + y * y)));
                 if step.is_finite() {
                     self.candidate = candidate;

@@ -6,10 +6,14 @@
 
 use core::ops::Range;
 
-use super::normal::{Accumulate, Fixed, HALF_POWERS, POWERS, Pass, Residual, Row, Word, add_moved, to};
+use super::normal::{
+    Accumulate, Fixed, HALF_POWERS, POWERS, Pass, Residual, Row, Word, add_moved, move_powers, to,
+};
 use super::shifted::Rows;
 use super::{CHUNK, Grey, Interpolation};
 use crate::kernel::{Bilinear, Lagrange};
+#[cfg(dsp)]
+use crate::simd::arm_moments::{self, ALONG_X, ALONG_Y, Cross, Fours, Room};
 use crate::transform::Degree;
 use crate::walk::{Plan, Walk};
 
@@ -35,14 +39,16 @@ fn moments<W: Word, S: Word, const N: usize>(
             }
         }
     }
-    sums.map(|sums| {
-        let [s, t, u, v, w] = sums.map(Into::into);
-        let about_end = [s, -t, 2 * u - t, 6 * (u - v) - t, 24 * w - 36 * v + 14 * u - t];
-        let mut about_middle = [0; POWERS];
-        add_moved(&mut about_middle, &about_end, half, degree);
-        // These fit, and what they come of is right modulo the range of sums.
-        about_middle.map(S::wrapped)
-    })
+    sums.map(|sums| about_middle::<S>(sums.map(Into::into), half, degree))
+}
+
+/// Moments about the middle, of running sums: of which `half` is the place of the middle.
+#[inline(always)]
+fn about_middle<S: Word>([s, t, u, v, w]: [i64; POWERS], half: i64, degree: usize) -> [i64; POWERS] {
+    let mut moments = [s, -t, 2 * u - t, 6 * (u - v) - t, 24 * w - 36 * v + 14 * u - t];
+    move_powers(&mut moments, half, degree);
+    // These fit, and what they come of is right modulo the range of sums.
+    moments.map(S::wrapped)
 }
 
 impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
@@ -134,6 +140,24 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         centre: usize,
         less: bool,
     ) {
+        #[cfg(dsp)]
+        if self.add_fixed_in_fours(sums, y, &chunk, centre, less) {
+            return;
+        }
+        self.add_fixed_singly(sums, y, chunk, centre, less);
+    }
+
+    /// [`add_fixed`](Self::add_fixed) pixel by pixel.
+    #[cfg_attr(dsp, inline(never))]
+    #[cfg_attr(not(dsp), inline(always))]
+    fn add_fixed_singly(
+        &self,
+        sums: &mut Fixed<i64, POWERS, HALF_POWERS>,
+        y: usize,
+        chunk: Range<usize>,
+        centre: usize,
+        less: bool,
+    ) {
         let n = chunk.len();
         let middle = (chunk.start + n / 2) as i64 - centre as i64;
         let mut words = [[P::Word::default(); CHUNK]; 3];
@@ -151,11 +175,114 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
             [found.gt[axis], found.g[axis]] = Self::half_moments(g, t);
         }
         found.plain = [tt.into(), t1.into(), n as i64];
-        sums.add(&if less { found.negated() } else { found }, middle, D::DEGREE);
+        if less {
+            found.negate();
+        }
+        sums.add(&found, middle, D::DEGREE);
     }
 
-    /// Adds what residuals take part in over a chunk of row `y`, about column `centre`. Leaves residuals
-    /// where the samples were.
+    /// The fixed pixels of a chunk of row `y`, where they are bytes.
+    #[cfg(dsp)]
+    #[inline(always)]
+    fn cross(&self, y: usize, chunk: &Range<usize>) -> Option<Cross<'_>> {
+        let fixed = &self.pair.fixed;
+        let [pixels, _] = P::bytes([fixed.elements(); 2])?;
+        let (stride, at) = (fixed.stride(), y * fixed.stride() + chunk.start);
+        // (No differences across the border: see differences().)
+        let columns = if y > 0 && y + 1 < fixed.height() { [at - stride, at + stride] } else { [at; 2] };
+        let from = |at: usize| pixels.get(at..).unwrap_or_default();
+        let ends = [chunk.start == 0, chunk.end == fixed.width() && fixed.width() > 1];
+        Some(Cross { row: from(at.checked_sub(1)?), columns: columns.map(from), len: chunk.len(), ends })
+    }
+
+    /// Adds the moments that running sums over a chunk come to, about column `centre`, or takes them away.
+    #[cfg(dsp)]
+    #[inline(never)]
+    fn add_running<const K: usize>(
+        sums: &mut [i64; K],
+        running: &[i64; K],
+        chunk: &Range<usize>,
+        centre: usize,
+        less: bool,
+    ) {
+        // (Products of two gradients have more moments.)
+        let degree = if K == POWERS { 2 * D::DEGREE } else { D::DEGREE };
+        let half = chunk.len().next_multiple_of(4) - chunk.len() / 2;
+        let mut all = [0; POWERS];
+        all.iter_mut().zip(running).for_each(|(all, &sum)| *all = if less { -sum } else { sum });
+        let mut moments = if D::DEGREE < 2 {
+            about_middle::<P::Word>(all, half as i64, degree)
+        } else {
+            about_middle::<i32>(all, half as i64, degree)
+        };
+        move_powers(&mut moments, (chunk.start + chunk.len() / 2) as i64 - centre as i64, degree);
+        sums.iter_mut()
+            .zip(moments)
+            .take(degree + 1)
+            .for_each(|(sum, moment)| *sum = sum.wrapping_add(moment));
+    }
+
+    /// [`add_fixed`](Self::add_fixed) where a processor has instructions for it: whether it has.
+    #[cfg(dsp)]
+    #[inline(always)]
+    fn add_fixed_in_fours(
+        &self,
+        sums: &mut Fixed<i64, POWERS, HALF_POWERS>,
+        y: usize,
+        chunk: &Range<usize>,
+        centre: usize,
+        less: bool,
+    ) -> bool {
+        let mut room = Room::uninit();
+        let Some(cross) = self.cross(y, chunk) else { return false };
+        let Some(fours) = Fours::new(&cross, &mut room) else { return false };
+        for (sums, axes) in
+            sums.gg.iter_mut().zip([[ALONG_X, ALONG_X], [ALONG_X, ALONG_Y], [ALONG_Y, ALONG_Y]])
+        {
+            Self::add_running(sums, &fours.full(axes, D::DEGREE), chunk, centre, less);
+        }
+        for (axis, (gt, g)) in [ALONG_X, ALONG_Y].into_iter().zip(sums.gt.iter_mut().zip(&mut sums.g)) {
+            let running = fours.half(axis, D::DEGREE);
+            for (sums, running) in [gt, g].into_iter().zip(&running) {
+                Self::add_running(sums, running, chunk, centre, less);
+            }
+        }
+        let [tt, t] = fours.plain.map(i64::from);
+        for (sum, v) in sums.plain.iter_mut().zip([tt, t, chunk.len() as i64]) {
+            *sum += if less { -v } else { v };
+        }
+        true
+    }
+
+    /// [`add_residual`](Self::add_residual), likewise.
+    #[cfg(dsp)]
+    #[inline(always)]
+    fn add_residual_in_fours(
+        &self,
+        sums: &mut Residual<i64, HALF_POWERS>,
+        y: usize,
+        chunk: &Range<usize>,
+        centre: usize,
+        samples: &mut [P::Fine],
+    ) -> bool {
+        if self.interpolation != Interpolation::Bilinear {
+            return false;
+        }
+        let (Some(cross), Some(photometry)) = (self.cross(y, chunk), self.photometry.unlimited()) else {
+            return false;
+        };
+        let Some(found) = arm_moments::residual(&cross, P::samples(samples), photometry, D::DEGREE) else {
+            return false;
+        };
+        for (sums, running) in sums.ge.iter_mut().zip(&found.ge) {
+            Self::add_running(sums, running, chunk, centre, false);
+        }
+        sums.plain.iter_mut().zip(found.plain).for_each(|(sum, v)| *sum += i64::from(v));
+        true
+    }
+
+    /// Adds what residuals take part in over a chunk of row `y`, about column `centre`, from the first of the
+    /// samples, which are not kept.
     #[inline(never)]
     pub(super) fn add_residual(
         &self,
@@ -163,8 +290,27 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         y: usize,
         chunk: Range<usize>,
         centre: usize,
-        samples: &mut [P::Fine],
+        samples: &mut [P::Fine; CHUNK],
     ) {
+        #[cfg(dsp)]
+        if self.add_residual_in_fours(sums, y, &chunk, centre, samples) {
+            return;
+        }
+        self.add_residual_singly(sums, y, chunk, centre, samples);
+    }
+
+    /// [`add_residual`](Self::add_residual) pixel by pixel.
+    #[cfg_attr(dsp, inline(never))]
+    #[cfg_attr(not(dsp), inline(always))]
+    fn add_residual_singly(
+        &self,
+        sums: &mut Residual<i64, HALF_POWERS>,
+        y: usize,
+        chunk: Range<usize>,
+        centre: usize,
+        samples: &mut [P::Fine; CHUNK],
+    ) {
+        let samples = samples.get_mut(..chunk.len()).unwrap_or_default();
         let fixed = &self.pair.fixed;
         let row = |y: usize, columns: Range<usize>| fixed.row(y).get(columns).unwrap_or_default();
         let plain = self.residuals(row(y, chunk.clone()), samples);
@@ -204,17 +350,21 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         [te, ee, e1].map(Into::into)
     }
 
-    /// Both over an aligned chunk of row `y`, about its centre: weighted, by masks and the loss; and what
-    /// is counted pixel by pixel.
+    /// Adds both over a chunk of row `y`, about column `centre`: weighted, by masks and the loss; and what
+    /// is counted pixel by pixel. Sums of fixed pixels alone are left where passes share them.
+    #[expect(clippy::too_many_arguments)]
     #[inline(never)]
-    pub(super) fn weighted<W: Walk>(
+    pub(super) fn add_weighted<W: Walk>(
         &self,
+        fixed: &mut Fixed<i64, POWERS, HALF_POWERS>,
+        residual: &mut Residual<i64, HALF_POWERS>,
         walk: &W,
         y: usize,
         chunk: Range<usize>,
+        centre: usize,
         samples: &[P::Fine],
         pass: &mut Pass,
-    ) -> Row {
+    ) {
         let mut sums = Row::zero();
         let mut gradients = [[P::Word::default(); CHUNK]; 2];
         let [gx, gy] = gradients.each_mut().map(|words| words.get_mut(..chunk.len()).unwrap_or_default());
@@ -234,6 +384,11 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
                 sums.add_weighted([gx.get(), gy.get(), t, e], w, u, D::DEGREE);
             }
         }
-        sums
+        let middle = (chunk.start - chunk.start % CHUNK + CHUNK / 2) as i64 - centre as i64;
+        let Row { fixed: more, residual: rest } = &sums;
+        if !self.is_shared() {
+            fixed.add(more, middle, D::DEGREE);
+        }
+        residual.add(rest, middle, D::DEGREE);
     }
 }

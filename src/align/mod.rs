@@ -62,7 +62,8 @@
 //! central differences g of the fixed image in half grey levels (zero across its border), residuals e in Q4, and u, v the
 //! pixel's offset from the centre of the fixed image, they are the moments of `g g`, `g e`, `g t`
 //! and `g` with the monomials of u and v that the model's generators call for. Systems of at most
-//! 10 unknowns are solved in `f64`.
+//! 10 unknowns, scaled to a unit diagonal, are solved in `f32`; or in `f64` if less than 1e-3 is left of an entry of
+//! the diagonal after elimination.
 //!
 //! **Selection.** With [`Options::selection`] passes look at a part of the pixels only: those with the largest
 //! gradients, since an alignment is as exact as the sum of the squares of gradients is large. They are taken from all over the image, so that no region decides alone.
@@ -111,6 +112,9 @@ pub trait Grey: Pixel<Channel = Self> + Channel + Output<Self> + Into<i32> + Fro
     /// Holds differences of pixels times offsets in a block, and residuals.
     #[doc(hidden)]
     type Word: Word;
+    /// Samples, as what they are.
+    #[doc(hidden)]
+    fn samples(samples: &mut [Self::Fine]) -> &mut [Q6];
     /// Pixels that are bytes, as such.
     #[doc(hidden)]
     fn bytes(_: [&[Self]; 2]) -> Option<[&[u8]; 2]> {
@@ -122,6 +126,9 @@ macro_rules! grey {
         impl Grey for $t {
             type Fine = Q6;
             type Word = $word;
+            fn samples(samples: &mut [Q6]) -> &mut [Q6] {
+                samples
+            }
             $($bytes)?
         }
     )*};

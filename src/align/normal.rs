@@ -31,7 +31,7 @@ use crate::parallel::Bands;
 use crate::simd::block::Outside;
 use crate::simd::{self, Lanes, One, Operation};
 use crate::span::{self, Area};
-use crate::transform::{Degree, Term, Transform};
+use crate::transform::{Degree, Term};
 use crate::walk::{Plan, RUN, Walk};
 
 /// Powers of the horizontal offset for products of two gradients, and for one.
@@ -240,6 +240,11 @@ pub(super) struct Photometry {
 }
 
 impl Photometry {
+    /// No difference.
+    pub(super) const fn none<W: Word>() -> Self {
+        Self { gain: 1 << W::GAIN_BITS, bits: W::GAIN_BITS, offset: 0 }
+    }
+
     /// Rounded, and kept within [`Word::MAX_GAIN`] and offsets of 2^23 grey levels.
     pub(super) fn new<W: Word>(gain: f64, offset: f64) -> Self {
         let q = |v: f64, one: f64, limit: f64| libm::round(v.clamp(-limit, limit) * one) as i32;
@@ -265,6 +270,16 @@ impl Photometry {
     fn half_of_gain(&self) -> i32 {
         let gain = self.gain();
         if gain > 1.0 / 16.0 { libm::round(2048.0 / gain) as i32 } else { 0 }
+    }
+
+    /// Gain and offset of images of bytes, if no residual of a sample within their range has to be limited.
+    #[cfg(dsp)]
+    pub(super) fn unlimited(&self) -> Option<[i32; 2]> {
+        const LIMIT: i32 = 4 * (<i16 as Word>::MAX_RESIDUAL - 1);
+        let brightest = (self.gain * 255) >> 6;
+        let most = 255 * 64 - brightest.min(0) - self.offset;
+        let least = -1 - brightest.max(0) - self.offset;
+        (-LIMIT <= least && most <= LIMIT).then_some([self.gain, self.offset])
     }
 
     /// In Q4, from a pixel and a sample in Q6. Limited, so that products fit; what is so far off says
@@ -302,8 +317,8 @@ pub(super) struct Residual<S, const H: usize> {
 /// a row, about the image's centre; of the support, by monomials.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Sums<S, const M: usize, const H: usize> {
-    fixed: Fixed<S, M, H>,
-    residual: Residual<S, H>,
+    pub(super) fixed: Fixed<S, M, H>,
+    pub(super) residual: Residual<S, H>,
 }
 
 pub(super) type Row = Sums<i64, POWERS, HALF_POWERS>;
@@ -348,14 +363,12 @@ impl<S: Copy + Default, const M: usize, const H: usize> Fixed<S, M, H> {
 }
 
 impl<const M: usize, const H: usize> Fixed<i64, M, H> {
-    pub(super) fn negated(&self) -> Self {
-        let half = |axes: [[i64; H]; 2]| axes.map(|sums| sums.map(|v| -v));
-        Self {
-            gg: self.gg.map(|sums| sums.map(|v| -v)),
-            gt: half(self.gt),
-            g: half(self.g),
-            plain: self.plain.map(|v| -v),
-        }
+    /// Changes all signs.
+    pub(super) fn negate(&mut self) {
+        let Self { gg, gt, g, plain } = self;
+        let (gg, half) =
+            (gg.as_flattened_mut(), [gt, g].into_iter().flat_map(|sums| sums.as_flattened_mut()));
+        gg.iter_mut().chain(half).chain(plain).for_each(|v| *v = -*v);
     }
 }
 
@@ -423,21 +436,27 @@ fn add_powers<const N: usize>(sums: &mut [i64; N], v: i64, u: i64, degree: usize
     }
 }
 
-/// Adds moments about `centre` to moments about zero: `(centre + u)^k` by the binomial theorem.
+/// Moves the moments up to a degree to another origin, which is at `-by`: by Pascal's triangle.
 #[inline(always)]
-pub(super) fn add_moved<const N: usize, const M: usize>(
-    sums: &mut [i64; N],
-    local: &[i64; M],
-    centre: i64,
-    degree: usize,
-) {
-    const BINOMIAL: &[[i64; POWERS]; POWERS] =
-        &[[1, 0, 0, 0, 0], [1, 1, 0, 0, 0], [1, 2, 1, 0, 0], [1, 3, 3, 1, 0], [1, 4, 6, 4, 1]];
-    for (k, (sum, row)) in sums.iter_mut().zip(BINOMIAL).enumerate().take(degree + 1) {
-        // Horner's rule over j = 0..=k for sum_j C(k, j) centre^(k - j) local_j. (What it goes through may
-        // not fit, but what it comes to.)
-        let terms = local.iter().zip(row).take(k + 1);
-        let moved = terms.fold(0_i64, |v, (&m, &c)| v.wrapping_mul(centre).wrapping_add(c.wrapping_mul(m)));
+pub(super) fn move_powers<const N: usize>(moments: &mut [i64; N], by: i64, degree: usize) {
+    // (Ranges that are unrolled.)
+    for n in 0..degree {
+        for k in 0..degree - n {
+            if let Some([less, moment]) = moments.get_mut(degree - 1 - k..).and_then(|m| m.first_chunk_mut())
+            {
+                // (What it goes through may not fit, but what it comes to.)
+                *moment = moment.wrapping_add(by.wrapping_mul(*less));
+            }
+        }
+    }
+}
+
+/// Adds moments about `centre` to moments about zero.
+#[inline(always)]
+pub(super) fn add_moved<const N: usize>(sums: &mut [i64; N], local: &[i64; N], centre: i64, degree: usize) {
+    let mut moved = *local;
+    move_powers(&mut moved, centre, degree);
+    for (sum, moved) in sums.iter_mut().zip(moved).take(degree + 1) {
         *sum = sum.wrapping_add(moved);
     }
 }
@@ -502,7 +521,8 @@ impl Residual<i64, HALF_POWERS> {
 
 impl Row {
     /// Adds a pixel of weight `w` that is `u` away from the centre.
-    #[inline(always)]
+    #[cfg_attr(thumb, inline(never))]
+    #[cfg_attr(not(thumb), inline(always))]
     pub(super) fn add_weighted(&mut self, pixel: [i32; 4], w: i32, u: i64, degree: usize) {
         let w = i64::from(w);
         let [gx, gy, t, e] = pixel.map(i64::from);
@@ -541,6 +561,10 @@ impl TileMoments {
     }
 }
 
+impl FixedMoments {
+    pub(super) const ZERO: Self = Moments::ZERO.fixed;
+}
+
 impl Moments {
     /// The part that the moving image has no share in.
     pub(super) const fn fixed(&self) -> &FixedMoments {
@@ -575,8 +599,7 @@ impl Moments {
     pub(super) fn statistics(&self, photometry: &Photometry, joint: bool) -> Statistics {
         let ([tt, t, count], [te, ee, e]) = (self.fixed.plain, self.residual.plain);
         let n = count.max(1) as f64;
-        // n^2 times a covariance is an exact integer. (Sums are below 2^85, weights below 2^37.)
-        let covariance = |ab: i128, a: i128, b: i128| (count * ab - a * b) as f64 / (n * n);
+        let covariance = |ab: i128, a: i128, b: i128| covariance(count, ab, a, b) / (n * n);
         let (a, b) = (photometry.gain(), photometry.offset());
         let square = ee as f64 / n / 256.0;
         let tt = covariance(tt, t, t);
@@ -608,13 +631,12 @@ impl Moments {
     /// The normal matrix and right-hand side for the increment (about the centre of the fixed image,
     /// in pixels, times the gain), gain and offset, all in grey levels; weights in `unit`.
     #[inline(never)]
-    pub(super) fn system<T: Transform>(&self, unit: f64) -> (Symmetric, Column) {
+    pub(super) fn system(&self, generators: &[[Term; 2]], unit: f64) -> (Symmetric, Column) {
         let mut matrix = Symmetric::ZERO;
         let mut right = [0.0; SIZE];
         let (Fixed { gg, gt, g, plain: [tt, t, n] }, Residual { ge, plain: [te, _, e] }) =
             (&self.fixed, &self.residual);
         let (tt, t, n) = (*tt, *t, *n);
-        let generators = T::GENERATORS;
         let parameters = generators.len().min(SIZE - 2);
         let axes = |generator: &[Term; 2]| {
             let [x, y] = *generator;
@@ -622,25 +644,29 @@ impl Moments {
                 .map(|(axis, term)| term.map(|(s, k, l)| (axis, s, usize::from(k), usize::from(l))))
         };
         let one = 1.0 / unit;
+        // (Signs are ones.)
+        let signed = |sign: f64, sum: Option<&i128>| {
+            let sum = sum.copied().unwrap_or(0);
+            if sign.is_sign_negative() { -sum } else { sum }
+        };
         // Gradients are in half levels, residuals in 1/16.
         let half = |table: &[[i128; HALF_MONOMIALS]; 2], generator: &[Term; 2], unit: f64| {
             let terms = axes(generator).into_iter().flatten();
-            terms.fold(0.0, |v, (axis, s, k, l)| {
-                let sum = table.get(axis).and_then(|t| t.get(monomial(k, l))).copied().unwrap_or(0);
-                v + s * (sum as f64 * unit)
-            })
+            let sum = terms.fold(0, |v, (axis, s, k, l)| {
+                v + signed(s, table.get(axis).and_then(|t| t.get(monomial(k, l))))
+            });
+            sum as f64 * unit
         };
         let (gain, offset) = (parameters, parameters + 1);
         for (i, (a, right)) in generators.iter().zip(&mut right).enumerate().take(parameters) {
             for (j, b) in generators.iter().enumerate().take(i + 1) {
-                let mut v = 0.0;
+                let mut v = 0;
                 for (p, s, k, l) in axes(a).into_iter().flatten() {
                     for (q, r, m, n) in axes(b).into_iter().flatten() {
-                        let sum = gg.get(p + q).and_then(|t| t.get(monomial(k + m, l + n)));
-                        v += s * r * (sum.copied().unwrap_or(0) as f64 * 0.25 * one);
+                        v += signed(s * r, gg.get(p + q).and_then(|t| t.get(monomial(k + m, l + n))));
                     }
                 }
-                matrix.set(i, j, v);
+                matrix.set(i, j, v as f64 * (0.25 * one));
             }
             matrix.set(gain, i, half(gt, a, 0.5 * one));
             matrix.set(offset, i, half(g, a, 0.5 * one));
@@ -656,6 +682,12 @@ impl Moments {
         }
         (matrix, right)
     }
+}
+
+/// n^2 times a covariance, which is an exact integer. (Sums are below 2^85, weights below 2^37.)
+#[inline(never)]
+fn covariance(n: i128, ab: i128, a: i128, b: i128) -> f64 {
+    (n * ab - a * b) as f64
 }
 
 /// What the two images have in common over a support.
@@ -704,7 +736,7 @@ pub(super) struct Accumulate<'a, P, N, D> {
     pub(super) histogram: bool,
     /// Another pass over this level, without masks and in least squares: what the
     /// fixed image summed to. Where supports are the same, so are those sums.
-    pub(super) known: Option<&'a Known<N>>,
+    pub(super) known: Option<Known<'a, N>>,
     /// The rows of the fixed image that it goes over: the first one, and where it ends.
     pub(super) rows: [usize; 2],
     /// Of the model.
@@ -713,10 +745,10 @@ pub(super) struct Accumulate<'a, P, N, D> {
 
 /// What the fixed image summed to over the support of a transform and an interpolation.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Known<N> {
+pub(super) struct Known<'a, N> {
     pub(super) plan: N,
     pub(super) interpolation: Interpolation,
-    pub(super) moments: FixedMoments,
+    pub(super) moments: &'a FixedMoments,
 }
 
 impl Interpolation {
@@ -1147,12 +1179,12 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         let (width, height, [first, end]) = (self.pair.fixed.width(), self.pair.fixed.height(), self.rows);
         // Where nothing but the support changes what the fixed image sums to, only its changes are
         // summed anew.
-        let known = self.known.filter(|_| self.is_shared());
+        let known = self.known.as_ref().filter(|_| self.is_shared());
         let supports = Supports::new(self, known);
         if let Some(known) = known
             && first == 0
         {
-            pass.moments.fixed = known.moments;
+            pass.moments.fixed = *known.moments;
         }
         let [across, down] = tile::<P::Word>([width, height], D::DEGREE, self.loss.unit() as u64);
         for top in (0..height).step_by(down.max(1)) {
@@ -1188,6 +1220,9 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
     }
 }
 
+/// What was inside of the first run of the row above, and of the last one.
+type Above = [Range<usize>; 2];
+
 /// Where a transform finds all taps inside the moving image.
 struct Support<N> {
     plan: N,
@@ -1196,13 +1231,15 @@ struct Support<N> {
 
 impl<N: Plan> Support<N> {
     /// The runs of a stretch of row `y`: where each begins, its walk, and the range of its columns that
-    /// is inside. (A run across a homography's pole does not count: its images are far apart.)
+    /// is inside, which is likely to be near what was so in the row above. (A run across a homography's pole does not count: its images are far apart.)
     #[inline(always)]
     fn runs<P: Grey>(
         &self,
         y: usize,
         columns: Range<usize>,
+        above: &mut Above,
     ) -> impl Iterator<Item = (usize, N::Walk, Range<usize>)> {
+        let begin = columns.start;
         // Between two runs that begin and end inside, all are.
         let middle = columns.start + RUN..columns.end.saturating_sub(RUN).max(columns.start + RUN);
         let within = !middle.is_empty() && self.plan.inside(y, middle.clone(), &self.area);
@@ -1210,7 +1247,10 @@ impl<N: Plan> Support<N> {
             let inner = if within && middle.start <= x && x + len <= middle.end {
                 0..len
             } else if walk.monotone(len) {
-                span::interior(&walk, 0, len, to::<P>(), &self.area)
+                let [first, others] = &mut *above;
+                let near = if x == begin { first } else { others };
+                *near = span::interior_near(&walk, len, to::<P>(), &self.area, near);
+                near.clone()
             } else {
                 len..len
             };
@@ -1226,7 +1266,7 @@ struct Supports<N> {
 }
 
 impl<N: Plan> Supports<N> {
-    fn new<P, D>(pass: &Accumulate<'_, P, N, D>, known: Option<&Known<N>>) -> Self {
+    fn new<P, D>(pass: &Accumulate<'_, P, N, D>, known: Option<&Known<'_, N>>) -> Self {
         let support = |plan: N, interpolation: Interpolation| Support {
             plan,
             area: interpolation.area(&pass.pair.moving),
@@ -1270,13 +1310,15 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         let shared = self.is_shared();
         let (mut samples, mut shifted) = ([P::Fine::from_channel(P::default()); CHUNK], Rows::new());
         let mut pixels = Pixels::none();
+        let [mut above, mut above_before] = [const { [0..0, 0..0] }; 2];
         let centre = |chunk: &Range<usize>| (chunk.start - chunk.start % CHUNK + CHUNK / 2) as i64 - u as i64;
         for y in rows {
             let (mut fixed, mut residual) = (Fixed::zero(), Residual::zero());
             // Whether the fixed image's sums of this row are not zero.
             let mut changed = !shared;
-            let mut before = supports.before.as_ref().map(|support| support.runs::<P>(y, columns.clone()));
-            for (x, walk, range) in supports.now.runs::<P>(y, columns.clone()) {
+            let before = supports.before.as_ref();
+            let mut before = before.map(|support| support.runs::<P>(y, columns.clone(), &mut above_before));
+            for (x, walk, range) in supports.now.runs::<P>(y, columns.clone(), &mut above) {
                 if shared {
                     let before = before.as_mut().and_then(|runs| runs.next()).map(|(.., range)| range);
                     for (range, less) in changes(&before.unwrap_or(x..x), &range) {
@@ -1287,8 +1329,10 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
                                 continue;
                             }
                             self.gradients(y, &chunk, &mut pixels);
-                            let sums = Self::fixed_chunk::<L>(&pixels);
-                            let sums = if less { sums.negated() } else { sums };
+                            let mut sums = Self::fixed_chunk::<L>(&pixels);
+                            if less {
+                                sums.negate();
+                            }
                             fixed.add(&sums, centre(&chunk), D::DEGREE);
                         }
                     }
@@ -1296,7 +1340,8 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
                 for chunk in select::chunks(self.pair.selected, y, range) {
                     let walk = walk.at(chunk.start - x);
                     if L::LEN == 1 {
-                        let samples = samples.get_mut(..chunk.len()).unwrap_or_default();
+                        let all = &mut samples;
+                        let samples = all.get_mut(..chunk.len()).unwrap_or_default();
                         // (Of degree zero are translations.)
                         if D::DEGREE == 0 {
                             self.shifted(&walk, &mut shifted, samples);
@@ -1305,14 +1350,10 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
                         }
                         if shared && !self.histogram {
                             pass.pixels += chunk.len() as u64;
-                            self.add_residual(&mut residual, y, chunk, u, samples);
+                            self.add_residual(&mut residual, y, chunk, u, all);
                             continue;
                         }
-                        let sums = self.weighted(&walk, y, chunk.clone(), samples, pass);
-                        if !shared {
-                            fixed.add(&sums.fixed, centre(&chunk), D::DEGREE);
-                        }
-                        residual.add(&sums.residual, centre(&chunk), D::DEGREE);
+                        self.add_weighted(&mut fixed, &mut residual, &walk, y, chunk, u, samples, pass);
                         continue;
                     }
                     self.pixels::<L, _>(&walk, y, &chunk, &mut samples, &mut pixels, pass);
@@ -1412,7 +1453,7 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         let row = self.pair.fixed.row(y);
         let wider = columns.start.saturating_sub(1)..(columns.end + 1).min(row.len());
         let masked = self.pair.fixed_mask.is_some() || self.pair.moving_mask.is_some();
-        for (x, walk, range) in support.runs::<P>(y, wider) {
+        for (x, walk, range) in support.runs::<P>(y, wider, &mut [0..0, 0..0]) {
             for begin in range.clone().step_by(CHUNK) {
                 let (walk, end) = (walk.at(begin - x), (begin + CHUNK).min(range.end));
                 let mut samples = [P::Fine::from_channel(P::default()); CHUNK];
@@ -1430,7 +1471,7 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
     }
 
     /// Whether what the fixed image sums to depends on the support alone.
-    fn is_shared(&self) -> bool {
+    pub(super) fn is_shared(&self) -> bool {
         !self.second_order
             && self.loss == Loss::Squares
             && self.pair.fixed_mask.is_none()
@@ -1580,7 +1621,7 @@ mod tests {
     use super::*;
     use crate::align::Robust;
     use crate::simd::Level;
-    use crate::{Affine, Homography, Translation};
+    use crate::{Affine, Homography, Transform, Translation};
     use std::vec::Vec;
 
     /// Noise between the extremes, and whole stretches of them, which is where sums are largest.
@@ -1610,7 +1651,7 @@ mod tests {
         transform: &T,
         loss: Loss,
         (interpolation, second_order): (Interpolation, bool),
-        known: Option<&Known<T::Plan>>,
+        known: Option<Known<'_, T::Plan>>,
     ) -> Pass {
         let photometry = Photometry::new::<P::Word>(1.2, -3.0);
         let (rows, histogram) = ([0, pair.fixed.height()], false);
@@ -1779,7 +1820,7 @@ mod tests {
                 let known = Known {
                     plan: before.plan(),
                     interpolation: Interpolation::Bilinear,
-                    moments: *known.moments.fixed(),
+                    moments: known.moments.fixed(),
                 };
                 for (transform, interpolation) in transforms
                     .iter()
@@ -1787,7 +1828,7 @@ mod tests {
                 {
                     let (a, b) = (
                         pass(pair, transform, Loss::Squares, (interpolation, false), None),
-                        pass(pair, transform, Loss::Squares, (interpolation, false), Some(&known)),
+                        pass(pair, transform, Loss::Squares, (interpolation, false), Some(known)),
                     );
                     assert_eq!((a.moments, a.pixels), (b.moments, b.pixels));
                 }

@@ -66,7 +66,8 @@ impl Loss {
     }
 
     /// Weight and loss of a residual within 2^22.
-    #[inline(always)]
+    #[cfg_attr(thumb, inline(never))]
+    #[cfg_attr(not(thumb), inline(always))]
     pub(super) fn at(&self, e: i32) -> (i32, i64) {
         const ONE: i64 = 1 << 14;
         let relative = |r: i64| (i64::from(e.unsigned_abs()) * r) >> 18;

@@ -7,6 +7,7 @@ use core::ops::Range;
 
 use super::normal::{LevelPair, Nothing, Word, totals};
 use super::{CHUNK, Grey};
+use crate::fixed::{floor_div, q32};
 use crate::image::Image;
 use crate::kernel::{Nearest, rounding};
 use crate::simd::sums::{PAIRS, pairs};
@@ -43,18 +44,39 @@ pub(super) fn range<P>(pair: &LevelPair<'_, P>, part: f64, rotation: f64) -> [i3
 
 /// The angle by which the corners of the fixed image move two pixels.
 fn unit<P>(pair: &LevelPair<'_, P>) -> f64 {
-    4.0 / libm::hypot(pair.fixed.width() as f64, pair.fixed.height() as f64)
+    let [width, height] = [pair.fixed.width(), pair.fixed.height()].map(|side| side as f64);
+    4.0 / libm::sqrt(width * width + height * height)
 }
 
-/// A transform after a turn about the centre of the fixed image, by so many units.
-pub(super) fn turned<P>(pair: &LevelPair<'_, P>, matrix: &Matrix, units: f64) -> Matrix {
-    if units == 0.0 {
+/// A transform after a turn about the centre of the fixed image, by so many times the angle whose half has half a
+/// [`unit`] for its tangent.
+pub(super) fn turned<P>(pair: &LevelPair<'_, P>, matrix: &Matrix, units: i32) -> Matrix {
+    if units == 0 {
         return *matrix;
     }
-    let (sine, cosine) = libm::sincos(units * unit(pair));
+    let [cosine, sine] = turn(unit(pair) / 2.0, units);
     let [x, y] = [pair.fixed.width(), pair.fixed.height()].map(|side| (side as f64 - 1.0) / 2.0);
     let (dx, dy) = (x - cosine * x + sine * y, y - sine * x - cosine * y);
     multiply(matrix, &[cosine, -sine, dx, sine, cosine, dy, 0.0, 0.0, 1.0])
+}
+
+/// Cosine and sine of so many times the angle whose half has this tangent: powers of a complex number of length one.
+/// (Sine and cosine of an angle take kilobytes.)
+#[inline(never)]
+fn turn(tangent: f64, times: i32) -> [f64; 2] {
+    let square = tangent * tangent;
+    let mut power = [(1.0 - square) / (1.0 + square), 2.0 * tangent / (1.0 + square)];
+    let mut product = [1.0, 0.0];
+    let mut rest = times.unsigned_abs();
+    while rest > 0 {
+        let times = |[a, b]: [f64; 2]| [a * power[0] - b * power[1], a * power[1] + b * power[0]];
+        if rest & 1 != 0 {
+            product = times(product);
+        }
+        (power, rest) = (times(power), rest >> 1);
+    }
+    let [cosine, sine] = product;
+    [cosine, if times < 0 { -sine } else { sine }]
 }
 
 /// How well two images match: the square of their correlation with its sign, in Q30.
@@ -78,7 +100,7 @@ impl Match {
         let shift = |v: i128, by: i32| if by > 0 { v >> by } else { v << -by } as i64;
         let product = shift(tt, down) * shift(mm, across);
         let covariance = shift(tm, (down + across) / 2);
-        let square = (covariance * covariance).checked_div(product >> 30).unwrap_or(0).min(1 << 30) as i32;
+        let square = floor_div(covariance * covariance, product >> 30).min(1 << 30) as i32;
         Some(Self(if covariance < 0 { -square } else { square }))
     }
 
@@ -128,19 +150,28 @@ impl<P: Grey, N: Plan> Operation for Compare<'_, P, N> {
                 for begin in range.clone().step_by(CHUNK) {
                     let end = (begin + CHUNK).min(range.end);
                     let walk = walk.at(begin);
-                    let mut samples = [P::default(); CHUNK];
-                    let samples = samples.get_mut(..end - begin).unwrap_or_default();
+                    let mut all = [P::default(); CHUNK];
+                    let samples = all.get_mut(..end - begin).unwrap_or_default();
                     simd::blocks::<L, P, Nearest, _, P>(&Nearest, moving, &walk, samples, &Nothing);
                     let pixels = row.get(x + begin..x + end).unwrap_or_default();
                     if fixed_mask.is_none() && moving_mask.is_none() {
                         sums.add::<L>(pixels, samples);
                         continue;
                     }
-                    for (k, (a, b)) in pixels.chunks(1).zip(samples.chunks(1)).enumerate() {
+                    // Those that count, from the first place on.
+                    let (mut kept, mut n) = ([P::default(); CHUNK], 0);
+                    for (k, &pixel) in pixels.iter().enumerate() {
                         let [u, v] = walk.at(k).position(to).map(|p| p.cell as usize);
                         if valid(&fixed_mask, x + begin + k, y) && valid(&moving_mask, u, v) {
-                            sums.add::<L>(a, b);
+                            let sample = all.get(k).copied().unwrap_or_default();
+                            if let (Some(a), Some(b)) = (kept.get_mut(n), all.get_mut(n)) {
+                                (*a, *b) = (pixel, sample);
+                            }
+                            n += 1;
                         }
+                    }
+                    if let (Some(kept), Some(samples)) = (kept.get(..n), all.get(..n)) {
+                        sums.add::<L>(kept, samples);
                     }
                 }
             }
@@ -152,11 +183,14 @@ impl<P: Grey, N: Plan> Operation for Compare<'_, P, N> {
 /// By how many pixels a matrix shifts to the nearest ones, if it does nothing else and none is halfway between two.
 pub(super) fn shift(m: &Matrix) -> Option<[i32; 2]> {
     let &[a, b, x, c, d, y, e, f, g] = m;
+    // (Not by floats, which take long on small processors.)
     let cell = |v: f64| {
-        let cell = libm::floor(v + 0.5);
-        (cell.abs() < 65_536.0 && cell - v != 0.5).then_some(cell as i32)
+        let (v, half) = (q32(v), 1_i64 << 31);
+        ((v as u32 != 1 << 31) && v.unsigned_abs() < 1 << 48).then(|| (v.wrapping_add(half) >> 32) as i32)
     };
-    let only = a == 1.0 && b == 0.0 && c == 0.0 && d == 1.0 && e == 0.0 && f == 0.0 && g == 1.0;
+    let one = |v: f64| v.to_bits() == 1_f64.to_bits();
+    let zero = |v: f64| v.to_bits() << 1 == 0;
+    let only = one(a) && zero(b) && zero(c) && one(d) && zero(e) && zero(f) && one(g);
     if only { Some([cell(x)?, cell(y)?]) } else { None }
 }
 
@@ -240,11 +274,18 @@ impl Sums {
     /// How well they match, if they are at least half of those that counted.
     #[inline(always)]
     fn matched(&self, counted: usize) -> Option<Match> {
-        let (n, [t, m, tt, tm, mm]) = (i128::from(self.n), self.sums.map(i128::from));
-        if n == 0 || 2 * n < counted as i128 {
+        let (n, [t, m, tt, tm, mm]) = (self.n, self.sums);
+        if n == 0 || 2 * n < counted as i64 {
             return None;
         }
-        let variance = |ab: i128, a: i128, b: i128| n * ab - a * b;
+        let variance = |ab: i64, a: i64, b: i64| {
+            // (Of so few pixels of 16 bits it fits.)
+            if n < 1 << 15 {
+                i128::from(n * ab - a * b)
+            } else {
+                i128::from(n) * i128::from(ab) - i128::from(a) * i128::from(b)
+            }
+        };
         Match::new(variance(tt, t, t), variance(mm, m, m), variance(tm, t, m))
     }
 }
@@ -267,6 +308,11 @@ impl<P: Grey> Blocks<P> {
     /// Adds at most a block, of as many pixels each.
     #[inline(always)]
     fn add<L: Lanes>(&mut self, fixed: &[P], moving: &[P]) {
+        if L::LEN == 1
+            && let Some([a, b]) = P::bytes([fixed, moving])
+        {
+            return self.sums.add(a.len(), pairs([(a, 0), (b, 0)], [a.len(), 1]).map(i64::from));
+        }
         if L::LEN == 1 {
             let mut block = [<P::Word as Word>::Sum::default(); 5];
             for (&a, &b) in fixed.iter().zip(moving) {
@@ -316,5 +362,21 @@ impl<P: Grey> Blocks<P> {
             self.flush::<L>();
         }
         self.sums
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turns() {
+        for tangent in [0.1_f64, 0.02, 1e-4] {
+            for times in [-31_415, -100, -3, -1, 0, 1, 2, 5, 64, 1000] {
+                let angle = 2.0 * tangent.atan() * f64::from(times);
+                let [cosine, sine] = turn(tangent, times);
+                assert!((cosine - angle.cos()).abs() < 1e-10 && (sine - angle.sin()).abs() < 1e-10);
+            }
+        }
     }
 }

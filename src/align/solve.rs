@@ -1,48 +1,104 @@
-//! Symmetric positive definite systems of at most [`SIZE`] unknowns, in `f64`.
+//! Symmetric positive definite systems of at most [`SIZE`] unknowns.
+//!
+//! Increments are solved for in `f32`, which many small processors have an FPU for: what they are off by the next
+//! iteration sees. Where a system is so close to singular that this would matter, and for covariances, in `f64`.
 #![forbid(unsafe_code)]
+
+use core::ops::{Add, Div, Mul, Sub};
 
 /// Eight parameters, a gain and an offset.
 pub(super) const SIZE: usize = 10;
 
 /// The lower triangle of a matrix, row by row; only the first rows are in use.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Symmetric([f64; SIZE * (SIZE + 1) / 2]);
-pub(super) type Column = [f64; SIZE];
+pub(super) struct Symmetric<R = f64>([R; SIZE * (SIZE + 1) / 2]);
+pub(super) type Column<R = f64> = [R; SIZE];
 
-impl Symmetric {
-    pub(super) const ZERO: Self = Self([0.0; SIZE * (SIZE + 1) / 2]);
+impl<R: Real> Symmetric<R> {
+    pub(super) const ZERO: Self = Self([R::ZERO; SIZE * (SIZE + 1) / 2]);
 
     /// Entry (i, j), j being at most i.
     #[inline(always)]
-    pub(super) fn get(&self, i: usize, j: usize) -> f64 {
-        self.0.get(i * (i + 1) / 2 + j).copied().unwrap_or(0.0)
+    pub(super) fn get(&self, i: usize, j: usize) -> R {
+        self.0.get(i * (i + 1) / 2 + j).copied().unwrap_or(R::ZERO)
     }
 
     /// Sets entry (i, j), j being at most i.
     #[inline(always)]
-    pub(super) fn set(&mut self, i: usize, j: usize, v: f64) {
+    pub(super) fn set(&mut self, i: usize, j: usize, v: R) {
         if let Some(entry) = self.0.get_mut(i * (i + 1) / 2 + j) {
             *entry = v;
         }
     }
 }
 
-/// The Cholesky factor of a matrix whose rows and columns are scaled to a unit diagonal.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Factor {
-    lower: Symmetric,
-    scale: Column,
-    n: usize,
+/// What to compute in.
+pub(super) trait Real:
+    Copy + PartialOrd + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
+{
+    const ZERO: Self;
+    /// What has to be left of a unit diagonal after elimination. In `f64`, so that of an unknown's effect all but
+    /// 1e-5 may be the effect of others; in `f32`, so that the solution has three digits.
+    const LEAST: Self;
+    fn new(v: f64) -> Self;
+    fn get(self) -> f64;
+    fn sqrt(self) -> Self;
 }
 
-impl Factor {
+macro_rules! real {
+    ($($t:ty: $least:literal, $sqrt:path;)*) => {$(
+        impl Real for $t {
+            const ZERO: Self = 0.0;
+            const LEAST: Self = $least;
+            #[inline(always)]
+            fn new(v: f64) -> Self {
+                v as Self
+            }
+            #[inline(always)]
+            fn get(self) -> f64 {
+                self.into()
+            }
+            #[inline(always)]
+            fn sqrt(self) -> Self {
+                $sqrt(self)
+            }
+        }
+    )*};
+}
+real! {
+    f32: 1e-3, libm::sqrtf;
+    f64: 1e-10, libm::sqrt;
+}
+
+/// The solution for a right-hand side with the leading `n` by `n` part of a matrix, whose first `damped` diagonal
+/// entries are enlarged by the factor 1 + `damping`. `None` if that is not safely positive definite.
+#[inline(never)]
+pub(super) fn solve(m: &Symmetric, b: &Column, n: usize, damped: usize, damping: f64) -> Option<Column> {
+    solve_in::<f32>(m, b, n, damped, damping).or_else(|| solve_in::<f64>(m, b, n, damped, damping))
+}
+
+#[inline(never)]
+fn solve_in<R: Real>(m: &Symmetric, b: &Column, n: usize, damped: usize, damping: f64) -> Option<Column> {
+    let mut factor = Cholesky::<R>::EMPTY;
+    factor.set(m, n, damped, damping)?;
+    Some(factor.solve(b))
+}
+
+/// The Cholesky factor of a matrix whose rows and columns are scaled to a unit diagonal.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cholesky<R> {
+    lower: Symmetric<R>,
+    scale: Column<R>,
+    n: usize,
+}
+pub(super) type Factor = Cholesky<f64>;
+
+impl<R: Real> Cholesky<R> {
     /// Nothing yet. (Filled in place, so that a small stack has it once.)
-    pub(super) const EMPTY: Self = Self { lower: Symmetric::ZERO, scale: [0.0; SIZE], n: 0 };
+    pub(super) const EMPTY: Self = Self { lower: Symmetric::ZERO, scale: [R::ZERO; SIZE], n: 0 };
 
     /// Factors the leading `n` by `n` part of `m`, its first `damped` diagonal entries enlarged by
-    /// the factor 1 + `damping`. `None` if it is not safely positive definite: if what is left of a
-    /// unit diagonal after elimination falls below 1e-10, all but 1e-5 of that unknown's effect is
-    /// the effect of others.
+    /// the factor 1 + `damping`. `None` if it is not safely positive definite: see [`Real::LEAST`].
     #[inline(never)]
     pub(super) fn set(&mut self, m: &Symmetric, n: usize, damped: usize, damping: f64) -> Option<()> {
         let Self { lower, scale, n: size } = self;
@@ -53,23 +109,22 @@ impl Factor {
             if !(d > 0.0 && d.is_finite()) {
                 return None;
             }
-            *s = 1.0 / libm::sqrt(d);
+            *s = R::new(1.0) / R::new(d).sqrt();
         }
+        let damping = R::new(damping);
         for i in 0..n {
             for j in 0..=i {
                 let (si, sj) = (*scale.get(i)?, *scale.get(j)?);
-                let mut v = m.get(i, j) * si * sj;
+                let mut v = R::new(m.get(i, j)) * si * sj;
                 if i == j && i < damped {
-                    v += damping;
+                    v = v + damping;
                 }
                 for k in 0..j {
-                    v -= lower.get(i, k) * lower.get(j, k);
+                    v = v - lower.get(i, k) * lower.get(j, k);
                 }
                 let value = if i == j {
-                    if v.is_nan() || v <= 1e-10 {
-                        return None;
-                    }
-                    libm::sqrt(v)
+                    // Also false for NaN.
+                    if v > R::LEAST { v.sqrt() } else { return None }
                 } else {
                     v / lower.get(j, j)
                 };
@@ -82,30 +137,30 @@ impl Factor {
     /// The solution for a right-hand side.
     #[inline(never)]
     pub(super) fn solve(&self, b: &Column) -> Column {
-        let mut x = self.half(b);
+        let mut x = self.forward(b);
         let n = self.n.min(SIZE);
         for i in (0..n).rev() {
             let mut v = x[i];
-            for (k, x) in x.iter().enumerate().take(n).skip(i + 1) {
-                v -= self.lower.get(k, i) * x;
+            for (k, &x) in x.iter().enumerate().take(n).skip(i + 1) {
+                v = v - self.lower.get(k, i) * x;
             }
             x[i] = v / self.lower.get(i, i);
         }
-        for (x, s) in x.iter_mut().zip(self.scale) {
-            *x *= s;
+        let mut solution = [0.0; SIZE];
+        for (solution, (x, s)) in solution.iter_mut().zip(x.into_iter().zip(self.scale)) {
+            *solution = (x * s).get();
         }
-        x
+        solution
     }
 
-    /// Half of the way there. The product of the halves of two right-hand sides is that of the one with the solution
-    /// for the other.
-    #[inline(never)]
-    pub(super) fn half(&self, b: &Column) -> Column {
-        let mut x = [0.0; SIZE];
+    /// Half of the way there.
+    #[inline(always)]
+    fn forward(&self, b: &Column) -> Column<R> {
+        let mut x = [R::ZERO; SIZE];
         for i in 0..self.n.min(SIZE) {
-            let mut v = b[i] * self.scale[i];
-            for (k, x) in x.iter().enumerate().take(i) {
-                v -= self.lower.get(i, k) * x;
+            let mut v = R::new(b[i]) * self.scale[i];
+            for (k, &x) in x.iter().enumerate().take(i) {
+                v = v - self.lower.get(i, k) * x;
             }
             x[i] = v / self.lower.get(i, i);
         }
@@ -119,7 +174,7 @@ mod tests {
 
     fn spread(n: usize) -> Symmetric {
         // Gram matrix of independent columns whose units differ by many orders of magnitude.
-        let mut m = Symmetric::ZERO;
+        let mut m = Symmetric::<f64>::ZERO;
         for i in 0..n {
             for j in 0..=i {
                 let unit = |i: usize| libm::pow(10.0, i as f64 - 4.0);
@@ -139,13 +194,6 @@ mod tests {
                 let mut unit = [0.0; SIZE];
                 unit[j] = 1.0;
                 let x = factor.solve(&unit);
-                let half = factor.half(&unit);
-                for (i, &solved) in x.iter().enumerate().take(n) {
-                    let other = factor.half(&core::array::from_fn(|k| f64::from(k == i)));
-                    let product = |a: &Column, b: &Column| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-                    let size = (product(&half, &half) * product(&other, &other)).sqrt();
-                    assert!((product(&half, &other) - solved).abs() <= 1e-12 * size, "{n} {i} {j}");
-                }
                 for i in 0..n {
                     let product: f64 = (0..n).map(|k| m.get(i.max(k), i.min(k)) * x[k]).sum();
                     let unit = libm::sqrt(m.get(i, i) / m.get(j, j));
@@ -164,7 +212,7 @@ mod tests {
             let mut factor = Factor::EMPTY;
             factor.set(m, n, n, damping).is_some()
         };
-        let mut m = Symmetric::ZERO;
+        let mut m = Symmetric::<f64>::ZERO;
         assert!(!factors(&m, 2, 0.0));
         m.set(0, 0, f64::NAN);
         assert!(!factors(&m, 1, 0.0));

@@ -311,6 +311,12 @@ pub trait Channel: Copy + PartialEq + core::fmt::Debug + Default + sealed::Seale
     fn reduce_column(column: [Self; 4]) -> Self::Mid;
     /// Four columns in the pyramid's filter, rounded.
     fn reduce_row(columns: [Self::Mid; 4]) -> Self::Sampled;
+    /// A row that four rows of bytes make, where there is a way for several at once without vectors: whether there is.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn reduce_bytes(_rows: [&[Self]; 4], _out: &mut [Self::Sampled]) -> bool {
+        false
+    }
 
     /// Whether a sum of taps that all have this value has this value too.
     #[doc(hidden)]
@@ -548,6 +554,11 @@ macro_rules! eight_bit_arithmetic {
 impl Channel for u8 {
     type Sampled = Self;
     eight_bit_arithmetic!(i32::from);
+
+    #[inline(always)]
+    fn reduce_bytes(rows: [&[u8]; 4], out: &mut [u8]) -> bool {
+        crate::pyramid::reduce_bytes(rows, out)
+    }
 
     #[inline(always)]
     fn block<L: Lanes, K: Kernel, O: Output<Self>>(

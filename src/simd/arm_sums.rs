@@ -60,8 +60,9 @@ macro_rules! set_block {
     };
 }
 
+/// Words of so many fours, six each: see `set_block`; and the sums of their pixels and of the squares.
 #[unsafe(naked)]
-unsafe extern "C" fn set(
+pub(super) unsafe extern "C" fn set(
     out: *mut u32,
     above: *const u8,
     row: *const u8,

@@ -29,6 +29,8 @@ mod arm_base;
 #[cfg(dsp)]
 mod arm_dsp;
 #[cfg(dsp)]
+pub(crate) mod arm_moments;
+#[cfg(dsp)]
 mod arm_sums;
 #[cfg(avx2)]
 mod avx2;

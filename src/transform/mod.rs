@@ -160,9 +160,19 @@ pub(crate) fn at(values: &[f64], i: usize) -> f64 {
     values.get(i).copied().unwrap_or(0.0)
 }
 
+/// Whether the last row of a matrix is that of the identity, so that there is less to compute. (Without an FPU that
+/// takes long.)
+#[inline(always)]
+fn is_affine(m: &Matrix) -> bool {
+    m[6] == 0.0 && m[7] == 0.0 && m[8] == 1.0
+}
+
 /// The image of a point under a matrix.
 pub(crate) fn project(m: &Matrix, x: f64, y: f64) -> (f64, f64) {
     let form = |a: f64, b: f64, c: f64| a * x + b * y + c;
+    if is_affine(m) {
+        return (form(m[0], m[1], m[2]), form(m[3], m[4], m[5]));
+    }
     let d = form(m[6], m[7], m[8]);
     (form(m[0], m[1], m[2]) / d, form(m[3], m[4], m[5]) / d)
 }
@@ -185,6 +195,13 @@ pub(crate) fn before_shift(m: &Matrix, x: f64, y: f64) -> Matrix {
 
 /// The matrix product `a b`.
 pub(crate) fn multiply(a: &Matrix, b: &Matrix) -> Matrix {
+    if is_affine(a) && is_affine(b) {
+        let form =
+            |row: usize, column: usize| at(a, row) * at(b, column) + at(a, row + 1) * at(b, column + 3);
+        let row = |row: usize| [form(row, 0), form(row, 1), form(row, 2) + at(a, row + 2)];
+        let ([a, b, c], [d, e, f]) = (row(0), row(3));
+        return [a, b, c, d, e, f, 0.0, 0.0, 1.0];
+    }
     core::array::from_fn(|i| {
         let (row, column) = (i / 3 * 3, i % 3);
         at(a, row) * at(b, column) + at(a, row + 1) * at(b, column + 3) + at(a, row + 2) * at(b, column + 6)
@@ -193,6 +210,9 @@ pub(crate) fn multiply(a: &Matrix, b: &Matrix) -> Matrix {
 
 /// The determinant.
 pub(crate) fn determinant(m: &Matrix) -> f64 {
+    if is_affine(m) {
+        return m[0] * m[4] - m[1] * m[3];
+    }
     m[0] * (m[4] * m[8] - m[5] * m[7]) - m[1] * (m[3] * m[8] - m[5] * m[6])
         + m[2] * (m[3] * m[7] - m[4] * m[6])
 }
@@ -202,6 +222,11 @@ pub(crate) fn inverse(m: &Matrix) -> Result<Matrix, Error> {
     let d = determinant(m);
     if d == 0.0 || !d.is_finite() {
         return Err(Error::Singular);
+    }
+    if is_affine(m) {
+        let (x, y) = (m[1] * m[5] - m[2] * m[4], m[2] * m[3] - m[0] * m[5]);
+        // (No negative zeros.)
+        return Ok([m[4] / d, (0.0 - m[1]) / d, x / d, (0.0 - m[3]) / d, m[0] / d, y / d, 0.0, 0.0, 1.0]);
     }
     let adjugate = [
         m[4] * m[8] - m[5] * m[7],

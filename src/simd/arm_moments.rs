@@ -1,0 +1,581 @@
+//! What an alignment sums along a row, with the DSP extension: bytes four at a time, as pairs of 16 bits (0 and
+//! 2, 1 and 3). `align::direct` has the plain loops.
+//!
+//! Moments are running sums: after each product the first sum, then the second one of first ones, and so on.
+//! After N of them the product at place j from the end (the last one is 1) has been added once, j times,
+//! j (j + 1) / 2 times and so on.
+
+use core::arch::naked_asm;
+use core::mem::MaybeUninit;
+
+use super::arm_dsp::processor;
+use super::arm_sums::set;
+use crate::fixed::Q6;
+
+/// The most pixels at a time.
+pub(crate) const MOST: usize = 64;
+/// Words of four pixels: differences along y, pixels, differences along x.
+const WORDS: usize = 6;
+
+/// Pixels beside each other of the fixed image, and what lies around them; that of the last four that there
+/// are not may be anything.
+#[derive(Clone, Copy)]
+pub(crate) struct Cross<'a> {
+    /// From the pixel to the left of the first one on.
+    pub row: &'a [u8],
+    /// From the one above, and from the one below.
+    pub columns: [&'a [u8]; 2],
+    /// How many there are.
+    pub len: usize,
+    /// Whether there is nothing to the left of the first one, and to the right of the last one: differences
+    /// along x are zero there.
+    pub ends: [bool; 2],
+}
+
+impl Cross<'_> {
+    /// How many fours there are, the last one included; `None` if not all that is read of them is there.
+    fn fours(&self) -> Option<usize> {
+        let fours = self.len.div_ceil(4);
+        let there = self.row.len() >= 4 * fours + 2 && self.columns.iter().all(|row| row.len() >= 4 * fours);
+        (there && (1..=MOST).contains(&self.len)).then_some(fours)
+    }
+
+    /// The pixels that have no difference along x.
+    fn without(&self) -> impl Iterator<Item = usize> {
+        let [first, last] = self.ends;
+        first.then_some(0).into_iter().chain(last.then_some(self.len - 1))
+    }
+}
+
+/// Room for [`Fours`].
+pub(crate) type Room = MaybeUninit<[u32; WORDS * MOST / 4]>;
+
+/// Pixels and differences, as pairs.
+pub(crate) struct Fours<'r> {
+    words: &'r [u32],
+    /// The sums of the squares of the pixels, and of the pixels.
+    pub plain: [u32; 2],
+}
+
+/// Where a pair of words is: of differences along x, along y, and of pixels.
+pub(crate) const ALONG_X: usize = 4;
+pub(crate) const ALONG_Y: usize = 0;
+const PIXELS: usize = 2;
+
+impl<'r> Fours<'r> {
+    /// Those of some pixels; `None` if not all that is read of them is there.
+    #[inline(never)]
+    pub(crate) fn new(cross: &Cross<'_>, room: &'r mut Room) -> Option<Self> {
+        let fours = cross.fours()?;
+        let [above, below] = cross.columns.map(<[u8]>::as_ptr);
+        let mut sums = [0; 2];
+        let words: *mut u32 = room.as_mut_ptr().cast();
+        // SAFETY: all pixels are there, see `Cross::fours`, and words for all.
+        unsafe { set(words, above, cross.row.as_ptr(), below, fours, &mut sums) };
+        // SAFETY: so many have been written.
+        let words = unsafe { core::slice::from_raw_parts_mut(words, WORDS * fours) };
+        let [mut t1, mut tt] = sums;
+        for k in cross.len..4 * fours {
+            let t = cross.row.get(1 + k).map_or(0, |&t| u32::from(t));
+            (t1, tt) = (t1 - t, tt - t * t);
+            for pair in [ALONG_X, ALONG_Y, PIXELS] {
+                clear(words, pair, k);
+            }
+        }
+        for k in cross.without() {
+            clear(words, ALONG_X, k);
+        }
+        Some(Self { words, plain: [tt, t1] })
+    }
+
+    /// How many there are.
+    fn len(&self) -> usize {
+        self.words.len() / WORDS
+    }
+
+    /// A pair of words of the first four.
+    #[inline(always)]
+    fn pair(&self, pair: usize) -> *const u32 {
+        self.words.as_ptr().wrapping_add(pair)
+    }
+
+    /// Running sums of the products of differences along two axes. (Of degree 1, modulo 2^32.)
+    #[inline(always)]
+    pub(crate) fn full(&self, axes: [usize; 2], degree: usize) -> [i64; 5] {
+        let [a, b] = axes.map(|axis| self.pair(axis));
+        if degree < 2 {
+            let mut sums = [0; 3];
+            // SAFETY: there is one at least, see `Cross::fours`.
+            unsafe { full_1(a, b, self.len(), &mut sums) };
+            let [s, t, u] = sums.map(i64::from);
+            return [s, t, u, 0, 0];
+        }
+        let mut sums = Full::default();
+        // SAFETY: as above.
+        unsafe { full_2(a, b, self.len(), &mut sums) };
+        let Full { s, t, u, v, w } = sums;
+        [s.into(), t.into(), u, v, w]
+    }
+
+    /// Running sums of the products of differences along an axis and pixels, and of the differences.
+    #[inline(always)]
+    pub(crate) fn half(&self, axis: usize, degree: usize) -> [[i64; 3]; 2] {
+        let (a, b) = (self.pair(axis), self.pair(PIXELS));
+        if degree < 2 {
+            let mut sums = [0; 4];
+            // SAFETY: there is one at least, see `Cross::fours`.
+            unsafe { half_1(a, b, self.len(), &mut sums) };
+            let [s, t, p, q] = sums.map(i64::from);
+            return [[s, t, 0], [p, q, 0]];
+        }
+        let mut sums = [Half::default(), Half::default()];
+        // SAFETY: as above.
+        unsafe { half_2(a, b, self.len(), &mut sums) };
+        sums.map(|Half { s, t, u }| [s.into(), t.into(), u])
+    }
+}
+
+/// Lets one of the pixels be zero in a pair of words of each four.
+fn clear(words: &mut [u32], pair: usize, pixel: usize) {
+    if let Some(word) = words.get_mut(pixel / 4 * WORDS + pair + pixel % 2) {
+        *word &= if pixel % 4 < 2 { 0xffff_0000 } else { 0xffff };
+    }
+}
+
+/// Running sums of residuals' products.
+pub(crate) struct ResidualSums {
+    /// Differences along x and y with residuals.
+    pub ge: [[i64; 3]; 2],
+    /// te, ee, e.
+    pub plain: [i32; 3],
+}
+
+/// Those up to a degree of 1 or 2, with `4 fours` as the place before the first pixel. Residuals are what
+/// `Photometry` makes of samples in Q6; none is beyond its limit. They take the place of the samples, whose
+/// last four is whole.
+#[inline(never)]
+pub(crate) fn residual(
+    cross: &Cross<'_>,
+    samples: &mut [Q6],
+    [gain, offset]: [i32; 2],
+    degree: usize,
+) -> Option<ResidualSums> {
+    let fours = cross.fours()?;
+    let samples = samples.get_mut(..4 * fours)?;
+    let pixels = cross.row.get(1..)?;
+    // Two halves, of the two roundings, beside the offset.
+    let rest = 32 + ((offset - 2) << 6);
+    let whole = cross.len / 4;
+    let mut plain = [0; 3];
+    let words = samples.as_mut_ptr().cast::<i32>();
+    if whole > 0 {
+        // SAFETY: so many pixels and samples are there.
+        unsafe { residuals(words, pixels.as_ptr(), whole, gain, rest, &mut plain) };
+    }
+    // SAFETY: a sample is a number.
+    let words = unsafe { core::slice::from_raw_parts_mut(words, samples.len()) };
+    // The last four, if it is not whole.
+    if let Some(last) = words.get_mut(4 * whole..).and_then(|last| last.first_chunk_mut::<4>()) {
+        let mut pairs = [0; 2];
+        let row = pixels.iter().skip(4 * whole).take(cross.len % 4);
+        for (k, (&t, sample)) in row.zip(&*last).enumerate() {
+            let t = i32::from(t);
+            let e = (sample - ((gain * t + rest) >> 6)) >> 2;
+            plain = [plain[0] + t * e, plain[1] + e * e, plain[2] + e];
+            pairs[k % 2] |= if k < 2 { e & 0xffff } else { e << 16 };
+        }
+        [last[0], last[1]] = pairs;
+    }
+    let row = |from: usize| cross.row.get(from..).unwrap_or_default().as_ptr();
+    let [above, below] = cross.columns.map(<[u8]>::as_ptr);
+    // SAFETY: all pixels are there, see `fours`, and residuals for all.
+    let [mut along, across] = [[row(0), row(2)], [above, below]]
+        .map(|rows| unsafe { differences(rows, words.as_ptr(), fours, degree) });
+    for k in cross.without() {
+        let [a, b] = [k, k + 2].map(|at| cross.row.get(at).map_or(0, |&v| i32::from(v)));
+        let pair = words.get(k / 4 * 4 + k % 2).copied().unwrap_or(0);
+        let e = if k % 4 < 2 { i32::from(pair as i16) } else { pair >> 16 };
+        let (product, place) = (i64::from((b - a) * e), (4 * fours - k) as i64);
+        let less = [product, place * product, (place * (place + 1) / 2) * product];
+        along.iter_mut().zip(less).for_each(|(sum, less)| *sum -= less);
+    }
+    Some(ResidualSums { ge: [along, across], plain })
+}
+
+/// Running sums of differences with residuals. (Of degree 1, modulo 2^32.)
+///
+/// # Safety
+/// There are so many fours of both rows and of residuals.
+#[inline(always)]
+unsafe fn differences([a, b]: [*const u8; 2], e: *const i32, fours: usize, degree: usize) -> [i64; 3] {
+    if degree < 2 {
+        let mut sums = [0; 2];
+        // SAFETY: as here.
+        unsafe { differences_1(a, b, e, fours, &mut sums) };
+        let [s, t] = sums.map(i64::from);
+        return [s, t, 0];
+    }
+    let mut sums = Differences { s: 0, t: 0, u: 0 };
+    // SAFETY: as here.
+    unsafe { differences_2(a, b, e, fours, &mut sums) };
+    [sums.s.into(), sums.t, sums.u]
+}
+
+#[repr(C)]
+struct Differences {
+    t: i64,
+    u: i64,
+    s: i32,
+}
+
+#[derive(Default)]
+#[repr(C)]
+struct Full {
+    s: i32,
+    t: i32,
+    u: i64,
+    v: i64,
+    w: i64,
+}
+
+#[derive(Default)]
+#[repr(C)]
+struct Half {
+    s: i32,
+    t: i32,
+    u: i64,
+}
+
+// r0 is where samples are and residuals go, r1 where pixels are; on the stack is where they end. r3 is the gain,
+// r12 what is added to its products, lr two ones; r8 to r10 are the sums.
+#[unsafe(naked)]
+unsafe extern "C" fn residuals(
+    samples: *mut i32,
+    pixels: *const u8,
+    fours: usize,
+    gain: i32,
+    rest: i32,
+    sums: &mut [i32; 3],
+) {
+    naked_asm!(
+        processor!(),
+        "add r2, r1, r2, lsl #2",
+        "push {{r2, r4-r11, lr}}",
+        "ldr r12, [sp, #40]",
+        "mov r8, #0",
+        "mov r9, #0",
+        "mov r10, #0",
+        "mov lr, #0x00010001",
+        "2:",
+        "ldm r0, {{r4-r7}}",
+        "ldr r2, [r1]",
+        "uxtb16 r11, r2",
+        "smlabb r2, r3, r11, r12",
+        "sub r4, r4, r2, asr #6",
+        "smlabt r2, r3, r11, r12",
+        "sub r6, r6, r2, asr #6",
+        "lsl r6, r6, #14",
+        "pkhtb r4, r6, r4, asr #2",
+        "smlad r8, r11, r4, r8",
+        "smlad r9, r4, r4, r9",
+        "smlad r10, r4, lr, r10",
+        "ldr r2, [r1], #4",
+        "uxtb16 r11, r2, ror #8",
+        "smlabb r2, r3, r11, r12",
+        "sub r5, r5, r2, asr #6",
+        "smlabt r2, r3, r11, r12",
+        "sub r7, r7, r2, asr #6",
+        "lsl r7, r7, #14",
+        "pkhtb r5, r7, r5, asr #2",
+        "smlad r8, r11, r5, r8",
+        "smlad r9, r5, r5, r9",
+        "smlad r10, r5, lr, r10",
+        "strd r4, r5, [r0], #16",
+        "ldr r2, [sp]",
+        "cmp r1, r2",
+        "bne 2b",
+        "ldr r0, [sp, #44]",
+        "stm r0, {{r8-r10}}",
+        "pop {{r2, r4-r11, pc}}",
+    )
+}
+
+// r0 and r1 are where pixels are, r2 where residuals are, r3 where the pixels of r0 end. Differences of four come
+// to r11 and r12, their residuals to r9 and r10.
+macro_rules! four_differences {
+    () => {
+        "ldr r11, [r0], #4
+         ldr r12, [r1], #4
+         uxtb16 r9, r11
+         uxtb16 r10, r12
+         uxtb16 r11, r11, ror #8
+         uxtb16 r12, r12, ror #8
+         ssub16 r12, r12, r11
+         ssub16 r11, r10, r9
+         ldrd r9, r10, [r2], #16"
+    };
+}
+
+// r4 and r5 are the sums.
+#[unsafe(naked)]
+unsafe extern "C" fn differences_1(
+    a: *const u8,
+    b: *const u8,
+    e: *const i32,
+    fours: usize,
+    sums: &mut [i32; 2],
+) {
+    naked_asm!(
+        processor!(),
+        "push {{r4, r5, r9-r11, lr}}",
+        "add r3, r0, r3, lsl #2",
+        "ldr lr, [sp, #24]",
+        "mov r4, #0",
+        "mov r5, #0",
+        "2:",
+        four_differences!(),
+        "smlabb r4, r11, r9, r4",
+        "add r5, r5, r4",
+        "smlabb r4, r12, r10, r4",
+        "add r5, r5, r4",
+        "smlatt r4, r11, r9, r4",
+        "add r5, r5, r4",
+        "smlatt r4, r12, r10, r4",
+        "add r5, r5, r4",
+        "cmp r0, r3",
+        "bne 2b",
+        "strd r4, r5, [lr]",
+        "pop {{r4, r5, r9-r11, pc}}",
+    )
+}
+
+// r8 is the first sum, r4 and r5 are the second one, r6 and r7 the third one.
+macro_rules! difference_2 {
+    ($half:literal, $g:literal, $e:literal) => {
+        concat!(
+            "smla",
+            $half,
+            " r8, ",
+            $g,
+            ", ",
+            $e,
+            ", r8
+             adds r4, r4, r8
+             adc r5, r5, r8, asr #31
+             adds r6, r6, r4
+             adc r7, r7, r5"
+        )
+    };
+}
+
+#[unsafe(naked)]
+unsafe extern "C" fn differences_2(
+    a: *const u8,
+    b: *const u8,
+    e: *const i32,
+    fours: usize,
+    sums: &mut Differences,
+) {
+    naked_asm!(
+        processor!(),
+        "push {{r4-r11, lr}}",
+        "add r3, r0, r3, lsl #2",
+        "ldr lr, [sp, #36]",
+        "mov r4, #0",
+        "mov r5, #0",
+        "mov r6, #0",
+        "mov r7, #0",
+        "mov r8, #0",
+        "2:",
+        four_differences!(),
+        difference_2!("bb", "r11", "r9"),
+        difference_2!("bb", "r12", "r10"),
+        difference_2!("tt", "r11", "r9"),
+        difference_2!("tt", "r12", "r10"),
+        "cmp r0, r3",
+        "bne 2b",
+        "stm lr, {{r4-r8}}",
+        "pop {{r4-r11, pc}}",
+    )
+}
+
+// r0 and r1 are where the pairs are, r2 where those of r0 end; r4 to r6 are the sums.
+macro_rules! full_1 {
+    ($half:literal, $a:literal, $b:literal) => {
+        concat!("smla", $half, " r4, ", $a, ", ", $b, ", r4\nadd r5, r5, r4\nadd r6, r6, r5")
+    };
+}
+
+#[unsafe(naked)]
+unsafe extern "C" fn full_1(a: *const u32, b: *const u32, fours: usize, sums: &mut [i32; 3]) {
+    naked_asm!(
+        processor!(),
+        "push {{r4-r6, r8-r11, lr}}",
+        "add r2, r2, r2, lsl #1",
+        "add r2, r0, r2, lsl #3",
+        "mov r4, #0",
+        "mov r5, #0",
+        "mov r6, #0",
+        "2:",
+        "ldrd r8, r9, [r0], #24",
+        "ldrd r10, r11, [r1], #24",
+        full_1!("bb", "r8", "r10"),
+        full_1!("bb", "r9", "r11"),
+        full_1!("tt", "r8", "r10"),
+        full_1!("tt", "r9", "r11"),
+        "cmp r0, r2",
+        "bne 2b",
+        "stm r3, {{r4-r6}}",
+        "pop {{r4-r6, r8-r11, pc}}",
+    )
+}
+
+// As above; on the stack is where the pairs of r0 end, and where the sums go: r4, r5, r6 and r7, r8 and r9, r10 and
+// r11.
+macro_rules! full_2 {
+    ($half:literal, $a:literal, $b:literal) => {
+        concat!(
+            "smla",
+            $half,
+            " r4, ",
+            $a,
+            ", ",
+            $b,
+            ", r4
+             add r5, r5, r4
+             adds r6, r6, r5
+             adc r7, r7, r5, asr #31
+             adds r8, r8, r6
+             adc r9, r9, r7
+             adds r10, r10, r8
+             adc r11, r11, r9"
+        )
+    };
+}
+
+macro_rules! begin_2 {
+    () => {
+        "add r2, r2, r2, lsl #1
+         add r2, r0, r2, lsl #3
+         push {{r2-r11, lr}}
+         mov r4, #0
+         mov r5, #0
+         mov r6, #0
+         mov r7, #0
+         mov r8, #0
+         mov r9, #0
+         mov r10, #0
+         mov r11, #0
+         2:
+         ldrd r2, r3, [r0], #24
+         ldrd r12, lr, [r1], #24"
+    };
+}
+
+macro_rules! end_2 {
+    () => {
+        "ldr r2, [sp]
+         cmp r0, r2
+         bne 2b
+         ldr r3, [sp, #4]
+         stm r3, {{r4-r11}}
+         pop {{r2-r11, pc}}"
+    };
+}
+
+#[unsafe(naked)]
+unsafe extern "C" fn full_2(a: *const u32, b: *const u32, fours: usize, sums: &mut Full) {
+    naked_asm!(
+        processor!(),
+        begin_2!(),
+        full_2!("bb", "r2", "r12"),
+        full_2!("bb", "r3", "lr"),
+        full_2!("tt", "r2", "r12"),
+        full_2!("tt", "r3", "lr"),
+        end_2!(),
+    )
+}
+
+// r4 and r5 are the sums of products, r6 and r7 those of what is at r0.
+macro_rules! half_1 {
+    ($half:literal, $turn:literal, $a:literal, $b:literal) => {
+        concat!(
+            "smla",
+            $half,
+            " r4, ",
+            $a,
+            ", ",
+            $b,
+            ", r4
+             add r5, r5, r4
+             sxtah r6, r6, ",
+            $a,
+            $turn,
+            "
+             add r7, r7, r6"
+        )
+    };
+}
+
+#[unsafe(naked)]
+unsafe extern "C" fn half_1(a: *const u32, b: *const u32, fours: usize, sums: &mut [i32; 4]) {
+    naked_asm!(
+        processor!(),
+        "push {{r4-r11, lr}}",
+        "add r2, r2, r2, lsl #1",
+        "add r2, r0, r2, lsl #3",
+        "mov r4, #0",
+        "mov r5, #0",
+        "mov r6, #0",
+        "mov r7, #0",
+        "2:",
+        "ldrd r8, r9, [r0], #24",
+        "ldrd r10, r11, [r1], #24",
+        half_1!("bb", "", "r8", "r10"),
+        half_1!("bb", "", "r9", "r11"),
+        half_1!("tt", ", ror #16", "r8", "r10"),
+        half_1!("tt", ", ror #16", "r9", "r11"),
+        "cmp r0, r2",
+        "bne 2b",
+        "stm r3, {{r4-r7}}",
+        "pop {{r4-r11, pc}}",
+    )
+}
+
+// r4, r5, r6 and r7 are the sums of products, r8, r9, r10 and r11 those of what is at r0.
+macro_rules! half_2 {
+    ($half:literal, $turn:literal, $a:literal, $b:literal) => {
+        concat!(
+            "smla",
+            $half,
+            " r4, ",
+            $a,
+            ", ",
+            $b,
+            ", r4
+             add r5, r5, r4
+             adds r6, r6, r5
+             adc r7, r7, r5, asr #31
+             sxtah r8, r8, ",
+            $a,
+            $turn,
+            "
+             add r9, r9, r8
+             adds r10, r10, r9
+             adc r11, r11, r9, asr #31"
+        )
+    };
+}
+
+#[unsafe(naked)]
+unsafe extern "C" fn half_2(a: *const u32, b: *const u32, fours: usize, sums: &mut [Half; 2]) {
+    naked_asm!(
+        processor!(),
+        begin_2!(),
+        half_2!("bb", "", "r2", "r12"),
+        half_2!("bb", "", "r3", "lr"),
+        half_2!("tt", ", ror #16", "r2", "r12"),
+        half_2!("tt", ", ror #16", "r3", "lr"),
+        end_2!(),
+    )
+}
