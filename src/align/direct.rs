@@ -12,7 +12,7 @@ use super::normal::{
 use super::shifted::Rows;
 use super::{CHUNK, Grey, Interpolation};
 use crate::kernel::{Bilinear, Lagrange};
-#[cfg(dsp)]
+#[cfg(all(dsp, not(helium)))]
 use crate::simd::arm_moments::{self, ALONG_X, ALONG_Y, Cross, Fours, Room};
 use crate::transform::Degree;
 use crate::walk::{Plan, Walk};
@@ -140,7 +140,7 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         centre: usize,
         less: bool,
     ) {
-        #[cfg(dsp)]
+        #[cfg(all(dsp, not(helium)))]
         if self.add_fixed_in_fours(sums, y, &chunk, centre, less) {
             return;
         }
@@ -148,8 +148,8 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
     }
 
     /// [`add_fixed`](Self::add_fixed) pixel by pixel.
-    #[cfg_attr(dsp, inline(never))]
-    #[cfg_attr(not(dsp), inline(always))]
+    #[cfg_attr(all(dsp, not(helium)), inline(never))]
+    #[cfg_attr(not(all(dsp, not(helium))), inline(always))]
     fn add_fixed_singly(
         &self,
         sums: &mut Fixed<i64, POWERS, HALF_POWERS>,
@@ -182,7 +182,7 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
     }
 
     /// The fixed pixels of a chunk of row `y`, where they are bytes.
-    #[cfg(dsp)]
+    #[cfg(all(dsp, not(helium)))]
     #[inline(always)]
     fn cross(&self, y: usize, chunk: &Range<usize>) -> Option<Cross<'_>> {
         let fixed = &self.pair.fixed;
@@ -196,7 +196,7 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
     }
 
     /// Adds the moments that running sums over a chunk come to, about column `centre`, or takes them away.
-    #[cfg(dsp)]
+    #[cfg(all(dsp, not(helium)))]
     #[inline(never)]
     fn add_running<const K: usize>(
         sums: &mut [i64; K],
@@ -223,7 +223,7 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
     }
 
     /// [`add_fixed`](Self::add_fixed) where a processor has instructions for it: whether it has.
-    #[cfg(dsp)]
+    #[cfg(all(dsp, not(helium)))]
     #[inline(always)]
     fn add_fixed_in_fours(
         &self,
@@ -255,7 +255,7 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
     }
 
     /// [`add_residual`](Self::add_residual), likewise.
-    #[cfg(dsp)]
+    #[cfg(all(dsp, not(helium)))]
     #[inline(always)]
     fn add_residual_in_fours(
         &self,
@@ -292,7 +292,7 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         centre: usize,
         samples: &mut [P::Fine; CHUNK],
     ) {
-        #[cfg(dsp)]
+        #[cfg(all(dsp, not(helium)))]
         if self.add_residual_in_fours(sums, y, &chunk, centre, samples) {
             return;
         }
@@ -300,8 +300,8 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
     }
 
     /// [`add_residual`](Self::add_residual) pixel by pixel.
-    #[cfg_attr(dsp, inline(never))]
-    #[cfg_attr(not(dsp), inline(always))]
+    #[cfg_attr(all(dsp, not(helium)), inline(never))]
+    #[cfg_attr(not(all(dsp, not(helium))), inline(always))]
     fn add_residual_singly(
         &self,
         sums: &mut Residual<i64, HALF_POWERS>,

@@ -273,7 +273,7 @@ impl Photometry {
     }
 
     /// Gain and offset of images of bytes, if no residual of a sample within their range has to be limited.
-    #[cfg(dsp)]
+    #[cfg(all(dsp, not(helium)))]
     pub(super) fn unlimited(&self) -> Option<[i32; 2]> {
         const LIMIT: i32 = 4 * (<i16 as Word>::MAX_RESIDUAL - 1);
         let brightest = (self.gain * 255) >> 6;

@@ -28,7 +28,7 @@ mod arm;
 mod arm_base;
 #[cfg(dsp)]
 mod arm_dsp;
-#[cfg(dsp)]
+#[cfg(all(dsp, not(helium)))]
 pub(crate) mod arm_moments;
 #[cfg(dsp)]
 mod arm_sums;
