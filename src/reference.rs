@@ -177,8 +177,15 @@ struct Quotient {
 
 fn quotient(rows: &[[i128; 3]; 3], x: usize, y: usize) -> Quotient {
     let forms = |x: usize| rows.map(|[a, b, c]| a * x as i128 + b * y as i128 + c);
-    let begin = x / 256 * 256;
-    let ends = [forms(begin), forms(begin + 255)];
+    let ends = |run: usize| [forms(x / run * run), forms(x / run * run + run - 1)];
+    // One sign, and neither more than twice the other.
+    let [a, b] = ends(256).map(|form| form[2]);
+    let run = if a.signum() * b.signum() >= 0 && a.abs() <= 2 * b.abs() && b.abs() <= 2 * a.abs() {
+        256
+    } else {
+        128
+    };
+    let (begin, ends) = (x / run * run, ends(run));
     // The end that is nearer, the first if both are as near: the anchor is the whole part of its
     // image, rounded towards zero.
     let [u, v, d] = if ends[0][2].abs() >= ends[1][2].abs() { ends[0] } else { ends[1] };
@@ -189,9 +196,9 @@ fn quotient(rows: &[[i128; 3]; 3], x: usize, y: usize) -> Quotient {
     let shift = (length(d) - 31).max(largest - 45);
     let scaled = |v: i128| if shift > 0 { half_up(v, shift as u32) } else { v << -shift };
     // Steps are rounded, and count from the middle on.
-    let middle = forms(begin + 128);
+    let middle = forms(begin + run / 2);
     let along =
-        |middle: i128, step: i128| scaled(middle) + scaled(step) * (x as i128 - (begin + 128) as i128);
+        |middle: i128, step: i128| scaled(middle) + scaled(step) * (x as i128 - (begin + run / 2) as i128);
     let step = rows.map(|r| r[0]);
     // The last entry of the matrix is one: here the power of two by which all were multiplied.
     let scale = 127 - rows[2][2].leading_zeros() as i32;

@@ -11,12 +11,13 @@
 //!
 //! **Definition, homography.** Coefficients times 2^k as `i64`, rounded to nearest (ties away from
 //! zero), where k is the largest for which `(|a| + |b|) 2^15 + |c| < 2^(61 - k)` for each of the
-//! three forms; it must be 32 to 61. For each run of 256 destination pixels (aligned at multiples of
-//! 256) the two numerators and the denominator are evaluated exactly at its first and last pixel,
+//! three forms; it must be 32 to 61. A run is 256 destination pixels (aligned at multiples of 256); or, where
+//! the denominators at its ends have not one sign or one is more than twice the other, two runs of 128. The
+//! two numerators and the denominator are evaluated exactly at its first and last pixel,
 //! the numerators relative to an integer anchor: the quotient at the end with the larger
 //! denominator (the first, if equal), truncated, within 2^16. All are shifted so that this
 //! denominator has 31 bits (or, if that is more, so that the numerators have at most 45); their steps, and
-//! what they are at the run's pixel 128, from which the steps count, are rounded half up. Along the run they
+//! what they are in the middle (at the run's pixel 128 or 64), from which the steps count, are rounded half up. Along the run they
 //! are linear in integers, and the coordinate is their quotient, rounded *once* to the fraction in use,
 //! within 2^30. So it is monotone along a run, takes no FPU, and is within 2^-12 px of the real one in a
 //! 4096 px wide image (wherever the denominator does not change its sign within the run). Where the
@@ -32,7 +33,7 @@ use crate::fixed::{Coord, Position, Rounding, floor_div, q32, round_coordinate, 
 use crate::simd::{Lanes, LinearSteps, Positions, QuotientSteps, Steps};
 use crate::span::{self, Area};
 
-/// Pixels between two anchors of a homography.
+/// Pixels between two anchors of a homography, at most.
 pub(crate) const RUN: usize = 256;
 
 /// Something that gives a source coordinate for every destination pixel: a
@@ -554,9 +555,17 @@ impl ProjectivePlan {
     #[inline]
     fn anchored(&self, x: usize, y: usize, len: usize) -> (ProjectiveWalk, usize) {
         // Runs are aligned, so that a part of a row has the bits of the whole row.
-        let begin = x - x % RUN;
-        let [u0, v0, d0] = self.forms(begin, y);
-        let [u1, v1, d1] = self.forms(begin + RUN - 1, y);
+        let ends = |run: usize| {
+            let begin = x - x % run;
+            (run, begin, self.forms(begin, y), self.forms(begin + run - 1, y))
+        };
+        let mut all = ends(RUN);
+        let (_, _, [.., d0], [.., d1]) = all;
+        let twice = |a: i64, b: i64| a.unsigned_abs() > 2 * b.unsigned_abs();
+        if d0 ^ d1 < 0 || twice(d0, d1) || twice(d1, d0) {
+            all = ends(RUN / 2);
+        }
+        let (run, begin, [u0, v0, d0], [u1, v1, d1]) = all;
         let (u, v, d) = if d0.unsigned_abs() >= d1.unsigned_abs() { (u0, v0, d0) } else { (u1, v1, d1) };
         // Within 2^16 px the anchor is at most a pixel from the image of that end; further out is
         // outside of every image.
@@ -568,7 +577,7 @@ impl ProjectivePlan {
         let ends = [relative(u1, au, d1), relative(v1, av, d1)];
         let steps = [relative(ru[0], au, rd[0]), relative(rv[0], av, rd[0])];
         // What rounding a step does grows from the middle on, so that it is half as much at the ends.
-        let middle = |n: i64, step: i64| n.wrapping_add(step.wrapping_mul(RUN as i64 / 2));
+        let middle = |n: i64, step: i64| n.wrapping_add(step.wrapping_mul(run as i64 / 2));
         // The shift that leaves 31 bits of the denominator and at most 46 of the numerators.
         let bits = |v: u64| 64 - v.leading_zeros() as i32;
         let largest = bits(numerators.iter().chain(&ends).fold(0, |all, n| all | n.unsigned_abs()));
@@ -584,7 +593,7 @@ impl ProjectivePlan {
             exponent: self.scale - shift,
             anchor: [au as i32, av as i32],
         };
-        (walk.on(x as i64 - (begin + RUN / 2) as i64), (begin + RUN - x).min(len))
+        (walk.on(x as i64 - (begin + run / 2) as i64), (begin + run - x).min(len))
     }
 }
 

@@ -595,8 +595,8 @@ fn parameters<T: Exact, P: Noise + Pixel<Channel: Arithmetic>>(
         assert_eq!(gradient.as_ref(), defined, "{boundary:?} {t:?}");
         let expected = reference.chained_partials(source.image(), cotangent.image(), t);
         // What one pixel adds: A and B, products in units of 2^-14 (or floats), are multiplied by a
-        // reciprocal that is wrong by at most 2^-20 of itself (a denominator with 30 bits at the
-        // run's larger end, 34 units off, and 25 times smaller) and rounded; C likewise, and from a
+        // reciprocal that is wrong by at most 2^-20 of itself (a denominator with 31 bits at the
+        // run's larger end, 33 units off, and 25 times smaller: of 128 pixels then) and rounded; C likewise, and from a
         // position that is wrong by at most 2^-10.
         let coordinates = t.coordinates();
         let m = t.matrix();

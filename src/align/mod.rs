@@ -347,7 +347,7 @@ impl Options {
 
 /// Neighbouring pixels of a row that passes treat together: aligned, and within one run of any warp.
 const CHUNK: usize = 64;
-const _: () = assert!(RUN.is_multiple_of(CHUNK));
+const _: () = assert!((RUN / 2).is_multiple_of(CHUNK));
 
 /// The smallest side of an image that still says where it is.
 const LEAST_SIDE: usize = 12;
