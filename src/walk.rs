@@ -586,7 +586,7 @@ impl ProjectivePlan {
             if shift > 0 { v.wrapping_add(1 << (shift - 1)) >> shift } else { v << -shift }
         };
         let walk = ProjectiveWalk {
-            at: [0, 1].map(|i| scaled(middle(numerators[i], steps[i]))),
+            at: [scaled(middle(numerators[0], steps[0])), scaled(middle(numerators[1], steps[1]))],
             step: steps.map(scaled),
             denominator: scaled(middle(d0, rd[0])),
             denominator_step: scaled(rd[0]),
