@@ -224,44 +224,26 @@ fn near(other: &Range<usize>, len: usize, inside: impl Fn(usize) -> bool) -> Opt
     if other.is_empty() || other.end > len {
         return None;
     }
-    let (mut start, mut last) = (other.start, other.end - 1);
-    if inside(start) {
-        while start > 0 && inside(start - 1) {
-            start -= 1;
-            if start + STEPS < other.start {
+    let start = first_near(other.start, len, &inside)?;
+    // The same from the other end.
+    let rest = first_near(len - other.end, len, |k| inside(len - 1 - k))?;
+    Some(start..len - rest)
+}
+
+/// The first place inside, if it is at most [`STEPS`] from this one.
+#[inline(always)]
+fn first_near(place: usize, len: usize, inside: impl Fn(usize) -> bool) -> Option<usize> {
+    let mut at = place;
+    if inside(at) {
+        while at > 0 && inside(at - 1) {
+            at -= 1;
+            if at + STEPS < place {
                 return None;
             }
         }
-    } else {
-        loop {
-            start += 1;
-            if start > last || start > other.start + STEPS {
-                return None;
-            }
-            if inside(start) {
-                break;
-            }
-        }
+        return Some(at);
     }
-    if inside(last) {
-        while last + 1 < len && inside(last + 1) {
-            last += 1;
-            if last >= other.end + STEPS {
-                return None;
-            }
-        }
-    } else {
-        loop {
-            last -= 1;
-            if last <= start || last + STEPS + 1 < other.end {
-                return None;
-            }
-            if inside(last) {
-                break;
-            }
-        }
-    }
-    Some(start..last + 1)
+    (at + 1..len.min(at + 1 + STEPS)).find(|&at| inside(at))
 }
 
 /// Further than this a row does not begin or end from where the one above does, or it is looked for anew.

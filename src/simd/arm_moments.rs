@@ -430,9 +430,8 @@ unsafe extern "C" fn full_1(a: *const u32, b: *const u32, fours: usize, sums: &m
     )
 }
 
-// As above; on the stack is where the pairs of r0 end, and where the sums go: r4, r5, r6 and r7, r8 and r9, r10 and
-// r11.
-macro_rules! full_2 {
+// The first three sums of products: r4, r5, r6 and r7.
+macro_rules! products_2 {
     ($half:literal, $a:literal, $b:literal) => {
         concat!(
             "smla",
@@ -444,7 +443,17 @@ macro_rules! full_2 {
             ", r4
              add r5, r5, r4
              adds r6, r6, r5
-             adc r7, r7, r5, asr #31
+             adc r7, r7, r5, asr #31"
+        )
+    };
+}
+
+// As above; on the stack is where the pairs of r0 end, and where the sums go: then r8 and r9, r10 and r11.
+macro_rules! full_2 {
+    ($half:literal, $a:literal, $b:literal) => {
+        concat!(
+            products_2!($half, $a, $b),
+            "
              adds r8, r8, r6
              adc r9, r9, r7
              adds r10, r10, r8
@@ -542,20 +551,12 @@ unsafe extern "C" fn half_1(a: *const u32, b: *const u32, fours: usize, sums: &m
     )
 }
 
-// r4, r5, r6 and r7 are the sums of products, r8, r9, r10 and r11 those of what is at r0.
+// Then r8, r9, r10 and r11, the sums of what is at r0.
 macro_rules! half_2 {
     ($half:literal, $turn:literal, $a:literal, $b:literal) => {
         concat!(
-            "smla",
-            $half,
-            " r4, ",
-            $a,
-            ", ",
-            $b,
-            ", r4
-             add r5, r5, r4
-             adds r6, r6, r5
-             adc r7, r7, r5, asr #31
+            products_2!($half, $a, $b),
+            "
              sxtah r8, r8, ",
             $a,
             $turn,
