@@ -412,9 +412,11 @@ fn covariance_is_calibrated() {
     let smooth = Options { finish: Interpolation::Lagrange, ..Options::default() };
     let second_order = Options { method: Method::SecondOrder, ..smooth };
     is_calibrated(Translation::new(0.3, -0.4).unwrap(), [6.0, 6.0], smooth);
+    is_calibrated(Translation::new(2.0, 1.0).unwrap(), [6.0, 6.0], smooth);
     is_calibrated(Translation::new(2.0, 1.0).unwrap(), [0.0, 15.0], smooth);
     is_calibrated(Translation::new(0.3, -0.4).unwrap(), [3.0, 9.0], second_order);
     let affine = Affine::from_parameters([1.01, 0.02, 0.3, -0.015, 0.99, -0.4]).unwrap();
+    is_calibrated(affine, [6.0, 6.0], smooth);
     is_calibrated(affine, [8.0, 8.0], smooth);
     // Over many pixels, what is shifted is the less the more noise there is.
     is_calibrated(affine, [0.0, 15.0], Options::default());
