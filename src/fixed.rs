@@ -273,8 +273,8 @@ pub trait Weight: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = 
     /// [`tabulate`](Self::tabulate) with cubics between knots.
     #[doc(hidden)]
     #[inline(always)]
-    fn hermite<const N: usize>(self, table: &[Knots; N]) -> [Self; N] {
-        self.tabulate(|f| hermite(table, f, hermite_weight))
+    fn hermite<const N: usize>(self, table: &Table<N>) -> [Self; N] {
+        self.tabulate(|f| hermite(&table.knots, f, hermite_weight))
     }
 }
 
@@ -286,6 +286,42 @@ const WITHIN: u32 = 24 - PHASES.ilog2();
 /// The values of a function at the fractions 0, 1/64, ... 1, and its derivatives, in Q30.
 #[doc(hidden)]
 pub type Knots = [[i32; PHASES + 1]; 2];
+
+/// Up to eight functions of which values and derivatives are known at some fractions; and, where there is a heap
+/// (feature `std`), their values in Q14 at all fractions in Q14, from when they are first asked for.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Table<const N: usize> {
+    pub(crate) knots: [Knots; N],
+    #[cfg(feature = "std")]
+    rows: std::sync::OnceLock<std::boxed::Box<WeightRows>>,
+}
+
+/// The values in Q14 at all fractions in Q14: eight of them, two in a number, the low half the first.
+pub(crate) type WeightRows = [[i32; 4]; 1 << Q14::BITS];
+
+impl<const N: usize> Table<N> {
+    pub(crate) const fn new(knots: [Knots; N]) -> Self {
+        Self {
+            knots,
+            #[cfg(feature = "std")]
+            rows: std::sync::OnceLock::new(),
+        }
+    }
+
+    /// 256 KB that spare most of the work, made by what is given when they are first asked for.
+    #[cfg(feature = "std")]
+    #[inline(always)]
+    pub(crate) fn rows(&self, make: impl FnOnce(&mut WeightRows, &[Knots; N])) -> &WeightRows {
+        self.rows.get_or_init(|| {
+            let rows = std::vec![[0; 4]; 1 << Q14::BITS].into_boxed_slice();
+            // (There are as many.)
+            let mut rows = rows.try_into().unwrap_or_else(|_| std::boxed::Box::new([[0; 4]; 1 << Q14::BITS]));
+            make(&mut rows, &self.knots);
+            rows
+        })
+    }
+}
 
 /// What some functions are at a fraction in Q24, in Q30: made of the place within an interval in Q18, the
 /// values at both of its ends, and the derivatives.

@@ -1,12 +1,13 @@
 //! Lanczos' windowed sinc over four, six or eight pixels of each axis.
 //!
-//! Weights come from a table that the compiler computes: no trigonometry and no FPU at run time.
+//! Weights come from a table that the compiler computes: no trigonometry and no FPU at run time. With feature `std`
+//! those of 8-bit pixels, 16,384 fractions, are made of it when they are first asked for, and kept: 256 KB for each A.
 #![forbid(unsafe_code)]
 
 use core::f64::consts::PI;
 
 use super::{Kernel, Smooth};
-use crate::fixed::{Knots, PHASES, Weight, hermite, hermite_curvature, hermite_slope};
+use crate::fixed::{Knots, PHASES, Table, Weight, hermite, hermite_curvature, hermite_slope};
 
 /// Lanczos interpolation with A lobes on each side, over the 2A x 2A pixels around a position:
 /// `Lanczos<2>`, `Lanczos<3>`, `Lanczos<4>`. (Duchon 1979; sigma factors of Lanczos 1956.)
@@ -136,7 +137,11 @@ const fn table<const S: usize>() -> [Knots; S] {
 macro_rules! lobes {
     ($($a:literal),*) => {$(
         impl Lanczos<$a> {
-            const TABLE: &'static [Knots; 2 * $a] = &table();
+            #[inline(always)]
+            fn table() -> &'static Table<{ 2 * $a }> {
+                static TABLE: Table<{ 2 * $a }> = Table::new(table());
+                &TABLE
+            }
         }
 
         impl Kernel for Lanczos<$a> {
@@ -144,18 +149,18 @@ macro_rules! lobes {
 
             #[inline(always)]
             fn weights<W: Weight>(&self, f: W) -> [W; 2 * $a] {
-                f.hermite(Self::TABLE)
+                f.hermite(Self::table())
             }
             #[inline(always)]
             fn slopes<W: Weight>(&self, f: W) -> [W; 2 * $a] {
-                f.tabulate(|f| hermite(Self::TABLE, f, hermite_slope))
+                f.tabulate(|f| hermite(&Self::table().knots, f, hermite_slope))
             }
         }
 
         impl Smooth for Lanczos<$a> {
             #[inline(always)]
             fn curvatures<W: Weight>(&self, f: W) -> [W; 2 * $a] {
-                f.tabulate(|f| hermite(Self::TABLE, f, hermite_curvature)).map(|w| w + w).map(|w| w + w)
+                f.tabulate(|f| hermite(&Self::table().knots, f, hermite_curvature)).map(|w| w + w).map(|w| w + w)
             }
         }
     )*};

@@ -10,6 +10,7 @@ use super::block::{ByteTable, Pairs, Window};
 use super::lanes::{Forms, Lanes};
 use super::spread::{Spread, eight, prefetch};
 use super::steps::{NearPositions, Positions};
+use crate::fixed::WeightRows;
 use crate::kernel::Channel;
 
 /// A register of 256 bits.
@@ -72,6 +73,11 @@ impl Lanes for Eight {
     fn shr(v: __m256i, n: u32) -> __m256i {
         // SAFETY: see the module.
         unsafe { _mm256_sra_epi32(v, _mm_cvtsi32_si128(n as i32)) }
+    }
+    #[inline(always)]
+    fn shl(v: __m256i, n: u32) -> __m256i {
+        // SAFETY: see the module.
+        unsafe { _mm256_sll_epi32(v, _mm_cvtsi32_si128(n as i32)) }
     }
     #[inline(always)]
     fn shr_logical(v: __m256i, n: u32) -> __m256i {
@@ -365,6 +371,26 @@ impl Lanes for Eight {
             } else {
                 super::lanes::interleave(channels, out);
             }
+        }
+    }
+
+    #[inline(always)]
+    fn rows(rows: &WeightRows, index: __m256i) -> [__m256i; 4] {
+        // SAFETY: see the module; there is a row, of 16 bytes, at every index of 14 bits.
+        unsafe {
+            let index = Self::i32_array(_mm256_and_si256(index, _mm256_set1_epi32(rows.len() as i32 - 1)));
+            let row = |l: usize| _mm_loadu_si128(rows.as_ptr().add(index[l] as usize).cast());
+            // Lanes l and l + 4.
+            let two = |l: usize| _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(row(l)), row(l + 4));
+            let (a, b, c, d) = (two(0), two(1), two(2), two(3));
+            let (ab, cd) = (_mm256_unpacklo_epi32(a, b), _mm256_unpacklo_epi32(c, d));
+            let (ab_high, cd_high) = (_mm256_unpackhi_epi32(a, b), _mm256_unpackhi_epi32(c, d));
+            [
+                _mm256_unpacklo_epi64(ab, cd),
+                _mm256_unpackhi_epi64(ab, cd),
+                _mm256_unpacklo_epi64(ab_high, cd_high),
+                _mm256_unpackhi_epi64(ab_high, cd_high),
+            ]
         }
     }
 

@@ -10,6 +10,7 @@ use super::block::{ByteTable, Pairs, Window};
 use super::lanes::{Forms, Lanes};
 use super::spread::{Spread, prefetch};
 use super::steps::{NearPositions, Positions};
+use crate::fixed::WeightRows;
 use crate::kernel::Channel;
 
 /// A register of 512 bits.
@@ -337,6 +338,11 @@ impl Lanes for Sixteen {
         unsafe { _mm512_sra_epi32(v, _mm_cvtsi32_si128(n as i32)) }
     }
     #[inline(always)]
+    fn shl(v: __m512i, n: u32) -> __m512i {
+        // SAFETY: see the module.
+        unsafe { _mm512_sll_epi32(v, _mm_cvtsi32_si128(n as i32)) }
+    }
+    #[inline(always)]
     fn shr_logical(v: __m512i, n: u32) -> __m512i {
         // SAFETY: see the module.
         unsafe { _mm512_srl_epi32(v, _mm_cvtsi32_si128(n as i32)) }
@@ -411,7 +417,11 @@ impl Lanes for Sixteen {
     #[inline(always)]
     fn pack(low: __m512i, high: __m512i) -> __m512i {
         // SAFETY: see the module.
-        unsafe { _mm512_mask_mov_epi16(low, 0xaaaa_aaaa, _mm512_slli_epi32::<16>(high)) }
+        unsafe {
+            // (So that the compiler sees what becomes of the halves of a pair.)
+            let low = _mm512_and_si512(low, _mm512_set1_epi32(0xffff));
+            _mm512_or_si512(low, _mm512_slli_epi32::<16>(high))
+        }
     }
     #[inline(always)]
     fn pair_less(pair: __m512i, v: i16) -> __m512i {
@@ -590,6 +600,29 @@ impl Lanes for Sixteen {
             return;
         }
         super::lanes::interleave(channels, out);
+    }
+
+    #[inline(always)]
+    fn rows(rows: &WeightRows, index: __m512i) -> [__m512i; 4] {
+        // SAFETY: see the module; there is a row, of 16 bytes, at every index of 14 bits.
+        unsafe {
+            let index = Self::i32_array(_mm512_and_si512(index, _mm512_set1_epi32(rows.len() as i32 - 1)));
+            let row = |l: usize| _mm_loadu_si128(rows.as_ptr().add(index[l] as usize).cast());
+            // Lanes l, l + 4, l + 8 and l + 12.
+            let four = |l: usize| {
+                let v = _mm512_inserti64x2::<1>(_mm512_castsi128_si512(row(l)), row(l + 4));
+                _mm512_inserti64x2::<3>(_mm512_inserti64x2::<2>(v, row(l + 8)), row(l + 12))
+            };
+            let (a, b, c, d) = (four(0), four(1), four(2), four(3));
+            let (ab, cd) = (_mm512_unpacklo_epi32(a, b), _mm512_unpacklo_epi32(c, d));
+            let (ab_high, cd_high) = (_mm512_unpackhi_epi32(a, b), _mm512_unpackhi_epi32(c, d));
+            [
+                _mm512_unpacklo_epi64(ab, cd),
+                _mm512_unpackhi_epi64(ab, cd),
+                _mm512_unpacklo_epi64(ab_high, cd_high),
+                _mm512_unpackhi_epi64(ab_high, cd_high),
+            ]
+        }
     }
 
     #[inline(always)]

@@ -5,7 +5,7 @@ use core::ops::{Add, Mul, Sub};
 use super::Operation;
 use super::block::{ByteTable, Pairs, Window};
 use super::steps::Positions;
-use crate::fixed::{Coord, Knots, PHASES, Q14, Q24, Rounding, Weight};
+use crate::fixed::{Coord, Knots, PHASES, Q14, Q24, Rounding, Table, Weight, WeightRows};
 use crate::kernel::{Array, Channel};
 
 /// N lanes of 32 bits.
@@ -63,6 +63,8 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     fn mul(a: Self::I32, b: Self::I32) -> Self::I32;
     /// Arithmetic shift right.
     fn shr(v: Self::I32, n: u32) -> Self::I32;
+    /// Shift left, by less than 32.
+    fn shl(v: Self::I32, n: u32) -> Self::I32;
     /// Logical shift right, by less than 32.
     fn shr_logical(v: Self::I32, n: u32) -> Self::I32;
     /// Bits that both have.
@@ -269,6 +271,17 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
         [Self::i32(these), Self::i32(next)]
     }
 
+    /// The row at the index that is in the low 14 bits of each lane, number by number.
+    #[inline(always)]
+    fn rows(rows: &WeightRows, index: Self::I32) -> [Self::I32; 4] {
+        let index = Self::i32_array(Self::and(index, Self::splat(rows.len() as i32 - 1)));
+        let row = |l: usize| index.as_ref().get(l).and_then(|&i| rows.get(i as usize));
+        let number = |k: usize| {
+            Self::i32(Self::Array::from_fn(|l| row(l).and_then(|row| row.get(k)).copied().unwrap_or(0)))
+        };
+        [number(0), number(1), number(2), number(3)]
+    }
+
     /// The taps of every lane, row by row, if they are near enough to each other for this backend to
     /// have its own way.
     #[inline(always)]
@@ -433,10 +446,47 @@ macro_rules! fixed_lanes {
 fixed_lanes!(
     /// Weights in Q14, one per lane.
     LanesQ14, Q14, |a, b| L::shr(L::add(L::mul(a, b), L::splat(8192)), 14),
-    fn hermite<const N: usize>(self, table: &[Knots; N]) -> [Self; N] {
-        hermite_q14::<L, N>(self.0, table).map(Self)
+    fn hermite<const N: usize>(self, table: &Table<N>) -> [Self; N] {
+        #[cfg(not(feature = "std"))]
+        return hermite_q14::<L, N>(self.0, &table.knots).map(Self);
+        #[cfg(feature = "std")]
+        {
+            let pairs = L::rows(table.rows(|rows, knots| L::call(AllRows::<N> { rows, knots })), self.0);
+            let mut weights = [self; N];
+            for (weights, &pair) in weights.chunks_mut(2).zip(&pairs) {
+                for (weight, shift) in weights.iter_mut().zip([16, 0]) {
+                    *weight = Self(L::shr(L::shl(pair, shift), 16));
+                }
+            }
+            weights
+        }
     }
 );
+
+/// Makes the weights of all fractions.
+#[cfg(feature = "std")]
+struct AllRows<'a, const N: usize> {
+    rows: &'a mut WeightRows,
+    knots: &'a [Knots; N],
+}
+
+#[cfg(feature = "std")]
+impl<const N: usize> Operation for AllRows<'_, N> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        for (n, rows) in self.rows.chunks_mut(L::LEN).enumerate() {
+            let fractions = L::i32(L::Array::from_fn(|l| (n * L::LEN + l) as i32));
+            for (i, weights) in hermite_q14::<L, N>(fractions, self.knots).into_iter().enumerate() {
+                for (row, weight) in rows.iter_mut().zip(L::i32_array(weights).as_ref()) {
+                    if let Some(pair) = row.get_mut(i / 2) {
+                        *pair |= if i % 2 == 0 { weight & 0xffff } else { weight << 16 };
+                    }
+                }
+            }
+        }
+    }
+}
 
 /// [`Weight::hermite`] for fractions in Q14: eight bits of them are within an interval, so that products
 /// with the parts of a number that is split fit 32 bits.
@@ -535,5 +585,34 @@ impl Register for f32 {
     #[inline(always)]
     fn array<L: Lanes>(v: L::F32) -> L::Array<f32> {
         L::f32_array(v)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixed::{hermite, hermite_weight};
+    use crate::simd::Level;
+    use std::vec;
+
+    #[test]
+    fn weights_of_all_fractions() {
+        // Parabolas, with derivatives that are not quite theirs.
+        let knots: [Knots; 6] = core::array::from_fn(|i| {
+            let (steep, at) = (((i as i32) - 3) * 9_973, |k: usize| k as i32 - 20);
+            let noise = |k: usize| ((i * 65 + k) as i32).wrapping_mul(1_640_531_527) >> 12;
+            let derivative = |k: usize| 2 * 64 * steep * at(k) + noise(k);
+            [core::array::from_fn(|k| steep * at(k) * at(k)), core::array::from_fn(derivative)]
+        });
+        for level in Level::available() {
+            let mut rows = vec![[0; 4]; 1 << Q14::BITS];
+            level.run(AllRows { rows: rows.as_mut_slice().try_into().unwrap(), knots: &knots });
+            for (f, row) in rows.iter().enumerate() {
+                let weights = Q14::from_bits(f as i32).tabulate(|f| hermite(&knots, f, hermite_weight));
+                for (i, weight) in weights.iter().enumerate() {
+                    assert_eq!(weight.to_bits() as i16, (row[i / 2] >> (16 * (i % 2))) as i16, "{f} {i}");
+                }
+            }
+        }
     }
 }

@@ -45,6 +45,10 @@ impl Lanes for One {
         v >> n
     }
     #[inline(always)]
+    fn shl(v: i32, n: u32) -> i32 {
+        v << n
+    }
+    #[inline(always)]
     fn shr_logical(v: i32, n: u32) -> i32 {
         (v as u32 >> n) as i32
     }

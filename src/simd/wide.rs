@@ -47,6 +47,10 @@ impl Lanes for Four {
         v >> n
     }
     #[inline(always)]
+    fn shl(v: i32x4, n: u32) -> i32x4 {
+        v << n
+    }
+    #[inline(always)]
     fn shr_logical(v: i32x4, n: u32) -> i32x4 {
         words(unsigned(v) >> n)
     }
