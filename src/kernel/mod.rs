@@ -742,7 +742,7 @@ macro_rules! sixteen_bit {
                 kernel: &K,
                 out: &mut [O],
             ) -> bool {
-                block::line_16::<L, _, K, O>(line, fraction, kernel, out)
+                block::line_16::<{ <$t>::MIN != 0 }, L, _, K, O>(line, fraction, kernel, out)
             }
         }
 

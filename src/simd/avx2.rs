@@ -430,28 +430,18 @@ impl Lanes for Eight {
     fn fetch_16<C: Channel, T: AsMut<[__m256i]>>(
         window: &Window<'_, C>,
         at: &Positions<Self>,
-        signed: bool,
-        taps: &mut [T],
+        pairs: &mut [T],
     ) -> bool {
         if window.step != 1 {
             return false;
         }
         let Some(index) = index(window, at.cell) else { return false };
-        for (j, taps) in taps.iter_mut().enumerate() {
-            for (n, pair) in taps.as_mut().chunks_exact_mut(2).enumerate() {
-                if let [low, high] = pair {
-                    // SAFETY: as in collect_f32(); taps 2 n and 2 n + 1 are 32 bits.
-                    unsafe {
-                        let row = window.data.as_ptr().add(j * window.stride + 2 * n);
-                        let both = _mm256_castps_si256(singles(&Spread { first: row, index: &index }));
-                        if signed {
-                            *low = _mm256_srai_epi32::<16>(_mm256_slli_epi32::<16>(both));
-                            *high = _mm256_srai_epi32::<16>(both);
-                        } else {
-                            *low = _mm256_and_si256(both, _mm256_set1_epi32(0xffff));
-                            *high = _mm256_srli_epi32::<16>(both);
-                        }
-                    }
+        for (j, pairs) in pairs.iter_mut().enumerate() {
+            for (n, [pair, _]) in pairs.as_mut().as_chunks_mut::<2>().0.iter_mut().enumerate() {
+                // SAFETY: as in collect_f32(); taps 2 n and 2 n + 1 are 32 bits.
+                unsafe {
+                    let row = window.data.as_ptr().add(j * window.stride + 2 * n);
+                    *pair = _mm256_castps_si256(singles(&Spread { first: row, index: &index }));
                 }
             }
         }

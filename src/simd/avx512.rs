@@ -57,8 +57,7 @@ pub(super) fn reaches([columns, rows]: [usize; 2], taps: usize, channels: usize,
     match (bytes, channels) {
         (1, 1) => taps == 1 || Table::pitch([columns as i32, rows as i32], taps as i32).is_some(),
         (1, 2..=4) => within(64 / channels, 8),
-        // (Measured: of more rows eight lanes fetch them sooner.)
-        (2, 1) => within(32, 5),
+        (2, 1) => within(32, 8),
         (4, 1) => true,
         _ => taps == 1,
     }
@@ -102,6 +101,49 @@ impl<C: Channel> Rows<C> {
                 y: _mm512_add_epi32(at.cell[1], _mm512_set1_epi32(window.first - y)),
                 width: WIDTH,
             })
+        }
+    }
+}
+
+impl<C> Rows<C> {
+    /// The 64 bytes of rows 2 n and 2 n + 1, of which a mask says which can be read; of the second none if there are no
+    /// more rows.
+    ///
+    /// # Safety
+    /// AVX-512 is there, and row 2 n.
+    #[inline(always)]
+    unsafe fn two(&self, window: &Window<'_, C>, n: i32, inside: __mmask64) -> [__m512i; 2] {
+        let row = self.first.wrapping_add((2 * n) as usize * window.stride);
+        let last = if 2 * n + 1 < self.count { inside } else { 0 };
+        // SAFETY: as above.
+        unsafe {
+            let even = _mm512_maskz_loadu_epi8(inside, row.cast());
+            [even, _mm512_maskz_loadu_epi8(last, row.wrapping_add(window.stride).cast())]
+        }
+    }
+
+    /// Of bytes that begin at the first tap, which is below 64, where they are in two rows: for the even rows of taps, and
+    /// for the odd ones.
+    #[inline(always)]
+    fn indices(&self, bytes: __m512i) -> [__m512i; 2] {
+        // SAFETY: see the module.
+        unsafe {
+            let odd = _mm512_test_epi32_mask(self.y, _mm512_set1_epi32(1));
+            let upper = _mm512_set1_epi32(0x4040_4040);
+            [
+                _mm512_mask_add_epi32(bytes, odd, bytes, upper),
+                _mm512_mask_add_epi32(bytes, !odd, bytes, upper),
+            ]
+        }
+    }
+
+    /// In which two rows the first row of taps is, and the second one.
+    #[inline(always)]
+    fn halves(&self) -> [__m512i; 2] {
+        // SAFETY: see the module.
+        unsafe {
+            let next = _mm512_add_epi32(self.y, _mm512_set1_epi32(1));
+            [_mm512_srli_epi32::<1>(self.y), _mm512_srli_epi32::<1>(next)]
         }
     }
 }
@@ -699,30 +741,27 @@ impl Lanes for Sixteen {
     fn fetch_16<C: Channel, T: AsMut<[__m512i]>>(
         window: &Window<'_, C>,
         at: &Positions<Self>,
-        signed: bool,
-        taps: &mut [T],
+        pairs: &mut [T],
     ) -> bool {
-        let support = taps.len() as i32;
+        let support = pairs.len() as i32;
         let rows = if window.step == 1 { Rows::<C>::new::<32>(window, at, support) } else { None };
         let Some(rows) = rows else { return false };
         // SAFETY: see the module; `Rows` can be read, and C has 16 bits.
         unsafe {
-            // Word x in both halves.
-            let x = Self::pack(rows.x, rows.x);
-            for r in 0..rows.count {
-                let row = _mm512_loadu_si512(rows.first.add(r as usize * window.stride).cast());
-                for (j, taps) in taps.iter_mut().enumerate() {
-                    let here = _mm512_cmpeq_epi32_mask(rows.y, _mm512_set1_epi32(r - j as i32));
-                    for (i, tap) in taps.as_mut().iter_mut().enumerate() {
-                        // Into the high halves, from where shifts extend them.
-                        let index = _mm512_add_epi16(x, _mm512_set1_epi16(i as i16));
-                        *tap = _mm512_mask_mov_epi32(*tap, here, _mm512_permutexvar_epi16(index, row));
+            // The bytes of two taps: none is beyond 63.
+            let x = _mm512_mullo_epi32(rows.x, _mm512_set1_epi32(0x0202_0202));
+            let indices = rows.indices(_mm512_add_epi8(x, _mm512_set1_epi32(0x0302_0100)));
+            let halves = rows.halves();
+            for n in 0..rows.count.unsigned_abs().div_ceil(2) {
+                let [even, odd] = rows.two(window, n as i32, !0);
+                for (j, pairs) in pairs.iter_mut().enumerate() {
+                    let here =
+                        _mm512_cmpeq_epi32_mask(halves[j % 2], _mm512_set1_epi32(n as i32 - (j / 2) as i32));
+                    for (i, [pair, _]) in pairs.as_mut().as_chunks_mut::<2>().0.iter_mut().enumerate() {
+                        let index = _mm512_add_epi8(indices[j % 2], _mm512_set1_epi8(4 * i as i8));
+                        *pair =
+                            _mm512_mask_mov_epi32(*pair, here, _mm512_permutex2var_epi8(even, index, odd));
                     }
-                }
-            }
-            for taps in taps {
-                for tap in taps.as_mut() {
-                    *tap = if signed { _mm512_srai_epi32::<16>(*tap) } else { _mm512_srli_epi32::<16>(*tap) };
                 }
             }
         }
@@ -790,23 +829,14 @@ impl Lanes for Sixteen {
             let bytes = |c: i32| _mm512_set1_epi32(c * 0x0101_0101 + step * 0x0101_0000 + 0x0100_0100);
             let x = _mm512_mullo_epi32(rows.x, _mm512_set1_epi32(step * 0x0101_0101));
             let (first, second) = (_mm512_add_epi8(x, bytes(0)), _mm512_add_epi8(x, bytes(2)));
-            // Two rows at a time: the odd one in the upper half of the table.
-            let half = |j: i32| _mm512_srli_epi32::<1>(_mm512_add_epi32(rows.y, _mm512_set1_epi32(j)));
-            let halves = [half(0), half(1)];
-            let odd = _mm512_test_epi32_mask(rows.y, _mm512_set1_epi32(1));
-            let upper = _mm512_set1_epi32(0x4040_4040);
-            let index = |v: __m512i, odd: __mmask16| _mm512_mask_add_epi32(v, odd, v, upper);
-            let indices =
-                [[index(first, odd), index(second, odd)], [index(first, !odd), index(second, !odd)]];
+            let (first, second) = (rows.indices(first), rows.indices(second));
+            let halves = rows.halves();
             let mut taps = [[_mm512_setzero_si512(); 2]; 2];
-            for r in (0..rows.count).step_by(2) {
-                let row = rows.first.wrapping_add(r as usize * window.stride);
-                let even = _mm512_maskz_loadu_epi8(inside, row.cast());
-                let last = if r + 1 < rows.count { inside } else { 0 };
-                let odd = _mm512_maskz_loadu_epi8(last, row.wrapping_add(window.stride).cast());
-                for ((taps, halves), indices) in taps.iter_mut().zip(halves).zip(indices) {
-                    let here = _mm512_cmpeq_epi32_mask(halves, _mm512_set1_epi32(r / 2));
-                    for (taps, index) in taps.iter_mut().zip(indices) {
+            for n in 0..rows.count.unsigned_abs().div_ceil(2) {
+                let [even, odd] = rows.two(window, n as i32, inside);
+                for (j, taps) in taps.iter_mut().enumerate() {
+                    let here = _mm512_cmpeq_epi32_mask(halves[j], _mm512_set1_epi32(n as i32));
+                    for (taps, index) in taps.iter_mut().zip([first[j], second[j]]) {
                         *taps =
                             _mm512_mask_mov_epi32(*taps, here, _mm512_permutex2var_epi8(even, index, odd));
                     }

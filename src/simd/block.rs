@@ -222,8 +222,7 @@ pub(crate) fn block_u8<L: Lanes, K: Kernel, O: Output<u8>>(
     } else if support::<K>() == 1 {
         block_any(window, at, kernel, out);
     } else if L::FETCHES {
-        let none = L::pack(L::splat(0), L::splat(0));
-        let mut pairs = K::Taps::filled(K::Taps::filled(none));
+        let mut pairs = no_pairs::<L, K>();
         if L::fetch_bytes(window, at, pairs.as_mut()) {
             sum_u8::<L, u8, K, O, _>(&weights_u8(kernel, at.fraction), &Fetched::<K, L>(pairs), out);
         } else {
@@ -434,6 +433,12 @@ fn sum_u8<L: Lanes, C: Channel<Rounded = i32>, K: Kernel, O: Output<C>, T: Pairs
     O::store::<L>(L::shr(sum, 21 - O::BITS), out);
 }
 
+/// Whether 16-bit taps of a kernel are read and summed two at a time: of more than 14 the sums would not fit.
+#[inline(always)]
+fn pairs_16<L: Lanes, K: Kernel>() -> bool {
+    L::LEN > 1 && support::<K>().is_multiple_of(2) && support::<K>() <= 14
+}
+
 /// A block of a 16-bit channel, whose positions the caller has found in the kernel's area.
 #[inline(always)]
 pub(crate) fn block_16<
@@ -448,43 +453,64 @@ pub(crate) fn block_16<
     kernel: &K,
     out: &mut [O],
 ) {
-    if !support::<K>().is_multiple_of(2) || L::LEN == 1 {
+    if !pairs_16::<L, K>() {
         return block_any(window, at, kernel, out);
     }
-    let mut taps = K::Taps::filled(K::Taps::filled(L::splat(0)));
+    let mut pairs = no_pairs::<L, K>();
     if L::FETCHES {
-        if !L::fetch_16(window, at, SIGNED, taps.as_mut()) {
+        if !L::fetch_16(window, at, pairs.as_mut()) {
             return block_any(window, at, kernel, out);
         }
     } else {
         let block = Block::new(window, at);
-        for (j, row) in taps.as_mut().iter_mut().enumerate() {
-            for (i, tap) in row.as_mut().iter_mut().enumerate() {
-                *tap = L::i32(block.taps(i, j, C::into));
+        for (j, row) in pairs.as_mut().iter_mut().enumerate() {
+            for (n, [pair, _]) in row.as_mut().as_chunks_mut::<2>().0.iter_mut().enumerate() {
+                let word = |v: C| -> i16 { v.into() as i16 };
+                *pair = L::pair(block.taps(2 * n, j, word), block.taps(2 * n + 1, j, word));
             }
         }
     }
-    sum_16::<L, C, K, O>(&weights_16(kernel, at.fraction), &taps, out);
+    sum_16::<SIGNED, L, C, K, O>(kernel, at.fraction, &Fetched(pairs), out);
 }
 
 #[inline(always)]
-fn weights_16<L: Lanes, K: Kernel>(kernel: &K, [x, y]: [L::I32; 2]) -> [K::Taps<LanesQ24<L>>; 2] {
-    [kernel.weights(LanesQ24(x)), kernel.weights(LanesQ24(y))]
+fn no_pairs<L: Lanes, K: Kernel>() -> K::Taps<K::Taps<L::Pair>> {
+    K::Taps::filled(K::Taps::filled(L::pack(L::splat(0), L::splat(0))))
 }
 
+/// Weights have 24 bits. Along a row their upper and their lower twelve are multiplied with pairs of taps, less 2^15
+/// if they have no sign (weights sum to one, so that is what the sums are less, too).
 #[inline(always)]
-fn sum_16<L: Lanes, C: Channel<Rounded = i32>, K: Kernel, O: Output<C>>(
-    [wx, wy]: &[K::Taps<LanesQ24<L>>; 2],
-    taps: &K::Taps<K::Taps<L::I32>>,
+fn sum_16<const SIGNED: bool, L: Lanes, C: Channel<Rounded = i32>, K: Kernel, O: Output<C>>(
+    kernel: &K,
+    [x, y]: [L::I32; 2],
+    taps: &Fetched<K, L>,
     out: &mut [O],
 ) {
-    let mut sum = L::i64_splat(1 << (31 - O::BITS));
-    for (taps, wy) in taps.as_ref().iter().zip(wy.as_ref()) {
-        let mut row = L::i64_splat(1 << 15);
-        for (&tap, wx) in taps.as_ref().iter().zip(wx.as_ref()) {
-            row = L::i64_add(row, L::mul_wide(tap, wx.0));
+    let (wx, wy) = (kernel.weights(LanesQ24::<L>(x)), kernel.weights(LanesQ24::<L>(y)));
+    let mut rows = K::Taps::filled((L::splat(0), L::splat(1 << 15)));
+    for (i, [w0, w1]) in wx.as_ref().as_chunks::<2>().0.iter().enumerate() {
+        let low = L::splat((1 << 12) - 1);
+        let lower = L::pack(L::and(w0.0, low), L::and(w1.0, low));
+        let upper = L::pack(L::shr(w0.0, 12), L::shr(w1.0, 12));
+        for (j, (high, low)) in rows.as_mut().iter_mut().enumerate() {
+            let pair = taps.pair(2 * i, j);
+            let pair = if SIGNED { pair } else { L::pair_less(pair, i16::MIN) };
+            *high = L::dot_add(*high, pair, upper);
+            *low = L::dot_add(*low, pair, lower);
         }
-        sum = L::i64_add(sum, L::mul_wide(L::narrow(row, 16), wy.0));
+    }
+    let row = |(high, low)| L::shr(L::add(high, L::shr(low, 12)), 4);
+    let start = (1 << (31 - O::BITS)) + if SIGNED { 0 } else { 1 << 47 };
+    // Of two weights the second says what the first is.
+    if let ([first, second], [_, w]) = (rows.as_ref(), wy.as_ref()) {
+        let (first, second) = (row(*first), row(*second));
+        let part = L::i64_add(L::mul_wide(L::sub(second, first), w.0), L::i64_splat(start));
+        return O::store::<L>(L::shr(L::add(first, L::narrow(part, 24)), 8 - O::BITS), out);
+    }
+    let mut sum = L::i64_splat(start);
+    for (&sums, wy) in rows.as_ref().iter().zip(wy.as_ref()) {
+        sum = L::i64_add(sum, L::mul_wide(row(sums), wy.0));
     }
     O::store::<L>(L::narrow(sum, 32 - O::BITS), out);
 }
@@ -612,26 +638,35 @@ pub(crate) fn line_u8<L: Lanes, K: Kernel, O: Output<u8>>(
 
 /// A line of a 16-bit channel, of at least one block.
 #[inline(always)]
-pub(crate) fn line_16<L: Lanes, C: Channel<Rounded = i32> + Into<i32>, K: Kernel, O: Output<C>>(
+pub(crate) fn line_16<
+    const SIGNED: bool,
+    L: Lanes,
+    C: Channel<Rounded = i32> + Into<i32>,
+    K: Kernel,
+    O: Output<C>,
+>(
     line: &Line<'_, C>,
     fraction: [L::I32; 2],
     kernel: &K,
     out: &mut [O],
 ) -> bool {
-    if out.len() < L::LEN {
+    if !pairs_16::<L, K>() || out.len() < L::LEN {
         return false;
     }
-    let weights = weights_16(kernel, fraction);
     for k in begins::<L>(out.len()) {
-        let mut taps = K::Taps::filled(K::Taps::filled(L::splat(0)));
-        for (j, row) in taps.as_mut().iter_mut().enumerate() {
-            for (i, tap) in row.as_mut().iter_mut().enumerate() {
-                let from = line.taps(k, i, j, L::LEN);
-                *tap = L::i32(L::Array::from_fn(|l| from.get(l).map_or(0, |&v| v.into())));
+        let mut pairs = no_pairs::<L, K>();
+        for (j, row) in pairs.as_mut().iter_mut().enumerate() {
+            for (n, [pair, _]) in row.as_mut().as_chunks_mut::<2>().0.iter_mut().enumerate() {
+                let word = |&v: &C| -> i16 { v.into() as i16 };
+                let [low, high] = [2 * n, 2 * n + 1].map(|i| line.taps(k, i, j, L::LEN));
+                *pair = L::pair(
+                    L::Array::from_fn(|l| low.get(l).map_or(0, word)),
+                    L::Array::from_fn(|l| high.get(l).map_or(0, word)),
+                );
             }
         }
         if let Some(out) = out.get_mut(k..k + L::LEN) {
-            sum_16::<L, C, K, O>(&weights, &taps, out);
+            sum_16::<SIGNED, L, C, K, O>(kernel, fraction, &Fetched(pairs), out);
         }
     }
     true

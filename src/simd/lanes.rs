@@ -298,17 +298,16 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     ) -> bool {
         false
     }
-    /// As [`fetch_f32`](Self::fetch_f32) for channels of 16 bits, with their sign or zero.
+    /// As [`fetch_f32`](Self::fetch_f32) for channels of 16 bits, in pairs, each at the place of its first tap.
     #[inline(always)]
-    fn fetch_16<C: Channel, T: AsMut<[Self::I32]>>(
+    fn fetch_16<C: Channel, T: AsMut<[Self::Pair]>>(
         _: &Window<'_, C>,
         _: &Positions<Self>,
-        _signed: bool,
-        _taps: &mut [T],
+        _pairs: &mut [T],
     ) -> bool {
         false
     }
-    /// The same for channels of 8 bits, in pairs, each at the place of its first tap.
+    /// The same for channels of 8 bits.
     #[inline(always)]
     fn fetch_bytes<T: AsMut<[Self::Pair]>>(
         _: &Window<'_, u8>,
