@@ -228,10 +228,10 @@ impl<K: Kernel, P: Tap, W: Walk, O: Output<P::Channel>> Outside<W, P, O> for Edg
         self.fill_nothing(out)
     }
     #[inline(always)]
-    fn constant(&self) -> Option<P::Channel> {
-        match &self.source.boundary {
+    fn constant(&self) -> Option<P> {
+        match self.source.boundary {
             Boundary::Constant(v) => {
-                P::flatten(core::slice::from_ref(v)).first().copied().filter(|v| v.is_kept())
+                P::flatten(core::slice::from_ref(&v)).iter().all(|v| v.is_kept()).then_some(v)
             }
             _ => None,
         }

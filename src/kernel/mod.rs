@@ -336,12 +336,14 @@ pub trait Channel: Copy + PartialEq + core::fmt::Debug + Default + sealed::Seale
     ) {
         block::block_any(window, at, kernel, out);
     }
-    /// The same for all channels at once, each to an array of its own; or false, with nothing done.
+    /// The same for all channels at once, each to an array of its own, also [across](Self::block_across) the border; or
+    /// false, with nothing done.
     #[doc(hidden)]
     #[inline(always)]
     fn block_pixels<L: Lanes, K: Kernel, O: Output<Self>>(
         _window: &Window<'_, Self>,
         _at: &Positions<L>,
+        _reach: Reach<&[Self]>,
         _kernel: &K,
         _out: &mut [L::Array<O>],
     ) -> bool {
@@ -597,10 +599,11 @@ impl Channel for u8 {
     fn block_pixels<L: Lanes, K: Kernel, O: Output<Self>>(
         window: &Window<'_, Self>,
         at: &Positions<L>,
+        reach: Reach<&[Self]>,
         kernel: &K,
         out: &mut [L::Array<O>],
     ) -> bool {
-        block::block_pixels(window, at, kernel, out)
+        block::block_pixels(window, at, reach, kernel, out)
     }
     #[inline(always)]
     fn line<L: Lanes, K: Kernel, O: Output<Self>>(
@@ -733,7 +736,17 @@ macro_rules! sixteen_bit {
                 kernel: &K,
                 out: &mut [O],
             ) {
-                block::block_16::<{ <$t>::MIN != 0 }, _, _, _, _>(window, at, kernel, out);
+                block::block_16::<{ <$t>::MIN != 0 }, _, _, _, _>(window, at, Reach::Inside, kernel, out);
+            }
+            #[inline(always)]
+            fn block_across<L: Lanes, K: Kernel, O: Output<Self>>(
+                window: &Window<'_, Self>,
+                at: &Positions<L>,
+                outside: Self,
+                kernel: &K,
+                out: &mut [O],
+            ) -> bool {
+                block::block_16::<{ <$t>::MIN != 0 }, _, _, _, _>(window, at, Reach::Across(outside), kernel, out)
             }
             #[inline(always)]
             fn line<L: Lanes, K: Kernel, O: Output<Self>>(

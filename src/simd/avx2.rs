@@ -8,6 +8,7 @@ use core::arch::x86_64::*;
 use super::Operation;
 use super::block::{ByteTable, Pairs, Window};
 use super::lanes::{Forms, Lanes};
+use super::partials::Reach;
 use super::spread::{Spread, eight, prefetch};
 use super::steps::{NearPositions, Positions};
 use crate::fixed::WeightRows;
@@ -376,13 +377,11 @@ impl Lanes for Eight {
 
     #[inline(always)]
     fn rows(rows: &WeightRows, index: __m256i) -> [__m256i; 4] {
-        // SAFETY: see the module; there is a row, of 16 bytes, at every index of 14 bits.
+        // SAFETY: see the module; an index has 14 bits.
         unsafe {
             let index = Self::i32_array(_mm256_and_si256(index, _mm256_set1_epi32(rows.len() as i32 - 1)));
-            let row = |l: usize| _mm_loadu_si128(rows.as_ptr().add(index[l] as usize).cast());
-            // Lanes l and l + 4.
-            let two = |l: usize| _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(row(l)), row(l + 4));
-            let (a, b, c, d) = (two(0), two(1), two(2), two(3));
+            let (a, b) = (two_rows::<0>(rows, &index), two_rows::<1>(rows, &index));
+            let (c, d) = (two_rows::<2>(rows, &index), two_rows::<3>(rows, &index));
             let (ab, cd) = (_mm256_unpacklo_epi32(a, b), _mm256_unpacklo_epi32(c, d));
             let (ab_high, cd_high) = (_mm256_unpackhi_epi32(a, b), _mm256_unpackhi_epi32(c, d));
             [
@@ -430,9 +429,10 @@ impl Lanes for Eight {
     fn fetch_16<C: Channel, T: AsMut<[__m256i]>>(
         window: &Window<'_, C>,
         at: &Positions<Self>,
+        reach: Reach<C>,
         pairs: &mut [T],
     ) -> bool {
-        if window.step != 1 {
+        if window.step != 1 || matches!(reach, Reach::Across(_)) {
             return false;
         }
         let Some(index) = index(window, at.cell) else { return false };
@@ -473,7 +473,15 @@ impl Lanes for Eight {
         true
     }
     #[inline(always)]
-    fn fetch_pixels(window: &Window<'_, u8>, at: &Positions<Self>, channels: &mut [[__m256i; 2]]) -> bool {
+    fn fetch_pixels(
+        window: &Window<'_, u8>,
+        at: &Positions<Self>,
+        reach: Reach<&[u8]>,
+        channels: &mut [[__m256i; 2]],
+    ) -> bool {
+        if matches!(reach, Reach::Across(_)) {
+            return false;
+        }
         let Some(index) = index(window, at.cell) else { return false };
         // Both taps of a row are in the eight bytes that are read where it begins.
         if window.step > 4 || !reaches(window, at, 0, 2, 8) {
@@ -499,6 +507,20 @@ impl Lanes for Eight {
             }
         }
         true
+    }
+}
+
+/// The rows of lanes L and L + 4.
+///
+/// # Safety
+/// AVX2 is there; an index is below 2^14.
+#[inline(always)]
+unsafe fn two_rows<const L: usize>(rows: &WeightRows, index: &[i32; 8]) -> __m256i {
+    let first = rows.as_ptr();
+    // SAFETY: as above; a row has 16 bytes.
+    unsafe {
+        let v = _mm256_castsi128_si256(_mm_loadu_si128(first.add(index[L] as usize).cast()));
+        _mm256_inserti128_si256::<1>(v, _mm_loadu_si128(first.add(index[L + 4] as usize).cast()))
     }
 }
 

@@ -8,6 +8,7 @@ use core::arch::x86_64::*;
 use super::Operation;
 use super::block::{ByteTable, Pairs, Window};
 use super::lanes::{Forms, Lanes};
+use super::partials::Reach;
 use super::spread::{Spread, prefetch};
 use super::steps::{NearPositions, Positions};
 use crate::fixed::WeightRows;
@@ -67,83 +68,120 @@ pub(super) fn reaches([columns, rows]: [usize; 2], taps: usize, channels: usize,
 struct Rows<C> {
     /// The first element of the first row.
     first: *const C,
+    /// Elements from row to row.
+    stride: usize,
     /// How many rows.
     count: i32,
-    /// Pixels from there to the first tap of each lane.
+    /// Elements from there to the first tap of each lane.
     x: __m512i,
     /// Rows from there to the first tap of each lane.
     y: __m512i,
-    /// Pixels of a row that can be read.
-    width: i32,
 }
 
 impl<C: Channel> Rows<C> {
-    /// Rows of `WIDTH` pixels each, at most 8, all of them inside the image.
+    /// Rows of `LEN` elements each, at most 8, all of them inside the image.
     #[inline(always)]
-    fn new<const WIDTH: i32>(window: &Window<'_, C>, at: &Positions<Sixteen>, support: i32) -> Option<Self> {
+    fn new<const LEN: i32>(window: &Window<'_, C>, at: &Positions<Sixteen>, support: i32) -> Option<Self> {
         let ([x0, y0], [x1, y1]) = (at.min, at.max);
-        let (columns, count) = (x1 - x0 + support, y1 - y0 + support);
-        let width = window.width as i32;
-        if columns > WIDTH || count > 8 || width < WIDTH {
+        let (step, width, count) = (window.step as i32, window.width as i32, y1 - y0 + support);
+        if (x1 - x0 + support) * step > LEN || count > 8 || width * step < LEN {
             return None;
         }
         // It may begin before the first tap, so as to end inside the image.
-        let (x, y) = ((x0 + window.first).min(width - WIDTH), y0 + window.first);
+        let (x, y) = (((x0 + window.first) * step).min(width * step - LEN), y0 + window.first);
         debug_assert!(x >= 0 && y >= 0);
-        let offset = y as usize * window.stride + x as usize * window.step;
         // SAFETY: see the module. The least cell is in the kernel's area (the caller's promise), so
-        // that the pixel is in the image.
+        // that the element is in the image.
         unsafe {
+            let mut columns = at.cell[0];
+            if step != 1 {
+                columns = _mm512_mullo_epi32(columns, _mm512_set1_epi32(step));
+            }
             Some(Rows {
-                first: window.data.as_ptr().add(offset),
+                first: window.data.as_ptr().add(y as usize * window.stride + x as usize),
+                stride: window.stride,
                 count,
-                x: _mm512_add_epi32(at.cell[0], _mm512_set1_epi32(window.first - x)),
+                x: _mm512_add_epi32(columns, _mm512_set1_epi32(window.first * step - x)),
                 y: _mm512_add_epi32(at.cell[1], _mm512_set1_epi32(window.first - y)),
-                width: WIDTH,
             })
         }
     }
-}
 
-impl<C> Rows<C> {
-    /// The 64 bytes of rows 2 n and 2 n + 1, of which a mask says which can be read; of the second none if there are no
-    /// more rows.
+    /// The same, as copies, for cells anywhere, where the pixels outside of the image are these elements.
+    #[inline(always)]
+    fn across<const LEN: i32>(
+        window: &Window<'_, C>,
+        at: &Positions<Sixteen>,
+        support: i32,
+        outside: __m512i,
+        rows: &mut [__m512i; 8],
+    ) -> Option<Self> {
+        let [x, y] = at.min.map(|v| v.wrapping_add(window.first));
+        let [columns, count] = [0, 1].map(|axis| at.max[axis].wrapping_sub(at.min[axis]));
+        // So that nothing overflows.
+        let far = |v: i32| v.unsigned_abs() >= 1 << 30;
+        if far(x) || far(y) || !(0..64).contains(&columns) || !(0..64).contains(&count) {
+            return None;
+        }
+        let (step, count) = (window.step as i32, count + support);
+        if (columns + support) * step > LEN || count > 8 {
+            return None;
+        }
+        // Of the bytes those that are inside.
+        let below = |pixels: i32| {
+            let bytes = pixels.clamp(0, 64) * step * (64 / LEN);
+            if bytes >= 64 { !0 } else { (1_u64 << bytes) - 1 }
+        };
+        let columns = below(window.width as i32 - x) & !below(-x);
+        // SAFETY: see the module. What is loaded is in the image.
+        unsafe {
+            for (y, row) in (y..y + count).zip(&mut *rows) {
+                let there = if (0..window.height as i32).contains(&y) { columns } else { 0 };
+                let begin = y as isize * window.stride as isize + x as isize * window.step as isize;
+                *row = _mm512_mask_loadu_epi8(
+                    outside,
+                    there,
+                    window.data.as_ptr().wrapping_offset(begin).cast(),
+                );
+            }
+            let x = _mm512_add_epi32(at.cell[0], _mm512_set1_epi32(window.first.wrapping_sub(x)));
+            let y = _mm512_add_epi32(at.cell[1], _mm512_set1_epi32(window.first.wrapping_sub(y)));
+            let x = if step == 1 { x } else { _mm512_mullo_epi32(x, _mm512_set1_epi32(step)) };
+            Some(Rows { first: rows.as_ptr().cast(), stride: LEN as usize, count, x, y })
+        }
+    }
+
+    /// Fills, for every row of taps, the bytes of every STEP-th register from rows of 64 bytes: of the first one from
+    /// the places in a row that an index has, which is below 64, of the next ones `offset` to the right each time.
     ///
     /// # Safety
-    /// AVX-512 is there, and row 2 n.
+    /// AVX-512 is there, and so are rows of 64 bytes.
     #[inline(always)]
-    unsafe fn two(&self, window: &Window<'_, C>, n: i32, inside: __mmask64) -> [__m512i; 2] {
-        let row = self.first.wrapping_add((2 * n) as usize * window.stride);
-        let last = if 2 * n + 1 < self.count { inside } else { 0 };
+    unsafe fn pick<const STEP: usize, T: AsMut<[__m512i]>>(
+        &self,
+        index: __m512i,
+        offset: i32,
+        taps: &mut [T],
+    ) {
         // SAFETY: as above.
         unsafe {
-            let even = _mm512_maskz_loadu_epi8(inside, row.cast());
-            [even, _mm512_maskz_loadu_epi8(last, row.wrapping_add(window.stride).cast())]
-        }
-    }
-
-    /// Of bytes that begin at the first tap, which is below 64, where they are in two rows: for the even rows of taps, and
-    /// for the odd ones.
-    #[inline(always)]
-    fn indices(&self, bytes: __m512i) -> [__m512i; 2] {
-        // SAFETY: see the module.
-        unsafe {
-            let odd = _mm512_test_epi32_mask(self.y, _mm512_set1_epi32(1));
-            let upper = _mm512_set1_epi32(0x4040_4040);
-            [
-                _mm512_mask_add_epi32(bytes, odd, bytes, upper),
-                _mm512_mask_add_epi32(bytes, !odd, bytes, upper),
-            ]
-        }
-    }
-
-    /// In which two rows the first row of taps is, and the second one.
-    #[inline(always)]
-    fn halves(&self) -> [__m512i; 2] {
-        // SAFETY: see the module.
-        unsafe {
-            let next = _mm512_add_epi32(self.y, _mm512_set1_epi32(1));
-            [_mm512_srli_epi32::<1>(self.y), _mm512_srli_epi32::<1>(next)]
+            // Lanes whose first row is this one have zeros.
+            let mut y = _mm512_mullo_epi32(self.y, _mm512_set1_epi32(0x0101_0101));
+            let mut row = self.first;
+            for _ in taps.len() as i32..self.count + 1 {
+                let here = _mm512_testn_epi8_mask(y, y);
+                for (j, taps) in taps.iter_mut().enumerate() {
+                    let row = _mm512_loadu_si512(row.wrapping_add(j * self.stride).cast());
+                    for (k, taps) in taps.as_mut().chunks_exact_mut(STEP).enumerate() {
+                        let index = _mm512_add_epi8(index, _mm512_set1_epi8((k as i32 * offset) as i8));
+                        if let Some(taps) = taps.first_mut() {
+                            *taps = _mm512_mask_permutexvar_epi8(*taps, here, index, row);
+                        }
+                    }
+                }
+                y = _mm512_sub_epi8(y, _mm512_set1_epi8(1));
+                row = row.wrapping_add(self.stride);
+            }
         }
     }
 }
@@ -177,6 +215,31 @@ impl Ramp {
             self.at = [_mm512_add_pd(low, self.block), _mm512_add_pd(high, self.block)];
         }
         [low, high]
+    }
+}
+
+/// A pixel of at most four channels, again and again.
+#[inline(always)]
+fn repeated(pixel: &[u8]) -> __m512i {
+    /// Byte k of all is byte k mod n of the first.
+    const fn places(n: usize) -> [u8; 64] {
+        let (mut places, mut k) = ([0; 64], 0);
+        while k < 64 {
+            places[k] = (k % n) as u8;
+            k += 1;
+        }
+        places
+    }
+    const PLACES: [[u8; 64]; 4] = [places(4), places(1), places(2), places(3)];
+    let mut first = [0; 4];
+    for (to, from) in first.iter_mut().zip(pixel) {
+        *to = *from;
+    }
+    let places = &PLACES[pixel.len() % 4];
+    // SAFETY: see the module; an array has 64 bytes.
+    unsafe {
+        let places = _mm512_loadu_si512(places.as_ptr().cast());
+        _mm512_permutexvar_epi8(places, _mm512_set1_epi32(i32::from_le_bytes(first)))
     }
 }
 
@@ -301,6 +364,22 @@ fn quarters_of(a: __m128, b: __m128, c: __m128, d: __m128) -> __m512 {
     unsafe {
         let (low, high) = (_mm256_set_m128(b, a), _mm256_set_m128(d, c));
         _mm512_insertf32x8::<1>(_mm512_castps256_ps512(low), high)
+    }
+}
+
+/// The rows of lanes L, L + 4, L + 8 and L + 12.
+///
+/// # Safety
+/// AVX-512 is there; an index is below 2^14.
+#[inline(always)]
+unsafe fn four_rows<const L: usize>(rows: &WeightRows, index: &[i32; 16]) -> __m512i {
+    let first = rows.as_ptr();
+    // SAFETY: as above; a row has 16 bytes.
+    unsafe {
+        let v = _mm512_castsi128_si512(_mm_loadu_si128(first.add(index[L] as usize).cast()));
+        let v = _mm512_inserti64x2::<1>(v, _mm_loadu_si128(first.add(index[L + 4] as usize).cast()));
+        let v = _mm512_inserti64x2::<2>(v, _mm_loadu_si128(first.add(index[L + 8] as usize).cast()));
+        _mm512_inserti64x2::<3>(v, _mm_loadu_si128(first.add(index[L + 12] as usize).cast()))
     }
 }
 
@@ -646,16 +725,11 @@ impl Lanes for Sixteen {
 
     #[inline(always)]
     fn rows(rows: &WeightRows, index: __m512i) -> [__m512i; 4] {
-        // SAFETY: see the module; there is a row, of 16 bytes, at every index of 14 bits.
+        // SAFETY: see the module; an index has 14 bits.
         unsafe {
             let index = Self::i32_array(_mm512_and_si512(index, _mm512_set1_epi32(rows.len() as i32 - 1)));
-            let row = |l: usize| _mm_loadu_si128(rows.as_ptr().add(index[l] as usize).cast());
-            // Lanes l, l + 4, l + 8 and l + 12.
-            let four = |l: usize| {
-                let v = _mm512_inserti64x2::<1>(_mm512_castsi128_si512(row(l)), row(l + 4));
-                _mm512_inserti64x2::<3>(_mm512_inserti64x2::<2>(v, row(l + 8)), row(l + 12))
-            };
-            let (a, b, c, d) = (four(0), four(1), four(2), four(3));
+            let (a, b) = (four_rows::<0>(rows, &index), four_rows::<1>(rows, &index));
+            let (c, d) = (four_rows::<2>(rows, &index), four_rows::<3>(rows, &index));
             let (ab, cd) = (_mm512_unpacklo_epi32(a, b), _mm512_unpacklo_epi32(c, d));
             let (ab_high, cd_high) = (_mm512_unpackhi_epi32(a, b), _mm512_unpackhi_epi32(c, d));
             [
@@ -689,8 +763,7 @@ impl Lanes for Sixteen {
         if rows > i32::from(taps.len() < 4) && Self::collect_f32(window, at.cell, taps) {
             return true;
         }
-        let rows =
-            if window.step == 1 { Rows::<f32>::new::<32>(window, at, taps.len() as i32) } else { None };
+        let rows = if window.step == 1 { Rows::new::<32>(window, at, taps.len() as i32) } else { None };
         let Some(rows) = rows else { return false };
         // SAFETY: see the module; `Rows` can be read.
         unsafe {
@@ -741,29 +814,28 @@ impl Lanes for Sixteen {
     fn fetch_16<C: Channel, T: AsMut<[__m512i]>>(
         window: &Window<'_, C>,
         at: &Positions<Self>,
+        reach: Reach<C>,
         pairs: &mut [T],
     ) -> bool {
         let support = pairs.len() as i32;
-        let rows = if window.step == 1 { Rows::<C>::new::<32>(window, at, support) } else { None };
+        // SAFETY: see the module.
+        let mut copies = [unsafe { _mm512_setzero_si512() }; 8];
+        let rows = match reach {
+            _ if window.step != 1 => None,
+            Reach::Inside => Rows::new::<32>(window, at, support),
+            Reach::Across(v) => {
+                // SAFETY: see the module; C has 16 bits.
+                let outside = unsafe { _mm512_set1_epi16((&raw const v).cast::<i16>().read_unaligned()) };
+                Rows::across::<32>(window, at, support, outside, &mut copies)
+            }
+        };
         let Some(rows) = rows else { return false };
         // SAFETY: see the module; `Rows` can be read, and C has 16 bits.
         unsafe {
-            // The bytes of two taps: none is beyond 63.
+            // The bytes of two taps.
             let x = _mm512_mullo_epi32(rows.x, _mm512_set1_epi32(0x0202_0202));
-            let indices = rows.indices(_mm512_add_epi8(x, _mm512_set1_epi32(0x0302_0100)));
-            let halves = rows.halves();
-            for n in 0..rows.count.unsigned_abs().div_ceil(2) {
-                let [even, odd] = rows.two(window, n as i32, !0);
-                for (j, pairs) in pairs.iter_mut().enumerate() {
-                    let here =
-                        _mm512_cmpeq_epi32_mask(halves[j % 2], _mm512_set1_epi32(n as i32 - (j / 2) as i32));
-                    for (i, [pair, _]) in pairs.as_mut().as_chunks_mut::<2>().0.iter_mut().enumerate() {
-                        let index = _mm512_add_epi8(indices[j % 2], _mm512_set1_epi8(4 * i as i8));
-                        *pair =
-                            _mm512_mask_mov_epi32(*pair, here, _mm512_permutex2var_epi8(even, index, odd));
-                    }
-                }
-            }
+            let bytes = _mm512_add_epi8(x, _mm512_set1_epi32(0x0302_0100));
+            rows.pick::<2, T>(bytes, 4, pairs);
         }
         true
     }
@@ -773,75 +845,47 @@ impl Lanes for Sixteen {
         at: &Positions<Self>,
         pairs: &mut [T],
     ) -> bool {
-        let support = pairs.len() as i32;
-        let step = window.step as i32;
-        // Pixels in 64 bytes.
-        let Some(rows) = (match step {
-            2 => Rows::<u8>::new::<32>(window, at, support),
-            3 => Rows::<u8>::new::<21>(window, at, support),
-            4 => Rows::<u8>::new::<16>(window, at, support),
-            _ => None,
-        }) else {
-            return false;
-        };
-        // A row of 21 pixels of 3 bytes is one byte short of the register.
-        let (bytes, c) = (step * rows.width, window.channel as i32);
-        // SAFETY: see the module; `Rows` can be read, and the mask leaves what is beyond.
+        let Some(rows) = Rows::new::<64>(window, at, pairs.len() as i32) else { return false };
+        let (step, c) = (window.step as i32, window.channel as i32);
+        // SAFETY: see the module; `Rows` can be read.
         unsafe {
-            let inside = if bytes < 64 { !0 >> (64 - bytes) } else { !0 };
-            let x =
-                _mm512_add_epi32(_mm512_mullo_epi32(rows.x, _mm512_set1_epi32(step)), _mm512_set1_epi32(c));
-            let x = Self::pack(x, x);
-            for r in 0..rows.count {
-                let row = _mm512_maskz_loadu_epi8(inside, rows.first.add(r as usize * window.stride).cast());
-                for (j, pairs) in pairs.iter_mut().enumerate() {
-                    let here = _mm512_cmpeq_epi32_mask(rows.y, _mm512_set1_epi32(r - j as i32));
-                    for i in (0..support).step_by(2) {
-                        let offset = (step * i) | ((step * (i + 1)) << 16);
-                        let index = _mm512_add_epi16(x, _mm512_set1_epi32(offset));
-                        let taps = _mm512_maskz_permutexvar_epi8(0x5555_5555_5555_5555, index, row);
-                        if let Some(pair) = pairs.as_mut().get_mut(i as usize) {
-                            *pair = _mm512_mask_mov_epi32(*pair, here, taps);
-                        }
-                    }
+            // The bytes of two taps; what is between them is dropped.
+            let x = _mm512_mullo_epi32(rows.x, _mm512_set1_epi32(0x0001_0001));
+            let bytes = _mm512_add_epi32(x, _mm512_set1_epi32(c * 0x0001_0001 + step * 0x0001_0000));
+            rows.pick::<2, T>(bytes, 2 * step, pairs);
+            for pairs in pairs {
+                for [pair, _] in pairs.as_mut().as_chunks_mut::<2>().0 {
+                    *pair = _mm512_and_si512(*pair, _mm512_set1_epi32(0x00ff_00ff));
                 }
             }
         }
         true
     }
     #[inline(always)]
-    fn fetch_pixels(window: &Window<'_, u8>, at: &Positions<Self>, channels: &mut [[__m512i; 2]]) -> bool {
-        let step = window.step as i32;
-        // Pixels in 64 bytes.
-        let Some(rows) = (match step {
-            2 => Rows::<u8>::new::<32>(window, at, 2),
-            3 => Rows::<u8>::new::<21>(window, at, 2),
-            4 => Rows::<u8>::new::<16>(window, at, 2),
-            _ => None,
-        }) else {
-            return false;
-        };
-        // SAFETY: see the module; `Rows` can be read, and the masks leave what is beyond.
-        unsafe {
-            // A row of 21 pixels of 3 bytes is one byte short of the register.
-            let inside: __mmask64 = if step == 3 { !0 >> 1 } else { !0 };
-            // Of both taps the bytes of channels 0 and 1, then of 2 and 3: none is beyond 127.
-            let bytes = |c: i32| _mm512_set1_epi32(c * 0x0101_0101 + step * 0x0101_0000 + 0x0100_0100);
-            let x = _mm512_mullo_epi32(rows.x, _mm512_set1_epi32(step * 0x0101_0101));
-            let (first, second) = (_mm512_add_epi8(x, bytes(0)), _mm512_add_epi8(x, bytes(2)));
-            let (first, second) = (rows.indices(first), rows.indices(second));
-            let halves = rows.halves();
-            let mut taps = [[_mm512_setzero_si512(); 2]; 2];
-            for n in 0..rows.count.unsigned_abs().div_ceil(2) {
-                let [even, odd] = rows.two(window, n as i32, inside);
-                for (j, taps) in taps.iter_mut().enumerate() {
-                    let here = _mm512_cmpeq_epi32_mask(halves[j], _mm512_set1_epi32(n as i32));
-                    for (taps, index) in taps.iter_mut().zip([first[j], second[j]]) {
-                        *taps =
-                            _mm512_mask_mov_epi32(*taps, here, _mm512_permutex2var_epi8(even, index, odd));
-                    }
-                }
+    fn fetch_pixels(
+        window: &Window<'_, u8>,
+        at: &Positions<Self>,
+        reach: Reach<&[u8]>,
+        channels: &mut [[__m512i; 2]],
+    ) -> bool {
+        // SAFETY: see the module.
+        let mut copies = [unsafe { _mm512_setzero_si512() }; 8];
+        let rows = match reach {
+            Reach::Inside => Rows::new::<64>(window, at, 2),
+            Reach::Across(v) => {
+                let outside = repeated(v);
+                Rows::across::<64>(window, at, 2, outside, &mut copies)
             }
+        };
+        let Some(rows) = rows else { return false };
+        let step = window.step as i32;
+        // SAFETY: see the module; `Rows` can be read.
+        unsafe {
+            // Of both taps the bytes of channels 0 and 1, then of 2 and 3.
+            let x = _mm512_mullo_epi32(rows.x, _mm512_set1_epi32(0x0101_0101));
+            let bytes = _mm512_add_epi32(x, _mm512_set1_epi32(step * 0x0101_0000 + 0x0100_0100));
+            let mut taps = [[_mm512_setzero_si512(); 2]; 2];
+            rows.pick::<1, _>(bytes, 2, &mut taps);
             for (c, pairs) in channels.iter_mut().enumerate() {
                 for (pair, taps) in pairs.iter_mut().zip(taps) {
                     let taps = taps[c / 2 % 2];

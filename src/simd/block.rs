@@ -317,18 +317,19 @@ pub(crate) fn block_bytes<L: Lanes, C: Channel<Rounded = i32> + Into<u8>, K: Ker
     }
 }
 
-/// A block of pixels of 2 to 4 channels of `u8`, whose positions the caller has found in the kernel's area;
-/// false, with nothing done, if the backend has no way of its own.
+/// A block of pixels of 2 to 4 channels of `u8`, whose taps the caller knows to be within reach; false, with nothing
+/// done, if the backend has no way of its own.
 #[inline(always)]
 pub(crate) fn block_pixels<L: Lanes, K: Kernel, O: Output<u8>>(
     window: &Window<'_, u8>,
     at: &Positions<L>,
+    reach: Reach<&[u8]>,
     kernel: &K,
     out: &mut [L::Array<O>],
 ) -> bool {
     let mut channels = [[L::pack(L::splat(0), L::splat(0)); 2]; 4];
     let Some(channels) = channels.get_mut(..out.len()) else { return false };
-    if support::<K>() != 2 || !L::fetch_pixels(window, at, channels) {
+    if support::<K>() != 2 || !L::fetch_pixels(window, at, reach, channels) {
         return false;
     }
     let weights = weights_u8(kernel, at.fraction);
@@ -439,7 +440,8 @@ fn pairs_16<L: Lanes, K: Kernel>() -> bool {
     L::LEN > 1 && support::<K>().is_multiple_of(2) && support::<K>() <= 14
 }
 
-/// A block of a 16-bit channel, whose positions the caller has found in the kernel's area.
+/// A block of a 16-bit channel, whose taps the caller knows to be within reach. False, with nothing done, if the
+/// backend has no way across the border.
 #[inline(always)]
 pub(crate) fn block_16<
     const SIGNED: bool,
@@ -450,18 +452,22 @@ pub(crate) fn block_16<
 >(
     window: &Window<'_, C>,
     at: &Positions<L>,
+    reach: Reach<C>,
     kernel: &K,
     out: &mut [O],
-) {
-    if !pairs_16::<L, K>() {
-        return block_any(window, at, kernel, out);
-    }
+) -> bool {
+    let inside = matches!(reach, Reach::Inside);
     let mut pairs = no_pairs::<L, K>();
-    if L::FETCHES {
-        if !L::fetch_16(window, at, pairs.as_mut()) {
-            return block_any(window, at, kernel, out);
+    if !pairs_16::<L, K>() || (L::FETCHES && !L::fetch_16(window, at, reach, pairs.as_mut())) {
+        if inside {
+            block_any(window, at, kernel, out);
         }
-    } else {
+        return inside;
+    }
+    if !L::FETCHES {
+        if !inside {
+            return false;
+        }
         let block = Block::new(window, at);
         for (j, row) in pairs.as_mut().iter_mut().enumerate() {
             for (n, [pair, _]) in row.as_mut().as_chunks_mut::<2>().0.iter_mut().enumerate() {
@@ -471,11 +477,19 @@ pub(crate) fn block_16<
         }
     }
     sum_16::<SIGNED, L, C, K, O>(kernel, at.fraction, &Fetched(pairs), out);
+    true
 }
 
 #[inline(always)]
 fn no_pairs<L: Lanes, K: Kernel>() -> K::Taps<K::Taps<L::Pair>> {
     K::Taps::filled(K::Taps::filled(L::pack(L::splat(0), L::splat(0))))
+}
+
+/// A pair of 16-bit taps, less 2^15 if they have no sign.
+#[inline(always)]
+fn words<const SIGNED: bool, L: Lanes, K: Kernel>(taps: &Fetched<K, L>, i: usize, j: usize) -> L::Pair {
+    let pair = taps.pair(i, j);
+    if SIGNED { pair } else { L::pair_less(pair, i16::MIN) }
 }
 
 /// Weights have 24 bits. Along a row their upper and their lower twelve are multiplied with pairs of taps, less 2^15
@@ -488,29 +502,35 @@ fn sum_16<const SIGNED: bool, L: Lanes, C: Channel<Rounded = i32>, K: Kernel, O:
     out: &mut [O],
 ) {
     let (wx, wy) = (kernel.weights(LanesQ24::<L>(x)), kernel.weights(LanesQ24::<L>(y)));
-    let mut rows = K::Taps::filled((L::splat(0), L::splat(1 << 15)));
+    let mut rows = K::Taps::filled(L::splat(1 << 15));
     for (i, [w0, w1]) in wx.as_ref().as_chunks::<2>().0.iter().enumerate() {
         let low = L::splat((1 << 12) - 1);
-        let lower = L::pack(L::and(w0.0, low), L::and(w1.0, low));
-        let upper = L::pack(L::shr(w0.0, 12), L::shr(w1.0, 12));
-        for (j, (high, low)) in rows.as_mut().iter_mut().enumerate() {
-            let pair = taps.pair(2 * i, j);
-            let pair = if SIGNED { pair } else { L::pair_less(pair, i16::MIN) };
-            *high = L::dot_add(*high, pair, upper);
-            *low = L::dot_add(*low, pair, lower);
+        let weights = L::pack(L::and(w0.0, low), L::and(w1.0, low));
+        for (j, row) in rows.as_mut().iter_mut().enumerate() {
+            *row = L::dot_add(*row, words::<SIGNED, L, K>(taps, 2 * i, j), weights);
         }
     }
-    let row = |(high, low)| L::shr(L::add(high, L::shr(low, 12)), 4);
+    for row in rows.as_mut() {
+        *row = L::shr(*row, 12);
+    }
+    for (i, [w0, w1]) in wx.as_ref().as_chunks::<2>().0.iter().enumerate() {
+        let weights = L::pack(L::shr(w0.0, 12), L::shr(w1.0, 12));
+        for (j, row) in rows.as_mut().iter_mut().enumerate() {
+            *row = L::dot_add(*row, words::<SIGNED, L, K>(taps, 2 * i, j), weights);
+        }
+    }
+    for row in rows.as_mut() {
+        *row = L::shr(*row, 4);
+    }
     let start = (1 << (31 - O::BITS)) + if SIGNED { 0 } else { 1 << 47 };
     // Of two weights the second says what the first is.
     if let ([first, second], [_, w]) = (rows.as_ref(), wy.as_ref()) {
-        let (first, second) = (row(*first), row(*second));
-        let part = L::i64_add(L::mul_wide(L::sub(second, first), w.0), L::i64_splat(start));
-        return O::store::<L>(L::shr(L::add(first, L::narrow(part, 24)), 8 - O::BITS), out);
+        let part = L::i64_add(L::mul_wide(L::sub(*second, *first), w.0), L::i64_splat(start));
+        return O::store::<L>(L::shr(L::add(*first, L::narrow(part, 24)), 8 - O::BITS), out);
     }
     let mut sum = L::i64_splat(start);
-    for (&sums, wy) in rows.as_ref().iter().zip(wy.as_ref()) {
-        sum = L::i64_add(sum, L::mul_wide(row(sums), wy.0));
+    for (&row, wy) in rows.as_ref().iter().zip(wy.as_ref()) {
+        sum = L::i64_add(sum, L::mul_wide(row, wy.0));
     }
     O::store::<L>(L::narrow(sum, 32 - O::BITS), out);
 }
@@ -747,7 +767,7 @@ pub(crate) trait Outside<W, P: Tap, O> {
     }
     /// What all pixels outside are, if they are one value that sums keep.
     #[inline(always)]
-    fn constant(&self) -> Option<P::Channel> {
+    fn constant(&self) -> Option<P> {
         None
     }
     /// Copies the pixels of the extended image from `min` to `max`, if one may compute with copies.
@@ -988,9 +1008,8 @@ impl<P: Tap, K: Kernel, S> Beside<'_, '_, P, K, S> {
         let mut patch;
         let (mut window, mut at) = (*self.window, *at);
         if !self.area.contains_box(&at.min, &at.max)
-            && P::CHANNELS == 1
             && let Some(v) = self.outside.constant()
-            && P::Channel::block_across(&window, &at, v, self.kernel, out)
+            && across::<L, P, K, O>(self.kernel, &window, &at, v, out)
         {
             return;
         }
@@ -1116,12 +1135,35 @@ fn draw<L: Lanes, P: Tap, K: Kernel, O: Output<P::Channel>>(
         }
         return;
     };
-    if !P::Channel::block_pixels(window, at, kernel, columns) {
+    if !P::Channel::block_pixels(window, at, Reach::Inside, kernel, columns) {
         for (c, column) in columns.iter_mut().enumerate() {
             P::Channel::block(&Window { channel: c, ..*window }, at, kernel, column.as_mut());
         }
     }
     O::interleave::<L>(columns, out);
+}
+
+/// One block of lanes wherever they are, where outside of the source is one pixel, which sums keep. Or false, with
+/// nothing done.
+#[inline(always)]
+fn across<L: Lanes, P: Tap, K: Kernel, O: Output<P::Channel>>(
+    kernel: &K,
+    window: &Window<'_, P::Channel>,
+    at: &Positions<L>,
+    outside: P,
+    out: &mut [O],
+) -> bool {
+    let outside = P::flatten(core::slice::from_ref(&outside));
+    if let [v] = outside {
+        return P::Channel::block_across(window, at, *v, kernel, out);
+    }
+    let mut columns = [L::Array::filled(O::from_channel(P::Channel::default())); 4];
+    let Some(columns) = columns.get_mut(..P::CHANNELS) else { return false };
+    if !P::Channel::block_pixels(window, at, Reach::Across(outside), kernel, columns) {
+        return false;
+    }
+    O::interleave::<L>(columns, out);
+    true
 }
 
 /// Writes the partials at a position, channel by channel. Returns false, having done nothing,

@@ -4,6 +4,7 @@ use core::ops::{Add, Mul, Sub};
 
 use super::Operation;
 use super::block::{ByteTable, Pairs, Window};
+use super::partials::Reach;
 use super::steps::Positions;
 use crate::fixed::{Coord, Knots, PHASES, Q14, Q24, Rounding, Table, Weight, WeightRows};
 use crate::kernel::{Array, Channel};
@@ -303,6 +304,7 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     fn fetch_16<C: Channel, T: AsMut<[Self::Pair]>>(
         _: &Window<'_, C>,
         _: &Positions<Self>,
+        _: Reach<C>,
         _pairs: &mut [T],
     ) -> bool {
         false
@@ -318,7 +320,12 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
     }
     /// The same for the two taps of each of two rows, in all channels of pixels of 8-bit channels.
     #[inline(always)]
-    fn fetch_pixels(_: &Window<'_, u8>, _: &Positions<Self>, _channels: &mut [[Self::Pair; 2]]) -> bool {
+    fn fetch_pixels(
+        _: &Window<'_, u8>,
+        _: &Positions<Self>,
+        _: Reach<&[u8]>,
+        _channels: &mut [[Self::Pair; 2]],
+    ) -> bool {
         false
     }
 }
