@@ -822,7 +822,7 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
         if !pixels.is_empty() && shifted::<L, P, K, O>(kernel, &window, at, pixels) {
             inner = inside;
         }
-    } else if n > 1 && (walk.line().is_some() || roomy::<L, P, K>()) {
+    } else if n > 1 && (walk.line().is_some() || tells::<L, P, K, W>()) {
         inner = L::call(Inside { beside, walk, out: &mut *out });
     }
     if inner == (0..len) {
@@ -905,6 +905,12 @@ fn roomy<L: Lanes, P: Tap, K: Kernel>() -> bool {
     P::CHANNELS == 1 && P::Channel::room::<L, K>([0; 2]).is_some()
 }
 
+/// Whether there are positions near to each other of which blocks along such a walk make use.
+#[inline(always)]
+fn tells<L: Lanes, P: Tap, K: Kernel, W: Walk>() -> bool {
+    roomy::<L, P, K>() || <<W::Lanes<L> as Steps<L>>::Near as Near<L>>::TELLS
+}
+
 impl<P: Tap, K: Kernel, S: Outside<W, P, O>, W: Walk, O: Output<P::Channel>> Operation
     for Inside<'_, '_, P, K, S, W, O>
 {
@@ -918,9 +924,15 @@ impl<P: Tap, K: Kernel, S: Outside<W, P, O>, W: Walk, O: Output<P::Channel>> Ope
         let (mut inside, mut pixels) = (len..len, whole(0..len));
         // A walk that has so many blocks whose taps are not near is left to blocks().
         let (mut here, mut patience, mut room) = (0, 8, [0; 2]);
-        while roomy::<L, P, K>() && here < pixels.end {
+        // (Without a table places are told apart again.)
+        let (roomy, pitch) = (roomy::<L, P, K>(), if roomy::<L, P, K>() { L::ByteTable::PITCH } else { 6 });
+        while tells::<L, P, K, W>() && here < pixels.end {
             let (Some(mut near), ready) = walk.at(here).lanes::<L>(to).near() else { break };
-            let Some(needed) = P::Channel::room::<L, K>(near.extent()) else { break };
+            let extent = near.extent();
+            let taps = [0, 1].map(|axis| extent[axis] + support::<K>() as i32);
+            let Some(needed) = (if roomy { P::Channel::room::<L, K>(extent) } else { Some(taps) }) else {
+                break;
+            };
             room = needed;
             let area = Area::around(window.first, room, [window.width, window.height]);
             if walk.line().is_some() {
@@ -930,14 +942,19 @@ impl<P: Tap, K: Kernel, S: Outside<W, P, O>, W: Walk, O: Output<P::Channel>> Ope
                 let (Some(moved), _) = walk.at(here).lanes::<L>(to).near() else { break };
                 near = moved;
             }
-            let blocks = out.get_mut(here..pixels.end.min(here.saturating_add(ready))).unwrap_or_default();
-            let known = walk.line().is_some() || near.stays(blocks.len(), &area);
-            for out in blocks.chunks_exact_mut(L::LEN) {
-                let told = near.next(L::ByteTable::PITCH);
+            let end = pixels.end.min(here.saturating_add(ready));
+            let blocks = out.get_mut(here * P::CHANNELS..end * P::CHANNELS).unwrap_or_default();
+            let known = walk.line().is_some() || near.stays(end.saturating_sub(here), &area);
+            for out in blocks.chunks_exact_mut(L::LEN * P::CHANNELS) {
+                let told = near.next(pitch);
                 if let Some(at) = &told
                     && (known || area.contains_box(&at.least, &at.least))
                 {
-                    P::Channel::block_near(&window, at, room, &kernel, out);
+                    if roomy {
+                        P::Channel::block_near(&window, at, room, &kernel, out);
+                    } else {
+                        draw::<L, P, K, O>(&kernel, &window, &at.positions(pitch, extent), out);
+                    }
                 } else {
                     if !known && told.is_none() {
                         patience -= 1;
@@ -945,7 +962,7 @@ impl<P: Tap, K: Kernel, S: Outside<W, P, O>, W: Walk, O: Output<P::Channel>> Ope
                             return 0..here;
                         }
                     }
-                    let known = told.as_ref().map(|at| at.positions(L::ByteTable::PITCH, near.extent()));
+                    let known = told.as_ref().map(|at| at.positions(pitch, extent));
                     let missed = |at: &Positions<L>| beside.touching.misses_box(&at.min, &at.max);
                     if !(known.as_ref().is_some_and(missed) && beside.outside.nothing(out)) {
                         seldom::<L, _>(BesideBlock { beside, at: known, walk: &walk.at(here), out });

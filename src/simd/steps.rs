@@ -83,6 +83,8 @@ pub trait Steps<L: Lanes> {
 
 /// Gives the positions of N pixels after N pixels, all of which have cells near to each other.
 pub trait Near<L: Lanes> {
+    /// Whether it always tells, and sooner than [`Steps`] does.
+    const TELLS: bool = false;
     /// The next ones, of places in a table whose rows have `2^pitch` cells. Now and then it does not tell.
     fn next(&mut self, pitch: u32) -> Option<NearPositions<L>>;
     /// How far the cells of N neighbouring pixels are from the least one at most.
@@ -576,6 +578,8 @@ impl<L: Lanes> Series<L> {
 }
 
 impl<L: Lanes> Near<L> for Series<L> {
+    const TELLS: bool = true;
+
     #[inline(always)]
     fn extent(&self) -> [i32; 2] {
         let [x, y] = &self.axes;
