@@ -73,6 +73,51 @@ impl<'a, C: Channel> Sums<'a, C> {
     }
 }
 
+impl Sums<'_, f32> {
+    /// Adds the terms of 2x2 taps, of the upper row first, of which these are the first. What the right ones of a pixel
+    /// become is kept for the next pixel, whose left ones they mostly are: so it need not wait for a store.
+    ///
+    /// # Safety
+    /// The taps are in the image.
+    #[inline(always)]
+    unsafe fn add_pairs<L: Lanes>(&mut self, bases: &L::Array<i32>, terms: [[&L::Array<f32>; 2]; 2]) {
+        let (data, stride) = (self.data.as_mut_ptr(), self.stride);
+        let size = self.data.len();
+        // SAFETY: as above. Volatile, so that sums of neighbours are not loaded as one: what two stores
+        // have left would have to reach memory first, at three times the cost.
+        let load = |index: usize| unsafe {
+            debug_assert!(index + stride < size);
+            [data.add(index).read_volatile(), data.add(index + stride).read_volatile()]
+        };
+        // SAFETY: as above.
+        let store = |index: usize, [upper, lower]: [f32; 2]| unsafe {
+            *data.add(index) = upper;
+            *data.add(index + stride) = lower;
+        };
+        let mut kept: Option<(usize, [f32; 2])> = None;
+        for (l, &base) in bases.as_ref().iter().enumerate() {
+            let plus = |[upper, lower]: [f32; 2], i: usize| {
+                let term = |j: usize| terms[j][i].as_ref().get(l).copied().unwrap_or(0.0);
+                [upper + term(0), lower + term(1)]
+            };
+            let base = base as usize;
+            let left = match kept {
+                Some((index, sums)) if index == base => sums,
+                Some((index, sums)) => {
+                    store(index, sums);
+                    load(base)
+                }
+                None => load(base),
+            };
+            store(base, plus(left, 0));
+            kept = Some((base + 1, plus(load(base + 1), 1)));
+        }
+        if let Some((index, sums)) = kept {
+            store(index, sums);
+        }
+    }
+}
+
 /// Adds the cotangents of the pixels along a walk.
 #[inline(always)]
 pub(crate) fn run_scatter<L: Lanes, P: Tap, K: Kernel, W: Walk>(
@@ -163,6 +208,12 @@ pub(crate) fn scatter_f32<L: Lanes, K: Kernel>(
     let ([first_x, first_y], stride) = (sums.first.map(L::splat), sums.stride as i32);
     let rows = L::mul(L::add(at.cell[1], first_y), L::splat(stride));
     let bases = L::i32_array(L::add(rows, L::add(at.cell[0], first_x)));
+    if let [upper, lower] = terms.as_ref()
+        && let ([a, b], [c, d]) = (upper.as_ref(), lower.as_ref())
+    {
+        // SAFETY: all taps of a cell in the area are in the image (the caller's promise).
+        return unsafe { sums.add_pairs::<L>(&bases, [[a, b], [c, d]]) };
+    }
     for (l, &base) in bases.as_ref().iter().enumerate() {
         for (j, terms) in terms.as_ref().iter().enumerate() {
             for (i, terms) in terms.as_ref().iter().enumerate() {
