@@ -1,7 +1,6 @@
 //! Lanczos' windowed sinc over four, six or eight pixels of each axis.
 //!
-//! Weights come from a table that the compiler computes: no trigonometry and no FPU at run time. With feature `std`
-//! those of 8-bit pixels, 16,384 fractions, are made of it when they are first asked for, and kept: 256 KB for each A.
+//! Weights come from a table that the compiler computes: no trigonometry and no FPU at run time.
 #![forbid(unsafe_code)]
 
 use core::f64::consts::PI;
@@ -29,6 +28,9 @@ use crate::fixed::{Knots, PHASES, Table, Weight, hermite, hermite_curvature, her
 ///
 /// Slope and curvature (which is doubled twice after its rounding) are the derivatives of that same
 /// cubic. All go through [`Weight::tabulate`].
+///
+/// With feature `std` the weights for 8-bit pixels, of all 16,384 fractions, are made when a warp of whole images
+/// first asks for them, and kept: 256 KB of heap for each A in use.
 ///
 /// ```
 /// use nonius::{Boundary, Image, Lanczos, Sampler};
