@@ -81,6 +81,7 @@ mod direct;
 mod noise;
 mod normal;
 mod robust;
+mod scope;
 mod search;
 mod select;
 mod shift;
@@ -90,6 +91,7 @@ mod tracker;
 
 pub use aligner::{Aligner, Progress, Step, WorkspaceSize, run_all};
 pub use robust::Robust;
+pub use scope::{Lean, Scope};
 pub use shift::{Shift, shift};
 pub use tracker::{Found, Keys, Track, Tracked, Tracker, Tracking};
 
@@ -102,6 +104,8 @@ use crate::pyramid::{MAX_LEVELS, level_size};
 use crate::simd::Level;
 use crate::transform::Transform;
 use crate::walk::RUN;
+#[doc(hidden)]
+pub use normal::Total;
 use normal::Word;
 
 /// A pixel that can be aligned: `u8`, `u16` or `i16`.

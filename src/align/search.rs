@@ -25,7 +25,7 @@ pub(super) fn range<P>(pair: &LevelPair<'_, P>, part: f64, rotation: f64) -> [i3
     let (width, height) = (pair.fixed.width(), pair.fixed.height());
     let [mut x, mut y] = [width, height].map(|side| libm::round(side as f64 * part) as usize);
     // At most 2^16 or so, as images go.
-    let mut turns = libm::ceil(rotation / unit(pair)) as usize;
+    let mut turns = if rotation > 0.0 { libm::ceil(rotation / unit(pair)) as usize } else { 0 };
     loop {
         let comparisons = [x, y, turns].iter().fold(1_usize, |n, r| n.saturating_mul(2 * r + 1));
         if comparisons.saturating_mul(width * height) <= BUDGET || comparisons == 1 {
@@ -272,21 +272,26 @@ impl Sums {
     }
 
     /// How well they match, if they are at least half of those that counted.
-    #[inline(always)]
+    // (Once for all that ask for it.)
+    #[inline(never)]
     fn matched(&self, counted: usize) -> Option<Match> {
         let (n, [t, m, tt, tm, mm]) = (self.n, self.sums);
         if n == 0 || 2 * n < counted as i64 {
             return None;
         }
-        let variance = |ab: i64, a: i64, b: i64| {
-            // (Of so few pixels of 16 bits it fits.)
-            if n < 1 << 15 {
-                i128::from(n * ab - a * b)
-            } else {
-                i128::from(n) * i128::from(ab) - i128::from(a) * i128::from(b)
-            }
-        };
-        Match::new(variance(tt, t, t), variance(mm, m, m), variance(tm, t, m))
+        let [tt, mm, tm] = [(tt, t, t), (mm, m, m), (tm, t, m)].map(|(ab, a, b)| variance(n, ab, a, b));
+        Match::new(tt, mm, tm)
+    }
+}
+
+/// n^2 times a covariance.
+#[inline(never)]
+fn variance(n: i64, ab: i64, a: i64, b: i64) -> i128 {
+    // (Of so few pixels of 16 bits it fits.)
+    if n < 1 << 15 {
+        i128::from(n * ab - a * b)
+    } else {
+        i128::from(n) * i128::from(ab) - i128::from(a) * i128::from(b)
     }
 }
 
@@ -358,7 +363,7 @@ impl<P: Grey> Blocks<P> {
 
     #[inline(always)]
     fn finish<L: Lanes>(mut self) -> Sums {
-        if self.filled > 0 {
+        if L::LEN > 1 && self.filled > 0 {
             self.flush::<L>();
         }
         self.sums
