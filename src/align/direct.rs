@@ -240,7 +240,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         centre: usize,
         less: bool,
     ) {
-        let (mut around, mut room) = (arm_moments::AROUND, Room::uninit());
+        let (mut around, mut room) = (Around::uninit(), Room::uninit());
         let cross = self.cross(pixels, y, chunk, &mut around);
         let Some(fours) = Fours::new(&cross, &mut room) else { return };
         for (sums, axes) in
@@ -272,7 +272,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         centre: usize,
         samples: &mut [P::Fine],
     ) {
-        let mut around = arm_moments::AROUND;
+        let mut around = Around::uninit();
         let cross = self.cross(pixels, y, chunk, &mut around);
         // Bilinear samples are within the range of pixels.
         let unlimited =

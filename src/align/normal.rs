@@ -333,8 +333,10 @@ impl<S: Copy, F: Array<S>, H: Array<S>> FixedOf<S, F, H> {
     /// All the same.
     #[inline(always)]
     fn of(v: S) -> Self {
-        let (full, half) = (F::filled(v), H::filled(v));
-        Self { gg: [full; 3], gt: [half; 2], g: [half; 2], plain: [v; 3] }
+        // (Not as copies of one.)
+        let full = || F::filled(v);
+        let half = || [H::filled(v), H::filled(v)];
+        Self { gg: [full(), full(), full()], gt: half(), g: half(), plain: [v; 3] }
     }
 }
 
@@ -380,7 +382,7 @@ impl<S: Copy, H: Array<S>> ResidualOf<S, H> {
     /// All the same.
     #[inline(always)]
     fn of(v: S) -> Self {
-        Self { ge: [H::filled(v); 2], plain: [v; 3] }
+        Self { ge: [H::filled(v), H::filled(v)], plain: [v; 3] }
     }
 }
 

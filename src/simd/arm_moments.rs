@@ -33,8 +33,7 @@ pub(crate) struct Cross<'a> {
 }
 
 /// Room for a copy of pixels beside each other, and what lies around them.
-pub(crate) type Around = [[u8; MOST + 4]; 3];
-pub(crate) const AROUND: Around = [[0; MOST + 4]; 3];
+pub(crate) type Around = MaybeUninit<[[u8; MOST + 4]; 3]>;
 
 impl<'a> Cross<'a> {
     /// At most [`MOST`] from places of a slice: of the first one, and of those above and below it. Where not all that
@@ -54,6 +53,7 @@ impl<'a> Cross<'a> {
         if cross.fours().is_some() {
             return cross;
         }
+        let around = around.write([[0; MOST + 4]; 3]);
         for (copy, place) in around.iter_mut().zip(places) {
             for (k, copy) in copy.iter_mut().enumerate() {
                 *copy = pixels.get(place.wrapping_add(k)).copied().unwrap_or(0);

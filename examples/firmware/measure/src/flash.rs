@@ -68,8 +68,7 @@ fn warp<K: Interpolator>(kernel: K, source: &[u8], destination: &mut [u8]) -> Re
 fn align<T: Transform, S: Scope>(source: &[u8], destination: &mut [u8], options: S) -> Result<(), Error> {
     let image = Image::new(black_box(source), black_box(8), black_box(4))?;
     let pair = Pair::new(image, black_box(image));
-    let mut aligner =
-        Aligner::new(pair, black_box(T::IDENTITY), options, black_box(destination), &mut [])?;
+    let mut aligner = Aligner::new(pair, black_box(T::IDENTITY), options, black_box(destination), &mut [])?;
     black_box(aligner.run());
     Ok(())
 }
