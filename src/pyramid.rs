@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 use crate::Error;
+use crate::fixed::power_of_two;
 use crate::image::{Image, ImageMut, Pixel, Tap};
 use crate::kernel::Channel;
 use crate::parallel::{Bands, Threads};
@@ -38,13 +39,13 @@ pub const fn buffer_len(width: usize, height: usize, levels: usize) -> usize {
 
 /// A matrix between pixels of level `level`, as one between pixels of level 0.
 pub(crate) fn to_full(matrix: &Matrix, level: usize) -> Matrix {
-    let s = libm::ldexp(1.0, level as i32);
+    let s = power_of_two(level as i32);
     between(matrix, s, (s - 1.0) / 2.0)
 }
 
 /// The inverse of [`to_full`].
 pub(crate) fn to_level(matrix: &Matrix, level: usize) -> Matrix {
-    let s = libm::ldexp(1.0, -(level as i32));
+    let s = power_of_two(-(level as i32));
     between(matrix, s, (s - 1.0) / 2.0)
 }
 

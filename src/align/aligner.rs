@@ -343,8 +343,8 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
     /// Steps until the end.
     pub fn run(&mut self) -> Report<T> {
         loop {
-            if let Step::Done(report) = self.step() {
-                return report;
+            if let Some(status) = self.advance() {
+                return self.report(status);
             }
         }
     }
@@ -353,15 +353,21 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
     ///
     /// The number of steps is bounded by the options.
     pub fn step(&mut self) -> Step<T> {
+        match self.advance() {
+            Some(status) => Step::Done(self.report(status)),
+            None => Step::Running(self.progress),
+        }
+    }
+
+    /// A step, and how the alignment has ended if it has. (What it has come to takes room on the stack.)
+    #[inline(always)]
+    fn advance(&mut self) -> Option<Status> {
         match self.phase {
             Phase::Search { .. } => self.search(),
             Phase::Refine => self.refine(),
             Phase::Done(_) => {}
         }
-        if let Phase::Done(status) = self.phase {
-            return Step::Done(self.report(status));
-        }
-        Step::Running(self.progress)
+        if let Phase::Done(status) = self.phase { Some(status) } else { None }
     }
 
     /// The best transform so far, fixed to moving pixels at full size.
@@ -388,7 +394,7 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
             return;
         };
         let before = found;
-        let beginning = found == Match::NONE && next == range.map(|r| -r);
+        let beginning = found == Match::NONE && next.iter().zip(range).all(|(&next, range)| next == -range);
         let turned = |from: T, units: i32| {
             if S::WHOLE { search::turned(&pair, &from.matrix(), units) } else { from.matrix() }
         };

@@ -24,7 +24,7 @@ use super::robust::{Gather, Loss};
 use super::shifted::{Rows, STRIP};
 use super::solve::{Column, SIZE, Symmetric};
 use super::{CHUNK, Grey, Interpolation, Scope, select};
-use crate::fixed::{Q14, Rounding, round_shift, round_shift_i64};
+use crate::fixed::{Q14, Rounding, power_of_two, round_shift, round_shift_i64};
 use crate::image::{Image, MAX_SIDE, Tap};
 use crate::kernel::{Array, Bilinear, Kernel, Lagrange, Output, first_tap, rounding, support};
 use crate::parallel::Bands;
@@ -244,7 +244,7 @@ impl Photometry {
     /// Rounded, and kept within [`Word::MAX_GAIN`] and offsets of 2^23 grey levels.
     pub(super) fn new<W: Word>(gain: f64, offset: f64) -> Self {
         let q = |v: f64, one: f64, limit: f64| libm::round(v.clamp(-limit, limit) * one) as i32;
-        let one = libm::ldexp(1.0, W::GAIN_BITS as i32);
+        let one = power_of_two(W::GAIN_BITS as i32);
         Self { gain: q(gain, one, W::MAX_GAIN), bits: W::GAIN_BITS, offset: q(offset, 64.0, 8_388_608.0) }
     }
 
@@ -254,7 +254,7 @@ impl Photometry {
     }
 
     pub(super) fn gain(&self) -> f64 {
-        libm::ldexp(f64::from(self.gain), -(self.bits as i32))
+        f64::from(self.gain) * power_of_two(-(self.bits as i32))
     }
 
     pub(super) fn offset(&self) -> f64 {
@@ -648,7 +648,7 @@ impl<S: Total, F: Array<S>, H: Array<S>> SumsOf<S, F, H> {
     pub(super) fn statistics(&self, photometry: &Photometry, joint: bool) -> Statistics {
         let [[tt, t, count], [te, ee, e]] =
             [self.fixed.plain, self.residual.plain].map(|sums| sums.map(Into::into));
-        let n = count.max(1) as f64;
+        let n = self.fixed.plain[2].float().max(1.0);
         let covariance = |ab: i128, a: i128, b: i128| covariance(count, ab, a, b) / (n * n);
         let (a, b) = (photometry.gain(), photometry.offset());
         let square = ee as f64 / n / 256.0;
@@ -1472,20 +1472,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
                 for chunk in select::chunks(self.selected(), y, range) {
                     let walk = walk.at(chunk.start - x);
                     if L::LEN == 1 {
-                        let all = &mut samples;
-                        let samples = all.get_mut(..chunk.len()).unwrap_or_default();
-                        // (Of degree zero are translations.)
-                        if D::DEGREE == 0 {
-                            self.shifted(&walk, &mut shifted, samples);
-                        } else {
-                            self.interpolate::<L, _>(&walk, samples);
-                        }
-                        if !S::WHOLE || shared && !self.histogram {
-                            tally.pixels += chunk.len() as u64;
-                            self.add_residual(&mut residual, y, chunk, u, all);
-                            continue;
-                        }
-                        self.add_weighted(&mut fixed, &mut residual, &walk, y, chunk, u, samples, tally);
+                        self.add_singly(&mut fixed, &mut residual, &walk, y, chunk, u, &mut shifted, tally);
                         continue;
                     }
                     self.pixels::<L, _>(&walk, y, &chunk, &mut samples, &mut pixels, tally);
@@ -1506,6 +1493,37 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
                 tile.add_fixed(&fixed, height, D::DEGREE);
             }
             tile.add_residual(&residual, height, D::DEGREE);
+        }
+    }
+
+    /// Adds a chunk of row `y`, about column `centre`, for one lane. (On its own, so that the stack has its samples
+    /// only while they are needed.)
+    #[expect(clippy::too_many_arguments)]
+    #[inline(never)]
+    fn add_singly(
+        &self,
+        fixed: &mut Fixed<i64, POWERS, HALF_POWERS>,
+        residual: &mut Residual<i64, HALF_POWERS>,
+        walk: &N::Walk,
+        y: usize,
+        chunk: Range<usize>,
+        centre: usize,
+        shifted: &mut Rows<P>,
+        tally: &mut Tally<S>,
+    ) {
+        let mut all = [P::Fine::from_channel(P::default()); CHUNK];
+        let samples = all.get_mut(..chunk.len()).unwrap_or_default();
+        // (Of degree zero are translations.)
+        if D::DEGREE == 0 {
+            self.shifted(walk, shifted, samples);
+        } else {
+            self.interpolate::<One, _>(walk, samples);
+        }
+        if !S::WHOLE || self.is_shared() && !self.histogram {
+            tally.pixels += chunk.len() as u64;
+            self.add_residual(residual, y, chunk, centre, &mut all);
+        } else {
+            self.add_weighted(fixed, residual, walk, y, chunk, centre, samples, tally);
         }
     }
 

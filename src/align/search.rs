@@ -7,7 +7,7 @@ use core::ops::Range;
 
 use super::normal::{LevelPair, Nothing, Word, totals};
 use super::{CHUNK, Grey};
-use crate::fixed::{floor_div, q32};
+use crate::fixed::{narrow_floor_div, q32};
 use crate::image::Image;
 use crate::kernel::{Nearest, rounding};
 use crate::simd::sums::{PAIRS, pairs};
@@ -100,7 +100,9 @@ impl Match {
         let shift = |v: i128, by: i32| if by > 0 { v >> by } else { v << -by } as i64;
         let product = shift(tt, down) * shift(mm, across);
         let covariance = shift(tm, (down + across) / 2);
-        let square = floor_div(covariance * covariance, product >> 30).min(1 << 30) as i32;
+        // (A square that is not above the product, but for rounding.)
+        let square = narrow_floor_div(covariance * covariance, product >> 30).unwrap_or(1 << 30);
+        let square = square.min(1 << 30) as i32;
         Some(Self(if covariance < 0 { -square } else { square }))
     }
 
