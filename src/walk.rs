@@ -128,7 +128,8 @@ fn below([a, b, c]: [i64; 3], rows: usize) -> [i64; 3] {
 impl Subpixel for AffinePlan {
     #[inline]
     fn moved(&self, by: [i32; 2]) -> Self {
-        Self { rows: self.rows.map(|row| moved(row, by)) }
+        let [u, v] = self.rows;
+        Self { rows: [moved(u, by), moved(v, by)] }
     }
     #[inline]
     fn shifted(&self, numerators: [i64; 2], denominator: i64) -> Self {

@@ -405,7 +405,7 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
                 T::from_matrix(turned(self.candidate, units))
             };
             if let Ok(turned) = turned
-                && let Some(here) = self.compare(pair, &turned, [x, y], 1)
+                && let Some(here) = self.compare(&pair, &turned, [x, y], 1)
                 && here > found
             {
                 (best, found) = (by, here);
@@ -456,12 +456,12 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
     #[inline(never)]
     fn compare(
         &self,
-        pair: LevelPair<'_, P>,
+        pair: &LevelPair<'_, P>,
         transform: &T,
         [x, y]: [i32; 2],
         every: usize,
     ) -> Option<Match> {
-        let pair = if S::WHOLE { pair } else { LevelPair { fixed_mask: None, moving_mask: None, ..pair } };
+        let pair = if S::WHOLE { *pair } else { LevelPair { fixed_mask: None, moving_mask: None, ..*pair } };
         if pair.fixed_mask.is_none()
             && pair.moving_mask.is_none()
             && let Some([u, v]) = search::shift(&transform.matrix())
@@ -485,7 +485,7 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
         {
             let every = (pair.fixed.height() / LOOK).max(1);
             let correlation = |transform: &T| {
-                self.compare(pair, transform, [0; 2], every).unwrap_or(Match::NONE).correlation()
+                self.compare(&pair, transform, [0; 2], every).unwrap_or(Match::NONE).correlation()
             };
             // (Correlations are at most one.)
             let limit = correlation(&self.candidate) + 0.1;

@@ -415,21 +415,14 @@ impl<S: Copy + Default, F: Array<S>, H: Array<S>> SumsOf<S, F, H> {
 
 /// What sums over an image are held in: wide enough for any, or for those of one tile.
 pub trait Total:
-    Copy
-    + Default
-    + PartialEq
-    + core::fmt::Debug
-    + Send
-    + Sync
-    + From<i64>
-    + Into<i128>
-    + AddAssign
-    + Neg<Output = Self>
+    Copy + Default + PartialEq + core::fmt::Debug + Send + Sync + From<i64> + AddAssign + Neg<Output = Self>
 {
     /// Whether it is what sums of one tile are held in.
     const IS_TILE: bool;
     /// Rounded to nearest.
     fn float(self) -> f64;
+    /// n^2 times a covariance, which is an exact integer, rounded. (Sums are below 2^85, weights below 2^37.)
+    fn covariance(n: Self, ab: Self, a: Self, b: Self) -> f64;
     /// This times a number.
     fn times(self, by: i64) -> Self;
     /// Sums over an image as those of a tile, if they are held alike.
@@ -442,6 +435,9 @@ impl Total for i64 {
     const IS_TILE: bool = true;
     fn float(self) -> f64 {
         self as f64
+    }
+    fn covariance(n: i64, ab: i64, a: i64, b: i64) -> f64 {
+        covariance(n, ab, a, b) as f64
     }
     fn times(self, by: i64) -> Self {
         self.wrapping_mul(by)
@@ -456,6 +452,10 @@ impl Total for i128 {
     const IS_TILE: bool = false;
     fn float(self) -> f64 {
         self as f64
+    }
+    #[inline(never)]
+    fn covariance(n: i128, ab: i128, a: i128, b: i128) -> f64 {
+        (n * ab - a * b) as f64
     }
     fn times(self, by: i64) -> Self {
         i128::from(by) * self
@@ -646,21 +646,21 @@ impl<S: Total, F: Array<S>, H: Array<S>> SumsOf<S, F, H> {
     /// and offset are unknown.
     #[inline(never)]
     pub(super) fn statistics(&self, photometry: &Photometry, joint: bool) -> Statistics {
-        let [[tt, t, count], [te, ee, e]] =
-            [self.fixed.plain, self.residual.plain].map(|sums| sums.map(Into::into));
-        let n = self.fixed.plain[2].float().max(1.0);
-        let covariance = |ab: i128, a: i128, b: i128| covariance(count, ab, a, b) / (n * n);
+        let ([tt, t, count], [te, ee, e]) = (self.fixed.plain, self.residual.plain);
+        let n = count.float().max(1.0);
+        let squared = n * n;
+        let covariance = |ab: S, a: S, b: S| S::covariance(count, ab, a, b) / squared;
         let (a, b) = (photometry.gain(), photometry.offset());
-        let square = ee as f64 / n / 256.0;
+        let square = ee.float() / n / 256.0;
         let tt = covariance(tt, t, t);
         let te = covariance(te, t, e) / 16.0;
         let ee = covariance(ee, e, e) / 256.0;
         // moving = e + a fixed + b, up to the residual's rounding.
         let moving = ee + 2.0 * a * te + a * a * tt;
         let cross = te + a * tt;
-        let t = t as f64 / n;
+        let t = t.float() / n;
         let gain = if tt > 0.0 { cross / tt } else { 0.0 };
-        let mean = e as f64 / n / 16.0 + a * t + b;
+        let mean = e.float() / n / 16.0 + a * t + b;
         let correlation = if tt > 0.0 && moving > 0.0 { cross / libm::sqrt(tt * moving) } else { 0.0 };
         let (residual, gain, offset) = if joint {
             // What gain and offset cannot explain: at least zero, but for rounding.
@@ -752,10 +752,10 @@ fn add_signed<S: Total, A: Array<S>>(sum: &mut S, table: Option<&A>, less: bool,
     *sum += if less { -v } else { v };
 }
 
-/// n^2 times a covariance, which is an exact integer. (Sums are below 2^85, weights below 2^37.)
+/// n^2 times a covariance.
 #[inline(never)]
-fn covariance(n: i128, ab: i128, a: i128, b: i128) -> f64 {
-    (n * ab - a * b) as f64
+pub(super) fn covariance(n: i64, ab: i64, a: i64, b: i64) -> i128 {
+    i128::from(n) * i128::from(ab) - i128::from(a) * i128::from(b)
 }
 
 /// What the two images have in common over a support.
