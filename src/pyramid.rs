@@ -27,6 +27,7 @@ pub const fn level_size(width: usize, height: usize, level: usize) -> (usize, us
 }
 
 /// The pixels that a pyramid of `levels` levels keeps in its buffer (all but level 0).
+#[inline(never)]
 pub const fn buffer_len(width: usize, height: usize, levels: usize) -> usize {
     let (mut sum, mut level) = (0_usize, 1);
     while level < levels && level <= MAX_LEVELS {
