@@ -319,7 +319,7 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
             last: None,
             best: None,
             shared: None,
-            moments: FixedMoments::<S::Total<T::Degree>, T::Degree>::zero(),
+            moments: FixedMoments::<S::Total<T::Degree>, T::Degree>::ZERO,
             rival: Rival::None,
         })
     }

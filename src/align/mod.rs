@@ -104,9 +104,9 @@ use crate::pyramid::{MAX_LEVELS, level_size};
 use crate::simd::Level;
 use crate::transform::Transform;
 use crate::walk::RUN;
-#[doc(hidden)]
-pub use normal::Total;
 use normal::Word;
+#[doc(hidden)]
+pub use normal::{Total, Zero};
 
 /// A pixel that can be aligned: `u8`, `u16` or `i16`.
 pub trait Grey: Pixel<Channel = Self> + Channel + Output<Self> + Into<i32> + From<u8> {

@@ -333,19 +333,22 @@ impl<S: Copy, F: Array<S>, H: Array<S>> FixedOf<S, F, H> {
     /// All the same.
     #[inline(always)]
     fn of(v: S) -> Self {
-        // (Not as copies of one.)
-        let full = || F::filled(v);
-        let half = || [H::filled(v), H::filled(v)];
-        Self { gg: [full(), full(), full()], gt: half(), g: half(), plain: [v; 3] }
+        let (full, half) = (F::filled(v), H::filled(v));
+        Self { gg: [full; 3], gt: [half; 2], g: [half; 2], plain: [v; 3] }
     }
 }
 
-impl<S: Copy + Default, F: Array<S>, H: Array<S>> FixedOf<S, F, H> {
+impl<S: Zero, F: Zero, H: Zero> FixedOf<S, F, H> {
+    pub(super) const ZERO: Self =
+        Self { gg: [F::ZERO; 3], gt: [H::ZERO; 2], g: [H::ZERO; 2], plain: [S::ZERO; 3] };
+
     #[inline(always)]
     pub(super) fn zero() -> Self {
-        Self::of(S::default())
+        Self::ZERO
     }
+}
 
+impl<S: Copy, F: Array<S>, H: Array<S>> FixedOf<S, F, H> {
     /// Adds sums of another kind, whose moments are moved by `full` and `half`.
     #[inline(always)]
     fn join<R: Copy + Into<S>, A: Array<R>, B: Array<R>>(
@@ -382,16 +385,20 @@ impl<S: Copy, H: Array<S>> ResidualOf<S, H> {
     /// All the same.
     #[inline(always)]
     fn of(v: S) -> Self {
-        Self { ge: [H::filled(v), H::filled(v)], plain: [v; 3] }
+        Self { ge: [H::filled(v); 2], plain: [v; 3] }
     }
 }
 
-impl<S: Copy + Default, H: Array<S>> ResidualOf<S, H> {
+impl<S: Zero, H: Zero> ResidualOf<S, H> {
+    const ZERO: Self = Self { ge: [H::ZERO; 2], plain: [S::ZERO; 3] };
+
     #[inline(always)]
     fn zero() -> Self {
-        Self::of(S::default())
+        Self::ZERO
     }
+}
 
+impl<S: Copy, H: Array<S>> ResidualOf<S, H> {
     #[inline(always)]
     fn join<R: Copy + Into<S>, B: Array<R>>(&mut self, part: &ResidualOf<R, B>, half: impl Fn(&mut [S], &[R]))
     where
@@ -406,16 +413,36 @@ impl<S: Copy + Default, H: Array<S>> ResidualOf<S, H> {
     }
 }
 
-impl<S: Copy + Default, F: Array<S>, H: Array<S>> SumsOf<S, F, H> {
+impl<S: Zero, F: Zero, H: Zero> SumsOf<S, F, H> {
+    const ZERO: Self = Self { fixed: FixedOf::ZERO, residual: ResidualOf::ZERO };
+
     #[inline(always)]
     pub(super) fn zero() -> Self {
-        Self { fixed: FixedOf::zero(), residual: ResidualOf::zero() }
+        Self::ZERO
     }
+}
+
+/// Numbers whose zeros are constants, which are written where they are wanted, without a copy on the stack.
+pub trait Zero: Copy {
+    /// No sum.
+    const ZERO: Self;
+}
+
+impl Zero for i64 {
+    const ZERO: Self = 0;
+}
+
+impl Zero for i128 {
+    const ZERO: Self = 0;
+}
+
+impl<S: Zero, const N: usize> Zero for [S; N] {
+    const ZERO: Self = [S::ZERO; N];
 }
 
 /// What sums over an image are held in: wide enough for any, or for those of one tile.
 pub trait Total:
-    Copy + Default + PartialEq + core::fmt::Debug + Send + Sync + From<i64> + AddAssign + Neg<Output = Self>
+    Zero + Default + PartialEq + core::fmt::Debug + Send + Sync + From<i64> + AddAssign + Neg<Output = Self>
 {
     /// Whether it is what sums of one tile are held in.
     const IS_TILE: bool;
@@ -892,11 +919,8 @@ impl<S: Scope> Tally<S> {
 
 impl<D: Degree, S: Scope> Pass<D, S> {
     /// One over nothing.
-    #[inline(always)]
-    fn empty() -> Self {
-        let tally = Tally { pixels: 0, loss: 0, histogram: S::Histogram::EMPTY };
-        Self { moments: SumsOf::zero(), tally }
-    }
+    const EMPTY: Self =
+        Self { moments: SumsOf::ZERO, tally: Tally { pixels: 0, loss: 0, histogram: S::Histogram::EMPTY } };
 }
 
 /// What is needed of the pixels of a chunk; zero where a pixel does not count.
@@ -1264,7 +1288,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Operation for Accumulate<'_, P, N, D
 
     #[inline(always)]
     fn run<L: Lanes>(self) -> Pass<D, S> {
-        let mut pass = Pass::empty();
+        let mut pass = Pass::EMPTY;
         if L::LEN == 1 {
             self.add_outlined(&mut pass);
         } else {
@@ -1308,7 +1332,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
             for left in (0..width).step_by(across.max(1)) {
                 let right = (left + across).min(width);
                 let centre = [left + across / 2, top + down / 2];
-                let mut tile = TileMoments::<D>::zero();
+                let mut tile = TileMoments::<D>::ZERO;
                 self.strips::<L>(&supports, left..right, rows.clone(), centre, &mut tile, tally);
                 let [x, y] = centre.map(|v| v as i64);
                 moments.add_tile(&tile, [x - (width / 2) as i64, y - (height / 2) as i64], D::DEGREE);

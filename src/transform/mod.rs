@@ -35,7 +35,7 @@ pub use similarity::Similarity;
 pub use translation::Translation;
 
 use crate::Error;
-use crate::align::Total;
+use crate::align::{Total, Zero};
 use crate::kernel::Array;
 use crate::walk::{Subpixel, Warp};
 
@@ -59,9 +59,9 @@ pub trait Degree: Copy + core::fmt::Debug + Send + Sync + 'static {
     /// See [`Transform::DEGREE`].
     const DEGREE: usize;
     /// One of each monomial up to this degree: as many as there are.
-    type Monomials<S: Total>: Array<S> + PartialEq + core::fmt::Debug + Send + Sync;
+    type Monomials<S: Total>: Array<S> + Zero + PartialEq + core::fmt::Debug + Send + Sync;
     /// Up to twice this degree: those of products.
-    type Products<S: Total>: Array<S> + PartialEq + core::fmt::Debug + Send + Sync;
+    type Products<S: Total>: Array<S> + Zero + PartialEq + core::fmt::Debug + Send + Sync;
     /// What holds sums of a small image.
     type Total: Total;
 }
