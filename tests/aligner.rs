@@ -428,6 +428,23 @@ fn lean_gives_the_bits_of_the_whole() {
     let mut pixels = vec![0; 2 * WIDTH * HEIGHT];
     let refused = Aligner::new(masked, Affine::IDENTITY, lean, &mut pixels, &mut []).unwrap_err();
     assert_eq!(refused, Error::InvalidOption);
+
+    // What sums of 64 bits hold.
+    fn largest<P: Grey, T: Transform>() -> usize {
+        let pixels = vec![P::default(); 7000];
+        let refused = |width: &usize| {
+            let image = Image::new(&pixels[..*width], *width, 1).unwrap();
+            let pair = Pair::new(image, image);
+            assert!(Aligner::<P, T>::workspace(&pair, &Options::default()).is_ok());
+            Aligner::<P, T, Lean>::workspace(&pair, &Lean::default()) == Err(Error::TooLarge)
+        };
+        (1..=7000).take_while(|width| !refused(width)).count()
+    }
+    assert_eq!(
+        [largest::<u8, Translation>(), largest::<u8, Affine>(), largest::<u8, Homography>()],
+        [7000, 6421, 7000]
+    );
+    assert_eq!([largest::<i16, Translation>(), largest::<i16, Affine>()], [724, 399]);
 }
 
 /// The solution of a system by Gauss and Jordan's elimination.

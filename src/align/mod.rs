@@ -72,6 +72,10 @@
 //! images, and of the masks in use, and for a selection 1/192 of those of the fixed image. The aligner itself is a few kilobytes, wherever the caller puts
 //! it; nothing else is stored.
 //!
+//! **Scope.** What an aligner can do is the type of its options. With [`Options`] all of the above is linked, whether it is
+//! asked for or not; with [`Lean`] what microcontrollers need: inverse compositional, bilinear, least squares with gain and
+//! offset, and the search for shifts. That takes half of the flash and of the stack, and gives the same bits.
+//!
 //! **Sequences** are followed by a [`Tracker`], batches of pairs are aligned by [`run_all`]. The translation of whole
 //! frames alone is found by [`shift()`], in whole numbers and much sooner on a microcontroller.
 #![forbid(unsafe_code)]

@@ -45,9 +45,12 @@ impl Scope for Options {
     }
 }
 
-/// How to align where flash and stack are scarce: by translation to homography, with the coarse search for shifts, gain
-/// and offset, and nothing else. A fourth of the flash of [`Options`], and the results of those that
-/// [`Scope::options`] gives, to the last bit. Images cannot have masks.
+/// How to align where flash and stack are scarce: inverse compositional and bilinear, by least squares with gain and
+/// offset, with the coarse search for shifts, and nothing else. Takes half of what [`Options`] take, and gives the
+/// results of those of [`Scope::options`], to the last bit. Images cannot have masks.
+///
+/// Sums of models up to affine are held in 64 bits, so that the fixed image is limited: to 6421 x 6421 pixels of 8 bits,
+/// and of 16 to 399 x 399 (724 x 724 by a translation).
 ///
 /// ```
 /// use nonius::align::{Aligner, Lean, Pair, Status};
