@@ -234,9 +234,7 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
         if !S::WHOLE && (pair.fixed_mask.is_some() || pair.moving_mask.is_some()) {
             return Err(Error::InvalidOption);
         }
-        if fixed.0.max(fixed.1) > Accumulate::<P, T::Plan, T::Degree, S>::MAX_SIDE {
-            return Err(Error::TooLarge);
-        }
+        Self::check_size(fixed)?;
         let (_, levels) = options.levels::<T>(fixed, moving)?;
         let rest = |(width, height): (usize, usize)| buffer_len(width, height, levels);
         let mask = |mask: &Option<Image<'_, u8>>| mask.as_ref().map_or(0, |m| rest(size(m)));
@@ -244,6 +242,12 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
             pixels: rest(fixed) + rest(moving) + selection::<T, S>(options, fixed, moving)?,
             masks: mask(&pair.fixed_mask) + mask(&pair.moving_mask),
         })
+    }
+
+    /// Whether there are sums for a fixed image of this size.
+    pub(super) fn check_size((width, height): (usize, usize)) -> Result<(), Error> {
+        let most = Accumulate::<P, T::Plan, T::Degree, S>::MAX_SIDE;
+        if width.max(height) > most { Err(Error::TooLarge) } else { Ok(()) }
     }
 
     /// Builds the pyramids and is ready to step from `initial` (fixed to moving pixels).

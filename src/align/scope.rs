@@ -11,7 +11,7 @@ use crate::parallel::Threads;
 use crate::simd::Level;
 use crate::transform::Degree;
 
-/// What an [`Aligner`](super::Aligner) can be asked for: the type of its options. [`Options`] ask for everything,
+/// What an [`Aligner`](super::Aligner) or a [`Tracker`](super::Tracker) can be asked for: the type of its options. [`Options`] ask for everything,
 /// [`Lean`] for what fits into a few kilobytes. Sealed.
 pub trait Scope: Copy + core::fmt::Debug + Send + Sync + sealed::Sealed {
     /// Whether it has all there is: masks and selections, other losses, methods and interpolations than the plainest.
@@ -26,6 +26,10 @@ pub trait Scope: Copy + core::fmt::Debug + Send + Sync + sealed::Sealed {
 
     /// The options of a whole aligner that gives the same, to the last bit.
     fn options(&self) -> Options;
+
+    /// The same without a coarse search.
+    #[doc(hidden)]
+    fn without_search(self) -> Self;
 }
 
 mod sealed {
@@ -42,6 +46,9 @@ impl Scope for Options {
     #[inline(always)]
     fn options(&self) -> Options {
         *self
+    }
+    fn without_search(self) -> Self {
+        Self { search: 0.0, rotation: 0.0, ..self }
     }
 }
 
@@ -114,5 +121,8 @@ impl Scope for Lean {
             level: Level::best(),
             threads: Threads::ONE,
         }
+    }
+    fn without_search(self) -> Self {
+        Self { search: 0.0, ..self }
     }
 }
