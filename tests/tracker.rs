@@ -228,8 +228,10 @@ fn lean() {
     let (lean, mut pixels) = (Lean::default(), workspace::<Similarity>());
     let mut less = vec![0; Tracker::<u8, Similarity, Lean>::workspace(WIDTH, HEIGHT)];
     assert!(less.len() < pixels.len());
-    let mut whole = Tracker::new(WIDTH, HEIGHT, Tracking::from(lean.options()), &mut pixels).unwrap();
-    let mut tracker = Tracker::new(WIDTH, HEIGHT, Tracking::from(lean), &mut less).unwrap();
+    let tracking = Tracking::from(lean.options());
+    let mut whole = Tracker::<u8, Similarity>::new(WIDTH, HEIGHT, tracking, &mut pixels).unwrap();
+    let tracking = Tracking::from(lean);
+    let mut tracker = Tracker::<_, Similarity, _>::new(WIDTH, HEIGHT, tracking, &mut less).unwrap();
     for (i, truth) in shaken(12, &mut random).iter().enumerate() {
         let far = Similarity::new(1.0, 0.0, if i > 8 { 25.0 } else { 0.0 }, 0.0).unwrap();
         let truth = truth.compose(&far).unwrap();

@@ -18,7 +18,7 @@
 #![forbid(unsafe_code)]
 
 use core::marker::PhantomData;
-use core::ops::{AddAssign, Neg, Range};
+use core::ops::{AddAssign, Range};
 
 use super::robust::{Gather, Loss};
 use super::shifted::{Rows, STRIP};
@@ -442,7 +442,7 @@ impl<S: Zero, const N: usize> Zero for [S; N] {
 
 /// What sums over an image are held in: wide enough for any, or for those of one tile.
 pub trait Total:
-    Zero + Default + PartialEq + core::fmt::Debug + Send + Sync + From<i64> + AddAssign + Neg<Output = Self>
+    Zero + Default + PartialEq + core::fmt::Debug + Send + Sync + From<i64> + Into<i128> + AddAssign
 {
     /// Whether it is what sums of one tile are held in.
     const IS_TILE: bool;
@@ -723,12 +723,12 @@ impl<S: Total, F: Array<S>, H: Array<S>> SumsOf<S, F, H> {
         let half = 0.5 * one;
         for (i, (a, right)) in generators.iter().zip(&mut *right).enumerate().take(parameters) {
             for (j, b) in generators.iter().enumerate().take(i + 1) {
-                matrix.set(i, j, product(gg, a, b).float() * (0.25 * one));
+                matrix.set(i, j, product(gg, a, b) as f64 * (0.25 * one));
             }
             for (j, table) in [(gain, gt), (offset, g)] {
-                matrix.set(j, i, single(table, a).float() * half);
+                matrix.set(j, i, single(table, a) as f64 * half);
             }
-            *right = single(ge, a).float() * (half / 16.0);
+            *right = single(ge, a) as f64 * (half / 16.0);
         }
         for ((i, j), sum) in [(gain, gain), (offset, gain), (offset, offset)].into_iter().zip(plain) {
             matrix.set(i, j, sum.float() * one);
@@ -750,10 +750,10 @@ fn terms(generator: &[Term; 2]) -> impl Iterator<Item = (usize, bool, usize, usi
     generator.iter().enumerate().filter_map(term)
 }
 
-/// The sum that belongs to the product of two generators.
+/// The sum that belongs to the product of two generators. (Of up to four entries, each of which fills its number.)
 #[inline(never)]
-fn product<S: Total, F: Array<S>>(tables: &[F; 3], a: &[Term; 2], b: &[Term; 2]) -> S {
-    let mut sum = S::default();
+fn product<S: Total, F: Array<S>>(tables: &[F; 3], a: &[Term; 2], b: &[Term; 2]) -> i128 {
+    let mut sum = 0;
     for (p, s, k, l) in terms(a) {
         for (q, r, m, n) in terms(b) {
             add_signed(&mut sum, tables.get(p + q), s != r, monomial(k + m, l + n));
@@ -764,8 +764,8 @@ fn product<S: Total, F: Array<S>>(tables: &[F; 3], a: &[Term; 2], b: &[Term; 2])
 
 /// The sum that belongs to a generator.
 #[inline(never)]
-fn single<S: Total, H: Array<S>>(tables: &[H; 2], a: &[Term; 2]) -> S {
-    let mut sum = S::default();
+fn single<S: Total, H: Array<S>>(tables: &[H; 2], a: &[Term; 2]) -> i128 {
+    let mut sum = 0;
     for (axis, s, k, l) in terms(a) {
         add_signed(&mut sum, tables.get(axis), s, monomial(k, l));
     }
@@ -774,8 +774,8 @@ fn single<S: Total, H: Array<S>>(tables: &[H; 2], a: &[Term; 2]) -> S {
 
 /// Adds an entry of a table, or takes it away.
 #[inline(always)]
-fn add_signed<S: Total, A: Array<S>>(sum: &mut S, table: Option<&A>, less: bool, at: usize) {
-    let v = table.and_then(|table| table.as_ref().get(at)).copied().unwrap_or_default();
+fn add_signed<S: Total, A: Array<S>>(sum: &mut i128, table: Option<&A>, less: bool, at: usize) {
+    let v: i128 = table.and_then(|table| table.as_ref().get(at)).copied().unwrap_or_default().into();
     *sum += if less { -v } else { v };
 }
 
