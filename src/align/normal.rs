@@ -835,7 +835,7 @@ pub(super) struct Accumulate<'a, P, N, D: Degree, S: Scope> {
     pub(super) histogram: bool,
     /// Another pass over this level, without masks and in least squares: what the
     /// fixed image summed to. Where supports are the same, so are those sums.
-    pub(super) known: Option<Known<'a, N, FixedMoments<S::Total<D>, D>>>,
+    pub(super) known: Option<Known<'a, N, D, S>>,
     /// The rows of the fixed image that it goes over: the first one, and where it ends.
     pub(super) rows: [usize; 2],
     /// The degree of the model, and the scope.
@@ -844,10 +844,10 @@ pub(super) struct Accumulate<'a, P, N, D: Degree, S: Scope> {
 
 /// What the fixed image summed to over the support of a transform and an interpolation.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Known<'a, N, M> {
+pub(super) struct Known<'a, N, D: Degree, S: Scope> {
     pub(super) plan: N,
     pub(super) interpolation: Interpolation,
-    pub(super) moments: &'a M,
+    pub(super) moments: &'a FixedMoments<S::Total<D>, D>,
 }
 
 impl Interpolation {
@@ -1418,7 +1418,7 @@ struct Supports<N> {
 impl<N: Plan> Supports<N> {
     fn new<P: Grey, D: Degree, S: Scope>(
         pass: &Accumulate<'_, P, N, D, S>,
-        known: Option<&Known<'_, N, FixedMoments<S::Total<D>, D>>>,
+        known: Option<&Known<'_, N, D, S>>,
     ) -> Self {
         let support = |plan: N, interpolation: Interpolation| Support {
             plan,
@@ -1858,7 +1858,7 @@ mod tests {
         transform: &T,
         loss: Loss,
         (interpolation, second_order): (Interpolation, bool),
-        known: Option<Known<'_, T::Plan, FixedMoments<i128, T::Degree>>>,
+        known: Option<Known<'_, T::Plan, T::Degree, Options>>,
     ) -> Pass<T::Degree, Options> {
         let photometry = Photometry::new::<P::Word>(1.2, -3.0);
         let (rows, histogram) = ([0, pair.fixed.height()], false);

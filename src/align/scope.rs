@@ -78,7 +78,7 @@ impl Scope for Options {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Lean {
-    /// As [`Options::levels`].
+    /// As [`Options::levels`](field@Options::levels).
     pub levels: Option<usize>,
     /// As [`Options::max_iterations`].
     pub max_iterations: u16,
