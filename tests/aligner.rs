@@ -431,7 +431,7 @@ fn lean_gives_the_bits_of_the_whole() {
 
     // What sums of 64 bits hold.
     fn largest<P: Grey, T: Transform>() -> usize {
-        let pixels = vec![P::default(); 7000];
+        let pixels = [P::default(); 7000];
         let refused = |width: &usize| {
             let image = Image::new(&pixels[..*width], *width, 1).unwrap();
             let pair = Pair::new(image, image);
