@@ -1496,7 +1496,8 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
                 for chunk in select::chunks(self.selected(), y, range) {
                     let walk = walk.at(chunk.start - x);
                     if L::LEN == 1 {
-                        self.add_singly(&mut fixed, &mut residual, &walk, y, chunk, u, &mut shifted, tally);
+                        let room = (&mut samples, &mut shifted);
+                        self.add_singly(&mut fixed, &mut residual, &walk, y, chunk, u, room, tally);
                         continue;
                     }
                     self.pixels::<L, _>(&walk, y, &chunk, &mut samples, &mut pixels, tally);
@@ -1520,10 +1521,9 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         }
     }
 
-    /// Adds a chunk of row `y`, about column `centre`, for one lane. (On its own, so that the stack has its samples
-    /// only while they are needed.)
+    /// Adds a chunk of row `y`, about column `centre`, for one lane, with room for its samples.
     #[expect(clippy::too_many_arguments)]
-    #[inline(never)]
+    #[inline(always)]
     fn add_singly(
         &self,
         fixed: &mut Fixed<i64, POWERS, HALF_POWERS>,
@@ -1532,10 +1532,9 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         y: usize,
         chunk: Range<usize>,
         centre: usize,
-        shifted: &mut Rows<P>,
+        (all, shifted): (&mut [P::Fine; CHUNK], &mut Rows<P>),
         tally: &mut Tally<S>,
     ) {
-        let mut all = [P::Fine::from_channel(P::default()); CHUNK];
         let samples = all.get_mut(..chunk.len()).unwrap_or_default();
         // (Of degree zero are translations.)
         if D::DEGREE == 0 {
@@ -1545,7 +1544,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         }
         if !S::WHOLE || self.is_shared() && !self.histogram {
             tally.pixels += chunk.len() as u64;
-            self.add_residual(residual, y, chunk, centre, &mut all);
+            self.add_residual(residual, y, chunk, centre, all);
         } else {
             self.add_weighted(fixed, residual, walk, y, chunk, centre, samples, tally);
         }

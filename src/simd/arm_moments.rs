@@ -38,7 +38,7 @@ pub(crate) type Around = MaybeUninit<[[u8; MOST + 4]; 3]>;
 impl<'a> Cross<'a> {
     /// At most [`MOST`] from places of a slice: of the first one, and of those above and below it. Where not all that
     /// is read with them is there, it becomes a copy.
-    #[inline(never)]
+    #[inline(always)]
     pub(crate) fn new(
         pixels: &'a [u8],
         [at, above, below]: [usize; 3],
@@ -50,9 +50,18 @@ impl<'a> Cross<'a> {
         let places = [at.wrapping_sub(1), above, below];
         let [row, columns @ ..] = places.map(from);
         let cross = Cross { row, columns, len, ends };
-        if cross.fours().is_some() {
-            return cross;
-        }
+        if cross.fours().is_some() { cross } else { Self::copied(pixels, places, len, ends, around) }
+    }
+
+    /// A copy, with nothing but zeros where there is nothing.
+    #[inline(never)]
+    fn copied(
+        pixels: &[u8],
+        places: [usize; 3],
+        len: usize,
+        ends: [bool; 2],
+        around: &'a mut Around,
+    ) -> Self {
         let around = around.write([[0; MOST + 4]; 3]);
         for (copy, place) in around.iter_mut().zip(places) {
             for (k, copy) in copy.iter_mut().enumerate() {
