@@ -103,6 +103,12 @@ pub(crate) const fn q32(v: f64) -> i64 {
     if bits >> 63 != 0 { -rounded } else { rounded }
 }
 
+/// 2^n, for n from -1022 to 1023.
+#[inline(always)]
+pub(crate) const fn power_of_two(n: i32) -> f64 {
+    f64::from_bits(((1023 + n) as u64) << 52)
+}
+
 /// A coordinate in source pixels: Q32.32, pixel centres at integers.
 ///
 /// Real numbers become `floor(v * 2^32)`, saturating at +-2^30 px. NaN becomes the lower end,

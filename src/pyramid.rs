@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 use crate::Error;
+use crate::fixed::power_of_two;
 use crate::image::{Image, ImageMut, Pixel, Tap};
 use crate::kernel::Channel;
 use crate::parallel::{Bands, Threads};
@@ -26,6 +27,7 @@ pub const fn level_size(width: usize, height: usize, level: usize) -> (usize, us
 }
 
 /// The pixels that a pyramid of `levels` levels keeps in its buffer (all but level 0).
+#[inline(never)]
 pub const fn buffer_len(width: usize, height: usize, levels: usize) -> usize {
     let (mut sum, mut level) = (0_usize, 1);
     while level < levels && level <= MAX_LEVELS {
@@ -38,13 +40,13 @@ pub const fn buffer_len(width: usize, height: usize, levels: usize) -> usize {
 
 /// A matrix between pixels of level `level`, as one between pixels of level 0.
 pub(crate) fn to_full(matrix: &Matrix, level: usize) -> Matrix {
-    let s = libm::ldexp(1.0, level as i32);
+    let s = power_of_two(level as i32);
     between(matrix, s, (s - 1.0) / 2.0)
 }
 
 /// The inverse of [`to_full`].
 pub(crate) fn to_level(matrix: &Matrix, level: usize) -> Matrix {
-    let s = libm::ldexp(1.0, -(level as i32));
+    let s = power_of_two(-(level as i32));
     between(matrix, s, (s - 1.0) / 2.0)
 }
 

@@ -29,7 +29,9 @@
 
 use core::ops::Range;
 
-use crate::fixed::{Coord, Position, Rounding, floor_div, q32, round_coordinate, round_shift_i64};
+use crate::fixed::{
+    Coord, Position, Rounding, floor_div, power_of_two, q32, round_coordinate, round_shift_i64,
+};
 use crate::simd::{Lanes, LinearSteps, Positions, QuotientSteps, Steps};
 use crate::span::{self, Area};
 
@@ -126,7 +128,8 @@ fn below([a, b, c]: [i64; 3], rows: usize) -> [i64; 3] {
 impl Subpixel for AffinePlan {
     #[inline]
     fn moved(&self, by: [i32; 2]) -> Self {
-        Self { rows: self.rows.map(|row| moved(row, by)) }
+        let [u, v] = self.rows;
+        Self { rows: [moved(u, by), moved(v, by)] }
     }
     #[inline]
     fn shifted(&self, numerators: [i64; 2], denominator: i64) -> Self {
@@ -274,6 +277,8 @@ fn least(cell: i32, to: Rounding) -> i64 {
 }
 
 impl Walk for AffineWalk {
+    // (A division takes as long as bisection on a microcontroller, and a kilobyte.)
+    #[cfg(not(thumb))]
     #[inline]
     fn crossing(&self, axis: usize, limit: i32, rising: bool, range: &Range<usize>, to: Rounding) -> usize {
         let (Some(&at), Some(&step)) = (self.at.get(axis), self.step.get(axis)) else { return range.end };
@@ -539,7 +544,7 @@ impl ProjectivePlan {
         if !(32..=61).contains(&scale) {
             return None;
         }
-        let unit = libm::ldexp(1.0, scale);
+        let unit = power_of_two(scale);
         let q = |i: usize| m.get(i).map_or(0, |v| libm::round(v * unit) as i64);
         Some(Self { rows: [[q(0), q(1), q(2)], [q(3), q(4), q(5)], [q(6), q(7), q(8)]], scale })
     }

@@ -1,7 +1,9 @@
 //! The aligner on scenes in closed form, of which both images are sampled: the truth is exact and no
 //! sampler takes part in it.
 
-use nonius::align::{Aligner, Grey, Interpolation, Method, Options, Pair, Report, Robust, Status};
+use nonius::align::{
+    Aligner, Grey, Interpolation, Lean, Method, Options, Pair, Report, Robust, Scope, Status,
+};
 use nonius::{Affine, Error, Euclidean, Homography, Image, Level, Similarity, Transform, Translation};
 
 const WIDTH: usize = 160;
@@ -361,6 +363,88 @@ fn every_way_to_end() {
     assert_eq!((report.status, report.transform), (Status::LeftImage, away));
     let short = Aligner::new(pair, away, options, &mut pixels[1..], &mut []).unwrap_err();
     assert_eq!(short, Error::TooShort { needed: size.pixels, found: size.pixels - 1 });
+}
+
+/// A lean aligner does, step by step, what a whole one does with its options.
+fn lean_is_whole<P: Grey + std::fmt::Debug, T: Transform>(
+    images: [Image<'_, P>; 2],
+    initial: T,
+    lean: Lean,
+) -> Status {
+    let pair = Pair::new(images[0], images[1]);
+    let size = Aligner::<P, T, Lean>::workspace(&pair, &lean).unwrap();
+    assert_eq!(size, Aligner::<P, T>::workspace(&pair, &lean.options()).unwrap());
+    let [mut a, mut b] = [(); 2].map(|()| vec![P::default(); size.pixels]);
+    let mut aligner = Aligner::new(pair, initial, lean, &mut a, &mut []).unwrap();
+    let mut whole = Aligner::new(pair, initial, lean.options(), &mut b, &mut []).unwrap();
+    loop {
+        let [step, expected] = [format!("{:?}", aligner.step()), format!("{:?}", whole.step())];
+        assert_eq!(step, expected);
+        if step.starts_with("Done") {
+            assert_eq!(format!("{:?}", aligner.covariance()), format!("{:?}", whole.covariance()));
+            return aligner.run().status;
+        }
+    }
+}
+
+#[test]
+fn lean_gives_the_bits_of_the_whole() {
+    fn model<T: Transform>(truth: T) {
+        let scene = Scene::new(3);
+        let (fixed, moving) = (scene.image(&T::IDENTITY), scene.image(&truth));
+        let deep = |image: &[f64]| image.iter().map(|v| (v * 200.0) as u16).collect::<Vec<_>>();
+        let (f, m, f16, m16) = (bytes(&fixed), bytes(&moving), deep(&fixed), deep(&moving));
+        for (x, y, width, height) in [(0, 0, WIDTH, HEIGHT), (1, 3, 64, 64), (5, 0, 67, 41), (2, 1, 13, 30)] {
+            let part = |pixels| view(pixels).view(x, y, width, height).unwrap();
+            let part16 = |pixels| view(pixels).view(x, y, width, height).unwrap();
+            for search in [0.0, 0.25] {
+                let lean = Lean { search, epsilon: 1e-2, ..Lean::default() };
+                for initial in [T::IDENTITY, truth, truth.compose(&truth).unwrap()] {
+                    lean_is_whole([part(&f), part(&m)], initial, lean);
+                    lean_is_whole([part16(&f16), part16(&m16)], initial, lean);
+                }
+                let least = Lean { levels: Some(1), max_iterations: 3, min_support: 0.9, ..lean };
+                lean_is_whole([part(&f), part(&m)], truth, least);
+                lean_is_whole([part(&f), part(&f)], T::IDENTITY, lean);
+            }
+        }
+    }
+    model(Translation::new(3.4, -2.3).unwrap());
+    model(Euclidean::new(0.04, 2.5, -1.7).unwrap());
+    model(Similarity::new(1.03, 0.02, -3.5, 2.2).unwrap());
+    model(Affine::from_parameters([1.02, 0.03, -2.5, -0.01, 0.97, 3.3]).unwrap());
+    model(Homography::from_parameters([1.02, 0.01, -2.0, 0.02, 1.01, 1.0, 1e-4, -5e-5]).unwrap());
+
+    let (f, flat) = (bytes(&Scene::new(1).image(&Translation::IDENTITY)), vec![77_u8; WIDTH * HEIGHT]);
+    let lean = Lean::default();
+    assert_eq!(lean_is_whole([view(&f), view(&f)], Affine::IDENTITY, lean), Status::Converged);
+    assert_eq!(lean_is_whole([view(&flat), view(&f)], Affine::IDENTITY, lean), Status::Singular);
+    let away = Translation::new(500.0, 0.0).unwrap();
+    let lean = Lean { search: 0.0, ..lean };
+    assert_eq!(lean_is_whole([view(&f), view(&f)], away, lean), Status::LeftImage);
+
+    let masked = Pair::new(view(&f), view(&f)).with_fixed_mask(view(&flat)).unwrap();
+    assert_eq!(Aligner::<_, Affine, Lean>::workspace(&masked, &lean), Err(Error::InvalidOption));
+    let mut pixels = vec![0; 2 * WIDTH * HEIGHT];
+    let refused = Aligner::new(masked, Affine::IDENTITY, lean, &mut pixels, &mut []).unwrap_err();
+    assert_eq!(refused, Error::InvalidOption);
+
+    // What sums of 64 bits hold.
+    fn largest<P: Grey, T: Transform>() -> usize {
+        let pixels = [P::default(); 7000];
+        let refused = |width: &usize| {
+            let image = Image::new(&pixels[..*width], *width, 1).unwrap();
+            let pair = Pair::new(image, image);
+            assert!(Aligner::<P, T>::workspace(&pair, &Options::default()).is_ok());
+            Aligner::<P, T, Lean>::workspace(&pair, &Lean::default()) == Err(Error::TooLarge)
+        };
+        (1..=7000).take_while(|width| !refused(width)).count()
+    }
+    assert_eq!(
+        [largest::<u8, Translation>(), largest::<u8, Affine>(), largest::<u8, Homography>()],
+        [7000, 6421, 7000]
+    );
+    assert_eq!([largest::<i16, Translation>(), largest::<i16, Affine>()], [724, 399]);
 }
 
 /// The solution of a system by Gauss and Jordan's elimination.

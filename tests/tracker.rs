@@ -2,7 +2,7 @@
 
 use crate::support::file::Plane;
 use crate::support::synthetic::{Exposure, Random, Waves, corners, distance, render};
-use nonius::align::{Found, Keys, Options, Status, Tracked, Tracker, Tracking};
+use nonius::align::{Found, Keys, Lean, Options, Scope, Status, Tracked, Tracker, Tracking};
 use nonius::{Error, Euclidean, Homography, Image, Level, Similarity, Transform, Translation};
 
 const WIDTH: usize = 112;
@@ -218,6 +218,32 @@ fn the_same_bits() {
     for level in Level::available() {
         assert_eq!(run(level, true), expected, "{}", level.name());
     }
+}
+
+/// A lean tracker finds, to the last bit, what a whole one does with its options; in less memory.
+#[test]
+fn lean() {
+    let mut random = Random(6);
+    let scene = Waves::new(&mut random);
+    let (lean, mut pixels) = (Lean::default(), workspace::<Similarity>());
+    let mut less = vec![0; Tracker::<u8, Similarity, Lean>::workspace(WIDTH, HEIGHT)];
+    assert!(less.len() < pixels.len());
+    let tracking = Tracking::from(lean.options());
+    let mut whole = Tracker::<u8, Similarity>::new(WIDTH, HEIGHT, tracking, &mut pixels).unwrap();
+    let tracking = Tracking::from(lean);
+    let mut tracker = Tracker::<_, Similarity, _>::new(WIDTH, HEIGHT, tracking, &mut less).unwrap();
+    for (i, truth) in shaken(12, &mut random).iter().enumerate() {
+        let far = Similarity::new(1.0, 0.0, if i > 8 { 25.0 } else { 0.0 }, 0.0).unwrap();
+        let truth = truth.compose(&far).unwrap();
+        let image = frame(&scene, &truth, Exposure::noisy(2.0), &mut random);
+        let found = tracker.track(image.image().unwrap()).unwrap();
+        let expected = whole.track(image.image().unwrap()).unwrap();
+        assert_eq!(format!("{found:?}"), format!("{expected:?}"));
+    }
+
+    let mask = vec![1; WIDTH * HEIGHT];
+    let mask = Image::new(&mask, WIDTH, HEIGHT).unwrap();
+    assert_eq!(tracker.with_mask(mask, &mut []).unwrap_err(), Error::InvalidOption);
 }
 
 #[test]

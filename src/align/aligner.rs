@@ -5,17 +5,19 @@ use core::marker::PhantomData;
 
 use super::noise::{Support, high_pass, steepness};
 use super::normal::{Accumulate, FixedMoments, Known, LevelPair, Pass, Photometry, Statistics};
-use super::robust::{Loss, Robust};
+use super::robust::{Gather, Loss, Robust};
 use super::search::Match;
 use super::solve::{Column, Factor, SIZE, Symmetric, solve};
-use super::{Grey, Interpolation, LEAST_SIDE, Options, Pair, Report, Status, search, select};
+use super::{Grey, Interpolation, LEAST_SIDE, Options, Pair, Report, Scope, Status, search, select};
 use crate::Error;
 use crate::image::Image;
 use crate::kernel::Array;
 use crate::parallel::{Bands, Threads};
 use crate::pyramid::{MAX_LEVELS, Pyramid, buffer_len, to_full, to_level};
 use crate::simd::{Lanes, Level, Operation};
-use crate::transform::{Matrix, Term, Transform, after_shift, at, before_shift, inverse, multiply, project};
+use crate::transform::{
+    Matrix, Term, Transform, after_shift, at, before_shift, inverse, multiply, of, project,
+};
 use crate::walk::Subpixel;
 
 /// Levels but the last are left when no corner moves by this many of their pixels any more.
@@ -97,8 +99,8 @@ pub enum Step<T: Transform> {
 /// # Ok::<(), nonius::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Aligner<'a, P, T: Transform> {
-    options: Options,
+pub struct Aligner<'a, P, T: Transform, S: Scope = Options> {
+    options: S,
     images: Images<'a, P>,
     levels: usize,
     level: usize,
@@ -130,7 +132,7 @@ pub struct Aligner<'a, P, T: Transform> {
     /// Where the last pass of this level in least squares was, and what it has summed to of the fixed image, for the
     /// next.
     shared: Option<(T::Plan, Interpolation)>,
-    moments: FixedMoments,
+    moments: FixedMoments<S::Total<T::Degree>, T::Degree>,
     rival: Rival<T>,
 }
 
@@ -159,13 +161,13 @@ pub(super) struct Images<'a, P> {
 impl<'a, P: Grey> Images<'a, P> {
     /// Those of a level.
     #[inline(never)]
-    fn pair(&self, options: &Options, at: usize) -> Option<LevelPair<'a, P>> {
+    fn pair<S: Scope>(&self, options: &S, at: usize) -> Option<LevelPair<'a, P>> {
         let mask = |pyramid: &Option<Pyramid<'a, u8>>| pyramid.as_ref().and_then(|p| p.level(at));
         let Images { fixed, moving, fixed_mask, moving_mask, selection } = self;
-        let selected = selection.and_then(|maps| {
+        let selected = selection.filter(|_| S::WHOLE).and_then(|maps| {
             let [base, level] = [0, at].map(|level| fixed.level(level).map(|image| size(&image)));
             let (width, height) = level?;
-            select::selects(options, width, height).then(|| select::map(maps, base?, at))?
+            select::selects(&options.options(), width, height).then(|| select::map(maps, base?, at))?
         });
         Some(LevelPair {
             fixed: fixed.level(at)?,
@@ -219,21 +221,33 @@ struct Best<T> {
     right: Column,
 }
 
-impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
+impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
     /// The workspace that [`Self::new`] will ask for.
     ///
     /// # Errors
-    /// [`Error::InvalidOption`].
-    pub fn workspace(pair: &Pair<'_, P>, options: &Options) -> Result<WorkspaceSize, Error> {
+    /// [`Error::InvalidOption`], also for masks where the [`Scope`] has none; [`Error::TooLarge`] for images that are
+    /// larger than it has sums for.
+    pub fn workspace(pair: &Pair<'_, P>, options: &S) -> Result<WorkspaceSize, Error> {
         let (fixed, moving) = (size(&pair.fixed), size(&pair.moving));
+        let options = &options.options();
         options.check()?;
+        if !S::WHOLE && (pair.fixed_mask.is_some() || pair.moving_mask.is_some()) {
+            return Err(Error::InvalidOption);
+        }
+        Self::check_size(fixed)?;
         let (_, levels) = options.levels::<T>(fixed, moving)?;
         let rest = |(width, height): (usize, usize)| buffer_len(width, height, levels);
         let mask = |mask: &Option<Image<'_, u8>>| mask.as_ref().map_or(0, |m| rest(size(m)));
         Ok(WorkspaceSize {
-            pixels: rest(fixed) + rest(moving) + selection::<T>(options, fixed, moving)?,
+            pixels: rest(fixed) + rest(moving) + selection::<T, S>(options, fixed, moving)?,
             masks: mask(&pair.fixed_mask) + mask(&pair.moving_mask),
         })
+    }
+
+    /// Whether there are sums for a fixed image of this size.
+    pub(super) fn check_size((width, height): (usize, usize)) -> Result<(), Error> {
+        let most = Accumulate::<P, T::Plan, T::Degree, S>::MAX_SIDE;
+        if width.max(height) > most { Err(Error::TooLarge) } else { Ok(()) }
     }
 
     /// Builds the pyramids and is ready to step from `initial` (fixed to moving pixels).
@@ -246,7 +260,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     pub fn new(
         pair: Pair<'a, P>,
         initial: T,
-        options: Options,
+        options: S,
         pixels: &'a mut [P],
         masks: &'a mut [u8],
     ) -> Result<Self, Error> {
@@ -257,18 +271,22 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     #[inline(never)]
     fn images(
         pair: &Pair<'a, P>,
-        options: &Options,
+        options: &S,
         pixels: &'a mut [P],
         masks: &'a mut [u8],
     ) -> Result<Images<'a, P>, Error> {
         let needed = Self::workspace(pair, options)?;
+        let options = &options.options();
         let sizes = (size(&pair.fixed), size(&pair.moving));
         let (_, levels) = options.levels::<T>(sizes.0, sizes.1)?;
-        let maps = selection::<T>(options, sizes.0, sizes.1)?;
+        let maps = selection::<T, S>(options, sizes.0, sizes.1)?;
         let (maps, rest_of_both) = split(pixels, maps, needed.pixels)?;
         let (a, b) = split(rest_of_both, rest(&pair.fixed, levels), needed.pixels - maps.len())?;
         let pyramid = |image, buffer| Pyramid::with_threads(image, levels, buffer, options.threads);
         let (fixed, moving) = (pyramid(pair.fixed, a)?, pyramid(pair.moving, b)?);
+        if !S::WHOLE {
+            return Ok(Images { fixed, moving, fixed_mask: None, moving_mask: None, selection: None });
+        }
         let first = pair.fixed_mask.as_ref().map_or(0, |m| rest(m, levels));
         let (a, b) = split(masks, first, needed.masks)?;
         let fixed_mask = pair.fixed_mask.map(|m| Pyramid::new_mask(m, levels, a)).transpose()?;
@@ -279,7 +297,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
 
     /// Is ready to step, on pyramids of at least the levels that `options` ask for.
     #[inline(always)]
-    pub(super) fn of(images: Images<'a, P>, initial: T, options: Options) -> Result<Self, Error> {
+    pub(super) fn of(images: Images<'a, P>, initial: T, options: S) -> Result<Self, Error> {
         let Start { levels, top, candidate, phase } = Self::start(&images, &initial, &options)?;
         Ok(Self {
             options,
@@ -305,22 +323,23 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             last: None,
             best: None,
             shared: None,
-            moments: FixedMoments::ZERO,
+            moments: FixedMoments::<S::Total<T::Degree>, T::Degree>::ZERO,
             rival: Rival::None,
         })
     }
 
     #[inline(never)]
-    fn start(images: &Images<'a, P>, initial: &T, options: &Options) -> Result<Start<T>, Error> {
+    fn start(images: &Images<'a, P>, initial: &T, scope: &S) -> Result<Start<T>, Error> {
+        let options = &scope.options();
         let base = |image: Option<Image<'_, P>>| image.map_or((0, 0), |image| size(&image));
         let sizes = (base(images.fixed.level(0)), base(images.moving.level(0)));
         let (refined, levels) = options.levels::<T>(sizes.0, sizes.1)?;
         let (top, last) = (refined - 1, levels - 1);
         let turn = if T::DEGREE > 0 { options.rotation } else { 0.0 };
-        let pair = images.pair(options, last);
+        let pair = images.pair(scope, last);
         let range = pair.map_or([0; 3], |pair| search::range(&pair, options.search, turn));
         // (A search that compares one transform only goes on to the first level to be refined.)
-        let searches = range != [0; 3] || last > top;
+        let searches = range.iter().any(|&r| r != 0) || last > top;
         let phase = if searches { Phase::searching(range) } else { Phase::Refine };
         Ok(Start { levels, top, candidate: T::from_matrix(to_level(&initial.matrix(), last))?, phase })
     }
@@ -328,8 +347,8 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     /// Steps until the end.
     pub fn run(&mut self) -> Report<T> {
         loop {
-            if let Step::Done(report) = self.step() {
-                return report;
+            if let Some(status) = self.advance() {
+                return self.report(status);
             }
         }
     }
@@ -338,15 +357,21 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     ///
     /// The number of steps is bounded by the options.
     pub fn step(&mut self) -> Step<T> {
+        match self.advance() {
+            Some(status) => Step::Done(self.report(status)),
+            None => Step::Running(self.progress),
+        }
+    }
+
+    /// A step, and how the alignment has ended if it has. (What it has come to takes room on the stack.)
+    #[inline(always)]
+    fn advance(&mut self) -> Option<Status> {
         match self.phase {
             Phase::Search { .. } => self.search(),
             Phase::Refine => self.refine(),
             Phase::Done(_) => {}
         }
-        if let Phase::Done(status) = self.phase {
-            return Step::Done(self.report(status));
-        }
-        Step::Running(self.progress)
+        if let Phase::Done(status) = self.phase { Some(status) } else { None }
     }
 
     /// The best transform so far, fixed to moving pixels at full size.
@@ -360,6 +385,12 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         self.images.pair(&self.options, self.level)
     }
 
+    /// What is asked for. (Of a scope that leaves something out, that is known here.)
+    #[inline(always)]
+    fn options(&self) -> Options {
+        self.options.options()
+    }
+
     #[inline(never)]
     fn search(&mut self) {
         let (Phase::Search { next, range, mut best, mut found }, Some(pair)) = (self.phase, self.pair())
@@ -367,13 +398,18 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             return;
         };
         let before = found;
-        let beginning = found == Match::NONE && next == range.map(|r| -r);
-        let turned = |from: T, units: i32| search::turned(&pair, &from.matrix(), units);
+        let beginning = found == Match::NONE && next.iter().zip(range).all(|(&next, range)| next == -range);
+        let turned = |from: T, units: i32| {
+            if S::WHOLE { search::turned(&pair, &from.matrix(), units) } else { from.matrix() }
+        };
         let mut compare = |by @ [x, y, units]: [i32; 3]| {
-            let turned =
-                if units == 0 { Ok(self.candidate) } else { T::from_matrix(turned(self.candidate, units)) };
+            let turned = if !S::WHOLE || units == 0 {
+                Ok(self.candidate)
+            } else {
+                T::from_matrix(turned(self.candidate, units))
+            };
             if let Ok(turned) = turned
-                && let Some(here) = self.compare(pair, &turned, [x, y], 1)
+                && let Some(here) = self.compare(&pair, &turned, [x, y], 1)
                 && here > found
             {
                 (best, found) = (by, here);
@@ -405,7 +441,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         if self.level == self.top {
             self.phase = Phase::Refine;
             self.rival = match T::from_matrix(to_level(&self.initial.matrix(), self.level)) {
-                Ok(initial) if initial != self.candidate && self.options.max_iterations >= SHARED => {
+                Ok(initial) if initial != self.candidate && self.options().max_iterations >= SHARED => {
                     Rival::Waiting(initial)
                 }
                 _ => Rival::None,
@@ -424,19 +460,20 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     #[inline(never)]
     fn compare(
         &self,
-        pair: LevelPair<'_, P>,
+        pair: &LevelPair<'_, P>,
         transform: &T,
         [x, y]: [i32; 2],
         every: usize,
     ) -> Option<Match> {
+        let pair = if S::WHOLE { *pair } else { LevelPair { fixed_mask: None, moving_mask: None, ..*pair } };
         if pair.fixed_mask.is_none()
             && pair.moving_mask.is_none()
             && let Some([u, v]) = search::shift(&transform.matrix())
         {
             let (fixed, moving, by) = (pair.fixed, pair.moving, [u + x, v + y]);
-            return self.options.level.run(search::Shifted { fixed, moving, by, every });
+            return self.options().level.run(search::Shifted { fixed, moving, by, every });
         }
-        self.options.level.run(search::Compare { pair, plan: transform.plan().moved([x, y]), every })
+        self.options().level.run(search::Compare { pair, plan: transform.plan().moved([x, y]), every })
     }
 
     /// Carries the candidate over to the next larger level. If the images agree there much better where
@@ -452,7 +489,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         {
             let every = (pair.fixed.height() / LOOK).max(1);
             let correlation = |transform: &T| {
-                self.compare(pair, transform, [0; 2], every).unwrap_or(Match::NONE).correlation()
+                self.compare(&pair, transform, [0; 2], every).unwrap_or(Match::NONE).correlation()
             };
             // (Correlations are at most one.)
             let limit = correlation(&self.candidate) + 0.1;
@@ -480,10 +517,10 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     #[inline(never)]
     fn refine(&mut self) {
         let Some(pair) = self.pair() else { return };
-        let robust = self.options.robust != Robust::None;
+        let robust = self.options().robust != Robust::None;
         let first = self.best.is_none();
         let (enough, accepted) = self.look(&pair);
-        let epsilon = if self.level == 0 { self.options.epsilon } else { COARSE_EPSILON };
+        let epsilon = if self.level == 0 { self.options().epsilon } else { COARSE_EPSILON };
         if accepted {
             self.damping = if self.damping > 1e-5 { self.damping / 10.0 } else { 0.0 };
         } else if first {
@@ -514,7 +551,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
             if let Some(best) = &mut self.best {
                 best.merit = f64::NEG_INFINITY;
             }
-        } else if finished && accepted && !robust && !self.options.monotone && self.damping == 0.0 {
+        } else if finished && accepted && !robust && !self.options().monotone && self.damping == 0.0 {
             // Steps become shorter by a factor; the next ones together are about as long as the first of
             // them. If that is too short to matter, this step is the last.
             let rate = if first { 0.5 } else { (self.step / before).clamp(0.125, 1.0) };
@@ -538,46 +575,46 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
 
     /// A pass with the candidate.
     #[inline(always)]
-    fn pass(&self, pair: &LevelPair<'a, P>) -> Pass {
+    fn pass(&self, pair: &LevelPair<'a, P>) -> Pass<T::Degree, S> {
         let accumulate = Accumulate {
             pair: *pair,
             plan: self.candidate.plan(),
             photometry: self.photometry,
-            loss: self.loss,
+            loss: self.loss(),
             interpolation: self.interpolation,
             second_order: self.is_second_order(),
-            histogram: self.options.robust != Robust::None,
+            histogram: self.options().robust != Robust::None,
             known: self.shared.map(|(plan, interpolation)| Known {
                 plan,
                 interpolation,
                 moments: &self.moments,
             }),
             rows: [0, pair.fixed.height()],
-            degree: PhantomData::<T::Degree>,
+            kind: PhantomData::<(T::Degree, S)>,
         };
-        self.options.threads.run(self.options.level, accumulate)
+        self.options().threads.run(self.options().level, accumulate)
     }
 
     /// What [`look`](Self::look) has found.
     #[inline(never)]
-    fn judge(&mut self, pair: &LevelPair<'a, P>, pass: &Pass) -> (bool, bool) {
+    fn judge(&mut self, pair: &LevelPair<'a, P>, pass: &Pass<T::Degree, S>) -> (bool, bool) {
         self.share(pass.moments.fixed());
         self.iteration += 1;
         let pixels = self.pixels(pair);
-        let n = pass.pixels as f64;
-        let statistics = pass.moments.statistics(&self.photometry, self.options.gain_and_offset);
-        let merit = match self.loss {
-            Loss::Squares if self.options.gain_and_offset => statistics.correlation,
+        let n = pass.tally.pixels as f64;
+        let statistics = pass.moments.statistics(&self.photometry, self.options().gain_and_offset);
+        let merit = match self.loss() {
+            Loss::Squares if self.options().gain_and_offset => statistics.correlation,
             Loss::Squares => -statistics.residual,
-            _ => -(pass.loss as f64) / n.max(1.0),
+            _ => -(pass.tally.loss as f64) / n.max(1.0),
         };
-        let enough = n >= (self.options.min_support * pixels).max(parameters::<T>() as f64 + 3.0);
+        let enough = n >= (self.options().min_support * pixels).max(parameters::<T>() as f64 + 3.0);
         let better = match &self.best {
             Some(best) => merit >= best.merit,
             // Nothing to compare with, but something must vary.
             None => statistics.contrast > 0.0,
         };
-        let small = self.best.is_some() && !self.options.monotone && self.step < 1.0;
+        let small = self.best.is_some() && !self.options().monotone && self.step < 1.0;
         let accepted = enough && (better || small);
         if accepted {
             self.accept(pass, statistics, merit);
@@ -588,13 +625,13 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     /// How many pixels there are to look at.
     fn pixels(&self, pair: &LevelPair<'_, P>) -> f64 {
         let (width, height) = size(&pair.fixed);
-        select::pixels(&self.options, width, height)
+        if S::WHOLE { select::pixels(&self.options(), width, height) } else { (width * height) as f64 }
     }
 
     /// Keeps what the fixed image has summed to for the next pass.
     #[inline(never)]
-    fn share(&mut self, moments: &FixedMoments) {
-        let shares = self.loss == Loss::Squares && !self.is_second_order();
+    fn share(&mut self, moments: &FixedMoments<S::Total<T::Degree>, T::Degree>) {
+        let shares = self.loss() == Loss::Squares && !self.is_second_order();
         self.shared = shares.then(|| (self.candidate.plan(), self.interpolation));
         if shares {
             self.moments = *moments;
@@ -603,25 +640,26 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
 
     /// Takes the candidate for the best.
     #[inline(never)]
-    fn accept(&mut self, pass: &Pass, statistics: Statistics, merit: f64) {
+    fn accept(&mut self, pass: &Pass<T::Degree, S>, statistics: Statistics, merit: f64) {
         self.found = true;
-        let (matrix, right) = pass.moments.system(T::GENERATORS, self.loss.unit());
-        self.best = Some(Best {
+        let unit = self.loss().unit();
+        let best = self.best.insert(Best {
             transform: self.candidate,
             photometry: self.photometry,
             statistics,
             merit,
-            sigma: if self.options.robust == Robust::None { 0.0 } else { pass.histogram.sigma() },
-            n: pass.pixels as f64,
-            matrix,
-            right,
+            sigma: if self.options().robust == Robust::None { 0.0 } else { pass.tally.histogram.sigma() },
+            n: pass.tally.pixels as f64,
+            matrix: Symmetric::ZERO,
+            right: [0.0; SIZE],
         });
+        pass.moments.system(T::GENERATORS, unit, &mut best.matrix, &mut best.right);
     }
 
     /// The interpolation to end with: the smooth one, if the moving image is not next to nothing.
     fn finish(&self, pair: &LevelPair<'_, P>) -> Interpolation {
         let (width, height) = size(&pair.moving);
-        if width.min(height) < LEAST_SIDE { Interpolation::Bilinear } else { self.options.finish }
+        if width.min(height) < LEAST_SIDE { Interpolation::Bilinear } else { self.options().finish }
     }
 
     /// Lets the robust scale follow the residuals of the best transform, downwards. If it changed, the
@@ -635,7 +673,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         // Residuals mean something once gain and offset are known.
         if self.known {
             self.sigma = Some(best.sigma);
-            self.loss = Loss::new(self.options.robust, best.sigma);
+            self.loss = Loss::new(self.options().robust, best.sigma);
         }
         self.known = true;
         self.photometry = Photometry::new::<P::Word>(best.statistics.gain, best.statistics.offset);
@@ -651,20 +689,21 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
         let n = parameters::<T>();
         let centre = centre(fixed);
         let half = [fixed.width() as f64 / 2.0, fixed.height() as f64 / 2.0];
-        let corners =
-            [(-1.0, -1.0), (1.0, -1.0), (-1.0, 1.0), (1.0, 1.0)].map(|(x, y)| (x * half[0], y * half[1]));
+        let corners = [[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [1.0, 1.0]];
         // An increment, and by how much it moves the corners.
         let moves = |increment: T::Parameters| {
-            let w = T::near_identity(increment)?.matrix();
-            let moves = corners.map(|(x, y)| {
-                let (u, v) = project(&w, x, y);
-                [u - x, v - y]
-            });
+            let w = of::<T>(&T::near_identity(increment)?.matrix());
+            let mut moves = corners;
+            for [x, y] in &mut moves {
+                let at = [*x * half[0], *y * half[1]];
+                let (u, v) = project(&w, at[0], at[1]);
+                [*x, *y] = [u - at[0], v - at[1]];
+            }
             Ok::<_, Error>((w, moves))
         };
         let candidate = |w: &Matrix| {
-            let about = about(&inverse(w)?, centre);
-            T::from_matrix(multiply(&best.transform.matrix(), &about))
+            let about = about(&inverse(&of::<T>(w))?, centre);
+            T::from_matrix(multiply(&of::<T>(&best.transform.matrix()), &of::<T>(&about)))
         };
         let product = |a: &Moves, b: &Moves| {
             a.as_flattened().iter().zip(b.as_flattened()).fold(0.0, |sum, (a, b)| sum + a * b)
@@ -713,12 +752,18 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
 
     /// Whether this level is aligned by the gradients of both images.
     fn is_second_order(&self) -> bool {
-        self.options.method.is_second_order(self.level, self.top)
+        self.options().method.is_second_order(self.level, self.top)
+    }
+
+    /// The loss at the present scale.
+    #[inline(always)]
+    fn loss(&self) -> Loss {
+        if S::WHOLE { self.loss } else { Loss::Squares }
     }
 
     /// The parameters, and gain and offset if they are estimated.
     fn unknowns(&self) -> usize {
-        parameters::<T>() + if self.options.gain_and_offset { 2 } else { 0 }
+        parameters::<T>() + if self.options().gain_and_offset { 2 } else { 0 }
     }
 
     /// The correlation at the best transform.
@@ -729,7 +774,7 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
     /// The iterations of a level after which the present attempt has to end, so that another one may
     /// follow: half of all for what the search found, a quarter for its rival.
     fn limit(&self) -> u16 {
-        let all = self.options.max_iterations;
+        let all = self.options().max_iterations;
         match self.rival {
             Rival::Waiting(_) if self.correlation() < ALIKE => all / 2,
             Rival::Against(_, better) if self.correlation() < better => all - all / 4,
@@ -955,8 +1000,8 @@ impl<'a, P: Grey, T: Transform> Aligner<'a, P, T> {
 /// assert!((shifts[0][0] + 1.0).abs() < 0.1 && (shifts[1][0] + 2.0).abs() < 0.1);
 /// # Ok::<(), nonius::Error>(())
 /// ```
-pub fn run_all<P: Grey, T: Transform>(
-    aligners: &mut [Aligner<'_, P, T>],
+pub fn run_all<P: Grey, T: Transform, S: Scope>(
+    aligners: &mut [Aligner<'_, P, T, S>],
     reports: &mut [Option<Report<T>>],
     threads: Threads,
 ) -> Result<(), Error> {
@@ -968,12 +1013,12 @@ pub fn run_all<P: Grey, T: Transform>(
     Ok(())
 }
 
-struct Batch<'b, 'a, P, T: Transform> {
-    aligners: &'b mut [Aligner<'a, P, T>],
+struct Batch<'b, 'a, P, T: Transform, S: Scope> {
+    aligners: &'b mut [Aligner<'a, P, T, S>],
     reports: &'b mut [Option<Report<T>>],
 }
 
-impl<P: Grey, T: Transform> Operation for Batch<'_, '_, P, T> {
+impl<P: Grey, T: Transform, S: Scope> Operation for Batch<'_, '_, P, T, S> {
     type Output = ();
 
     #[inline(always)]
@@ -984,9 +1029,9 @@ impl<P: Grey, T: Transform> Operation for Batch<'_, '_, P, T> {
     }
 }
 
-impl<P: Grey, T: Transform> Bands for Batch<'_, '_, P, T> {
+impl<P: Grey, T: Transform, S: Scope> Bands for Batch<'_, '_, P, T, S> {
     fn size(&self) -> [usize; 2] {
-        let pixels = |aligner: &Aligner<'_, P, T>| {
+        let pixels = |aligner: &Aligner<'_, P, T, S>| {
             aligner.images.fixed.level(0).map_or(0, |image| image.width() * image.height())
         };
         // (Each of them is looked at several times.)
@@ -1007,11 +1052,14 @@ fn parameters<T: Transform>() -> usize {
 }
 
 /// The pixels that the maps of a selection take; none if all pixels are looked at.
-fn selection<T: Transform>(
+fn selection<T: Transform, S: Scope>(
     options: &Options,
     fixed: (usize, usize),
     moving: (usize, usize),
 ) -> Result<usize, Error> {
+    if !S::WHOLE {
+        return Ok(0);
+    }
     let (refined, _) = options.levels::<T>(fixed, moving)?;
     let selects = select::selects(options, fixed.0, fixed.1);
     Ok(if selects { select::maps_len(fixed.0, fixed.1, refined) } else { 0 })

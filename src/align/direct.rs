@@ -7,13 +7,13 @@
 use core::ops::Range;
 
 use super::normal::{
-    Accumulate, Fixed, HALF_POWERS, POWERS, Pass, Residual, Row, Word, add_moved, move_powers, to,
+    Accumulate, Fixed, HALF_POWERS, POWERS, Residual, Row, Tally, Word, add_moved, move_powers, to,
 };
 use super::shifted::Rows;
-use super::{CHUNK, Grey, Interpolation};
+use super::{CHUNK, Grey, Interpolation, Scope};
 use crate::kernel::{Bilinear, Lagrange};
 #[cfg(all(dsp, not(helium)))]
-use crate::simd::arm_moments::{self, ALONG_X, ALONG_Y, Cross, Fours, Room};
+use crate::simd::arm_moments::{self, ALONG_X, ALONG_Y, Around, Cross, Fours, Room};
 use crate::transform::Degree;
 use crate::walk::{Plan, Walk};
 
@@ -51,7 +51,7 @@ fn about_middle<S: Word>([s, t, u, v, w]: [i64; POWERS], half: i64, degree: usiz
     moments.map(S::wrapped)
 }
 
-impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
+impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
     /// [`moments`] in sums that hold them.
     #[inline(always)]
     fn moments<const K: usize>(
@@ -102,7 +102,7 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
     #[inline(never)]
     pub(super) fn shifted<W: Walk>(&self, walk: &W, rows: &mut Rows<P>, samples: &mut [P::Fine]) {
         let (moving, at) = (&self.pair.moving, walk.position(to::<P>()));
-        match self.interpolation {
+        match self.interpolation() {
             Interpolation::Bilinear => rows.sample(&Bilinear, moving, at, samples),
             Interpolation::Lagrange => rows.sample(&Lagrange, moving, at, samples),
         }
@@ -141,7 +141,8 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         less: bool,
     ) {
         #[cfg(all(dsp, not(helium)))]
-        if self.add_fixed_in_fours(sums, y, &chunk, centre, less) {
+        if let Some([pixels, _]) = P::bytes([self.pair.fixed.elements(); 2]) {
+            self.add_fixed_in_fours(sums, pixels, y, &chunk, centre, less);
             return;
         }
         self.add_fixed_singly(sums, y, chunk, centre, less);
@@ -181,18 +182,23 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         sums.add(&found, middle, D::DEGREE);
     }
 
-    /// The fixed pixels of a chunk of row `y`, where they are bytes.
+    /// The fixed pixels of a chunk of row `y`, which are bytes.
     #[cfg(all(dsp, not(helium)))]
     #[inline(always)]
-    fn cross(&self, y: usize, chunk: &Range<usize>) -> Option<Cross<'_>> {
+    fn cross<'c>(
+        &self,
+        pixels: &'c [u8],
+        y: usize,
+        chunk: &Range<usize>,
+        around: &'c mut Around,
+    ) -> Cross<'c> {
         let fixed = &self.pair.fixed;
-        let [pixels, _] = P::bytes([fixed.elements(); 2])?;
         let (stride, at) = (fixed.stride(), y * fixed.stride() + chunk.start);
         // (No differences across the border: see differences().)
-        let columns = if y > 0 && y + 1 < fixed.height() { [at - stride, at + stride] } else { [at; 2] };
-        let from = |at: usize| pixels.get(at..).unwrap_or_default();
+        let [above, below] =
+            if y > 0 && y + 1 < fixed.height() { [at - stride, at + stride] } else { [at; 2] };
         let ends = [chunk.start == 0, chunk.end == fixed.width() && fixed.width() > 1];
-        Some(Cross { row: from(at.checked_sub(1)?), columns: columns.map(from), len: chunk.len(), ends })
+        Cross::new(pixels, [at, above, below], chunk.len(), ends, around)
     }
 
     /// Adds the moments that running sums over a chunk come to, about column `centre`, or takes them away.
@@ -222,20 +228,21 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
             .for_each(|(sum, moment)| *sum = sum.wrapping_add(moment));
     }
 
-    /// [`add_fixed`](Self::add_fixed) where a processor has instructions for it: whether it has.
+    /// [`add_fixed`](Self::add_fixed) where pixels are bytes and a processor has instructions for it.
     #[cfg(all(dsp, not(helium)))]
     #[inline(always)]
     fn add_fixed_in_fours(
         &self,
         sums: &mut Fixed<i64, POWERS, HALF_POWERS>,
+        pixels: &[u8],
         y: usize,
         chunk: &Range<usize>,
         centre: usize,
         less: bool,
-    ) -> bool {
-        let mut room = Room::uninit();
-        let Some(cross) = self.cross(y, chunk) else { return false };
-        let Some(fours) = Fours::new(&cross, &mut room) else { return false };
+    ) {
+        let (mut around, mut room) = (Around::uninit(), Room::uninit());
+        let cross = self.cross(pixels, y, chunk, &mut around);
+        let Some(fours) = Fours::new(&cross, &mut room) else { return };
         for (sums, axes) in
             sums.gg.iter_mut().zip([[ALONG_X, ALONG_X], [ALONG_X, ALONG_Y], [ALONG_Y, ALONG_Y]])
         {
@@ -251,7 +258,6 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         for (sum, v) in sums.plain.iter_mut().zip([tt, t, chunk.len() as i64]) {
             *sum += if less { -v } else { v };
         }
-        true
     }
 
     /// [`add_residual`](Self::add_residual), likewise.
@@ -260,25 +266,32 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
     fn add_residual_in_fours(
         &self,
         sums: &mut Residual<i64, HALF_POWERS>,
+        pixels: &[u8],
         y: usize,
         chunk: &Range<usize>,
         centre: usize,
         samples: &mut [P::Fine],
-    ) -> bool {
-        if self.interpolation != Interpolation::Bilinear {
-            return false;
-        }
-        let (Some(cross), Some(photometry)) = (self.cross(y, chunk), self.photometry.unlimited()) else {
-            return false;
+    ) {
+        let mut around = Around::uninit();
+        let cross = self.cross(pixels, y, chunk, &mut around);
+        // Bilinear samples are within the range of pixels.
+        let unlimited =
+            self.photometry.unlimited().filter(|_| self.interpolation() == Interpolation::Bilinear);
+        let plain = if let Some(photometry) = unlimited {
+            arm_moments::residual(&cross, P::samples(samples), photometry).unwrap_or_default().map(i64::from)
+        } else {
+            let row = self.pair.fixed.row(y).get(chunk.clone()).unwrap_or_default();
+            let plain = self.residuals(row, samples);
+            arm_moments::pack(P::samples(samples), chunk.len());
+            plain
         };
-        let Some(found) = arm_moments::residual(&cross, P::samples(samples), photometry, D::DEGREE) else {
-            return false;
+        sums.plain.iter_mut().zip(plain).for_each(|(sum, v)| *sum += v);
+        let Some(found) = arm_moments::with_differences(&cross, P::samples(samples), D::DEGREE) else {
+            return;
         };
-        for (sums, running) in sums.ge.iter_mut().zip(&found.ge) {
+        for (sums, running) in sums.ge.iter_mut().zip(&found) {
             Self::add_running(sums, running, chunk, centre, false);
         }
-        sums.plain.iter_mut().zip(found.plain).for_each(|(sum, v)| *sum += i64::from(v));
-        true
     }
 
     /// Adds what residuals take part in over a chunk of row `y`, about column `centre`, from the first of the
@@ -293,7 +306,8 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         samples: &mut [P::Fine; CHUNK],
     ) {
         #[cfg(all(dsp, not(helium)))]
-        if self.add_residual_in_fours(sums, y, &chunk, centre, samples) {
+        if let Some([pixels, _]) = P::bytes([self.pair.fixed.elements(); 2]) {
+            self.add_residual_in_fours(sums, pixels, y, &chunk, centre, samples);
             return;
         }
         self.add_residual_singly(sums, y, chunk, centre, samples);
@@ -321,7 +335,8 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         let [along, across] = &mut sums.ge;
         let add = |sums: &mut [i64; HALF_POWERS], a: &[P], b: &[P], from: usize, residuals: &[P::Fine]| {
             let middle = (from + residuals.len() / 2) as i64 - centre as i64;
-            add_moved(sums, &Self::difference_moments(a, b, residuals), middle, D::DEGREE);
+            let found = Self::difference_moments(a, b, residuals);
+            add_moved::<HALF_POWERS>(sums, &found, middle, D::DEGREE);
         };
         // (No differences across the border: see differences().)
         let (from, to) = (chunk.start.max(1), chunk.end.min(fixed.width() - 1));
@@ -363,7 +378,7 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         chunk: Range<usize>,
         centre: usize,
         samples: &[P::Fine],
-        pass: &mut Pass,
+        tally: &mut Tally<S>,
     ) {
         let mut sums = Row::zero();
         let mut gradients = [[P::Word::default(); CHUNK]; 2];
@@ -377,8 +392,8 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
             }
             let t: i32 = t.into();
             let e = self.photometry.residual::<P::Word>(t, sample.into()).get();
-            pass.pixels += 1;
-            let w = pass.weight(self, e);
+            tally.pixels += 1;
+            let w = tally.weight(self, e);
             if w != 0 {
                 let u = (x % CHUNK) as i64 - CHUNK as i64 / 2;
                 sums.add_weighted([gx.get(), gy.get(), t, e], w, u, D::DEGREE);

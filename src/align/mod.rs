@@ -72,6 +72,10 @@
 //! images, and of the masks in use, and for a selection 1/192 of those of the fixed image. The aligner itself is a few kilobytes, wherever the caller puts
 //! it; nothing else is stored.
 //!
+//! **Scope.** What an aligner can do is the type of its options. With [`Options`] all of the above is linked, whether it is
+//! asked for or not; with [`Lean`] what microcontrollers need: inverse compositional, bilinear, least squares with gain and
+//! offset, and the search for shifts. That takes half of the flash and of the stack, and gives the same bits.
+//!
 //! **Sequences** are followed by a [`Tracker`], batches of pairs are aligned by [`run_all`]. The translation of whole
 //! frames alone is found by [`shift()`], in whole numbers and much sooner on a microcontroller.
 #![forbid(unsafe_code)]
@@ -81,6 +85,7 @@ mod direct;
 mod noise;
 mod normal;
 mod robust;
+mod scope;
 mod search;
 mod select;
 mod shift;
@@ -90,6 +95,7 @@ mod tracker;
 
 pub use aligner::{Aligner, Progress, Step, WorkspaceSize, run_all};
 pub use robust::Robust;
+pub use scope::{Lean, Scope};
 pub use shift::{Shift, shift};
 pub use tracker::{Found, Keys, Track, Tracked, Tracker, Tracking};
 
@@ -103,6 +109,8 @@ use crate::simd::Level;
 use crate::transform::Transform;
 use crate::walk::RUN;
 use normal::Word;
+#[doc(hidden)]
+pub use normal::{Total, Zero};
 
 /// A pixel that can be aligned: `u8`, `u16` or `i16`.
 pub trait Grey: Pixel<Channel = Self> + Channel + Output<Self> + Into<i32> + From<u8> {

@@ -20,13 +20,13 @@
 use core::marker::PhantomData;
 use core::ops::{AddAssign, Range};
 
-use super::robust::{Histogram, Loss};
+use super::robust::{Gather, Loss};
 use super::shifted::{Rows, STRIP};
 use super::solve::{Column, SIZE, Symmetric};
-use super::{CHUNK, Grey, Interpolation, select};
-use crate::fixed::{Q14, Rounding, round_shift, round_shift_i64};
-use crate::image::{Image, Tap};
-use crate::kernel::{Bilinear, Kernel, Lagrange, Output, first_tap, rounding, support};
+use super::{CHUNK, Grey, Interpolation, Scope, select};
+use crate::fixed::{Q14, Rounding, power_of_two, round_shift, round_shift_i64};
+use crate::image::{Image, MAX_SIDE, Tap};
+use crate::kernel::{Array, Bilinear, Kernel, Lagrange, Output, first_tap, rounding, support};
 use crate::parallel::Bands;
 use crate::simd::block::Outside;
 use crate::simd::{self, Lanes, One, Operation};
@@ -37,10 +37,6 @@ use crate::walk::{Plan, RUN, Walk};
 /// Powers of the horizontal offset for products of two gradients, and for one.
 pub(super) const POWERS: usize = 5;
 pub(super) const HALF_POWERS: usize = 3;
-/// Monomials up to degree 4, and up to degree 2.
-const MONOMIALS: usize = 15;
-const HALF_MONOMIALS: usize = 6;
-
 /// Where `u^k v^l` is kept: by degree, then by l.
 #[inline(always)]
 const fn monomial(k: usize, l: usize) -> usize {
@@ -248,7 +244,7 @@ impl Photometry {
     /// Rounded, and kept within [`Word::MAX_GAIN`] and offsets of 2^23 grey levels.
     pub(super) fn new<W: Word>(gain: f64, offset: f64) -> Self {
         let q = |v: f64, one: f64, limit: f64| libm::round(v.clamp(-limit, limit) * one) as i32;
-        let one = libm::ldexp(1.0, W::GAIN_BITS as i32);
+        let one = power_of_two(W::GAIN_BITS as i32);
         Self { gain: q(gain, one, W::MAX_GAIN), bits: W::GAIN_BITS, offset: q(offset, 64.0, 8_388_608.0) }
     }
 
@@ -258,7 +254,7 @@ impl Photometry {
     }
 
     pub(super) fn gain(&self) -> f64 {
-        libm::ldexp(f64::from(self.gain), -(self.bits as i32))
+        f64::from(self.gain) * power_of_two(-(self.bits as i32))
     }
 
     pub(super) fn offset(&self) -> f64 {
@@ -291,24 +287,24 @@ impl Photometry {
     }
 }
 
-/// What the fixed image alone sums to: M moments of products of two gradients, H of one.
+/// What the fixed image alone sums to, in `S`: F of products of two gradients, H of one.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Fixed<S, const M: usize, const H: usize> {
+pub struct FixedOf<S, F, H> {
     /// xx, xy, yy.
-    pub(super) gg: [[S; M]; 3],
+    pub(super) gg: [F; 3],
     /// x and y with the fixed image t.
-    pub(super) gt: [[S; H]; 2],
+    pub(super) gt: [H; 2],
     /// x and y.
-    pub(super) g: [[S; H]; 2],
+    pub(super) g: [H; 2],
     /// tt, t, and one.
     pub(super) plain: [S; 3],
 }
 
 /// What residuals take part in.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Residual<S, const H: usize> {
+pub struct ResidualOf<S, H> {
     /// The gradient's x and y with the residual e.
-    pub(super) ge: [[S; H]; 2],
+    pub(super) ge: [H; 2],
     /// te, ee, e.
     pub(super) plain: [S; 3],
 }
@@ -316,45 +312,58 @@ pub(super) struct Residual<S, const H: usize> {
 /// Sums over some pixels, in `S`: about the centre of a chunk, by powers of the horizontal offset; of
 /// a row, about the image's centre; of the support, by monomials.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Sums<S, const M: usize, const H: usize> {
-    pub(super) fixed: Fixed<S, M, H>,
-    pub(super) residual: Residual<S, H>,
+pub struct SumsOf<S, F, H> {
+    pub(super) fixed: FixedOf<S, F, H>,
+    pub(super) residual: ResidualOf<S, H>,
 }
 
+/// By powers: so many.
+pub(super) type Fixed<S, const M: usize, const H: usize> = FixedOf<S, [S; M], [S; H]>;
+pub(super) type Residual<S, const H: usize> = ResidualOf<S, [S; H]>;
+type Sums<S, const M: usize, const H: usize> = SumsOf<S, [S; M], [S; H]>;
 pub(super) type Row = Sums<i64, POWERS, HALF_POWERS>;
-type TileMoments = Sums<i64, MONOMIALS, HALF_MONOMIALS>;
-pub(super) type Moments = Sums<i128, MONOMIALS, HALF_MONOMIALS>;
-/// What passes over the same level share where their supports are the same.
-pub(super) type FixedMoments = Fixed<i128, MONOMIALS, HALF_MONOMIALS>;
 
-impl<S: Copy, const M: usize, const H: usize> Fixed<S, M, H> {
+/// By monomials: as many as a model calls for.
+pub(super) type Moments<S, D> = SumsOf<S, <D as Degree>::Products<S>, <D as Degree>::Monomials<S>>;
+type TileMoments<D> = Moments<i64, D>;
+/// What passes over the same level share where their supports are the same.
+pub(super) type FixedMoments<S, D> = FixedOf<S, <D as Degree>::Products<S>, <D as Degree>::Monomials<S>>;
+
+impl<S: Copy, F: Array<S>, H: Array<S>> FixedOf<S, F, H> {
     /// All the same.
     #[inline(always)]
     fn of(v: S) -> Self {
-        Self { gg: [[v; M]; 3], gt: [[v; H]; 2], g: [[v; H]; 2], plain: [v; 3] }
+        let (full, half) = (F::filled(v), H::filled(v));
+        Self { gg: [full; 3], gt: [half; 2], g: [half; 2], plain: [v; 3] }
     }
 }
 
-impl<S: Copy + Default, const M: usize, const H: usize> Fixed<S, M, H> {
-    pub(super) fn zero() -> Self {
-        Self::of(S::default())
-    }
+impl<S: Zero, F: Zero, H: Zero> FixedOf<S, F, H> {
+    pub(super) const ZERO: Self =
+        Self { gg: [F::ZERO; 3], gt: [H::ZERO; 2], g: [H::ZERO; 2], plain: [S::ZERO; 3] };
 
+    #[inline(always)]
+    pub(super) fn zero() -> Self {
+        Self::ZERO
+    }
+}
+
+impl<S: Copy, F: Array<S>, H: Array<S>> FixedOf<S, F, H> {
     /// Adds sums of another kind, whose moments are moved by `full` and `half`.
     #[inline(always)]
-    fn join<R: Copy + Into<S>, const A: usize, const B: usize>(
+    fn join<R: Copy + Into<S>, A: Array<R>, B: Array<R>>(
         &mut self,
-        part: &Fixed<R, A, B>,
-        full: impl Fn(&mut [S; M], &[R; A]),
-        half: impl Fn(&mut [S; H], &[R; B]),
+        part: &FixedOf<R, A, B>,
+        full: impl Fn(&mut [S], &[R]),
+        half: impl Fn(&mut [S], &[R]),
     ) where
         S: AddAssign,
     {
         for (sum, part) in self.gg.iter_mut().zip(&part.gg) {
-            full(sum, part);
+            full(sum.as_mut(), part.as_ref());
         }
         for (sum, part) in self.gt.iter_mut().zip(&part.gt).chain(self.g.iter_mut().zip(&part.g)) {
-            half(sum, part);
+            half(sum.as_mut(), part.as_ref());
         }
         for (sum, &part) in self.plain.iter_mut().zip(&part.plain) {
             *sum += part.into();
@@ -372,29 +381,31 @@ impl<const M: usize, const H: usize> Fixed<i64, M, H> {
     }
 }
 
-impl<S: Copy, const H: usize> Residual<S, H> {
+impl<S: Copy, H: Array<S>> ResidualOf<S, H> {
     /// All the same.
     #[inline(always)]
     fn of(v: S) -> Self {
-        Self { ge: [[v; H]; 2], plain: [v; 3] }
+        Self { ge: [H::filled(v); 2], plain: [v; 3] }
     }
 }
 
-impl<S: Copy + Default, const H: usize> Residual<S, H> {
-    fn zero() -> Self {
-        Self::of(S::default())
-    }
+impl<S: Zero, H: Zero> ResidualOf<S, H> {
+    const ZERO: Self = Self { ge: [H::ZERO; 2], plain: [S::ZERO; 3] };
 
     #[inline(always)]
-    fn join<R: Copy + Into<S>, const B: usize>(
-        &mut self,
-        part: &Residual<R, B>,
-        half: impl Fn(&mut [S; H], &[R; B]),
-    ) where
+    fn zero() -> Self {
+        Self::ZERO
+    }
+}
+
+impl<S: Copy, H: Array<S>> ResidualOf<S, H> {
+    #[inline(always)]
+    fn join<R: Copy + Into<S>, B: Array<R>>(&mut self, part: &ResidualOf<R, B>, half: impl Fn(&mut [S], &[R]))
+    where
         S: AddAssign,
     {
         for (sum, part) in self.ge.iter_mut().zip(&part.ge) {
-            half(sum, part);
+            half(sum.as_mut(), part.as_ref());
         }
         for (sum, &part) in self.plain.iter_mut().zip(&part.plain) {
             *sum += part.into();
@@ -402,28 +413,87 @@ impl<S: Copy + Default, const H: usize> Residual<S, H> {
     }
 }
 
-impl<S: Copy + Default, const M: usize, const H: usize> Sums<S, M, H> {
+impl<S: Zero, F: Zero, H: Zero> SumsOf<S, F, H> {
+    const ZERO: Self = Self { fixed: FixedOf::ZERO, residual: ResidualOf::ZERO };
+
+    #[inline(always)]
     pub(super) fn zero() -> Self {
-        Self { fixed: Fixed::zero(), residual: Residual::zero() }
+        Self::ZERO
     }
 }
 
-macro_rules! no_sums {
-    ($($sums:ty),*) => {$(
-        impl $sums {
-            const ZERO: Self = Self {
-                fixed: Fixed {
-                    gg: [[0; MONOMIALS]; 3],
-                    gt: [[0; HALF_MONOMIALS]; 2],
-                    g: [[0; HALF_MONOMIALS]; 2],
-                    plain: [0; 3],
-                },
-                residual: Residual { ge: [[0; HALF_MONOMIALS]; 2], plain: [0; 3] },
-            };
-        }
-    )*};
+/// Numbers whose zeros are constants, which are written where they are wanted, without a copy on the stack.
+pub trait Zero: Copy {
+    /// No sum.
+    const ZERO: Self;
 }
-no_sums!(TileMoments, Moments);
+
+impl Zero for i64 {
+    const ZERO: Self = 0;
+}
+
+impl Zero for i128 {
+    const ZERO: Self = 0;
+}
+
+impl<S: Zero, const N: usize> Zero for [S; N] {
+    const ZERO: Self = [S::ZERO; N];
+}
+
+/// What sums over an image are held in: wide enough for any, or for those of one tile.
+pub trait Total:
+    Zero + Default + PartialEq + core::fmt::Debug + Send + Sync + From<i64> + Into<i128> + AddAssign
+{
+    /// Whether it is what sums of one tile are held in.
+    const IS_TILE: bool;
+    /// Rounded to nearest.
+    fn float(self) -> f64;
+    /// n^2 times a covariance, which is an exact integer, rounded. (Sums are below 2^85, weights below 2^37.)
+    fn covariance(n: Self, ab: Self, a: Self, b: Self) -> f64;
+    /// This times a number.
+    fn times(self, by: i64) -> Self;
+    /// Sums over an image as those of a tile, if they are held alike.
+    fn as_tile<D: Degree>(
+        moments: &mut SumsOf<Self, D::Products<Self>, D::Monomials<Self>>,
+    ) -> Option<&mut TileMoments<D>>;
+}
+
+impl Total for i64 {
+    const IS_TILE: bool = true;
+    fn float(self) -> f64 {
+        self as f64
+    }
+    fn covariance(n: i64, ab: i64, a: i64, b: i64) -> f64 {
+        covariance(n, ab, a, b) as f64
+    }
+    fn times(self, by: i64) -> Self {
+        self.wrapping_mul(by)
+    }
+    #[inline(always)]
+    fn as_tile<D: Degree>(moments: &mut TileMoments<D>) -> Option<&mut TileMoments<D>> {
+        Some(moments)
+    }
+}
+
+impl Total for i128 {
+    const IS_TILE: bool = false;
+    fn float(self) -> f64 {
+        self as f64
+    }
+    #[inline(never)]
+    fn covariance(n: i128, ab: i128, a: i128, b: i128) -> f64 {
+        (n * ab - a * b) as f64
+    }
+    fn times(self, by: i64) -> Self {
+        i128::from(by) * self
+    }
+    #[inline(always)]
+    fn as_tile<D: Degree>(
+        _: &mut SumsOf<Self, D::Products<Self>, D::Monomials<Self>>,
+    ) -> Option<&mut TileMoments<D>> {
+        None
+    }
+}
 
 /// Adds `v u^k` for k up to `degree`.
 #[inline(always)]
@@ -453,8 +523,9 @@ pub(super) fn move_powers<const N: usize>(moments: &mut [i64; N], by: i64, degre
 
 /// Adds moments about `centre` to moments about zero.
 #[inline(always)]
-pub(super) fn add_moved<const N: usize>(sums: &mut [i64; N], local: &[i64; N], centre: i64, degree: usize) {
-    let mut moved = *local;
+pub(super) fn add_moved<const N: usize>(sums: &mut [i64], local: &[i64], centre: i64, degree: usize) {
+    let Some(&local) = local.first_chunk::<N>() else { return };
+    let mut moved = local;
     move_powers(&mut moved, centre, degree);
     for (sum, moved) in sums.iter_mut().zip(moved).take(degree + 1) {
         *sum = sum.wrapping_add(moved);
@@ -463,7 +534,7 @@ pub(super) fn add_moved<const N: usize>(sums: &mut [i64; N], local: &[i64; N], c
 
 /// Adds a row's sums times powers of its height.
 #[inline(always)]
-fn add_row<const N: usize, const M: usize>(sums: &mut [i64; M], row: &[i64; N], v: i64, degree: usize) {
+fn add_row(sums: &mut [i64], row: &[i64], v: i64, degree: usize) {
     for (k, &sum) in row.iter().enumerate().take(degree + 1) {
         let mut term = sum;
         for l in 0..=degree - k {
@@ -477,16 +548,16 @@ fn add_row<const N: usize, const M: usize>(sums: &mut [i64; M], row: &[i64; N], 
 }
 
 /// Moves moments to another origin, which is at (`x`, `y`) from the new one.
-fn move_moments<const M: usize>(sums: &mut [i128; M], [x, y]: [i64; 2], degree: usize) {
+fn move_moments<S: Total>(sums: &mut [S], [x, y]: [i64; 2], degree: usize) {
     for (by, along) in [(x, true), (y, false)] {
         let place = |k: usize, l: usize| if along { monomial(k, l) } else { monomial(l, k) };
         for l in 0..=degree {
             // Pascal's triangle.
             for n in 1..=degree - l {
                 for k in (n..=degree - l).rev() {
-                    let less = sums.get(place(k - 1, l)).copied().unwrap_or(0);
+                    let less = sums.get(place(k - 1, l)).copied().unwrap_or_default();
                     if let Some(sum) = sums.get_mut(place(k, l)) {
-                        *sum += i128::from(by) * less;
+                        *sum += less.times(by);
                     }
                 }
             }
@@ -495,10 +566,16 @@ fn move_moments<const M: usize>(sums: &mut [i128; M], [x, y]: [i64; 2], degree: 
 }
 
 /// Adds moments of a tile.
-fn add_tile<const M: usize>(sums: &mut [i128; M], tile: &[i64; M], at: [i64; 2], degree: usize) {
-    let mut moved = tile.map(i128::from);
-    move_moments(&mut moved, at, degree);
-    sums.iter_mut().zip(moved).for_each(|(sum, moved)| *sum += moved);
+fn add_tile<S: Total, A: Array<S>>(sums: &mut [S], tile: &[i64], at: [i64; 2], degree: usize) {
+    let mut moved = A::from_fn(|i| tile.get(i).copied().unwrap_or(0).into());
+    move_moments(moved.as_mut(), at, degree);
+    plus(sums, moved.as_ref());
+}
+
+/// Adds sums to others.
+#[inline(always)]
+fn plus<S: Total>(sums: &mut [S], others: &[S]) {
+    sums.iter_mut().zip(others).for_each(|(sum, &other)| *sum += other);
 }
 
 impl Fixed<i64, POWERS, HALF_POWERS> {
@@ -506,8 +583,8 @@ impl Fixed<i64, POWERS, HALF_POWERS> {
     pub(super) fn add(&mut self, chunk: &Self, centre: i64, degree: usize) {
         self.join(
             chunk,
-            |sums, local| add_moved(sums, local, centre, 2 * degree),
-            |sums, local| add_moved(sums, local, centre, degree),
+            |sums, local| add_moved::<POWERS>(sums, local, centre, 2 * degree),
+            |sums, local| add_moved::<HALF_POWERS>(sums, local, centre, degree),
         );
     }
 }
@@ -515,7 +592,7 @@ impl Fixed<i64, POWERS, HALF_POWERS> {
 impl Residual<i64, HALF_POWERS> {
     #[inline(always)]
     pub(super) fn add(&mut self, chunk: &Self, centre: i64, degree: usize) {
-        self.join(chunk, |sums, local| add_moved(sums, local, centre, degree));
+        self.join(chunk, |sums, local| add_moved::<HALF_POWERS>(sums, local, centre, degree));
     }
 }
 
@@ -545,7 +622,7 @@ impl Row {
     }
 }
 
-impl TileMoments {
+impl<F: Array<i64>, H: Array<i64>> SumsOf<i64, F, H> {
     #[inline(always)]
     fn add_fixed(&mut self, row: &Fixed<i64, POWERS, HALF_POWERS>, v: i64, degree: usize) {
         self.fixed.join(
@@ -561,34 +638,33 @@ impl TileMoments {
     }
 }
 
-impl FixedMoments {
-    pub(super) const ZERO: Self = Moments::ZERO.fixed;
-}
-
-impl Moments {
+impl<S: Total, F: Array<S>, H: Array<S>> SumsOf<S, F, H> {
     /// The part that the moving image has no share in.
-    pub(super) const fn fixed(&self) -> &FixedMoments {
+    pub(super) const fn fixed(&self) -> &FixedOf<S, F, H> {
         &self.fixed
     }
 
     /// Adds the sums over a tile, which are about a point that is at `at` from the centre.
     #[inline(never)]
-    fn add_tile(&mut self, tile: &TileMoments, at: [i64; 2], degree: usize) {
+    fn add_tile<A: Array<i64>, B: Array<i64>>(
+        &mut self,
+        tile: &SumsOf<i64, A, B>,
+        at: [i64; 2],
+        degree: usize,
+    ) {
         let centred = at == [0; 2];
         self.fixed.join(
             &tile.fixed,
-            |sums, tile| add_tile(sums, tile, at, if centred { 0 } else { 2 * degree }),
-            |sums, tile| add_tile(sums, tile, at, if centred { 0 } else { degree }),
+            |sums, tile| add_tile::<S, F>(sums, tile, at, if centred { 0 } else { 2 * degree }),
+            |sums, tile| add_tile::<S, H>(sums, tile, at, if centred { 0 } else { degree }),
         );
-        self.residual
-            .join(&tile.residual, |sums, tile| add_tile(sums, tile, at, if centred { 0 } else { degree }));
+        self.residual.join(&tile.residual, |sums, tile| {
+            add_tile::<S, H>(sums, tile, at, if centred { 0 } else { degree })
+        });
     }
 
     /// Adds the sums over other pixels.
     fn join(&mut self, other: &Self) {
-        fn plus<const N: usize>(sums: &mut [i128; N], others: &[i128; N]) {
-            sums.iter_mut().zip(others).for_each(|(sum, other)| *sum += other);
-        }
         self.fixed.join(&other.fixed, plus, plus);
         self.residual.join(&other.residual, plus);
     }
@@ -598,19 +674,20 @@ impl Moments {
     #[inline(never)]
     pub(super) fn statistics(&self, photometry: &Photometry, joint: bool) -> Statistics {
         let ([tt, t, count], [te, ee, e]) = (self.fixed.plain, self.residual.plain);
-        let n = count.max(1) as f64;
-        let covariance = |ab: i128, a: i128, b: i128| covariance(count, ab, a, b) / (n * n);
+        let n = count.float().max(1.0);
+        let squared = n * n;
+        let covariance = |ab: S, a: S, b: S| S::covariance(count, ab, a, b) / squared;
         let (a, b) = (photometry.gain(), photometry.offset());
-        let square = ee as f64 / n / 256.0;
+        let square = ee.float() / n / 256.0;
         let tt = covariance(tt, t, t);
         let te = covariance(te, t, e) / 16.0;
         let ee = covariance(ee, e, e) / 256.0;
         // moving = e + a fixed + b, up to the residual's rounding.
         let moving = ee + 2.0 * a * te + a * a * tt;
         let cross = te + a * tt;
-        let t = t as f64 / n;
+        let t = t.float() / n;
         let gain = if tt > 0.0 { cross / tt } else { 0.0 };
-        let mean = e as f64 / n / 16.0 + a * t + b;
+        let mean = e.float() / n / 16.0 + a * t + b;
         let correlation = if tt > 0.0 && moving > 0.0 { cross / libm::sqrt(tt * moving) } else { 0.0 };
         let (residual, gain, offset) = if joint {
             // What gain and offset cannot explain: at least zero, but for rounding.
@@ -631,63 +708,81 @@ impl Moments {
     /// The normal matrix and right-hand side for the increment (about the centre of the fixed image,
     /// in pixels, times the gain), gain and offset, all in grey levels; weights in `unit`.
     #[inline(never)]
-    pub(super) fn system(&self, generators: &[[Term; 2]], unit: f64) -> (Symmetric, Column) {
-        let mut matrix = Symmetric::ZERO;
-        let mut right = [0.0; SIZE];
-        let (Fixed { gg, gt, g, plain: [tt, t, n] }, Residual { ge, plain: [te, _, e] }) =
-            (&self.fixed, &self.residual);
-        let (tt, t, n) = (*tt, *t, *n);
+    pub(super) fn system(
+        &self,
+        generators: &[[Term; 2]],
+        unit: f64,
+        matrix: &mut Symmetric,
+        right: &mut Column,
+    ) {
+        let (FixedOf { gg, gt, g, plain }, ResidualOf { ge, plain: rest }) = (&self.fixed, &self.residual);
         let parameters = generators.len().min(SIZE - 2);
-        let axes = |generator: &[Term; 2]| {
-            let [x, y] = *generator;
-            [(0, x), (1, y)]
-                .map(|(axis, term)| term.map(|(s, k, l)| (axis, s, usize::from(k), usize::from(l))))
-        };
-        let one = 1.0 / unit;
-        // (Signs are ones.)
-        let signed = |sign: f64, sum: Option<&i128>| {
-            let sum = sum.copied().unwrap_or(0);
-            if sign.is_sign_negative() { -sum } else { sum }
-        };
-        // Gradients are in half levels, residuals in 1/16.
-        let half = |table: &[[i128; HALF_MONOMIALS]; 2], generator: &[Term; 2], unit: f64| {
-            let terms = axes(generator).into_iter().flatten();
-            let sum = terms.fold(0, |v, (axis, s, k, l)| {
-                v + signed(s, table.get(axis).and_then(|t| t.get(monomial(k, l))))
-            });
-            sum as f64 * unit
-        };
         let (gain, offset) = (parameters, parameters + 1);
-        for (i, (a, right)) in generators.iter().zip(&mut right).enumerate().take(parameters) {
+        // Gradients are in half levels, residuals in 1/16.
+        let one = 1.0 / unit;
+        let half = 0.5 * one;
+        for (i, (a, right)) in generators.iter().zip(&mut *right).enumerate().take(parameters) {
             for (j, b) in generators.iter().enumerate().take(i + 1) {
-                let mut v = 0;
-                for (p, s, k, l) in axes(a).into_iter().flatten() {
-                    for (q, r, m, n) in axes(b).into_iter().flatten() {
-                        v += signed(s * r, gg.get(p + q).and_then(|t| t.get(monomial(k + m, l + n))));
-                    }
-                }
-                matrix.set(i, j, v as f64 * (0.25 * one));
+                matrix.set(i, j, product(gg, a, b) as f64 * (0.25 * one));
             }
-            matrix.set(gain, i, half(gt, a, 0.5 * one));
-            matrix.set(offset, i, half(g, a, 0.5 * one));
-            *right = half(ge, a, 0.5 / 16.0 * one);
+            for (j, table) in [(gain, gt), (offset, g)] {
+                matrix.set(j, i, single(table, a) as f64 * half);
+            }
+            *right = single(ge, a) as f64 * (half / 16.0);
         }
-        matrix.set(gain, gain, tt as f64 * one);
-        matrix.set(offset, gain, t as f64 * one);
-        matrix.set(offset, offset, n as f64 * one);
-        for (i, sum) in [(gain, *te), (offset, *e)] {
+        for ((i, j), sum) in [(gain, gain), (offset, gain), (offset, offset)].into_iter().zip(plain) {
+            matrix.set(i, j, sum.float() * one);
+        }
+        for (i, sum) in [(gain, rest[0]), (offset, rest[2])] {
             if let Some(entry) = right.get_mut(i) {
-                *entry = sum as f64 / 16.0 * one;
+                *entry = sum.float() / 16.0 * one;
             }
         }
-        (matrix, right)
     }
 }
 
-/// n^2 times a covariance, which is an exact integer. (Sums are below 2^85, weights below 2^37.)
+/// The axis, the sign (whether it is minus) and the exponents of each term of a generator.
+#[inline(always)]
+fn terms(generator: &[Term; 2]) -> impl Iterator<Item = (usize, bool, usize, usize)> {
+    let term = |(axis, term): (usize, &Term)| {
+        term.map(|(s, k, l)| (axis, s.is_sign_negative(), usize::from(k), usize::from(l)))
+    };
+    generator.iter().enumerate().filter_map(term)
+}
+
+/// The sum that belongs to the product of two generators. (Of up to four entries, each of which fills its number.)
 #[inline(never)]
-fn covariance(n: i128, ab: i128, a: i128, b: i128) -> f64 {
-    (n * ab - a * b) as f64
+fn product<S: Total, F: Array<S>>(tables: &[F; 3], a: &[Term; 2], b: &[Term; 2]) -> i128 {
+    let mut sum = 0;
+    for (p, s, k, l) in terms(a) {
+        for (q, r, m, n) in terms(b) {
+            add_signed(&mut sum, tables.get(p + q), s != r, monomial(k + m, l + n));
+        }
+    }
+    sum
+}
+
+/// The sum that belongs to a generator.
+#[inline(never)]
+fn single<S: Total, H: Array<S>>(tables: &[H; 2], a: &[Term; 2]) -> i128 {
+    let mut sum = 0;
+    for (axis, s, k, l) in terms(a) {
+        add_signed(&mut sum, tables.get(axis), s, monomial(k, l));
+    }
+    sum
+}
+
+/// Adds an entry of a table, or takes it away.
+#[inline(always)]
+fn add_signed<S: Total, A: Array<S>>(sum: &mut i128, table: Option<&A>, less: bool, at: usize) {
+    let v: i128 = table.and_then(|table| table.as_ref().get(at)).copied().unwrap_or_default().into();
+    *sum += if less { -v } else { v };
+}
+
+/// n^2 times a covariance.
+#[inline(never)]
+pub(super) fn covariance(n: i64, ab: i64, a: i64, b: i64) -> i128 {
+    i128::from(n) * i128::from(ab) - i128::from(a) * i128::from(b)
 }
 
 /// What the two images have in common over a support.
@@ -714,15 +809,19 @@ pub(super) struct LevelPair<'a, P> {
     pub(super) selected: Option<Image<'a, P>>,
 }
 
-/// Leaves what is outside.
+/// For walks that are inside.
 pub(super) struct Nothing;
 
 impl<W, P: Tap, O> Outside<W, P, O> for Nothing {
+    #[inline(always)]
+    fn none(&self) -> bool {
+        true
+    }
     fn fill(&self, _: &W, _: &mut [O]) {}
 }
 
 /// One pass over a level.
-pub(super) struct Accumulate<'a, P, N, D> {
+pub(super) struct Accumulate<'a, P, N, D: Degree, S: Scope> {
     pub(super) pair: LevelPair<'a, P>,
     /// Of the transform.
     pub(super) plan: N,
@@ -736,19 +835,19 @@ pub(super) struct Accumulate<'a, P, N, D> {
     pub(super) histogram: bool,
     /// Another pass over this level, without masks and in least squares: what the
     /// fixed image summed to. Where supports are the same, so are those sums.
-    pub(super) known: Option<Known<'a, N>>,
+    pub(super) known: Option<Known<'a, N, D, S>>,
     /// The rows of the fixed image that it goes over: the first one, and where it ends.
     pub(super) rows: [usize; 2],
-    /// Of the model.
-    pub(super) degree: PhantomData<D>,
+    /// The degree of the model, and the scope.
+    pub(super) kind: PhantomData<(D, S)>,
 }
 
 /// What the fixed image summed to over the support of a transform and an interpolation.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Known<'a, N> {
+pub(super) struct Known<'a, N, D: Degree, S: Scope> {
     pub(super) plan: N,
     pub(super) interpolation: Interpolation,
-    pub(super) moments: &'a FixedMoments,
+    pub(super) moments: &'a FixedMoments<S::Total<D>, D>,
 }
 
 impl Interpolation {
@@ -789,20 +888,26 @@ pub(super) fn to<P: Grey>() -> Rounding {
 
 /// What a pass finds.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pass {
-    pub(super) moments: Moments,
+pub(super) struct Pass<D: Degree, S: Scope> {
+    pub(super) moments: Moments<S::Total<D>, D>,
+    pub(super) tally: Tally<S>,
+}
+
+/// What is counted pixel by pixel.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tally<S: Scope> {
     /// How many pixels count.
     pub(super) pixels: u64,
     /// The sum of their losses.
     pub(super) loss: i64,
     /// Of their residuals, where asked for.
-    pub(super) histogram: Histogram,
+    pub(super) histogram: S::Histogram,
 }
 
-impl Pass {
+impl<S: Scope> Tally<S> {
     /// The weight of a pixel that counts, by its residual; its loss is noted.
     #[inline(always)]
-    pub(super) fn weight<P, N, D>(&mut self, accumulate: &Accumulate<'_, P, N, D>, e: i32) -> i32 {
+    pub(super) fn weight<P, N, D: Degree>(&mut self, accumulate: &Accumulate<'_, P, N, D, S>, e: i32) -> i32 {
         let (weight, loss) = accumulate.loss.at(e);
         self.loss += loss;
         if accumulate.histogram {
@@ -812,9 +917,10 @@ impl Pass {
     }
 }
 
-impl Pass {
-    /// One over nothing. (Constants are written where they are wanted, without a copy on the stack.)
-    const EMPTY: Self = Self { moments: Moments::ZERO, pixels: 0, loss: 0, histogram: Histogram::EMPTY };
+impl<D: Degree, S: Scope> Pass<D, S> {
+    /// One over nothing.
+    const EMPTY: Self =
+        Self { moments: SumsOf::ZERO, tally: Tally { pixels: 0, loss: 0, histogram: S::Histogram::EMPTY } };
 }
 
 /// What is needed of the pixels of a chunk; zero where a pixel does not count.
@@ -1016,27 +1122,20 @@ impl<W: Word> Pixels<W> {
 }
 
 /// The moving image along a walk, all of whose taps are inside.
-struct Samples<'a, P: Grey, W> {
+struct Samples<'a, P: Grey, K, W> {
+    kernel: K,
     moving: Image<'a, P>,
-    interpolation: Interpolation,
     walk: &'a W,
     samples: &'a mut [P::Fine],
 }
 
-impl<P: Grey, W: Walk> Operation for Samples<'_, P, W> {
+impl<P: Grey, K: Kernel, W: Walk> Operation for Samples<'_, P, K, W> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let Self { moving, interpolation, walk, samples } = self;
-        match interpolation {
-            Interpolation::Bilinear => {
-                simd::blocks::<L, P, Bilinear, W, P::Fine>(&Bilinear, moving, walk, samples, &Nothing);
-            }
-            Interpolation::Lagrange => {
-                simd::blocks::<L, P, Lagrange, W, P::Fine>(&Lagrange, moving, walk, samples, &Nothing);
-            }
-        }
+        let Self { kernel, moving, walk, samples } = self;
+        simd::blocks::<L, P, K, W, P::Fine>(&kernel, moving, walk, samples, &Nothing);
     }
 }
 
@@ -1120,25 +1219,38 @@ fn changes(from: &Range<usize>, to: &Range<usize>) -> [(Range<usize>, bool); 2] 
     [(between(from.start, to.start), from.start < to.start), (between(from.end, to.end), to.end < from.end)]
 }
 
+/// At least the sum of the absolute values of the d-th powers of the offsets along a side.
+const fn offsets_to(side: usize, d: usize) -> u64 {
+    let most = side as u64 / 2 + 1;
+    let (mut power, mut k) = (most, 0);
+    while k < d {
+        power = power.saturating_mul(most);
+        k += 1;
+    }
+    if d == 0 { side as u64 } else { power.saturating_mul(2) / (d as u64 + 1) }
+}
+
+/// Whether sums of weighted pixels about the centre of a tile of these sides fit `i64`.
+const fn fits<W: Word>([width, height]: [usize; 2], degree: usize, largest_weight: u64) -> bool {
+    let (g, e) = (W::MAX_GRADIENT as u64, W::MAX_RESIDUAL as u64);
+    let kinds = [(g * g, 2 * degree), (g * e, degree), (e * e, 0)];
+    let mut rest: &[(u64, usize)] = &kinds;
+    while let &[(product, d), ref others @ ..] = rest {
+        let along = offsets_to(width, d).saturating_mul(height as u64);
+        let across = offsets_to(height, d).saturating_mul(width as u64);
+        let larger = if along > across { along } else { across };
+        if larger.saturating_mul(product).saturating_mul(largest_weight) > i64::MAX as u64 {
+            return false;
+        }
+        rest = others;
+    }
+    true
+}
+
 /// The sides of the tiles of an image: as large as sums of weighted pixels about their centres fit `i64`.
 /// Columns are whole chunks, unless there is one tile.
 fn tile<W: Word>(mut sides: [usize; 2], degree: usize, largest_weight: u64) -> [usize; 2] {
-    // At least the sum of the absolute values of the d-th powers of the offsets along a side.
-    let powers = |side: usize, d: usize| {
-        let most = side as u64 / 2 + 1;
-        let power = (0..=d).fold(1_u64, |power, _| power.saturating_mul(most));
-        if d == 0 { side as u64 } else { power.saturating_mul(2) / (d as u64 + 1) }
-    };
-    let (g, e) = (W::MAX_GRADIENT as u64, W::MAX_RESIDUAL as u64);
-    let fits = |[width, height]: [usize; 2]| {
-        [(g * g, 2 * degree), (g * e, degree), (e * e, 0)].into_iter().all(|(product, d)| {
-            let along = powers(width, d).saturating_mul(height as u64);
-            let across = powers(height, d).saturating_mul(width as u64);
-            let largest = along.max(across).saturating_mul(product).saturating_mul(largest_weight);
-            largest <= i64::MAX as u64
-        })
-    };
-    while !fits(sides) {
+    while !fits::<W>(sides, degree, largest_weight) {
         let [width, height] = &mut sides;
         if *width > CHUNK && *width >= *height {
             *width = width.div_ceil(2).next_multiple_of(CHUNK);
@@ -1151,11 +1263,31 @@ fn tile<W: Word>(mut sides: [usize; 2], degree: usize, largest_weight: u64) -> [
     sides
 }
 
-impl<P: Grey, N: Plan, D: Degree> Operation for Accumulate<'_, P, N, D> {
-    type Output = Pass;
+/// The largest side of a square image that is one tile, in least squares.
+const fn side_of_tile<W: Word>(degree: usize) -> usize {
+    let (mut least, mut above) = (1, MAX_SIDE + 1);
+    while least + 1 < above {
+        let middle = (least + above) / 2;
+        if fits::<W>([middle; 2], degree, 1) {
+            least = middle;
+        } else {
+            above = middle;
+        }
+    }
+    least
+}
+
+impl<P: Grey, N, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
+    /// The largest side of the fixed image.
+    pub(super) const MAX_SIDE: usize =
+        if S::Total::<D>::IS_TILE { side_of_tile::<P::Word>(D::DEGREE) } else { MAX_SIDE };
+}
+
+impl<P: Grey, N: Plan, D: Degree, S: Scope> Operation for Accumulate<'_, P, N, D, S> {
+    type Output = Pass<D, S>;
 
     #[inline(always)]
-    fn run<L: Lanes>(self) -> Pass {
+    fn run<L: Lanes>(self) -> Pass<D, S> {
         let mut pass = Pass::EMPTY;
         if L::LEN == 1 {
             self.add_outlined(&mut pass);
@@ -1166,16 +1298,16 @@ impl<P: Grey, N: Plan, D: Degree> Operation for Accumulate<'_, P, N, D> {
     }
 }
 
-impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
+impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
     /// [`add`](Self::add) for one lane, on its own so that the stack has no copy of what comes out.
     #[inline(never)]
-    fn add_outlined(&self, pass: &mut Pass) {
+    fn add_outlined(&self, pass: &mut Pass<D, S>) {
         self.add::<One>(pass);
     }
 
     /// Adds to a pass over nothing.
     #[inline(always)]
-    fn add<L: Lanes>(&self, pass: &mut Pass) {
+    fn add<L: Lanes>(&self, pass: &mut Pass<D, S>) {
         let (width, height, [first, end]) = (self.pair.fixed.width(), self.pair.fixed.height(), self.rows);
         // Where nothing but the support changes what the fixed image sums to, only its changes are
         // summed anew.
@@ -1186,6 +1318,11 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         {
             pass.moments.fixed = *known.moments;
         }
+        let Pass { moments, tally } = pass;
+        if let Some(tile) = S::Total::<D>::as_tile::<D>(moments) {
+            let centre = [width / 2, height / 2];
+            return self.strips::<L>(&supports, 0..width, first..end, centre, tile, tally);
+        }
         let [across, down] = tile::<P::Word>([width, height], D::DEGREE, self.loss.unit() as u64);
         for top in (0..height).step_by(down.max(1)) {
             let rows = top.max(first)..(top + down).min(end);
@@ -1195,26 +1332,39 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
             for left in (0..width).step_by(across.max(1)) {
                 let right = (left + across).min(width);
                 let centre = [left + across / 2, top + down / 2];
-                let mut tile = TileMoments::ZERO;
-                // Samples of a shifted image share rows.
-                let strip = match D::DEGREE {
-                    _ if self.second_order => CHUNK,
-                    0 if L::LEN == 1 => STRIP,
-                    _ => across.max(1),
-                };
-                for left in (left..right).step_by(strip) {
-                    let columns = left..(left + strip).min(right);
-                    let (support, rows) = (&supports.now, rows.clone());
-                    if !self.second_order {
-                        self.tile::<L>(&supports, columns, rows, centre, &mut tile, pass);
-                    } else if L::LEN == 1 {
-                        self.strip_outlined(support, columns, rows, centre, &mut tile, pass);
-                    } else {
-                        self.strip::<L>(support, columns, rows, centre, &mut tile, pass);
-                    }
-                }
+                let mut tile = TileMoments::<D>::ZERO;
+                self.strips::<L>(&supports, left..right, rows.clone(), centre, &mut tile, tally);
                 let [x, y] = centre.map(|v| v as i64);
-                pass.moments.add_tile(&tile, [x - (width / 2) as i64, y - (height / 2) as i64], D::DEGREE);
+                moments.add_tile(&tile, [x - (width / 2) as i64, y - (height / 2) as i64], D::DEGREE);
+            }
+        }
+    }
+
+    /// Adds the sums over a tile, strip by strip where that is of use.
+    #[inline(always)]
+    fn strips<L: Lanes>(
+        &self,
+        supports: &Supports<N>,
+        columns: Range<usize>,
+        rows: Range<usize>,
+        centre: [usize; 2],
+        tile: &mut TileMoments<D>,
+        tally: &mut Tally<S>,
+    ) {
+        // Samples of a shifted image share rows.
+        let strip = match D::DEGREE {
+            _ if self.is_second_order() => CHUNK,
+            0 if L::LEN == 1 => STRIP,
+            _ => return self.tile::<L>(supports, columns, rows, centre, tile, tally),
+        };
+        for left in columns.clone().step_by(strip) {
+            let (columns, rows) = (left..(left + strip).min(columns.end), rows.clone());
+            if !self.is_second_order() {
+                self.tile::<L>(supports, columns, rows, centre, tile, tally);
+            } else if L::LEN == 1 {
+                self.strip_outlined(&supports.now, columns, rows, centre, tile, tally);
+            } else {
+                self.strip::<L>(&supports.now, columns, rows, centre, tile, tally);
             }
         }
     }
@@ -1266,19 +1416,22 @@ struct Supports<N> {
 }
 
 impl<N: Plan> Supports<N> {
-    fn new<P, D>(pass: &Accumulate<'_, P, N, D>, known: Option<&Known<'_, N>>) -> Self {
+    fn new<P: Grey, D: Degree, S: Scope>(
+        pass: &Accumulate<'_, P, N, D, S>,
+        known: Option<&Known<'_, N, D, S>>,
+    ) -> Self {
         let support = |plan: N, interpolation: Interpolation| Support {
             plan,
             area: interpolation.area(&pass.pair.moving),
         };
         Self {
-            now: support(pass.plan, pass.interpolation),
-            before: known.map(|known| support(known.plan, known.interpolation)),
+            now: support(pass.plan, pass.interpolation()),
+            before: known.map(|known| support(known.plan, pass.at_most(known.interpolation))),
         }
     }
 }
 
-impl<P: Grey, N: Plan, D: Degree> Bands for Accumulate<'_, P, N, D> {
+impl<P: Grey, N: Plan, D: Degree, S: Scope> Bands for Accumulate<'_, P, N, D, S> {
     fn size(&self) -> [usize; 2] {
         let [first, end] = self.rows;
         [self.pair.fixed.width(), end - first]
@@ -1288,14 +1441,17 @@ impl<P: Grey, N: Plan, D: Degree> Bands for Accumulate<'_, P, N, D> {
         let middle = first + at;
         (Self { rows: [first, middle], ..self }, Self { rows: [middle, end], ..self })
     }
-    fn join(mut pass: Pass, below: Pass) -> Pass {
+    fn join(mut pass: Pass<D, S>, below: Pass<D, S>) -> Pass<D, S> {
         pass.moments.join(&below.moments);
-        pass.histogram.join(&below.histogram);
-        Pass { pixels: pass.pixels + below.pixels, loss: pass.loss + below.loss, ..pass }
+        let Tally { pixels, loss, histogram } = &mut pass.tally;
+        *pixels += below.tally.pixels;
+        *loss += below.tally.loss;
+        histogram.join(&below.tally.histogram);
+        pass
     }
 }
 
-impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
+impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
     /// Adds the sums over a stretch of some rows, about `centre`.
     #[inline(always)]
     fn tile<L: Lanes>(
@@ -1304,8 +1460,8 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         columns: Range<usize>,
         rows: Range<usize>,
         [u, v]: [usize; 2],
-        tile: &mut TileMoments,
-        pass: &mut Pass,
+        tile: &mut TileMoments<D>,
+        tally: &mut Tally<S>,
     ) {
         let shared = self.is_shared();
         let (mut samples, mut shifted) = ([P::Fine::from_channel(P::default()); CHUNK], Rows::new());
@@ -1323,7 +1479,7 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
                     let before = before.as_mut().and_then(|runs| runs.next()).map(|(.., range)| range);
                     for (range, less) in changes(&before.unwrap_or(x..x), &range) {
                         changed |= !range.is_empty();
-                        for chunk in select::chunks(self.pair.selected, y, range) {
+                        for chunk in select::chunks(self.selected(), y, range) {
                             if L::LEN == 1 {
                                 self.add_fixed(&mut fixed, y, chunk, u, less);
                                 continue;
@@ -1337,27 +1493,15 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
                         }
                     }
                 }
-                for chunk in select::chunks(self.pair.selected, y, range) {
+                for chunk in select::chunks(self.selected(), y, range) {
                     let walk = walk.at(chunk.start - x);
                     if L::LEN == 1 {
-                        let all = &mut samples;
-                        let samples = all.get_mut(..chunk.len()).unwrap_or_default();
-                        // (Of degree zero are translations.)
-                        if D::DEGREE == 0 {
-                            self.shifted(&walk, &mut shifted, samples);
-                        } else {
-                            self.interpolate::<L, _>(&walk, samples);
-                        }
-                        if shared && !self.histogram {
-                            pass.pixels += chunk.len() as u64;
-                            self.add_residual(&mut residual, y, chunk, u, all);
-                            continue;
-                        }
-                        self.add_weighted(&mut fixed, &mut residual, &walk, y, chunk, u, samples, pass);
+                        let room = (&mut samples, &mut shifted);
+                        self.add_singly(&mut fixed, &mut residual, &walk, y, chunk, u, room, tally);
                         continue;
                     }
-                    self.pixels::<L, _>(&walk, y, &chunk, &mut samples, &mut pixels, pass);
-                    if self.loss == Loss::Squares {
+                    self.pixels::<L, _>(&walk, y, &chunk, &mut samples, &mut pixels, tally);
+                    if !S::WHOLE || self.loss == Loss::Squares {
                         if !shared {
                             fixed.add(&Self::fixed_chunk::<L>(&pixels), centre(&chunk), D::DEGREE);
                         }
@@ -1377,6 +1521,35 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         }
     }
 
+    /// Adds a chunk of row `y`, about column `centre`, for one lane, with room for its samples.
+    #[expect(clippy::too_many_arguments)]
+    #[inline(always)]
+    fn add_singly(
+        &self,
+        fixed: &mut Fixed<i64, POWERS, HALF_POWERS>,
+        residual: &mut Residual<i64, HALF_POWERS>,
+        walk: &N::Walk,
+        y: usize,
+        chunk: Range<usize>,
+        centre: usize,
+        (all, shifted): (&mut [P::Fine; CHUNK], &mut Rows<P>),
+        tally: &mut Tally<S>,
+    ) {
+        let samples = all.get_mut(..chunk.len()).unwrap_or_default();
+        // (Of degree zero are translations.)
+        if D::DEGREE == 0 {
+            self.shifted(walk, shifted, samples);
+        } else {
+            self.interpolate::<One, _>(walk, samples);
+        }
+        if !S::WHOLE || self.is_shared() && !self.histogram {
+            tally.pixels += chunk.len() as u64;
+            self.add_residual(residual, y, chunk, centre, all);
+        } else {
+            self.add_weighted(fixed, residual, walk, y, chunk, centre, samples, tally);
+        }
+    }
+
     /// [`strip`](Self::strip) for one lane, on its own so that the stack is not needed by who does not ask for it.
     #[inline(never)]
     fn strip_outlined(
@@ -1385,10 +1558,10 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         columns: Range<usize>,
         rows: Range<usize>,
         centre: [usize; 2],
-        tile: &mut TileMoments,
-        pass: &mut Pass,
+        tile: &mut TileMoments<D>,
+        tally: &mut Tally<S>,
     ) {
-        self.strip::<One>(support, columns, rows, centre, tile, pass);
+        self.strip::<One>(support, columns, rows, centre, tile, tally);
     }
 
     /// [`tile`](Self::tile) with gradients of both images, over a strip of at most [`CHUNK`] columns, an aligned chunk.
@@ -1399,8 +1572,8 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         columns: Range<usize>,
         rows: Range<usize>,
         [u, v]: [usize; 2],
-        tile: &mut TileMoments,
-        pass: &mut Pass,
+        tile: &mut TileMoments<D>,
+        tally: &mut Tally<S>,
     ) {
         let centre = (columns.start + CHUNK / 2) as i64 - u as i64;
         let half = self.photometry.half_of_gain();
@@ -1415,8 +1588,8 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
                 for chunk in select::chunks(self.pair.selected, y, columns.clone()) {
                     self.gradients(y, &chunk, &mut pixels);
                     pixels.join(above, here, below, half);
-                    pass.pixels += pixels.weight.iter().map(|&w| u64::from(w)).sum::<u64>();
-                    self.weigh(&mut pixels, pass);
+                    tally.pixels += pixels.weight.iter().map(|&w| u64::from(w)).sum::<u64>();
+                    self.weigh(&mut pixels, tally);
                     let sums = if self.loss == Loss::Squares && L::LEN > 1 {
                         Row {
                             fixed: Self::fixed_chunk::<L>(&pixels),
@@ -1471,11 +1644,36 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
     }
 
     /// Whether what the fixed image sums to depends on the support alone.
+    #[inline(always)]
     pub(super) fn is_shared(&self) -> bool {
-        !self.second_order
-            && self.loss == Loss::Squares
-            && self.pair.fixed_mask.is_none()
-            && self.pair.moving_mask.is_none()
+        !S::WHOLE
+            || !self.second_order
+                && self.loss == Loss::Squares
+                && self.pair.fixed_mask.is_none()
+                && self.pair.moving_mask.is_none()
+    }
+
+    /// The interpolation, of which a scope that is not whole has one.
+    #[inline(always)]
+    pub(super) fn interpolation(&self) -> Interpolation {
+        self.at_most(self.interpolation)
+    }
+
+    #[inline(always)]
+    fn at_most(&self, interpolation: Interpolation) -> Interpolation {
+        if S::WHOLE { interpolation } else { Interpolation::Bilinear }
+    }
+
+    /// Whether the gradient is that of both images.
+    #[inline(always)]
+    fn is_second_order(&self) -> bool {
+        S::WHOLE && self.second_order
+    }
+
+    /// Which pixels to look at, if not all.
+    #[inline(always)]
+    fn selected(&self) -> Option<Image<'_, P>> {
+        if S::WHOLE { self.pair.selected } else { None }
     }
 
     /// Fixed pixels of a chunk of row `y`, each at its place in the aligned chunk; residuals are left.
@@ -1527,7 +1725,7 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         chunk: &Range<usize>,
         samples: &mut [P::Fine; CHUNK],
         pixels: &mut Pixels<P::Word>,
-        pass: &mut Pass,
+        tally: &mut Tally<S>,
     ) {
         let first = chunk.start % CHUNK;
         let place = first..first + chunk.len();
@@ -1540,25 +1738,25 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         if chunk.len() < CHUNK {
             keep(&mut pixels.residual, &place);
         }
-        if self.pair.fixed_mask.is_some() || self.pair.moving_mask.is_some() {
+        if S::WHOLE && (self.pair.fixed_mask.is_some() || self.pair.moving_mask.is_some()) {
             for (k, x) in chunk.clone().enumerate() {
                 if !self.counts(walk, k, x, y) {
                     pixels.clear(first + k);
                 }
             }
-            pass.pixels += pixels.weight.iter().map(|&w| u64::from(w)).sum::<u64>();
+            tally.pixels += pixels.weight.iter().map(|&w| u64::from(w)).sum::<u64>();
         } else {
-            pass.pixels += chunk.len() as u64;
+            tally.pixels += chunk.len() as u64;
         }
-        self.weigh(pixels, pass);
+        self.weigh(pixels, tally);
     }
 
     /// Weighs the pixels that count, if they do not all weigh the same.
     #[inline(always)]
-    fn weigh(&self, pixels: &mut Pixels<P::Word>, pass: &mut Pass) {
-        if self.loss != Loss::Squares || self.histogram {
+    fn weigh(&self, pixels: &mut Pixels<P::Word>, tally: &mut Tally<S>) {
+        if S::WHOLE && (self.loss != Loss::Squares || self.histogram) {
             for (weight, e) in pixels.weight.iter_mut().zip(&pixels.residual).filter(|(w, _)| **w != 0) {
-                *weight = pass.weight(self, e.get()) as u8;
+                *weight = tally.weight(self, e.get()) as u8;
             }
         }
     }
@@ -1566,7 +1764,15 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
     /// The moving image along a walk.
     #[inline(always)]
     fn interpolate<L: Lanes, W: Walk>(&self, walk: &W, samples: &mut [P::Fine]) {
-        let samples = Samples { moving: self.pair.moving, interpolation: self.interpolation, walk, samples };
+        match self.interpolation() {
+            Interpolation::Bilinear => self.sample::<L, _, W>(Bilinear, walk, samples),
+            Interpolation::Lagrange => self.sample::<L, _, W>(Lagrange, walk, samples),
+        }
+    }
+
+    #[inline(always)]
+    fn sample<L: Lanes, K: Kernel, W: Walk>(&self, kernel: K, walk: &W, samples: &mut [P::Fine]) {
+        let samples = Samples { kernel, moving: self.pair.moving, walk, samples };
         // (Those of a shift take not much longer than a call.)
         if D::DEGREE == 0 { samples.run::<L>() } else { L::call(samples) }
     }
@@ -1619,7 +1825,7 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::align::Robust;
+    use crate::align::{Options, Robust};
     use crate::simd::Level;
     use crate::{Affine, Homography, Transform, Translation};
     use std::vec::Vec;
@@ -1651,11 +1857,11 @@ mod tests {
         transform: &T,
         loss: Loss,
         (interpolation, second_order): (Interpolation, bool),
-        known: Option<Known<'_, T::Plan>>,
-    ) -> Pass {
+        known: Option<Known<'_, T::Plan, T::Degree, Options>>,
+    ) -> Pass<T::Degree, Options> {
         let photometry = Photometry::new::<P::Word>(1.2, -3.0);
         let (rows, histogram) = ([0, pair.fixed.height()], false);
-        let (plan, degree) = (transform.plan(), PhantomData::<T::Degree>);
+        let (plan, kind) = (transform.plan(), PhantomData::<(T::Degree, Options)>);
         let pass = Accumulate {
             pair,
             plan,
@@ -1666,12 +1872,15 @@ mod tests {
             histogram,
             known,
             rows,
-            degree,
+            kind,
         };
         let first = Level::SCALAR.run(Accumulate { ..pass });
         for level in Level::available() {
             let again = level.run(Accumulate { ..pass });
-            assert_eq!((first.moments, first.pixels, first.loss), (again.moments, again.pixels, again.loss));
+            assert_eq!(
+                (first.moments, first.tally.pixels, first.tally.loss),
+                (again.moments, again.tally.pixels, again.tally.loss)
+            );
         }
         first
     }
@@ -1682,8 +1891,8 @@ mod tests {
         shift: (i64, i64),
         loss: Loss,
         (interpolation, second_order): (Interpolation, bool),
-    ) -> Moments {
-        let mut sums = Moments::ZERO;
+    ) -> Moments<i128, T::Degree> {
+        let mut sums = Moments::<i128, T::Degree>::zero();
         let photometry = Photometry::new::<P::Word>(1.2, -3.0);
         let (width, height) = (pair.fixed.width() as i64, pair.fixed.height() as i64);
         let pixel = |image: &Image<'_, P>, x: i64, y: i64| -> i64 {
@@ -1743,13 +1952,13 @@ mod tests {
                         let power = w * p.pow((degree - l) as u32) * q.pow(l as u32);
                         let at = monomial(degree - l, l);
                         for (sum, v) in sums.fixed.gg.iter_mut().zip([gx * gx, gx * gy, gy * gy]) {
-                            sum[at] += power * v;
+                            sum.as_mut()[at] += power * v;
                         }
                         if degree <= T::DEGREE {
                             for (axis, g) in [gx, gy].into_iter().enumerate() {
-                                sums.fixed.gt[axis][at] += power * g * t;
-                                sums.fixed.g[axis][at] += power * g;
-                                sums.residual.ge[axis][at] += power * g * e;
+                                sums.fixed.gt[axis].as_mut()[at] += power * g * t;
+                                sums.fixed.g[axis].as_mut()[at] += power * g;
+                                sums.residual.ge[axis].as_mut()[at] += power * g * e;
                             }
                         }
                     }
@@ -1830,7 +2039,7 @@ mod tests {
                         pass(pair, transform, Loss::Squares, (interpolation, false), None),
                         pass(pair, transform, Loss::Squares, (interpolation, false), Some(known)),
                     );
-                    assert_eq!((a.moments, a.pixels), (b.moments, b.pixels));
+                    assert_eq!((a.moments, a.tally.pixels), (b.moments, b.tally.pixels));
                 }
             }
         });

@@ -93,13 +93,37 @@ const FINE: u32 = 3;
 /// Residuals below 2^4 have a bin each, and 2^22 is the largest.
 const BINS: usize = ((22 - FINE) << FINE) as usize + 1 + (1 << FINE);
 
+/// What gathers residuals for a robust scale.
+pub trait Gather: Copy + core::fmt::Debug + Send + Sync {
+    /// No residual.
+    const EMPTY: Self;
+    /// One more.
+    fn add(&mut self, e: i32);
+    /// Those of other pixels.
+    fn join(&mut self, other: &Self);
+    /// 1.4826 times the median magnitude, in grey levels: the standard deviation of normal residuals.
+    /// At least half a grey level, which is what rounding the pixels leaves of a perfect match.
+    fn sigma(&self) -> f64;
+}
+
+/// Where no robust scale is asked for.
+impl Gather for () {
+    const EMPTY: Self = ();
+    #[inline(always)]
+    fn add(&mut self, _: i32) {}
+    #[inline(always)]
+    fn join(&mut self, (): &Self) {}
+    #[inline(always)]
+    fn sigma(&self) -> f64 {
+        0.0
+    }
+}
+
 /// How many residuals have which magnitude.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Histogram([u32; BINS]);
+pub struct Histogram([u32; BINS]);
 
 impl Histogram {
-    pub(super) const EMPTY: Self = Self([0; BINS]);
-
     /// The bin of a magnitude: itself below 2^4, then 8 bins for each power of two.
     #[inline(always)]
     fn bin(magnitude: u32) -> usize {
@@ -113,24 +137,25 @@ impl Histogram {
         let octave = (bin >> FINE).saturating_sub(1);
         (bin - (octave << FINE)) << octave
     }
+}
+
+impl Gather for Histogram {
+    const EMPTY: Self = Self([0; BINS]);
 
     #[inline(always)]
-    pub(super) fn add(&mut self, e: i32) {
+    fn add(&mut self, e: i32) {
         if let Some(count) = self.0.get_mut(Self::bin(e.unsigned_abs())) {
             *count += 1;
         }
     }
 
-    /// Adds the counts of other residuals.
-    pub(super) fn join(&mut self, other: &Self) {
+    fn join(&mut self, other: &Self) {
         for (count, n) in self.0.iter_mut().zip(other.0) {
             *count += n;
         }
     }
 
-    /// 1.4826 times the median magnitude, in grey levels: the standard deviation of normal residuals.
-    /// At least half a grey level, which is what rounding the pixels leaves of a perfect match.
-    pub(super) fn sigma(&self) -> f64 {
+    fn sigma(&self) -> f64 {
         let total = self.0.iter().map(|&n| u64::from(n)).sum::<u64>();
         let half = total as f64 / 2.0;
         let mut below = 0.0;

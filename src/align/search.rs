@@ -5,9 +5,9 @@
 
 use core::ops::Range;
 
-use super::normal::{LevelPair, Nothing, Word, totals};
+use super::normal::{LevelPair, Nothing, Word, covariance, totals};
 use super::{CHUNK, Grey};
-use crate::fixed::{floor_div, q32};
+use crate::fixed::{narrow_floor_div, q32};
 use crate::image::Image;
 use crate::kernel::{Nearest, rounding};
 use crate::simd::sums::{PAIRS, pairs};
@@ -23,13 +23,14 @@ const BUDGET: usize = 1 << 24;
 /// image, and `rotation` radians in units of [`turned`]; less where that would take too many comparisons.
 pub(super) fn range<P>(pair: &LevelPair<'_, P>, part: f64, rotation: f64) -> [i32; 3] {
     let (width, height) = (pair.fixed.width(), pair.fixed.height());
-    let [mut x, mut y] = [width, height].map(|side| libm::round(side as f64 * part) as usize);
+    let most = |side: usize| libm::round(side as f64 * part) as usize;
+    let (mut x, mut y) = (most(width), most(height));
     // At most 2^16 or so, as images go.
-    let mut turns = libm::ceil(rotation / unit(pair)) as usize;
+    let mut turns = if rotation > 0.0 { libm::ceil(rotation / unit(pair)) as usize } else { 0 };
     loop {
         let comparisons = [x, y, turns].iter().fold(1_usize, |n, r| n.saturating_mul(2 * r + 1));
         if comparisons.saturating_mul(width * height) <= BUDGET || comparisons == 1 {
-            return [x, y, turns].map(|r| r as i32);
+            return [x as i32, y as i32, turns as i32];
         }
         let largest = if x >= y && x >= turns {
             &mut x
@@ -97,10 +98,11 @@ impl Match {
         let bits = |v: i128| 128 - v.leading_zeros() as i32;
         let (down, across) = (bits(tt) - 31, bits(mm) - 31);
         let across = across + ((down + across) & 1);
-        let shift = |v: i128, by: i32| if by > 0 { v >> by } else { v << -by } as i64;
-        let product = shift(tt, down) * shift(mm, across);
-        let covariance = shift(tm, (down + across) / 2);
-        let square = floor_div(covariance * covariance, product >> 30).min(1 << 30) as i32;
+        let product = shifted(tt, down) * shifted(mm, across);
+        let covariance = shifted(tm, (down + across) / 2);
+        // (A square that is not above the product, but for rounding.)
+        let square = narrow_floor_div(covariance * covariance, product >> 30).unwrap_or(1 << 30);
+        let square = square.min(1 << 30) as i32;
         Some(Self(if covariance < 0 { -square } else { square }))
     }
 
@@ -109,6 +111,12 @@ impl Match {
         let v = f64::from(self.0).max(-1_073_741_824.0) / 1_073_741_824.0;
         libm::copysign(libm::sqrt(v.abs()), v)
     }
+}
+
+/// A number with so many bits less, or more, that it fits.
+#[inline(never)]
+fn shifted(v: i128, down: i32) -> i64 {
+    if down > 0 { (v >> down) as i64 } else { (v << -down) as i64 }
 }
 
 /// How well fixed and moving match at the nearest pixels to `T x`, or `None` if fewer than half of
@@ -272,21 +280,14 @@ impl Sums {
     }
 
     /// How well they match, if they are at least half of those that counted.
-    #[inline(always)]
+    // (Once for all that ask for it.)
+    #[inline(never)]
     fn matched(&self, counted: usize) -> Option<Match> {
         let (n, [t, m, tt, tm, mm]) = (self.n, self.sums);
         if n == 0 || 2 * n < counted as i64 {
             return None;
         }
-        let variance = |ab: i64, a: i64, b: i64| {
-            // (Of so few pixels of 16 bits it fits.)
-            if n < 1 << 15 {
-                i128::from(n * ab - a * b)
-            } else {
-                i128::from(n) * i128::from(ab) - i128::from(a) * i128::from(b)
-            }
-        };
-        Match::new(variance(tt, t, t), variance(mm, m, m), variance(tm, t, m))
+        Match::new(covariance(n, tt, t, t), covariance(n, mm, m, m), covariance(n, tm, t, m))
     }
 }
 
@@ -358,7 +359,7 @@ impl<P: Grey> Blocks<P> {
 
     #[inline(always)]
     fn finish<L: Lanes>(mut self) -> Sums {
-        if self.filled > 0 {
+        if L::LEN > 1 && self.filled > 0 {
             self.flush::<L>();
         }
         self.sums

@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 use super::aligner::{Images, select_all};
-use super::{Aligner, Grey, Options, Report, Status, Step, select};
+use super::{Aligner, Grey, Options, Report, Scope, Status, Step, select};
 use crate::Error;
 use crate::image::{Image, ImageMut};
 use crate::pyramid::{MAX_LEVELS, Pyramid, buffer_len};
@@ -29,9 +29,9 @@ pub enum Keys {
 
 /// How to track.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Tracking {
+pub struct Tracking<S = Options> {
     /// Of every alignment; [`Options::search`] and [`Options::rotation`] of those that look for a lost frame.
-    pub options: Options,
+    pub options: S,
     /// When another frame becomes the key. Default: renewed below 0.9 of the correlation or a support
     /// of 0.6.
     pub keys: Keys,
@@ -44,8 +44,15 @@ pub struct Tracking {
 
 impl Default for Tracking {
     fn default() -> Self {
+        Self::from(Options::default())
+    }
+}
+
+/// All but the options as by default.
+impl<S: Scope> From<S> for Tracking<S> {
+    fn from(options: S) -> Self {
         Self {
-            options: Options::default(),
+            options,
             keys: Keys::Renewed { correlation: 0.9, support: 0.6 },
             min_correlation: 0.5,
             predict: false,
@@ -127,8 +134,8 @@ pub struct Tracked<T: Transform> {
 /// # Ok::<(), nonius::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct Tracker<'a, P, T: Transform> {
-    tracking: Tracking,
+pub struct Tracker<'a, P, T: Transform, S = Options> {
+    tracking: Tracking<S>,
     size: (usize, usize),
     levels: usize,
     key: &'a mut [P],
@@ -204,11 +211,12 @@ impl<T: Transform> Course<T> {
     }
 }
 
-impl<'a, P: Grey, T: Transform> Tracker<'a, P, T> {
+impl<'a, P: Grey, T: Transform, S: Scope> Tracker<'a, P, T, S> {
     /// The pixels that [`Self::new`] asks for: two frames, their pyramids, and what may be selected of them.
     pub const fn workspace(width: usize, height: usize) -> usize {
         let frame = width.saturating_mul(height).saturating_add(buffer_len(width, height, MAX_LEVELS));
-        frame.saturating_add(select::maps_len(width, height, MAX_LEVELS)).saturating_mul(2)
+        let maps = if S::WHOLE { select::maps_len(width, height, MAX_LEVELS) } else { 0 };
+        frame.saturating_add(maps).saturating_mul(2)
     }
 
     /// The bytes that [`Self::with_mask`] asks for.
@@ -220,8 +228,14 @@ impl<'a, P: Grey, T: Transform> Tracker<'a, P, T> {
     ///
     /// # Errors
     /// [`Error::InvalidOption`]; those of [`Image::new`] for a size that no image can have;
-    /// [`Error::TooShort`] if there are fewer pixels than [`Self::workspace`] says.
-    pub fn new(width: usize, height: usize, tracking: Tracking, pixels: &'a mut [P]) -> Result<Self, Error> {
+    /// [`Error::TooShort`] if there are fewer pixels than [`Self::workspace`] says; [`Error::TooLarge`] for frames that
+    /// are larger than the [`Scope`] has sums for.
+    pub fn new(
+        width: usize,
+        height: usize,
+        tracking: Tracking<S>,
+        pixels: &'a mut [P],
+    ) -> Result<Self, Error> {
         let part = |v: f64| (0.0..=1.0).contains(&v);
         let valid = (-1.0..=1.0).contains(&tracking.min_correlation)
             && match tracking.keys {
@@ -231,7 +245,9 @@ impl<'a, P: Grey, T: Transform> Tracker<'a, P, T> {
         if !valid {
             return Err(Error::InvalidOption);
         }
-        tracking.options.check()?;
+        let options = tracking.options.options();
+        options.check()?;
+        Aligner::<P, T, S>::check_size((width, height))?;
         let (needed, found) = (Self::workspace(width, height), pixels.len());
         let short = Error::TooShort { needed, found };
         let (key, rest) = pixels.split_at_mut_checked(needed / 2).ok_or(short)?;
@@ -239,7 +255,7 @@ impl<'a, P: Grey, T: Transform> Tracker<'a, P, T> {
         // Whether there are such images.
         Image::new(&*frame, width, height)?;
         let size = (width, height);
-        let (_, levels) = tracking.options.levels::<T>(size, size)?;
+        let (_, levels) = options.levels::<T>(size, size)?;
         Ok(Self { tracking, size, levels, key, frame, mask: None, course: Course::NEW })
     }
 
@@ -247,10 +263,13 @@ impl<'a, P: Grey, T: Transform> Tracker<'a, P, T> {
     ///
     /// # Errors
     /// [`Error::SizeMismatch`]; [`Error::TooShort`] if there are fewer bytes than
-    /// [`Self::mask_workspace`] says.
+    /// [`Self::mask_workspace`] says; [`Error::InvalidOption`] where the [`Scope`] has no masks.
     pub fn with_mask(mut self, mask: Image<'a, u8>, buffer: &'a mut [u8]) -> Result<Self, Error> {
         if (mask.width(), mask.height()) != self.size {
             return Err(Error::SizeMismatch);
+        }
+        if !S::WHOLE {
+            return Err(Error::InvalidOption);
         }
         self.mask = Some(Pyramid::new_mask(mask, self.levels, buffer)?);
         Ok(self)
@@ -274,7 +293,7 @@ impl<'a, P: Grey, T: Transform> Tracker<'a, P, T> {
     ///
     /// # Errors
     /// [`Error::SizeMismatch`] for a frame of another size.
-    pub fn start(&mut self, frame: Image<'_, P>) -> Result<Track<'_, P, T>, Error> {
+    pub fn start(&mut self, frame: Image<'_, P>) -> Result<Track<'_, P, T, S>, Error> {
         let (width, height) = self.size;
         if (frame.width(), frame.height()) != self.size {
             return Err(Error::SizeMismatch);
@@ -290,12 +309,14 @@ impl<'a, P: Grey, T: Transform> Tracker<'a, P, T> {
         let moving = Pyramid::new(Image::new(&*base, width, height)?, self.levels, rest)?;
         let number = self.course.frames;
         self.course.frames = number.saturating_add(1);
-        let options = &self.tracking.options;
+        let options = &self.tracking.options.options();
         let (key, rest) = self.key.split_at_mut_checked(width * height).ok_or(Error::SizeMismatch)?;
         let pyramid = buffer_len(width, height, self.levels);
         let (rest, maps) = rest.split_at_mut_checked(pyramid).ok_or(Error::SizeMismatch)?;
         let fixed = Pyramid::built(Image::new(&*key, width, height)?, self.levels, &*rest)?;
-        let selection = if renewed {
+        let selection = if !S::WHOLE {
+            None
+        } else if renewed {
             select_all::<P, T>(&fixed, &self.mask, self.size, options, maps)?
         } else {
             Some(&*maps)
@@ -322,18 +343,18 @@ impl<'a, P: Grey, T: Transform> Tracker<'a, P, T> {
 
 /// A frame that is being looked for.
 #[derive(Debug)]
-pub struct Track<'t, P, T: Transform> {
-    tracking: Tracking,
+pub struct Track<'t, P, T: Transform, S: Scope = Options> {
+    tracking: Tracking<S>,
     images: Images<'t, P>,
     number: u32,
-    aligner: Option<Aligner<'t, P, T>>,
+    aligner: Option<Aligner<'t, P, T, S>>,
     /// With the coarse search.
     again: bool,
     ended: Option<Tracked<T>>,
     course: &'t mut Course<T>,
 }
 
-impl<P: Grey, T: Transform> Track<'_, P, T> {
+impl<P: Grey, T: Transform, S: Scope> Track<'_, P, T, S> {
     /// Steps until the end.
     pub fn run(mut self) -> Tracked<T> {
         loop {
@@ -365,7 +386,7 @@ impl<P: Grey, T: Transform> Track<'_, P, T> {
         let mut options = self.tracking.options;
         let mut start = self.course.last;
         if !again {
-            (options.search, options.rotation) = (0.0, 0.0);
+            options = options.without_search();
             start = self.course.start(self.tracking.predict);
         }
         self.again = again;

@@ -32,7 +32,46 @@ pub(crate) struct Cross<'a> {
     pub ends: [bool; 2],
 }
 
-impl Cross<'_> {
+/// Room for a copy of pixels beside each other, and what lies around them.
+pub(crate) type Around = MaybeUninit<[[u8; MOST + 4]; 3]>;
+
+impl<'a> Cross<'a> {
+    /// At most [`MOST`] from places of a slice: of the first one, and of those above and below it. Where not all that
+    /// is read with them is there, it becomes a copy.
+    #[inline(always)]
+    pub(crate) fn new(
+        pixels: &'a [u8],
+        [at, above, below]: [usize; 3],
+        len: usize,
+        ends: [bool; 2],
+        around: &'a mut Around,
+    ) -> Self {
+        let from = |at: usize| pixels.get(at..).unwrap_or_default();
+        let places = [at.wrapping_sub(1), above, below];
+        let [row, columns @ ..] = places.map(from);
+        let cross = Cross { row, columns, len, ends };
+        if cross.fours().is_some() { cross } else { Self::copied(pixels, places, len, ends, around) }
+    }
+
+    /// A copy, with nothing but zeros where there is nothing.
+    #[inline(never)]
+    fn copied(
+        pixels: &[u8],
+        places: [usize; 3],
+        len: usize,
+        ends: [bool; 2],
+        around: &'a mut Around,
+    ) -> Self {
+        let around = around.write([[0; MOST + 4]; 3]);
+        for (copy, place) in around.iter_mut().zip(places) {
+            for (k, copy) in copy.iter_mut().enumerate() {
+                *copy = pixels.get(place.wrapping_add(k)).copied().unwrap_or(0);
+            }
+        }
+        let [row, columns @ ..] = around.each_ref().map(|copy| &copy[..]);
+        Cross { row, columns, len, ends }
+    }
+
     /// How many fours there are, the last one included; `None` if not all that is read of them is there.
     fn fours(&self) -> Option<usize> {
         let fours = self.len.div_ceil(4);
@@ -142,26 +181,11 @@ fn clear(words: &mut [u32], pair: usize, pixel: usize) {
     }
 }
 
-/// Running sums of residuals' products.
-pub(crate) struct ResidualSums {
-    /// Differences along x and y with residuals.
-    pub ge: [[i64; 3]; 2],
-    /// te, ee, e.
-    pub plain: [i32; 3],
-}
-
-/// Those up to a degree of 1 or 2, with `4 fours` as the place before the first pixel. Residuals are what
-/// `Photometry` makes of samples in Q6; none is beyond its limit. They take the place of the samples, whose
-/// last four is whole.
+/// Makes residuals in pairs of samples in Q6, by a gain and an offset with which none is beyond its limit. Out: te,
+/// ee, e.
 #[inline(never)]
-pub(crate) fn residual(
-    cross: &Cross<'_>,
-    samples: &mut [Q6],
-    [gain, offset]: [i32; 2],
-    degree: usize,
-) -> Option<ResidualSums> {
-    let fours = cross.fours()?;
-    let samples = samples.get_mut(..4 * fours)?;
+pub(crate) fn residual(cross: &Cross<'_>, samples: &mut [Q6], [gain, offset]: [i32; 2]) -> Option<[i32; 3]> {
+    let samples = samples.get_mut(..4 * cross.fours()?)?;
     let pixels = cross.row.get(1..)?;
     // Two halves, of the two roundings, beside the offset.
     let rest = 32 + ((offset - 2) << 6);
@@ -186,20 +210,39 @@ pub(crate) fn residual(
         }
         [last[0], last[1]] = pairs;
     }
+    Some(plain)
+}
+
+/// Makes pairs of numbers of 16 bits: of the first so many, zero for those after them.
+#[inline(never)]
+pub(crate) fn pack(numbers: &mut [Q6], len: usize) {
+    numbers.iter_mut().skip(len).for_each(|number| *number = Q6(0));
+    for four in numbers.as_chunks_mut::<4>().0 {
+        let [a, b, c, d] = four.map(|number| number.0);
+        (four[0], four[1]) = (Q6(a & 0xffff | c << 16), Q6(b & 0xffff | d << 16));
+    }
+}
+
+/// Running sums of differences along x and y with residuals in pairs, up to a degree of 1 or 2, with `4 fours` as the
+/// place before the first pixel.
+#[inline(never)]
+pub(crate) fn with_differences(cross: &Cross<'_>, residuals: &[Q6], degree: usize) -> Option<[[i64; 3]; 2]> {
+    let fours = cross.fours()?;
+    let residuals = residuals.get(..4 * fours)?;
     let row = |from: usize| cross.row.get(from..).unwrap_or_default().as_ptr();
     let [above, below] = cross.columns.map(<[u8]>::as_ptr);
-    // SAFETY: all pixels are there, see `fours`, and residuals for all.
+    // SAFETY: all pixels are there, see `fours`, and residuals for all, numbers.
     let [mut along, across] = [[row(0), row(2)], [above, below]]
-        .map(|rows| unsafe { differences(rows, words.as_ptr(), fours, degree) });
+        .map(|rows| unsafe { differences(rows, residuals.as_ptr().cast(), fours, degree) });
     for k in cross.without() {
         let [a, b] = [k, k + 2].map(|at| cross.row.get(at).map_or(0, |&v| i32::from(v)));
-        let pair = words.get(k / 4 * 4 + k % 2).copied().unwrap_or(0);
+        let pair = residuals.get(k / 4 * 4 + k % 2).map_or(0, |pair| pair.0);
         let e = if k % 4 < 2 { i32::from(pair as i16) } else { pair >> 16 };
         let (product, place) = (i64::from((b - a) * e), (4 * fours - k) as i64);
         let less = [product, place * product, (place * (place + 1) / 2) * product];
         along.iter_mut().zip(less).for_each(|(sum, less)| *sum -= less);
     }
-    Some(ResidualSums { ge: [along, across], plain })
+    Some([along, across])
 }
 
 /// Running sums of differences with residuals. (Of degree 1, modulo 2^32.)

@@ -760,6 +760,11 @@ pub(super) fn sum_f32<L: Lanes>(taps: &[L::F32], weights: &[LanesF32<L>], slopes
 /// What becomes of the pixels of a block that is not inside: `constant` is asked where the channel has a use for it,
 /// `nothing` where no tap is inside, then `patch`; `fill` fills the rest. Pixels may be drawn over.
 pub(crate) trait Outside<W, P: Tap, O> {
+    /// Whether there are none: all walks are inside.
+    #[inline(always)]
+    fn none(&self) -> bool {
+        false
+    }
     /// Fills pixels none of whose taps is inside, if that needs no look at the source.
     #[inline(always)]
     fn nothing(&self, _out: &mut [O]) -> bool {
@@ -807,6 +812,9 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
         for pixel in out.chunks_exact_mut(channels) {
             draw::<L, P, K, O>(kernel, &window, &steps.next(), pixel);
         }
+        return;
+    }
+    if n == 1 && outside.none() {
         return;
     }
     let touching = Area::touching::<K>(source.width(), source.height());

@@ -35,6 +35,7 @@ pub use similarity::Similarity;
 pub use translation::Translation;
 
 use crate::Error;
+use crate::align::{Total, Zero};
 use crate::kernel::Array;
 use crate::walk::{Subpixel, Warp};
 
@@ -54,17 +55,35 @@ pub type Term = Option<(f64, u8, u8)>;
 
 /// The degree of a model as a type, for code that models of one degree share.
 #[doc(hidden)]
-pub trait Degree: Copy + Send + Sync + 'static {
+pub trait Degree: Copy + core::fmt::Debug + Send + Sync + 'static {
     /// See [`Transform::DEGREE`].
     const DEGREE: usize;
+    /// One of each monomial up to this degree: as many as there are.
+    type Monomials<S: Total>: Array<S> + Zero + PartialEq + core::fmt::Debug + Send + Sync;
+    /// Up to twice this degree: those of products.
+    type Products<S: Total>: Array<S> + Zero + PartialEq + core::fmt::Debug + Send + Sync;
+    /// What holds sums of a small image.
+    type Total: Total;
 }
 
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct Of<const DEGREE: usize>;
 
-impl<const D: usize> Degree for Of<D> {
-    const DEGREE: usize = D;
+macro_rules! degrees {
+    ($($degree:literal: $monomials:literal, $products:literal, $total:ty;)*) => {$(
+        impl Degree for Of<$degree> {
+            const DEGREE: usize = $degree;
+            type Monomials<S: Total> = [S; $monomials];
+            type Products<S: Total> = [S; $products];
+            type Total = $total;
+        }
+    )*};
+}
+degrees! {
+    0: 1, 1, i64;
+    1: 3, 6, i64;
+    2: 6, 15, i128;
 }
 
 /// A group of plane transforms that can be composed, inverted and estimated.
@@ -177,35 +196,57 @@ pub(crate) fn project(m: &Matrix, x: f64, y: f64) -> (f64, f64) {
     (form(m[0], m[1], m[2]) / d, form(m[3], m[4], m[5]) / d)
 }
 
+/// A matrix of a model as the compiler may know it: where that is affine, nothing is linked for others.
+#[inline(always)]
+pub(crate) fn of<T: Transform>(m: &Matrix) -> Matrix {
+    let mut m = *m;
+    if T::DEGREE < 2 {
+        [m[6], m[7], m[8]] = [0.0, 0.0, 1.0];
+    }
+    m
+}
+
+// (What follows goes row by row in loops, which take less flash.)
+
 /// The matrix after a shift by (`x`, `y`): [`multiply`] by that of the shift, with less work.
 pub(crate) fn after_shift(m: &Matrix, x: f64, y: f64) -> Matrix {
-    let row = |a: f64, b: f64, c: f64| [a, b, a * x + b * y + c];
-    let ([a, b, c], [d, e, f], [g, h, i]) =
-        (row(m[0], m[1], m[2]), row(m[3], m[4], m[5]), row(m[6], m[7], m[8]));
-    [a, b, c, d, e, f, g, h, i]
+    let mut m = *m;
+    for [a, b, c] in m.as_chunks_mut::<3>().0 {
+        *c += *a * x + *b * y;
+    }
+    m
 }
 
 /// The matrix before a shift by (`x`, `y`).
 pub(crate) fn before_shift(m: &Matrix, x: f64, y: f64) -> Matrix {
-    let moved = |v: f64, by: f64, last: f64| if last == 0.0 { v } else { v + by * last };
-    let row = |a: f64, b: f64, c: f64, by: f64| [moved(a, by, m[6]), moved(b, by, m[7]), moved(c, by, m[8])];
-    let ([a, b, c], [d, e, f]) = (row(m[0], m[1], m[2], x), row(m[3], m[4], m[5], y));
-    [a, b, c, d, e, f, m[6], m[7], m[8]]
+    let mut m = *m;
+    let [.., g, h, i] = m;
+    for (row, by) in m.as_chunks_mut::<3>().0.iter_mut().zip([x, y]) {
+        for (v, last) in row.iter_mut().zip([g, h, i]) {
+            if last != 0.0 {
+                *v += by * last;
+            }
+        }
+    }
+    m
 }
 
 /// The matrix product `a b`.
 pub(crate) fn multiply(a: &Matrix, b: &Matrix) -> Matrix {
-    if is_affine(a) && is_affine(b) {
-        let form =
-            |row: usize, column: usize| at(a, row) * at(b, column) + at(a, row + 1) * at(b, column + 3);
-        let row = |row: usize| [form(row, 0), form(row, 1), form(row, 2) + at(a, row + 2)];
-        let ([a, b, c], [d, e, f]) = (row(0), row(3));
-        return [a, b, c, d, e, f, 0.0, 0.0, 1.0];
+    let affine = is_affine(a) && is_affine(b);
+    let mut product = IDENTITY;
+    let rows = a.as_chunks::<3>().0.iter().zip(product.as_chunks_mut::<3>().0);
+    for (&[u, v, w], out) in rows.take(if affine { 2 } else { 3 }) {
+        for (column, out) in out.iter_mut().enumerate() {
+            *out = u * at(b, column) + v * at(b, column + 3);
+            if !affine {
+                *out += w * at(b, column + 6);
+            } else if column == 2 {
+                *out += w;
+            }
+        }
     }
-    core::array::from_fn(|i| {
-        let (row, column) = (i / 3 * 3, i % 3);
-        at(a, row) * at(b, column) + at(a, row + 1) * at(b, column + 3) + at(a, row + 2) * at(b, column + 6)
-    })
+    product
 }
 
 /// The determinant.
@@ -223,23 +264,23 @@ pub(crate) fn inverse(m: &Matrix) -> Result<Matrix, Error> {
     if d == 0.0 || !d.is_finite() {
         return Err(Error::Singular);
     }
-    if is_affine(m) {
+    // (Entries from the cofactors, or without products by one and zero; no negative zeros.)
+    let affine = is_affine(m);
+    let mut inverse = if affine {
         let (x, y) = (m[1] * m[5] - m[2] * m[4], m[2] * m[3] - m[0] * m[5]);
-        // (No negative zeros.)
-        return Ok([m[4] / d, (0.0 - m[1]) / d, x / d, (0.0 - m[3]) / d, m[0] / d, y / d, 0.0, 0.0, 1.0]);
+        [m[4], 0.0 - m[1], x, 0.0 - m[3], m[0], y, 0.0, 0.0, 1.0]
+    } else {
+        core::array::from_fn(|k| {
+            // That of entry (i, j).
+            let (i, j) = (k % 3, k / 3);
+            let entry = |down: usize, along: usize| at(m, (i + down) % 3 * 3 + (j + along) % 3);
+            entry(1, 1) * entry(2, 2) - entry(1, 2) * entry(2, 1)
+        })
+    };
+    for v in inverse.iter_mut().take(if affine { 6 } else { 9 }) {
+        *v /= d;
     }
-    let adjugate = [
-        m[4] * m[8] - m[5] * m[7],
-        m[2] * m[7] - m[1] * m[8],
-        m[1] * m[5] - m[2] * m[4],
-        m[5] * m[6] - m[3] * m[8],
-        m[0] * m[8] - m[2] * m[6],
-        m[2] * m[3] - m[0] * m[5],
-        m[3] * m[7] - m[4] * m[6],
-        m[1] * m[6] - m[0] * m[7],
-        m[0] * m[4] - m[1] * m[3],
-    ];
-    Ok(adjugate.map(|v| v / d))
+    Ok(inverse)
 }
 
 /// A matrix scaled so that its last entry is one.

@@ -9,7 +9,7 @@
 use core::hint::black_box as any;
 
 use nonius::align::{
-    Aligner, Found, Grey, Options, Pair, Robust, Shift, Status, Step, Tracker, Tracking, shift,
+    Aligner, Found, Grey, Lean, Options, Pair, Robust, Shift, Status, Step, Tracker, Tracking, shift,
 };
 use nonius::format::{Format, Packed, Rgb565Be, Yuyv, luma, luma_in_place};
 use nonius::kernel::adaptive::{Frozen, GateImage, Hard, Soft};
@@ -475,6 +475,11 @@ fn alignment<P: Grey, T: Transform>() -> Result<(), Error> {
     let report = any(aligner.run());
     any(report.status == Status::Converged);
     any(aligner.covariance());
+
+    let pair = Pair::new(Image::new(any(&fixed[..]), any(8), any(8))?, moving_image);
+    let mut aligner = Aligner::new(pair, initial, any(Lean::default()), any(&mut pixels[..]), any(&mut []))?;
+    any(aligner.step());
+    any(aligner.run());
 
     let mut frames = [P::zero(); 2 * (64 + 64)];
     let mut tracker = Tracker::<P, T>::new(any(8), any(8), any(Tracking::default()), any(&mut frames[..]))?;

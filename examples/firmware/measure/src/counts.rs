@@ -10,7 +10,7 @@ use core::hint::black_box;
 
 use cortex_m_rt::entry;
 use meter::Meter;
-use nonius::align::{Aligner, Method, Options, Pair, Shift, Status, Step, shift};
+use nonius::align::{Aligner, Lean, Method, Options, Pair, Scope, Shift, Status, Step, shift};
 use nonius::format::{Format, Packed, Rgb565Be, Yuyv};
 use nonius::{
     Affine, Array, Bilinear, Boundary, Homography, Image, ImageMut, Interpolator, Nearest, Sampler, Tap,
@@ -161,12 +161,12 @@ fn gradients(meter: &Meter) {
     hash("adjoint-q14", gradient.iter().map(|&v| v as u64));
 }
 
-fn align<T: Transform>(
+fn align<T: Transform, S: Scope>(
     meter: &Meter,
     name: &str,
     moving: &[u8; SIDE * SIDE],
     truth: &[f64],
-    options: Options,
+    options: S,
 ) {
     let image = |pixels| Image::new(black_box(pixels), SIDE, SIDE).unwrap();
     let pair = Pair::new(image(&FIXED[..]), image(&moving[..]));
@@ -255,16 +255,16 @@ fn main() -> ! {
 
     // As the firmware has it.
     let options = Options { method: Method::InverseCompositional, ..Options::default() };
-    align::<Translation>(meter, "align-near", NEAR, &[0.6, -0.35], options);
-    align::<Translation>(meter, "align-far", FAR, &[-4.4, 1.7], options);
-    align::<Affine>(meter, "align-affine", AFFINE, &[1.03, 0.05, -2.2, -0.04, 0.98, 1.6], options);
-    align::<Homography>(
-        meter,
-        "align-homography",
-        HOMOGRAPHY,
-        &[1.03, 0.05, -2.2, -0.04, 0.98, 1.6, 3e-4, -2e-4],
-        options,
-    );
+    let affine = &[1.03, 0.05, -2.2, -0.04, 0.98, 1.6];
+    let homography = &[1.03, 0.05, -2.2, -0.04, 0.98, 1.6, 3e-4, -2e-4];
+    align::<Translation, _>(meter, "align-near", NEAR, &[0.6, -0.35], options);
+    align::<Translation, _>(meter, "align-far", FAR, &[-4.4, 1.7], options);
+    align::<Affine, _>(meter, "align-affine", AFFINE, affine, options);
+    align::<Homography, _>(meter, "align-homography", HOMOGRAPHY, homography, options);
+    let lean = Lean::default();
+    align::<Translation, _>(meter, "align-far-lean", FAR, &[-4.4, 1.7], lean);
+    align::<Affine, _>(meter, "align-affine-lean", AFFINE, affine, lean);
+    align::<Homography, _>(meter, "align-homography-lean", HOMOGRAPHY, homography, lean);
     shifted(meter, "shift-near", NEAR, [0.6, -0.35]);
     shifted(meter, "shift-far", FAR, [-4.4, 1.7]);
     ExitCode::SUCCESS.exit_process()

@@ -7,7 +7,7 @@ use core::hint::black_box;
 use core::panic::PanicInfo;
 
 use cortex_m_rt::entry;
-use nonius::align::{Aligner, Options, Pair, shift};
+use nonius::align::{Aligner, Lean, Options, Pair, Scope, shift};
 use nonius::{
     Affine, Bilinear, Boundary, Error, Homography, Image, ImageMut, Interpolator, Nearest, Sampler,
     Transform, Translation,
@@ -40,11 +40,17 @@ fn run(memory: &mut [u8]) -> Result<(), Error> {
         black_box(shift(image, black_box(image), black_box(4), black_box(destination))?);
     }
     #[cfg(feature = "translation")]
-    align::<Translation>(source, destination)?;
+    align::<Translation, _>(source, destination, Options::default())?;
     #[cfg(feature = "affine")]
-    align::<Affine>(source, destination)?;
+    align::<Affine, _>(source, destination, Options::default())?;
     #[cfg(feature = "homography")]
-    align::<Homography>(source, destination)?;
+    align::<Homography, _>(source, destination, Options::default())?;
+    #[cfg(feature = "translation-lean")]
+    align::<Translation, _>(source, destination, Lean::default())?;
+    #[cfg(feature = "affine-lean")]
+    align::<Affine, _>(source, destination, Lean::default())?;
+    #[cfg(feature = "homography-lean")]
+    align::<Homography, _>(source, destination, Lean::default())?;
     Ok(())
 }
 
@@ -59,11 +65,10 @@ fn warp<K: Interpolator>(kernel: K, source: &[u8], destination: &mut [u8]) -> Re
 
 #[allow(dead_code, reason = "by feature")]
 #[inline(always)]
-fn align<T: Transform>(source: &[u8], destination: &mut [u8]) -> Result<(), Error> {
+fn align<T: Transform, S: Scope>(source: &[u8], destination: &mut [u8], options: S) -> Result<(), Error> {
     let image = Image::new(black_box(source), black_box(8), black_box(4))?;
     let pair = Pair::new(image, black_box(image));
-    let mut aligner =
-        Aligner::new(pair, black_box(T::IDENTITY), Options::default(), black_box(destination), &mut [])?;
+    let mut aligner = Aligner::new(pair, black_box(T::IDENTITY), options, black_box(destination), &mut [])?;
     black_box(aligner.run());
     Ok(())
 }

@@ -5,7 +5,7 @@ use firmware::film::FLOW;
 use firmware::report::{Checks, Hash};
 use firmware::say;
 #[cfg(not(feature = "small"))]
-use nonius::align::{Aligner, Options, Pair, Status};
+use nonius::align::{Aligner, Lean, Pair, Status};
 use nonius::{
     Affine, Bilinear, Boundary, Error, Homography, Image, ImageMut, Nearest, Sampler, Transform, Translation,
 };
@@ -74,15 +74,18 @@ fn alignments(frame: Image<'_, u8>, memory: &mut Memory, checks: &mut Checks) ->
     let [width, height] = WARPED;
     let refused = align(frame, frame, Translation::IDENTITY, &mut [0; 10]).err();
     checks.that(matches!(refused, Some(Error::TooShort { .. })), "too short a workspace is refused");
-    let options = Options { max_iterations: 0, ..Options::default() };
+    let options = Lean { max_iterations: 0, ..Lean::default() };
     let pair = Pair::new(frame, frame);
-    let none = Aligner::<u8, Affine>::workspace(&pair, &options).err();
+    let none = Aligner::<u8, Affine, Lean>::workspace(&pair, &options).err();
     checks.that(none == Some(Error::InvalidOption), "no iterations are refused");
     let mask = Image::new(&[0_u8; 64], 8, 8)?;
     checks.that(
         pair.with_fixed_mask(mask).err() == Some(Error::SizeMismatch),
         "a mask of another size is refused",
     );
+    let masked = pair.with_fixed_mask(frame)?;
+    let none = Aligner::<u8, Affine, Lean>::workspace(&masked, &Lean::default()).err();
+    checks.that(none == Some(Error::InvalidOption), "a mask is refused by a lean aligner");
 
     memory.warped.fill(77);
     let constant = Image::new(&memory.warped, width, height)?;
@@ -117,5 +120,5 @@ fn align<T: Transform>(
     workspace: &mut [u8],
 ) -> Result<Status, Error> {
     let pair = Pair::new(fixed, moving);
-    Ok(Aligner::new(pair, initial, Options::default(), workspace, &mut [])?.run().status)
+    Ok(Aligner::new(pair, initial, Lean::default(), workspace, &mut [])?.run().status)
 }

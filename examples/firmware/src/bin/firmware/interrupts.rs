@@ -9,7 +9,7 @@ use firmware::film::FLOW;
 use firmware::report::{Checks, Hash};
 use firmware::{board, say};
 #[cfg(not(feature = "small"))]
-use nonius::align::{Aligner, Options, Pair, Step};
+use nonius::align::{Aligner, Lean, Pair, Step};
 use nonius::format::{Packed, Yuyv};
 use nonius::stream::Stream;
 use nonius::{Bilinear, Boundary, Error, ImageMut, Sampler, Similarity};
@@ -45,7 +45,7 @@ pub fn run(memory: &mut Memory, checks: &mut Checks) -> Result<(), Error> {
     let pair = Pair::new(FLOW.frame(0)?, FLOW.frame(1)?);
     #[cfg(not(feature = "small"))]
     let mut aligner =
-        Aligner::new(pair, Translation::IDENTITY, Options::default(), &mut memory.pyramids, &mut [])?;
+        Aligner::new(pair, Translation::IDENTITY, Lean::default(), &mut memory.pyramids, &mut [])?;
     #[cfg(not(feature = "small"))]
     let (mut steps, mut found) = (0_u32, None);
 
@@ -113,5 +113,5 @@ fn hash(report: &nonius::align::Report<Translation>) -> u64 {
 #[cfg(not(feature = "small"))]
 #[inline(never)]
 fn align(pair: Pair<'_, u8>, workspace: &mut [u8]) -> Result<u64, Error> {
-    Ok(hash(&Aligner::new(pair, Translation::IDENTITY, Options::default(), workspace, &mut [])?.run()))
+    Ok(hash(&Aligner::new(pair, Translation::IDENTITY, Lean::default(), workspace, &mut [])?.run()))
 }

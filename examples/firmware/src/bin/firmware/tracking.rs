@@ -4,7 +4,7 @@ use firmware::film::{FLOW, Film, VIEW};
 use firmware::report::{Checks, Hash, milli, signed};
 use firmware::say;
 use heapless::Vec;
-use nonius::align::{Aligner, Method, Options, Pair, Report, Shift, Status, Step, shift};
+use nonius::align::{Aligner, Lean, Pair, Report, Shift, Status, Step, shift};
 use nonius::{Affine, Homography};
 use nonius::{Error, Transform, Translation};
 
@@ -125,9 +125,8 @@ fn align<T: Transform>(
     memory: &mut Memory,
 ) -> Result<Report<T>, Error> {
     let pair = Pair::new(film.frame(fixed)?, film.frame(moving)?);
-    // Frames of a camera are not far apart, and passes by the gradients of one of them take a third of the time.
-    let options = Options { method: Method::InverseCompositional, ..Options::default() };
-    let mut aligner = Aligner::new(pair, initial, options, &mut memory.pyramids, &mut [])?;
+    // `Options` can do more, which takes twice the flash even where nothing of it is asked for.
+    let mut aligner = Aligner::new(pair, initial, Lean::default(), &mut memory.pyramids, &mut [])?;
     loop {
         // Each step is one pass over the frame or less: between two there is time for other things.
         if let Step::Done(report) = aligner.step() {
