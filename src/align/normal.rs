@@ -1520,7 +1520,7 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
     ) {
         let shared = self.is_shared();
         let (mut samples, mut shifted) = ([P::Fine::from_channel(P::default()); CHUNK], Rows::new());
-        let mut pixels = Pixels::none();
+        let (mut stretch, mut pixels) = ([P::Fine::from_channel(P::default()); RUN], Pixels::none());
         let [mut above, mut above_before] = [const { [0..0, 0..0] }; 2];
         let centre = |chunk: &Range<usize>| (chunk.start - chunk.start % CHUNK + CHUNK / 2) as i64 - u as i64;
         for y in rows {
@@ -1551,7 +1551,8 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
                         }
                     }
                 }
-                for chunk in select::chunks(self.pair.selected, y, range) {
+                let mut sampled = range.start;
+                for chunk in select::chunks(self.pair.selected, y, range.clone()) {
                     let walk = walk.at(chunk.start - x);
                     if L::LEN == 1 {
                         let all = &mut samples;
@@ -1571,7 +1572,18 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
                         self.add_weighted(fixed, residual, &walk, y, chunk, u, samples, pass);
                         continue;
                     }
-                    self.pixels::<L, _>(&walk, y, &chunk, &mut samples, &mut pixels, pass);
+                    // As many samples at once as there is room for, each at its place in an aligned run.
+                    let at = chunk.start % RUN;
+                    if sampled < chunk.end {
+                        let all = chunk.start + RUN - at;
+                        sampled = if self.pair.selected.is_some() { chunk.end } else { range.end.min(all) };
+                        let samples = stretch.get_mut(at..at + sampled - chunk.start);
+                        self.interpolate::<L, _>(&walk, samples.unwrap_or_default());
+                    }
+                    let Some(samples) = stretch.get(at - at % CHUNK..).and_then(|s| s.first_chunk()) else {
+                        continue;
+                    };
+                    self.pixels(&walk, y, &chunk, samples, &mut pixels, pass);
                     let centre = centre(&chunk);
                     if self.loss != Loss::Squares {
                         Self::weighted_chunk::<L>(&pixels, centre, &mut row);
@@ -1737,25 +1749,23 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
 
     /// All of a chunk of row `y`, and what is counted pixel by pixel.
     #[inline(always)]
-    fn pixels<L: Lanes, W: Walk>(
+    fn pixels<W: Walk>(
         &self,
         walk: &W,
         y: usize,
         chunk: &Range<usize>,
-        samples: &mut [P::Fine; CHUNK],
+        samples: &[P::Fine; CHUNK],
         pixels: &mut Pixels<P::Word>,
         pass: &mut Pass,
     ) {
         let first = chunk.start % CHUNK;
-        let place = first..first + chunk.len();
-        self.interpolate::<L, _>(walk, samples.get_mut(place.clone()).unwrap_or_default());
         self.gradients(y, chunk, pixels);
         let photometry = self.photometry;
         for (k, &sample) in samples.iter().enumerate() {
             pixels.residual[k] = photometry.residual(pixels.fixed[k].get(), sample.into());
         }
         if chunk.len() < CHUNK {
-            keep(&mut pixels.residual, &place);
+            keep(&mut pixels.residual, &(first..first + chunk.len()));
         }
         if self.pair.fixed_mask.is_some() || self.pair.moving_mask.is_some() {
             for (k, x) in chunk.clone().enumerate() {
