@@ -1294,21 +1294,17 @@ impl<W: Word, D: Degree> Operation for WeightedChunk<'_, W, D> {
     }
 }
 
-/// The pixels of a row from the one left of an aligned chunk to the one right of it; zero where there are none.
+/// The pixels of a row from one on; zero where there are none.
+// (A copy, so that what is written next is known not to change it.)
 #[inline(always)]
-fn window<P: Copy + Default>(row: &[P], first: usize) -> [P; CHUNK + 2] {
-    let (from, at) = if first == 0 { (0, 1) } else { (first - 1, 0) };
-    let row = row.get(from..).unwrap_or_default();
-    // (A copy, so that what is written next is known not to change it.)
-    if at == 0
-        && let Some(all) = row.first_chunk()
-    {
+fn window<P: Copy + Default>(row: &[P], first: usize) -> [P; CHUNK] {
+    let row = row.get(first..).unwrap_or_default();
+    if let Some(all) = row.first_chunk() {
         return *all;
     }
-    let mut window = [P::default(); CHUNK + 2];
-    let n = row.len().min(CHUNK + 2 - at);
-    if let (Some(out), Some(row)) = (window.get_mut(at..at + n), row.get(..n)) {
-        out.copy_from_slice(row);
+    let mut window = [P::default(); CHUNK];
+    for (out, &pixel) in window.iter_mut().zip(row) {
+        *out = pixel;
     }
     window
 }
@@ -1518,7 +1514,8 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         tile: &mut TileMoments,
         pass: &mut Pass,
     ) {
-        let shared = self.is_shared();
+        // (What there is nothing to share with is summed with the residuals, if both are by chunks.)
+        let shared = self.is_shared() && (L::LEN == 1 || supports.before.is_some());
         let (mut samples, mut shifted) = ([P::Fine::from_channel(P::default()); CHUNK], Rows::new());
         let (mut stretch, mut pixels) = ([P::Fine::from_channel(P::default()); RUN], Pixels::none());
         let [mut above, mut above_before] = [const { [0..0, 0..0] }; 2];
@@ -1714,7 +1711,8 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
     fn gradients(&self, y: usize, chunk: &Range<usize>, pixels: &mut Pixels<P::Word>) {
         let fixed = self.pair.fixed;
         let first = chunk.start - chunk.start % CHUNK;
-        let here = window(fixed.row(y), first);
+        let row = fixed.row(y);
+        let (here, after) = (window(row, first), window(row, first + 1));
         let (above, below) = if y > 0 && y + 1 < fixed.height() {
             (window(fixed.row(y - 1), first), window(fixed.row(y + 1), first))
         } else {
@@ -1722,15 +1720,25 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         };
         // (Over an index, for vectors.)
         for k in 0..CHUNK {
-            let [left, pixel, right]: [i32; 3] = [here[k].into(), here[k + 1].into(), here[k + 2].into()];
-            let [upper, lower]: [i32; 2] = [above[k + 1].into(), below[k + 1].into()];
-            pixels.gx[k] = P::Word::new(right - left);
+            let [right, pixel]: [i32; 2] = [after[k].into(), here[k].into()];
+            let [upper, lower]: [i32; 2] = [above[k].into(), below[k].into()];
+            pixels.gx[k] = P::Word::new(right);
             pixels.gy[k] = P::Word::new(lower - upper);
             pixels.fixed[k] = P::Word::new(pixel);
             pixels.weight[k] = 1;
         }
         pixels.count = chunk.len() as u32;
-        if first == 0 {
+        if let Some(before) = first.checked_sub(1) {
+            let before = window(row, before);
+            for k in 0..CHUNK {
+                let left: i32 = before[k].into();
+                pixels.gx[k] = P::Word::new(pixels.gx[k].get() - left);
+            }
+        } else {
+            for k in 1..CHUNK {
+                let left: i32 = here[k - 1].into();
+                pixels.gx[k] = P::Word::new(pixels.gx[k].get() - left);
+            }
             pixels.gx[0] = P::Word::default();
         }
         if let Some(last) = pixels.gx.get_mut(fixed.width() - 1 - first) {
