@@ -1527,9 +1527,10 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
             let before = supports.before.as_ref();
             let mut before = before.map(|support| support.runs::<P>(y, columns.clone(), &mut above_before));
             for (x, walk, range) in supports.now.runs::<P>(y, columns.clone(), &mut above) {
-                if shared {
+                let mut now = range.clone();
+                while shared {
                     let before = before.as_mut().and_then(|runs| runs.next()).map(|(.., range)| range);
-                    for (range, less) in changes(&before.unwrap_or(x..x), &range) {
+                    for (range, less) in changes(&before.clone().unwrap_or(0..0), &now) {
                         changed |= !range.is_empty();
                         for chunk in select::chunks(self.pair.selected, y, range) {
                             if L::LEN == 1 {
@@ -1546,6 +1547,11 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
                                 row.negate_fixed();
                             }
                         }
+                    }
+                    // With the last run, all that the other support has more.
+                    now = 0..0;
+                    if before.is_none() || x - x % RUN + RUN < columns.end {
+                        break;
                     }
                 }
                 let mut sampled = range.start;
@@ -2088,6 +2094,8 @@ mod tests {
             Homography::IDENTITY,
             homography([0.9, 0.02, 3.0, -0.05, 1.1, 1.0, 1e-3, -5e-4]),
             homography([1.2, 0.1, -9.0, 0.0, 1.0, 2.5, -2e-3, 1e-3]),
+            // Of shorter runs, both of them inside.
+            homography([0.5, 0.0, 10.0, 0.0, 0.6, 5.0, -2.1e-3, 0.0]),
             // Its pole crosses the image.
             homography([1.0, 0.0, 0.0, 0.0, 1.0, 0.0, -0.01, 0.002]),
         ]);
