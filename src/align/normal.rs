@@ -11,7 +11,8 @@
 //! worst (16-bit noise, 32,767 px square, degree 4, weights of 2^7) sums stay below 2^123.
 //!
 //! Where all pixels weigh the same, a chunk is summed in [`Word`]s, in blocks along which the products
-//! fit: for 8-bit images `i16` times `i16` into `i32`, the operation that vector units and DSPs have.
+//! fit: for 8-bit images `i16` times `i16` into `i32`, the operation that vector units and DSPs have. Of degree 2
+//! these are shorter than a chunk: [`Blocks`] stay side by side in registers along a row.
 //! And what the fixed image alone sums to is taken over from the last pass, but for the pixels that
 //! have come into the support or left it: sums being exact, that is the same to the last bit. So an
 //! affine iteration costs, beside sampling, seven multiplications a pixel.
@@ -624,34 +625,17 @@ impl<S: Moment + Default + AddAssign> Residual<S, HALF_POWERS> {
     }
 }
 
-/// What a row sums to: by pixels and chunks, and, of degree 2 and by vectors, by blocks.
-struct RowSums {
-    chunks: Row,
-    blocks: Sums<Blocks, POWERS, HALF_POWERS>,
-}
-
-impl RowSums {
-    #[inline(always)]
-    fn zero() -> Self {
-        Self { chunks: Row::zero(), blocks: Sums::zero() }
-    }
-
-    /// Changes the signs of what the fixed image sums to.
-    fn negate_fixed(&mut self) {
-        self.chunks.fixed.negate();
-        self.blocks.fixed.negate();
-    }
-
-    /// Adds the blocks to the chunks.
-    #[inline(always)]
-    fn gather(&mut self) {
-        let Self { chunks, blocks } = self;
-        chunks.fixed.join(&blocks.fixed, gather, gather);
-        chunks.residual.join(&blocks.residual, gather);
-    }
-}
+/// What the blocks along a row sum to, of degree 2.
+type RowBlocks = Sums<Blocks, POWERS, HALF_POWERS>;
 
 impl Row {
+    /// Adds the sums over all blocks.
+    #[inline(always)]
+    fn gather(&mut self, blocks: &RowBlocks) {
+        self.fixed.join(&blocks.fixed, gather, gather);
+        self.residual.join(&blocks.residual, gather);
+    }
+
     /// Adds a pixel of weight `w` that is `u` away from the centre.
     #[cfg_attr(thumb, inline(never))]
     #[cfg_attr(not(thumb), inline(always))]
@@ -1253,7 +1237,8 @@ struct FixedChunk<'a, W, D> {
     pixels: &'a Pixels<W>,
     /// Of its blocks; the first one's is the chunk's, for a degree below 2.
     centres: Blocks,
-    row: &'a mut RowSums,
+    row: &'a mut Row,
+    blocks: &'a mut RowBlocks,
     degree: PhantomData<D>,
 }
 
@@ -1262,11 +1247,11 @@ impl<W: Word, D: Degree> Operation for FixedChunk<'_, W, D> {
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let Self { pixels, centres, row, .. } = self;
+        let Self { pixels, centres, row, blocks, .. } = self;
         if D::DEGREE < 2 {
-            row.chunks.fixed.add(&pixels.fixed_sums::<L>(D::DEGREE), i64::from(centres), D::DEGREE);
+            row.fixed.add(&pixels.fixed_sums::<L>(D::DEGREE), i64::from(centres), D::DEGREE);
         } else {
-            pixels.add_fixed_blocks::<L>(&mut row.blocks.fixed, centres);
+            pixels.add_fixed_blocks::<L>(&mut blocks.fixed, centres);
         }
     }
 }
@@ -1521,7 +1506,7 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         let [mut above, mut above_before] = [const { [0..0, 0..0] }; 2];
         let centre = |chunk: &Range<usize>| (chunk.start - chunk.start % CHUNK + CHUNK / 2) as i64 - u as i64;
         for y in rows {
-            let mut row = RowSums::zero();
+            let (mut row, mut blocks) = (Row::zero(), RowBlocks::zero());
             // Whether the fixed image's sums of this row are not zero.
             let mut changed = !shared;
             let before = supports.before.as_ref();
@@ -1534,17 +1519,19 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
                         changed |= !range.is_empty();
                         for chunk in select::chunks(self.pair.selected, y, range) {
                             if L::LEN == 1 {
-                                self.add_fixed(&mut row.chunks.fixed, y, chunk, u, less);
+                                self.add_fixed(&mut row.fixed, y, chunk, u, less);
                                 continue;
                             }
                             self.gradients(y, &chunk, &mut pixels);
                             // (What is taken away is added to what has the other sign.)
                             if less {
-                                row.negate_fixed();
+                                row.fixed.negate();
+                                blocks.fixed.negate();
                             }
-                            Self::fixed_chunk::<L>(&pixels, centre(&chunk), &mut row);
+                            Self::fixed_chunk::<L>(&pixels, centre(&chunk), &mut row, &mut blocks);
                             if less {
-                                row.negate_fixed();
+                                row.fixed.negate();
+                                blocks.fixed.negate();
                             }
                         }
                     }
@@ -1568,10 +1555,10 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
                         }
                         if shared && !self.histogram {
                             pass.pixels += chunk.len() as u64;
-                            self.add_residual(&mut row.chunks.residual, y, chunk, u, all);
+                            self.add_residual(&mut row.residual, y, chunk, u, all);
                             continue;
                         }
-                        let Row { fixed, residual } = &mut row.chunks;
+                        let Row { fixed, residual } = &mut row;
                         self.add_weighted(fixed, residual, &walk, y, chunk, u, samples, pass);
                         continue;
                     }
@@ -1593,19 +1580,19 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
                         continue;
                     }
                     if !shared {
-                        Self::fixed_chunk::<L>(&pixels, centre, &mut row);
+                        Self::fixed_chunk::<L>(&pixels, centre, &mut row, &mut blocks);
                     }
-                    Self::residual_chunk::<L>(&pixels, centre, &mut row);
+                    Self::residual_chunk::<L>(&pixels, centre, &mut row, &mut blocks);
                 }
             }
             if L::LEN > 1 && D::DEGREE == 2 {
-                row.gather();
+                row.gather(&blocks);
             }
             let height = y as i64 - v as i64;
             if changed {
-                tile.add_fixed(&row.chunks.fixed, height, D::DEGREE);
+                tile.add_fixed(&row.fixed, height, D::DEGREE);
             }
-            tile.add_residual(&row.chunks.residual, height, D::DEGREE);
+            tile.add_residual(&row.residual, height, D::DEGREE);
         }
     }
 
@@ -1643,25 +1630,25 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
         for next in rows.start.saturating_sub(1)..=rows.end {
             self.residuals_of_row::<L>(support, next, &columns, below);
             if let Some(y) = next.checked_sub(1).filter(|y| rows.contains(y)) {
-                let mut row = RowSums::zero();
+                let (mut row, mut blocks) = (Row::zero(), RowBlocks::zero());
                 for chunk in select::chunks(self.pair.selected, y, columns.clone()) {
                     self.gradients(y, &chunk, &mut pixels);
                     pixels.join(above, here, below, half);
                     pass.pixels += u64::from(pixels.count);
                     self.weigh(&mut pixels, pass);
                     if self.loss == Loss::Squares && L::LEN > 1 {
-                        Self::fixed_chunk::<L>(&pixels, centre, &mut row);
-                        Self::residual_chunk::<L>(&pixels, centre, &mut row);
+                        Self::fixed_chunk::<L>(&pixels, centre, &mut row, &mut blocks);
+                        Self::residual_chunk::<L>(&pixels, centre, &mut row, &mut blocks);
                     } else {
                         Self::weighted_chunk::<L>(&pixels, centre, &mut row);
                     }
                 }
                 if L::LEN > 1 && D::DEGREE == 2 {
-                    row.gather();
+                    row.gather(&blocks);
                 }
                 let height = y as i64 - v as i64;
-                tile.add_fixed(&row.chunks.fixed, height, D::DEGREE);
-                tile.add_residual(&row.chunks.residual, height, D::DEGREE);
+                tile.add_fixed(&row.fixed, height, D::DEGREE);
+                tile.add_residual(&row.residual, height, D::DEGREE);
             }
             core::mem::swap(above, here);
             core::mem::swap(here, below);
@@ -1812,27 +1799,32 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
 
     /// Adds what the fixed image sums to over a chunk with its centre there; pixels weigh one or nothing.
     #[inline(always)]
-    fn fixed_chunk<L: Lanes>(pixels: &Pixels<P::Word>, centre: i64, row: &mut RowSums) {
+    fn fixed_chunk<L: Lanes>(pixels: &Pixels<P::Word>, centre: i64, row: &mut Row, blocks: &mut RowBlocks) {
         let centres = if D::DEGREE < 2 { Blocks::first(centre) } else { Blocks::centres(centre) };
-        L::call(FixedChunk { pixels, centres, row, degree: PhantomData::<D> });
+        L::call(FixedChunk { pixels, centres, row, blocks, degree: PhantomData::<D> });
     }
 
     /// Adds what residuals take part in; pixels weigh one or nothing.
     #[inline(always)]
-    fn residual_chunk<L: Lanes>(pixels: &Pixels<P::Word>, centre: i64, row: &mut RowSums) {
+    fn residual_chunk<L: Lanes>(
+        pixels: &Pixels<P::Word>,
+        centre: i64,
+        row: &mut Row,
+        blocks: &mut RowBlocks,
+    ) {
         if D::DEGREE < 2 {
-            row.chunks.residual.add(&pixels.residual_sums::<L>(D::DEGREE), centre, D::DEGREE);
+            row.residual.add(&pixels.residual_sums::<L>(D::DEGREE), centre, D::DEGREE);
         } else {
-            pixels.add_residual_blocks::<L>(&mut row.blocks.residual, Blocks::centres(centre));
+            pixels.add_residual_blocks::<L>(&mut blocks.residual, Blocks::centres(centre));
         }
     }
 
     /// Adds both, weighted.
     #[inline(always)]
-    fn weighted_chunk<L: Lanes>(pixels: &Pixels<P::Word>, centre: i64, row: &mut RowSums) {
+    fn weighted_chunk<L: Lanes>(pixels: &Pixels<P::Word>, centre: i64, row: &mut Row) {
         let sums = L::call(WeightedChunk(pixels, PhantomData::<D>));
-        row.chunks.fixed.add(&sums.fixed, centre, D::DEGREE);
-        row.chunks.residual.add(&sums.residual, centre, D::DEGREE);
+        row.fixed.add(&sums.fixed, centre, D::DEGREE);
+        row.residual.add(&sums.residual, centre, D::DEGREE);
     }
 
     /// Whether the masks let pixel (x, y), the walk's k-th, count.
