@@ -457,8 +457,8 @@ impl Moment for i64 {
     }
 }
 
-/// The same of each block of a chunk, side by side: so they are multiplied and added at once, and along a row
-/// each is added to that of the chunk before.
+/// The same of each block of a chunk, side by side: so they are multiplied and added at once. Along a row each is
+/// added to that of the chunk before.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Blocks([i64; CHUNK / BLOCK]);
 
@@ -472,9 +472,7 @@ impl Blocks {
         }
         Self(centres)
     }
-}
 
-impl Blocks {
     /// A sum over all of them.
     #[inline(always)]
     fn first(all: i64) -> Self {
@@ -1512,10 +1510,10 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
             let before = supports.before.as_ref();
             let mut before = before.map(|support| support.runs::<P>(y, columns.clone(), &mut above_before));
             for (x, walk, range) in supports.now.runs::<P>(y, columns.clone(), &mut above) {
-                let mut now = range.clone();
-                while shared {
+                let mut now = shared.then(|| range.clone());
+                while let Some(after) = now.take() {
                     let before = before.as_mut().and_then(|runs| runs.next()).map(|(.., range)| range);
-                    for (range, less) in changes(&before.clone().unwrap_or(0..0), &now) {
+                    for (range, less) in changes(&before.clone().unwrap_or(0..0), &after) {
                         changed |= !range.is_empty();
                         for chunk in select::chunks(self.pair.selected, y, range) {
                             if L::LEN == 1 {
@@ -1535,10 +1533,9 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
                             }
                         }
                     }
-                    // With the last run, all that the other support has more.
-                    now = 0..0;
-                    if before.is_none() || x - x % RUN + RUN < columns.end {
-                        break;
+                    // With the last run also all that the other support has more, whose runs may be shorter.
+                    if before.is_some() && x - x % RUN + RUN >= columns.end {
+                        now = Some(0..0);
                     }
                 }
                 let mut sampled = range.start;
@@ -1721,18 +1718,14 @@ impl<P: Grey, N: Plan, D: Degree> Accumulate<'_, P, N, D> {
             pixels.weight[k] = 1;
         }
         pixels.count = chunk.len() as u32;
+        let less = |gx: &mut P::Word, left: P| *gx = P::Word::new(gx.get() - left.into());
         if let Some(before) = first.checked_sub(1) {
             let before = window(row, before);
-            for k in 0..CHUNK {
-                let left: i32 = before[k].into();
-                pixels.gx[k] = P::Word::new(pixels.gx[k].get() - left);
-            }
+            pixels.gx.iter_mut().zip(before).for_each(|(gx, left)| less(gx, left));
         } else {
-            for k in 1..CHUNK {
-                let left: i32 = here[k - 1].into();
-                pixels.gx[k] = P::Word::new(pixels.gx[k].get() - left);
-            }
-            pixels.gx[0] = P::Word::default();
+            let [edge, others @ ..] = &mut pixels.gx;
+            others.iter_mut().zip(here).for_each(|(gx, left)| less(gx, left));
+            *edge = P::Word::default();
         }
         if let Some(last) = pixels.gx.get_mut(fixed.width() - 1 - first) {
             *last = P::Word::default();
