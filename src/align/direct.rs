@@ -336,7 +336,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         let add = |sums: &mut [i64; HALF_POWERS], a: &[P], b: &[P], from: usize, residuals: &[P::Fine]| {
             let middle = (from + residuals.len() / 2) as i64 - centre as i64;
             let found = Self::difference_moments(a, b, residuals);
-            add_moved::<HALF_POWERS>(sums, &found, middle, D::DEGREE);
+            add_moved::<_, HALF_POWERS>(sums, &found, middle, D::DEGREE);
         };
         // (No differences across the border: see differences().)
         let (from, to) = (chunk.start.max(1), chunk.end.min(fixed.width() - 1));

@@ -11,14 +11,15 @@
 //! worst (16-bit noise, 32,767 px square, degree 4, weights of 2^7) sums stay below 2^123.
 //!
 //! Where all pixels weigh the same, a chunk is summed in [`Word`]s, in blocks along which the products
-//! fit: for 8-bit images `i16` times `i16` into `i32`, the operation that vector units and DSPs have.
+//! fit: for 8-bit images `i16` times `i16` into `i32`, the operation that vector units and DSPs have. Of degree 2
+//! these are shorter than a chunk: [`Blocks`] stay side by side in registers along a row.
 //! And what the fixed image alone sums to is taken over from the last pass, but for the pixels that
 //! have come into the support or left it: sums being exact, that is the same to the last bit. So an
 //! affine iteration costs, beside sampling, seven multiplications a pixel.
 #![forbid(unsafe_code)]
 
 use core::marker::PhantomData;
-use core::ops::{AddAssign, Range};
+use core::ops::{AddAssign, Neg, Range};
 
 use super::robust::{Gather, Loss};
 use super::shifted::{Rows, STRIP};
@@ -371,8 +372,9 @@ impl<S: Copy, F: Array<S>, H: Array<S>> FixedOf<S, F, H> {
     }
 }
 
-impl<const M: usize, const H: usize> Fixed<i64, M, H> {
+impl<S: Copy + Neg<Output = S>, const M: usize, const H: usize> Fixed<S, M, H> {
     /// Changes all signs.
+    #[inline(always)]
     pub(super) fn negate(&mut self) {
         let Self { gg, gt, g, plain } = self;
         let (gg, half) =
@@ -381,21 +383,8 @@ impl<const M: usize, const H: usize> Fixed<i64, M, H> {
     }
 }
 
-impl<S: Copy, H: Array<S>> ResidualOf<S, H> {
-    /// All the same.
-    #[inline(always)]
-    fn of(v: S) -> Self {
-        Self { ge: [H::filled(v); 2], plain: [v; 3] }
-    }
-}
-
 impl<S: Zero, H: Zero> ResidualOf<S, H> {
     const ZERO: Self = Self { ge: [H::ZERO; 2], plain: [S::ZERO; 3] };
-
-    #[inline(always)]
-    fn zero() -> Self {
-        Self::ZERO
-    }
 }
 
 impl<S: Copy, H: Array<S>> ResidualOf<S, H> {
@@ -506,16 +495,109 @@ fn add_powers<const N: usize>(sums: &mut [i64; N], v: i64, u: i64, degree: usize
     }
 }
 
+/// What moments are: what they go through when they are moved may not fit, but what they come to.
+pub(super) trait Moment: Copy {
+    /// The wrapping sum.
+    fn plus(self, other: Self) -> Self;
+    /// The wrapping product.
+    fn times(self, by: Self) -> Self;
+}
+
+impl Moment for i64 {
+    #[inline(always)]
+    fn plus(self, other: i64) -> i64 {
+        self.wrapping_add(other)
+    }
+    #[inline(always)]
+    fn times(self, by: i64) -> i64 {
+        self.wrapping_mul(by)
+    }
+}
+
+/// The same of each block of a chunk, side by side: so they are multiplied and added at once. Along a row each is
+/// added to that of the chunk before.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Blocks([i64; CHUNK / BLOCK]);
+
+impl Zero for Blocks {
+    const ZERO: Self = Self([0; CHUNK / BLOCK]);
+}
+
+impl Blocks {
+    /// Where the centres of the blocks are if that of the chunk is here.
+    #[inline(always)]
+    fn centres(chunk: i64) -> Self {
+        let mut centres = [chunk + (BLOCK / 2) as i64 - (CHUNK / 2) as i64; CHUNK / BLOCK];
+        for (block, centre) in centres.iter_mut().enumerate() {
+            *centre += (block * BLOCK) as i64;
+        }
+        Self(centres)
+    }
+
+    /// A sum over all of them.
+    #[inline(always)]
+    fn first(all: i64) -> Self {
+        let mut blocks = Self::default();
+        if let Some(first) = blocks.0.first_mut() {
+            *first = all;
+        }
+        blocks
+    }
+}
+
+impl Moment for Blocks {
+    // (Loops, which become vectors.)
+    #[inline(always)]
+    fn plus(mut self, other: Self) -> Self {
+        for (a, b) in self.0.iter_mut().zip(other.0) {
+            *a = a.wrapping_add(b);
+        }
+        self
+    }
+    #[inline(always)]
+    fn times(mut self, by: Self) -> Self {
+        for (a, b) in self.0.iter_mut().zip(by.0) {
+            *a = a.wrapping_mul(b);
+        }
+        self
+    }
+}
+
+impl AddAssign for Blocks {
+    #[inline(always)]
+    fn add_assign(&mut self, other: Self) {
+        *self = self.plus(other);
+    }
+}
+
+impl Neg for Blocks {
+    type Output = Self;
+    #[inline(always)]
+    fn neg(mut self) -> Self {
+        for v in &mut self.0 {
+            *v = v.wrapping_neg();
+        }
+        self
+    }
+}
+
+impl From<Blocks> for i64 {
+    /// All blocks together.
+    #[inline(always)]
+    fn from(blocks: Blocks) -> i64 {
+        blocks.0.iter().fold(0, |sum, v| sum.wrapping_add(*v))
+    }
+}
+
 /// Moves the moments up to a degree to another origin, which is at `-by`: by Pascal's triangle.
 #[inline(always)]
-pub(super) fn move_powers<const N: usize>(moments: &mut [i64; N], by: i64, degree: usize) {
+pub(super) fn move_powers<S: Moment, const N: usize>(moments: &mut [S; N], by: S, degree: usize) {
     // (Ranges that are unrolled.)
     for n in 0..degree {
         for k in 0..degree - n {
             if let Some([less, moment]) = moments.get_mut(degree - 1 - k..).and_then(|m| m.first_chunk_mut())
             {
-                // (What it goes through may not fit, but what it comes to.)
-                *moment = moment.wrapping_add(by.wrapping_mul(*less));
+                *moment = moment.plus(by.times(*less));
             }
         }
     }
@@ -523,12 +605,20 @@ pub(super) fn move_powers<const N: usize>(moments: &mut [i64; N], by: i64, degre
 
 /// Adds moments about `centre` to moments about zero.
 #[inline(always)]
-pub(super) fn add_moved<const N: usize>(sums: &mut [i64], local: &[i64], centre: i64, degree: usize) {
+pub(super) fn add_moved<S: Moment, const N: usize>(sums: &mut [S], local: &[S], centre: S, degree: usize) {
     let Some(&local) = local.first_chunk::<N>() else { return };
     let mut moved = local;
     move_powers(&mut moved, centre, degree);
     for (sum, moved) in sums.iter_mut().zip(moved).take(degree + 1) {
-        *sum = sum.wrapping_add(moved);
+        *sum = sum.plus(moved);
+    }
+}
+
+/// Adds the sums over all blocks.
+#[inline(always)]
+fn gather(sums: &mut [i64], blocks: &[Blocks]) {
+    for (sum, &blocks) in sums.iter_mut().zip(blocks) {
+        *sum += i64::from(blocks);
     }
 }
 
@@ -578,25 +668,35 @@ fn plus<S: Total>(sums: &mut [S], others: &[S]) {
     sums.iter_mut().zip(others).for_each(|(sum, &other)| *sum += other);
 }
 
-impl Fixed<i64, POWERS, HALF_POWERS> {
+impl<S: Moment + Default + AddAssign> Fixed<S, POWERS, HALF_POWERS> {
     #[inline(always)]
-    pub(super) fn add(&mut self, chunk: &Self, centre: i64, degree: usize) {
+    pub(super) fn add(&mut self, chunk: &Self, centre: S, degree: usize) {
         self.join(
             chunk,
-            |sums, local| add_moved::<POWERS>(sums, local, centre, 2 * degree),
-            |sums, local| add_moved::<HALF_POWERS>(sums, local, centre, degree),
+            |sums, local| add_moved::<_, POWERS>(sums, local, centre, 2 * degree),
+            |sums, local| add_moved::<_, HALF_POWERS>(sums, local, centre, degree),
         );
     }
 }
 
-impl Residual<i64, HALF_POWERS> {
+impl<S: Moment + Default + AddAssign> Residual<S, HALF_POWERS> {
     #[inline(always)]
-    pub(super) fn add(&mut self, chunk: &Self, centre: i64, degree: usize) {
-        self.join(chunk, |sums, local| add_moved::<HALF_POWERS>(sums, local, centre, degree));
+    pub(super) fn add(&mut self, chunk: &Self, centre: S, degree: usize) {
+        self.join(chunk, |sums, local| add_moved::<_, HALF_POWERS>(sums, local, centre, degree));
     }
 }
 
+/// What the blocks along a row sum to, of degree 2.
+type RowBlocks = Sums<Blocks, POWERS, HALF_POWERS>;
+
 impl Row {
+    /// Adds the sums over all blocks.
+    #[inline(always)]
+    fn gather(&mut self, blocks: &RowBlocks) {
+        self.fixed.join(&blocks.fixed, gather, gather);
+        self.residual.join(&blocks.residual, gather);
+    }
+
     /// Adds a pixel of weight `w` that is `u` away from the centre.
     #[cfg_attr(thumb, inline(never))]
     #[cfg_attr(not(thumb), inline(always))]
@@ -931,6 +1031,8 @@ struct Pixels<W> {
     residual: [W; CHUNK],
     /// (At most 2^7.)
     weight: [u8; CHUNK],
+    /// How many count.
+    count: u32,
 }
 
 impl<W: Word> Pixels<W> {
@@ -938,7 +1040,7 @@ impl<W: Word> Pixels<W> {
     #[inline(always)]
     fn none() -> Self {
         let zero = [W::default(); CHUNK];
-        Self { gx: zero, gy: zero, fixed: zero, residual: zero, weight: [0; CHUNK] }
+        Self { gx: zero, gy: zero, fixed: zero, residual: zero, weight: [0; CHUNK], count: 0 }
     }
 
     /// Lets a pixel not count.
@@ -949,6 +1051,7 @@ impl<W: Word> Pixels<W> {
             }
         }
         if let Some(weight) = self.weight.get_mut(k) {
+            self.count -= u32::from(*weight);
             *weight = 0;
         }
     }
@@ -995,13 +1098,14 @@ impl<W: Word> Pixels<W> {
             self.residual[k] = W::new(here.e[i].get() & counts);
             self.weight[k] &= counts as u8;
         }
+        self.count = self.weight.iter().map(|&w| u32::from(w)).sum();
     }
 }
 
 /// The columns along which squares of offsets are small enough for products to fit.
 const BLOCK: usize = CHUNK / 4;
 
-/// Gradients times powers of the offsets from the centre of a block.
+/// Gradients times powers of the offsets.
 #[inline(always)]
 fn powers<W: Word, L: Lanes>(g: W::Words<L>, offsets: W::Words<L>) -> [W::Words<L>; HALF_POWERS] {
     let first = W::multiply::<L>(offsets, g);
@@ -1041,13 +1145,56 @@ pub(super) fn totals<W: Word, L: Lanes, const N: usize, const A: usize>(
     totals
 }
 
-impl<W: Word> Pixels<W> {
-    /// Where the centre of a block of N pixels is from that of the chunk.
-    #[inline(always)]
-    fn centre<const N: usize>(block: usize) -> i64 {
-        (block * N + N / 2) as i64 - CHUNK as i64 / 2
+/// Gradients times the first and the second power of the offset from the centre of their block.
+#[inline(always)]
+fn raised<W: Word>(g: &[W; CHUNK]) -> [[W; CHUNK]; 2] {
+    let (mut first, mut second) = (*g, *g);
+    for (k, (first, second)) in first.iter_mut().zip(&mut second).enumerate() {
+        let offset = W::new((k % BLOCK) as i32 - BLOCK as i32 / 2);
+        *first = first.times(offset);
+        *second = first.times(offset);
     }
+    [first, second]
+}
 
+/// Products of words, summed over each block.
+#[inline(always)]
+fn block_sums<W: Word, L: Lanes>(a: &[W; CHUNK], b: &[W; CHUNK]) -> Blocks {
+    let mut sums = [W::none::<L>(); CHUNK / BLOCK];
+    for (block, sum) in sums.iter_mut().enumerate() {
+        for k in (0..BLOCK).step_by(W::width::<L>()) {
+            let at = block * BLOCK + k;
+            *sum = W::accumulate::<L>(*sum, W::words::<L>(a, at), W::words::<L>(b, at));
+        }
+    }
+    Blocks(W::totals::<L>(sums))
+}
+
+/// Products of two gradients by powers of the offset, of which each brings up to the second.
+#[inline(always)]
+fn quartic_sums<W: Word, L: Lanes>(
+    [a, b, c]: [&[W; CHUNK]; HALF_POWERS],
+    [d, e, f]: [&[W; CHUNK]; HALF_POWERS],
+) -> [Blocks; POWERS] {
+    [
+        block_sums::<W, L>(a, d),
+        block_sums::<W, L>(a, e),
+        block_sums::<W, L>(b, e),
+        block_sums::<W, L>(b, f),
+        block_sums::<W, L>(c, f),
+    ]
+}
+
+/// Products of a gradient and something else by powers of the offset.
+#[inline(always)]
+fn quadratic_sums<W: Word, L: Lanes>(
+    [a, b, c]: [&[W; CHUNK]; HALF_POWERS],
+    t: &[W; CHUNK],
+) -> [Blocks; HALF_POWERS] {
+    [block_sums::<W, L>(a, t), block_sums::<W, L>(b, t), block_sums::<W, L>(c, t)]
+}
+
+impl<W: Word> Pixels<W> {
     /// From -32 on, and as many ones.
     #[inline(always)]
     fn offsets() -> ([W; CHUNK], [W; CHUNK]) {
@@ -1060,64 +1207,103 @@ impl<W: Word> Pixels<W> {
 
     // (No closure around what a level does: it would not have the level's features.)
 
-    /// All of [`Fixed`] but the number of pixels.
+    /// [`Fixed`] about the chunk's centre, for a degree below 2.
     #[inline(always)]
-    fn fixed_sums<L: Lanes, const N: usize>(&self, degree: usize) -> Fixed<i64, POWERS, HALF_POWERS> {
-        let mut chunk = Fixed::<i64, POWERS, HALF_POWERS>::zero();
+    fn fixed_sums<L: Lanes>(&self, degree: usize) -> Fixed<i64, POWERS, HALF_POWERS> {
         let (offsets, one) = Self::offsets();
-        for block in 0..CHUNK / N {
-            let mut sums = Fixed::<W::Sums<L>, POWERS, HALF_POWERS>::of(W::none::<L>());
-            for k in (0..N).step_by(W::width::<L>()) {
-                let at = block * N + k;
-                let u = W::words::<L>(&offsets, CHUNK / 2 - N / 2 + k);
-                let x = powers::<W, L>(W::words::<L>(&self.gx, at), u);
-                let y = powers::<W, L>(W::words::<L>(&self.gy, at), u);
-                let (t, one) = (W::words::<L>(&self.fixed, at), W::words::<L>(&one, 0));
-                for (sums, ([a, b, c], [d, e, f])) in sums.gg.iter_mut().zip([(x, x), (x, y), (y, y)]) {
-                    add_products::<W, L, POWERS>(sums, [(a, d), (a, e), (b, e), (b, f), (c, f)], 2 * degree);
-                }
-                for ((gt, g), [a, b, c]) in sums.gt.iter_mut().zip(&mut sums.g).zip([x, y]) {
-                    add_products::<W, L, HALF_POWERS>(gt, [(a, t), (b, t), (c, t)], degree);
-                    add_products::<W, L, HALF_POWERS>(g, [(a, one), (b, one), (c, one)], degree);
-                }
-                let [tt, t1, _] = &mut sums.plain;
-                *tt = W::accumulate::<L>(*tt, t, t);
-                *t1 = W::accumulate::<L>(*t1, t, one);
+        let mut sums = Fixed::<W::Sums<L>, POWERS, HALF_POWERS>::of(W::none::<L>());
+        for at in (0..CHUNK).step_by(W::width::<L>()) {
+            let u = W::words::<L>(&offsets, at);
+            let x = powers::<W, L>(W::words::<L>(&self.gx, at), u);
+            let y = powers::<W, L>(W::words::<L>(&self.gy, at), u);
+            let (t, one) = (W::words::<L>(&self.fixed, at), W::words::<L>(&one, 0));
+            for (sums, ([a, b, c], [d, e, f])) in sums.gg.iter_mut().zip([(x, x), (x, y), (y, y)]) {
+                add_products::<W, L, POWERS>(sums, [(a, d), (a, e), (b, e), (b, f), (c, f)], 2 * degree);
             }
-            let [plain] = totals::<W, L, 3, 1>(&[sums.plain]);
-            let (gg, gt) = (totals::<W, L, POWERS, 3>(&sums.gg), totals::<W, L, HALF_POWERS, 2>(&sums.gt));
-            let sums = Fixed { gg, gt, g: totals::<W, L, HALF_POWERS, 2>(&sums.g), plain };
-            chunk.add(&sums, Self::centre::<N>(block), degree);
+            for ((gt, g), [a, b, c]) in sums.gt.iter_mut().zip(&mut sums.g).zip([x, y]) {
+                add_products::<W, L, HALF_POWERS>(gt, [(a, t), (b, t), (c, t)], degree);
+                add_products::<W, L, HALF_POWERS>(g, [(a, one), (b, one), (c, one)], degree);
+            }
+            let [tt, t1, _] = &mut sums.plain;
+            *tt = W::accumulate::<L>(*tt, t, t);
+            *t1 = W::accumulate::<L>(*t1, t, one);
         }
-        chunk
+        let [[tt, t, _]] = totals::<W, L, 3, 1>(&[sums.plain]);
+        let (gg, gt) = (totals::<W, L, POWERS, 3>(&sums.gg), totals::<W, L, HALF_POWERS, 2>(&sums.gt));
+        Fixed { gg, gt, g: totals::<W, L, HALF_POWERS, 2>(&sums.g), plain: [tt, t, self.count as i64] }
     }
 
-    /// All of [`Residual`].
+    /// Adds [`Fixed`] of degree 2, by blocks whose centres are there.
     #[inline(always)]
-    fn residual_sums<L: Lanes, const N: usize>(&self, degree: usize) -> Residual<i64, HALF_POWERS> {
-        let mut chunk = Residual::<i64, HALF_POWERS>::zero();
-        let (offsets, one) = Self::offsets();
-        for block in 0..CHUNK / N {
-            let mut sums = Residual::<W::Sums<L>, HALF_POWERS>::of(W::none::<L>());
-            for k in (0..N).step_by(W::width::<L>()) {
-                let at = block * N + k;
-                let u = W::words::<L>(&offsets, CHUNK / 2 - N / 2 + k);
-                let x = powers::<W, L>(W::words::<L>(&self.gx, at), u);
-                let y = powers::<W, L>(W::words::<L>(&self.gy, at), u);
-                let (t, e) = (W::words::<L>(&self.fixed, at), W::words::<L>(&self.residual, at));
-                for (sums, [a, b, c]) in sums.ge.iter_mut().zip([x, y]) {
-                    add_products::<W, L, HALF_POWERS>(sums, [(a, e), (b, e), (c, e)], degree);
-                }
-                let [te, ee, e1] = &mut sums.plain;
-                *te = W::accumulate::<L>(*te, t, e);
-                *ee = W::accumulate::<L>(*ee, e, e);
-                *e1 = W::accumulate::<L>(*e1, e, W::words::<L>(&one, 0));
+    fn add_fixed_blocks<L: Lanes>(&self, row: &mut Fixed<Blocks, POWERS, HALF_POWERS>, centres: Blocks) {
+        let (t, one) = (&self.fixed, &[W::new(1); CHUNK]);
+        let ([x1, x2], [y1, y2]) = (&raised(&self.gx), &raised(&self.gy));
+        let (x, y) = ([&self.gx, x1, x2], [&self.gy, y1, y2]);
+        let Fixed { gg: [xx, xy, yy], gt: [xt, yt], g: [x0, y0], plain: [tt, t0, n] } = row;
+        add_moved::<_, POWERS>(xx, &quartic_sums::<W, L>(x, x), centres, 4);
+        add_moved::<_, POWERS>(xy, &quartic_sums::<W, L>(x, y), centres, 4);
+        add_moved::<_, POWERS>(yy, &quartic_sums::<W, L>(y, y), centres, 4);
+        add_moved::<_, HALF_POWERS>(xt, &quadratic_sums::<W, L>(x, t), centres, 2);
+        add_moved::<_, HALF_POWERS>(yt, &quadratic_sums::<W, L>(y, t), centres, 2);
+        add_moved::<_, HALF_POWERS>(x0, &quadratic_sums::<W, L>(x, one), centres, 2);
+        add_moved::<_, HALF_POWERS>(y0, &quadratic_sums::<W, L>(y, one), centres, 2);
+        *tt += block_sums::<W, L>(t, t);
+        *t0 += block_sums::<W, L>(t, one);
+        *n += Blocks::first(self.count as i64);
+    }
+
+    /// [`Residual`] about the chunk's centre, for a degree below 2.
+    #[inline(always)]
+    fn residual_sums<L: Lanes>(&self, degree: usize) -> Residual<i64, HALF_POWERS> {
+        let (offsets, _) = Self::offsets();
+        let mut sums = [[W::none::<L>(); HALF_POWERS]; 2];
+        for at in (0..CHUNK).step_by(W::width::<L>()) {
+            let (u, e) = (W::words::<L>(&offsets, at), W::words::<L>(&self.residual, at));
+            let x = powers::<W, L>(W::words::<L>(&self.gx, at), u);
+            let y = powers::<W, L>(W::words::<L>(&self.gy, at), u);
+            for (sums, [a, b, c]) in sums.iter_mut().zip([x, y]) {
+                add_products::<W, L, HALF_POWERS>(sums, [(a, e), (b, e), (c, e)], degree);
             }
-            let [plain] = totals::<W, L, 3, 1>(&[sums.plain]);
-            let sums = Residual { ge: totals::<W, L, HALF_POWERS, 2>(&sums.ge), plain };
-            chunk.add(&sums, Self::centre::<N>(block), degree);
         }
-        chunk
+        Residual { ge: totals::<W, L, HALF_POWERS, 2>(&sums), plain: self.plain_sums::<L>() }
+    }
+
+    /// Adds [`Residual`] of degree 2, by blocks whose centres are there.
+    #[inline(always)]
+    fn add_residual_blocks<L: Lanes>(&self, row: &mut Residual<Blocks, HALF_POWERS>, centres: Blocks) {
+        let ([x1, x2], [y1, y2]) = (&raised(&self.gx), &raised(&self.gy));
+        let [xe, ye] = &mut row.ge;
+        add_moved::<_, HALF_POWERS>(
+            xe,
+            &quadratic_sums::<W, L>([&self.gx, x1, x2], &self.residual),
+            centres,
+            2,
+        );
+        add_moved::<_, HALF_POWERS>(
+            ye,
+            &quadratic_sums::<W, L>([&self.gy, y1, y2], &self.residual),
+            centres,
+            2,
+        );
+        for (sum, all) in row.plain.iter_mut().zip(self.plain_sums::<L>()) {
+            *sum += Blocks::first(all);
+        }
+    }
+
+    /// What of [`Residual`] has no powers.
+    #[inline(always)]
+    fn plain_sums<L: Lanes>(&self) -> [i64; 3] {
+        let one = [W::new(1); CHUNK];
+        let mut sums = [W::none::<L>(); 3];
+        for at in (0..CHUNK).step_by(W::width::<L>()) {
+            let (t, e) = (W::words::<L>(&self.fixed, at), W::words::<L>(&self.residual, at));
+            let [te, ee, e1] = &mut sums;
+            *te = W::accumulate::<L>(*te, t, e);
+            *ee = W::accumulate::<L>(*ee, e, e);
+            *e1 = W::accumulate::<L>(*e1, e, W::words::<L>(&one, 0));
+        }
+        let [sums] = totals::<W, L, 3, 1>(&[sums]);
+        sums
     }
 }
 
@@ -1139,23 +1325,27 @@ impl<P: Grey, K: Kernel, W: Walk> Operation for Samples<'_, P, K, W> {
     }
 }
 
-/// What the fixed image sums to over a chunk, about its centre; pixels weigh one or nothing.
-struct FixedChunk<'a, W, D>(&'a Pixels<W>, PhantomData<D>);
+/// Adds what the fixed image sums to over a chunk to that of a row; pixels weigh one or nothing.
+struct FixedChunk<'a, W, D> {
+    pixels: &'a Pixels<W>,
+    /// Of its blocks; the first one's is the chunk's, for a degree below 2.
+    centres: Blocks,
+    row: &'a mut Row,
+    blocks: &'a mut RowBlocks,
+    degree: PhantomData<D>,
+}
 
 impl<W: Word, D: Degree> Operation for FixedChunk<'_, W, D> {
-    type Output = Fixed<i64, POWERS, HALF_POWERS>;
+    type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self) -> Fixed<i64, POWERS, HALF_POWERS> {
-        let Self(pixels, _) = self;
-        let mut sum = if D::DEGREE < 2 {
-            pixels.fixed_sums::<L, CHUNK>(D::DEGREE)
+    fn run<L: Lanes>(self) {
+        let Self { pixels, centres, row, blocks, .. } = self;
+        if D::DEGREE < 2 {
+            row.fixed.add(&pixels.fixed_sums::<L>(D::DEGREE), i64::from(centres), D::DEGREE);
         } else {
-            pixels.fixed_sums::<L, BLOCK>(D::DEGREE)
-        };
-        let [.., n] = &mut sum.plain;
-        *n = pixels.weight.iter().map(|&w| i64::from(w)).sum();
-        sum
+            pixels.add_fixed_blocks::<L>(&mut blocks.fixed, centres);
+        }
     }
 }
 
@@ -1182,21 +1372,17 @@ impl<W: Word, D: Degree> Operation for WeightedChunk<'_, W, D> {
     }
 }
 
-/// The pixels of a row from the one left of an aligned chunk to the one right of it; zero where there are none.
+/// The pixels of a row from one on; zero where there are none.
+// (A copy, so that what is written next is known not to change it.)
 #[inline(always)]
-fn window<P: Copy + Default>(row: &[P], first: usize) -> [P; CHUNK + 2] {
-    let (from, at) = if first == 0 { (0, 1) } else { (first - 1, 0) };
-    let row = row.get(from..).unwrap_or_default();
-    // (A copy, so that what is written next is known not to change it.)
-    if at == 0
-        && let Some(all) = row.first_chunk()
-    {
+fn window<P: Copy + Default>(row: &[P], first: usize) -> [P; CHUNK] {
+    let row = row.get(first..).unwrap_or_default();
+    if let Some(all) = row.first_chunk() {
         return *all;
     }
-    let mut window = [P::default(); CHUNK + 2];
-    let n = row.len().min(CHUNK + 2 - at);
-    if let (Some(out), Some(row)) = (window.get_mut(at..at + n), row.get(..n)) {
-        out.copy_from_slice(row);
+    let mut window = [P::default(); CHUNK];
+    for (out, &pixel) in window.iter_mut().zip(row) {
+        *out = pixel;
     }
     window
 }
@@ -1463,61 +1649,87 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         tile: &mut TileMoments<D>,
         tally: &mut Tally<S>,
     ) {
-        let shared = self.is_shared();
+        // (What there is nothing to share with is summed with the residuals, if both are by chunks.)
+        let shared = self.is_shared() && (L::LEN == 1 || supports.before.is_some());
         let (mut samples, mut shifted) = ([P::Fine::from_channel(P::default()); CHUNK], Rows::new());
-        let mut pixels = Pixels::none();
+        let (mut stretch, mut pixels) = ([P::Fine::from_channel(P::default()); RUN], Pixels::none());
         let [mut above, mut above_before] = [const { [0..0, 0..0] }; 2];
         let centre = |chunk: &Range<usize>| (chunk.start - chunk.start % CHUNK + CHUNK / 2) as i64 - u as i64;
         for y in rows {
-            let (mut fixed, mut residual) = (Fixed::zero(), Residual::zero());
+            let (mut row, mut blocks) = (Row::zero(), RowBlocks::zero());
             // Whether the fixed image's sums of this row are not zero.
             let mut changed = !shared;
             let before = supports.before.as_ref();
             let mut before = before.map(|support| support.runs::<P>(y, columns.clone(), &mut above_before));
             for (x, walk, range) in supports.now.runs::<P>(y, columns.clone(), &mut above) {
-                if shared {
+                let mut now = shared.then(|| range.clone());
+                while let Some(after) = now.take() {
                     let before = before.as_mut().and_then(|runs| runs.next()).map(|(.., range)| range);
-                    for (range, less) in changes(&before.unwrap_or(x..x), &range) {
+                    for (range, less) in changes(&before.clone().unwrap_or(0..0), &after) {
                         changed |= !range.is_empty();
                         for chunk in select::chunks(self.selected(), y, range) {
                             if L::LEN == 1 {
-                                self.add_fixed(&mut fixed, y, chunk, u, less);
+                                self.add_fixed(&mut row.fixed, y, chunk, u, less);
                                 continue;
                             }
                             self.gradients(y, &chunk, &mut pixels);
-                            let mut sums = Self::fixed_chunk::<L>(&pixels);
+                            // (What is taken away is added to what has the other sign.)
                             if less {
-                                sums.negate();
+                                row.fixed.negate();
+                                blocks.fixed.negate();
                             }
-                            fixed.add(&sums, centre(&chunk), D::DEGREE);
+                            Self::fixed_chunk::<L>(&pixels, centre(&chunk), &mut row, &mut blocks);
+                            if less {
+                                row.fixed.negate();
+                                blocks.fixed.negate();
+                            }
                         }
                     }
+                    // With the last run also all that the other support has more, whose runs may be shorter.
+                    if before.is_some() && x - x % RUN + RUN >= columns.end {
+                        now = Some(0..0);
+                    }
                 }
-                for chunk in select::chunks(self.selected(), y, range) {
+                let mut sampled = range.start;
+                for chunk in select::chunks(self.selected(), y, range.clone()) {
                     let walk = walk.at(chunk.start - x);
                     if L::LEN == 1 {
                         let room = (&mut samples, &mut shifted);
-                        self.add_singly(&mut fixed, &mut residual, &walk, y, chunk, u, room, tally);
+                        let Row { fixed, residual } = &mut row;
+                        self.add_singly(fixed, residual, &walk, y, chunk, u, room, tally);
                         continue;
                     }
-                    self.pixels::<L, _>(&walk, y, &chunk, &mut samples, &mut pixels, tally);
-                    if !S::WHOLE || self.loss == Loss::Squares {
-                        if !shared {
-                            fixed.add(&Self::fixed_chunk::<L>(&pixels), centre(&chunk), D::DEGREE);
-                        }
-                        residual.add(&Self::residual_chunk::<L>(&pixels), centre(&chunk), D::DEGREE);
-                    } else {
-                        let sums = Self::weighted_chunk::<L>(&pixels);
-                        fixed.add(&sums.fixed, centre(&chunk), D::DEGREE);
-                        residual.add(&sums.residual, centre(&chunk), D::DEGREE);
+                    // As many samples at once as there is room for, each at its place in an aligned run.
+                    let at = chunk.start % RUN;
+                    if sampled < chunk.end {
+                        let all = chunk.start + RUN - at;
+                        sampled = if self.selected().is_some() { chunk.end } else { range.end.min(all) };
+                        let samples = stretch.get_mut(at..at + sampled - chunk.start);
+                        self.interpolate::<L, _>(&walk, samples.unwrap_or_default());
                     }
+                    let Some(samples) = stretch.get(at - at % CHUNK..).and_then(|s| s.first_chunk()) else {
+                        continue;
+                    };
+                    self.pixels(&walk, y, &chunk, samples, &mut pixels, tally);
+                    let centre = centre(&chunk);
+                    if S::WHOLE && self.loss != Loss::Squares {
+                        Self::weighted_chunk::<L>(&pixels, centre, &mut row);
+                        continue;
+                    }
+                    if !shared {
+                        Self::fixed_chunk::<L>(&pixels, centre, &mut row, &mut blocks);
+                    }
+                    Self::residual_chunk::<L>(&pixels, centre, &mut row, &mut blocks);
                 }
+            }
+            if L::LEN > 1 && D::DEGREE == 2 {
+                row.gather(&blocks);
             }
             let height = y as i64 - v as i64;
             if changed {
-                tile.add_fixed(&fixed, height, D::DEGREE);
+                tile.add_fixed(&row.fixed, height, D::DEGREE);
             }
-            tile.add_residual(&residual, height, D::DEGREE);
+            tile.add_residual(&row.residual, height, D::DEGREE);
         }
     }
 
@@ -1584,26 +1796,25 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         for next in rows.start.saturating_sub(1)..=rows.end {
             self.residuals_of_row::<L>(support, next, &columns, below);
             if let Some(y) = next.checked_sub(1).filter(|y| rows.contains(y)) {
-                let (mut fixed, mut residual) = (Fixed::zero(), Residual::zero());
+                let (mut row, mut blocks) = (Row::zero(), RowBlocks::zero());
                 for chunk in select::chunks(self.pair.selected, y, columns.clone()) {
                     self.gradients(y, &chunk, &mut pixels);
                     pixels.join(above, here, below, half);
-                    tally.pixels += pixels.weight.iter().map(|&w| u64::from(w)).sum::<u64>();
+                    tally.pixels += u64::from(pixels.count);
                     self.weigh(&mut pixels, tally);
-                    let sums = if self.loss == Loss::Squares && L::LEN > 1 {
-                        Row {
-                            fixed: Self::fixed_chunk::<L>(&pixels),
-                            residual: Self::residual_chunk::<L>(&pixels),
-                        }
+                    if self.loss == Loss::Squares && L::LEN > 1 {
+                        Self::fixed_chunk::<L>(&pixels, centre, &mut row, &mut blocks);
+                        Self::residual_chunk::<L>(&pixels, centre, &mut row, &mut blocks);
                     } else {
-                        Self::weighted_chunk::<L>(&pixels)
-                    };
-                    fixed.add(&sums.fixed, centre, D::DEGREE);
-                    residual.add(&sums.residual, centre, D::DEGREE);
+                        Self::weighted_chunk::<L>(&pixels, centre, &mut row);
+                    }
+                }
+                if L::LEN > 1 && D::DEGREE == 2 {
+                    row.gather(&blocks);
                 }
                 let height = y as i64 - v as i64;
-                tile.add_fixed(&fixed, height, D::DEGREE);
-                tile.add_residual(&residual, height, D::DEGREE);
+                tile.add_fixed(&row.fixed, height, D::DEGREE);
+                tile.add_residual(&row.residual, height, D::DEGREE);
             }
             core::mem::swap(above, here);
             core::mem::swap(here, below);
@@ -1684,7 +1895,8 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
     fn gradients(&self, y: usize, chunk: &Range<usize>, pixels: &mut Pixels<P::Word>) {
         let fixed = self.pair.fixed;
         let first = chunk.start - chunk.start % CHUNK;
-        let here = window(fixed.row(y), first);
+        let row = fixed.row(y);
+        let (here, after) = (window(row, first), window(row, first + 1));
         let (above, below) = if y > 0 && y + 1 < fixed.height() {
             (window(fixed.row(y - 1), first), window(fixed.row(y + 1), first))
         } else {
@@ -1692,15 +1904,22 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         };
         // (Over an index, for vectors.)
         for k in 0..CHUNK {
-            let [left, pixel, right]: [i32; 3] = [here[k].into(), here[k + 1].into(), here[k + 2].into()];
-            let [upper, lower]: [i32; 2] = [above[k + 1].into(), below[k + 1].into()];
-            pixels.gx[k] = P::Word::new(right - left);
+            let [right, pixel]: [i32; 2] = [after[k].into(), here[k].into()];
+            let [upper, lower]: [i32; 2] = [above[k].into(), below[k].into()];
+            pixels.gx[k] = P::Word::new(right);
             pixels.gy[k] = P::Word::new(lower - upper);
             pixels.fixed[k] = P::Word::new(pixel);
             pixels.weight[k] = 1;
         }
-        if first == 0 {
-            pixels.gx[0] = P::Word::default();
+        pixels.count = chunk.len() as u32;
+        let less = |gx: &mut P::Word, left: P| *gx = P::Word::new(gx.get() - left.into());
+        if let Some(before) = first.checked_sub(1) {
+            let before = window(row, before);
+            pixels.gx.iter_mut().zip(before).for_each(|(gx, left)| less(gx, left));
+        } else {
+            let [edge, others @ ..] = &mut pixels.gx;
+            others.iter_mut().zip(here).for_each(|(gx, left)| less(gx, left));
+            *edge = P::Word::default();
         }
         if let Some(last) = pixels.gx.get_mut(fixed.width() - 1 - first) {
             *last = P::Word::default();
@@ -1718,25 +1937,23 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
 
     /// All of a chunk of row `y`, and what is counted pixel by pixel.
     #[inline(always)]
-    fn pixels<L: Lanes, W: Walk>(
+    fn pixels<W: Walk>(
         &self,
         walk: &W,
         y: usize,
         chunk: &Range<usize>,
-        samples: &mut [P::Fine; CHUNK],
+        samples: &[P::Fine; CHUNK],
         pixels: &mut Pixels<P::Word>,
         tally: &mut Tally<S>,
     ) {
         let first = chunk.start % CHUNK;
-        let place = first..first + chunk.len();
-        self.interpolate::<L, _>(walk, samples.get_mut(place.clone()).unwrap_or_default());
         self.gradients(y, chunk, pixels);
         let photometry = self.photometry;
         for (k, &sample) in samples.iter().enumerate() {
             pixels.residual[k] = photometry.residual(pixels.fixed[k].get(), sample.into());
         }
         if chunk.len() < CHUNK {
-            keep(&mut pixels.residual, &place);
+            keep(&mut pixels.residual, &(first..first + chunk.len()));
         }
         if S::WHOLE && (self.pair.fixed_mask.is_some() || self.pair.moving_mask.is_some()) {
             for (k, x) in chunk.clone().enumerate() {
@@ -1744,10 +1961,8 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
                     pixels.clear(first + k);
                 }
             }
-            tally.pixels += pixels.weight.iter().map(|&w| u64::from(w)).sum::<u64>();
-        } else {
-            tally.pixels += chunk.len() as u64;
         }
+        tally.pixels += u64::from(pixels.count);
         self.weigh(pixels, tally);
     }
 
@@ -1777,26 +1992,34 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         if D::DEGREE == 0 { samples.run::<L>() } else { L::call(samples) }
     }
 
-    /// What the fixed image sums to, about the centre of the chunk; pixels weigh one or nothing.
+    /// Adds what the fixed image sums to over a chunk with its centre there; pixels weigh one or nothing.
     #[inline(always)]
-    fn fixed_chunk<L: Lanes>(pixels: &Pixels<P::Word>) -> Fixed<i64, POWERS, HALF_POWERS> {
-        L::call(FixedChunk(pixels, PhantomData::<D>))
+    fn fixed_chunk<L: Lanes>(pixels: &Pixels<P::Word>, centre: i64, row: &mut Row, blocks: &mut RowBlocks) {
+        let centres = if D::DEGREE < 2 { Blocks::first(centre) } else { Blocks::centres(centre) };
+        L::call(FixedChunk { pixels, centres, row, blocks, degree: PhantomData::<D> });
     }
 
-    /// What residuals take part in, about the centre of the chunk; pixels weigh one or nothing.
+    /// Adds what residuals take part in; pixels weigh one or nothing.
     #[inline(always)]
-    fn residual_chunk<L: Lanes>(pixels: &Pixels<P::Word>) -> Residual<i64, HALF_POWERS> {
+    fn residual_chunk<L: Lanes>(
+        pixels: &Pixels<P::Word>,
+        centre: i64,
+        row: &mut Row,
+        blocks: &mut RowBlocks,
+    ) {
         if D::DEGREE < 2 {
-            pixels.residual_sums::<L, CHUNK>(D::DEGREE)
+            row.residual.add(&pixels.residual_sums::<L>(D::DEGREE), centre, D::DEGREE);
         } else {
-            pixels.residual_sums::<L, BLOCK>(D::DEGREE)
+            pixels.add_residual_blocks::<L>(&mut blocks.residual, Blocks::centres(centre));
         }
     }
 
-    /// Both, weighted.
+    /// Adds both, weighted.
     #[inline(always)]
-    fn weighted_chunk<L: Lanes>(pixels: &Pixels<P::Word>) -> Row {
-        L::call(WeightedChunk(pixels, PhantomData::<D>))
+    fn weighted_chunk<L: Lanes>(pixels: &Pixels<P::Word>, centre: i64, row: &mut Row) {
+        let sums = L::call(WeightedChunk(pixels, PhantomData::<D>));
+        row.fixed.add(&sums.fixed, centre, D::DEGREE);
+        row.residual.add(&sums.residual, centre, D::DEGREE);
     }
 
     /// Whether the masks let pixel (x, y), the walk's k-th, count.
@@ -2061,6 +2284,8 @@ mod tests {
             Homography::IDENTITY,
             homography([0.9, 0.02, 3.0, -0.05, 1.1, 1.0, 1e-3, -5e-4]),
             homography([1.2, 0.1, -9.0, 0.0, 1.0, 2.5, -2e-3, 1e-3]),
+            // Of shorter runs, both of them inside.
+            homography([0.5, 0.0, 10.0, 0.0, 0.6, 5.0, -2.1e-3, 0.0]),
             // Its pole crosses the image.
             homography([1.0, 0.0, 0.0, 0.0, 1.0, 0.0, -0.01, 0.002]),
         ]);

@@ -187,7 +187,14 @@ impl Lanes for Eight {
         let mut out = [0; 4];
         // SAFETY: see the module; the array has 16 bytes.
         unsafe {
-            let all = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
+            // (Blends are several times as fast as what moves lanes.)
+            let (x, y) = (_mm256_blend_epi32::<0b1010_1010>(a, b), _mm256_blend_epi32::<0b1010_1010>(b, a));
+            let ab = _mm256_add_epi32(x, _mm256_shuffle_epi32::<0b10_11_00_01>(y));
+            let (x, y) = (_mm256_blend_epi32::<0b1010_1010>(c, d), _mm256_blend_epi32::<0b1010_1010>(d, c));
+            let cd = _mm256_add_epi32(x, _mm256_shuffle_epi32::<0b10_11_00_01>(y));
+            let (x, y) =
+                (_mm256_blend_epi32::<0b1100_1100>(ab, cd), _mm256_blend_epi32::<0b1100_1100>(cd, ab));
+            let all = _mm256_add_epi32(x, _mm256_shuffle_epi32::<0b01_00_11_10>(y));
             let sums = _mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256::<1>(all));
             _mm_storeu_si128(out.as_mut_ptr().cast(), sums);
         }

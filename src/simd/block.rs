@@ -855,19 +855,19 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
         return;
     }
     let mut steps = walk.lanes::<L>(to);
-    let (mut start, mut begin, mut end) = (0, 0, inner.start);
+    let (mut begin, mut end) = (0, inner.start);
     loop {
         if end - begin < n {
             if begin == end {
                 if end == len {
                     return;
                 }
-                (start, begin, end) = (inner.end, inner.end, len);
+                (begin, end) = (inner.end, len);
                 steps = walk.at(begin).lanes::<L>(to);
                 continue;
             }
-            // The last pixels: as a whole block again where there are as many.
-            if end - start < n {
+            // The last pixels: as a whole block, of some pixels once more, where there are as many.
+            if end < n {
                 let out = out.get_mut(begin * channels..end * channels).unwrap_or_default();
                 rest::<P, K, W, O>(kernel, &window, &area, &walk.at(begin), out, outside);
                 begin = end;
