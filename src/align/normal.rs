@@ -1685,8 +1685,9 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
                             }
                         }
                     }
-                    // With the last run also all that the other support has more, whose runs may be shorter.
-                    if before.is_some() && x - x % RUN + RUN >= columns.end {
+                    // With the last run also all that the other support has more, whose runs may be shorter (of lines
+                    // there is one).
+                    if D::DEGREE == 2 && before.is_some() && x - x % RUN + RUN >= columns.end {
                         now = Some(0..0);
                     }
                 }
