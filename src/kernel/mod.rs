@@ -226,6 +226,16 @@ pub trait Output<C: Channel>: Copy + 'static {
     fn interleave<L: Lanes>(channels: &[L::Array<Self>], out: &mut [Self]) {
         interleave(channels, out);
     }
+    /// [`Self::store`] for pixels of at most four channels, from their channels.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn store_pixels<L: Lanes>(channels: &[<C::Rounded as Register>::Of<L>], out: &mut [Self]) {
+        let mut columns = [L::Array::filled(Self::from_channel(C::default())); 4];
+        for (column, &v) in columns.iter_mut().zip(channels) {
+            Self::store::<L>(v, column.as_mut());
+        }
+        Self::interleave::<L>(columns.get(..channels.len()).unwrap_or_default(), out);
+    }
 }
 
 /// Copies as many values as there are.
@@ -336,8 +346,8 @@ pub trait Channel: Copy + PartialEq + core::fmt::Debug + Default + sealed::Seale
     ) {
         block::block_any(window, at, kernel, out);
     }
-    /// The same for all channels at once, each to an array of its own, also [across](Self::block_across) the border; or
-    /// false, with nothing done.
+    /// The same for all channels of pixels at once, also [across](Self::block_across) the border; or false, with nothing
+    /// done.
     #[doc(hidden)]
     #[inline(always)]
     fn block_pixels<L: Lanes, K: Kernel, O: Output<Self>>(
@@ -345,7 +355,7 @@ pub trait Channel: Copy + PartialEq + core::fmt::Debug + Default + sealed::Seale
         _at: &Positions<L>,
         _reach: Reach<&[Self]>,
         _kernel: &K,
-        _out: &mut [L::Array<O>],
+        _out: &mut [O],
     ) -> bool {
         false
     }
@@ -601,7 +611,7 @@ impl Channel for u8 {
         at: &Positions<L>,
         reach: Reach<&[Self]>,
         kernel: &K,
-        out: &mut [L::Array<O>],
+        out: &mut [O],
     ) -> bool {
         block::block_pixels(window, at, reach, kernel, out)
     }
@@ -641,6 +651,10 @@ impl Output<u8> for u8 {
     #[inline(always)]
     fn interleave<L: Lanes>(channels: &[L::Array<u8>], out: &mut [u8]) {
         L::interleave_u8(channels, out);
+    }
+    #[inline(always)]
+    fn store_pixels<L: Lanes>(channels: &[L::I32], out: &mut [u8]) {
+        L::store_pixels_u8(channels, out);
     }
 }
 

@@ -699,6 +699,31 @@ impl Lanes for Sixteen {
     }
 
     #[inline(always)]
+    fn store_pixels_u8(channels: &[__m512i], out: &mut [u8]) {
+        // Byte 3 p + c of the pixels is byte 16 (p / 4) + 4 c + p % 4 of what is packed by quarters.
+        const PICK: [u8; 64] = {
+            let (mut pick, mut k) = ([0; 64], 0);
+            while k < 48 {
+                let (p, c) = (k / 3, k % 3);
+                pick[k] = (p / 4 * 16 + 4 * c + p % 4) as u8;
+                k += 1;
+            }
+            pick
+        };
+        if let (&[r, g, b], Ok(out)) = (channels, <&mut [u8; 48]>::try_from(&mut *out)) {
+            // SAFETY: see the module; the arrays have 64 and 48 bytes.
+            unsafe {
+                let words = [_mm512_packus_epi32(r, g), _mm512_packus_epi32(b, b)];
+                let bytes = _mm512_packus_epi16(words[0], words[1]);
+                let all = _mm512_permutexvar_epi8(_mm512_loadu_si512(PICK.as_ptr().cast()), bytes);
+                _mm512_mask_storeu_epi8(out.as_mut_ptr().cast(), 0xffff_ffff_ffff, all);
+            }
+            return;
+        }
+        super::lanes::store_columns::<Self>(channels, out);
+    }
+
+    #[inline(always)]
     fn interleave_u8(channels: &[[u8; 16]], out: &mut [u8]) {
         if let ([r, g, b], Ok(out)) = (channels, <&mut [u8; 48]>::try_from(&mut *out)) {
             // Byte 3 p + c is byte 16 c + p of all.

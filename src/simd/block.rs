@@ -325,18 +325,21 @@ pub(crate) fn block_pixels<L: Lanes, K: Kernel, O: Output<u8>>(
     at: &Positions<L>,
     reach: Reach<&[u8]>,
     kernel: &K,
-    out: &mut [L::Array<O>],
+    out: &mut [O],
 ) -> bool {
-    let mut channels = [[L::pack(L::splat(0), L::splat(0)); 2]; 4];
-    let Some(channels) = channels.get_mut(..out.len()) else { return false };
+    let (mut channels, mut sums) = ([[L::pack(L::splat(0), L::splat(0)); 2]; 4], [L::splat(0); 4]);
+    let (Some(channels), Some(sums)) = (channels.get_mut(..window.step), sums.get_mut(..window.step)) else {
+        return false;
+    };
     if support::<K>() != 2 || !L::fetch_pixels(window, at, reach, channels) {
         return false;
     }
     let weights = weights_u8(kernel, at.fraction);
-    for (out, pairs) in out.iter_mut().zip(channels) {
+    for (sum, pairs) in sums.iter_mut().zip(channels) {
         let rows = K::Taps::from_fn(|j| K::Taps::filled(pairs.get(j).copied().unwrap_or(pairs[0])));
-        sum_u8::<L, u8, K, O, _>(&weights, &Fetched::<K, L>(rows), out.as_mut());
+        *sum = summed_u8::<L, u8, K, O, _>(&weights, &Fetched::<K, L>(rows));
     }
+    O::store_pixels::<L>(sums, out);
     true
 }
 
@@ -410,10 +413,19 @@ fn weights_u8<L: Lanes, K: Kernel>(kernel: &K, [x, y]: [L::I32; 2]) -> [K::Taps<
 
 #[inline(always)]
 fn sum_u8<L: Lanes, C: Channel<Rounded = i32>, K: Kernel, O: Output<C>, T: Pairs<L>>(
-    [wx, wy]: &[K::Taps<LanesQ14<L>>; 2],
+    weights: &[K::Taps<LanesQ14<L>>; 2],
     taps: &T,
     out: &mut [O],
 ) {
+    O::store::<L>(summed_u8::<L, C, K, O, T>(weights, taps), out);
+}
+
+/// What is stored of that.
+#[inline(always)]
+fn summed_u8<L: Lanes, C: Channel<Rounded = i32>, K: Kernel, O: Output<C>, T: Pairs<L>>(
+    [wx, wy]: &[K::Taps<LanesQ14<L>>; 2],
+    taps: &T,
+) -> L::I32 {
     let offset: i16 = if support::<K>() > 2 { 128 } else { 0 };
     let mut rows = K::Taps::filled(L::splat(1 << 6));
     for (j, row) in rows.as_mut().iter_mut().enumerate() {
@@ -431,7 +443,7 @@ fn sum_u8<L: Lanes, C: Channel<Rounded = i32>, K: Kernel, O: Output<C>, T: Pairs
     for ([t0, t1], [w0, w1]) in rows.iter().zip(wy) {
         sum = L::dot_add(sum, L::pack(*t0, *t1), L::pack(w0.0, w1.0));
     }
-    O::store::<L>(L::shr(sum, 21 - O::BITS), out);
+    L::shr(sum, 21 - O::BITS)
 }
 
 /// Whether 16-bit taps of a kernel are read and summed two at a time: of more than 14 the sums would not fit.
@@ -1146,6 +1158,9 @@ fn draw<L: Lanes, P: Tap, K: Kernel, O: Output<P::Channel>>(
     if channels == 1 {
         return P::Channel::block(window, at, kernel, out);
     }
+    if P::Channel::block_pixels(window, at, Reach::Inside, kernel, out) {
+        return;
+    }
     // Up to four channels side by side, more one after the other.
     let mut columns = [L::Array::filled(O::from_channel(P::Channel::default())); 4];
     let Some(columns) = columns.get_mut(..channels) else {
@@ -1160,10 +1175,8 @@ fn draw<L: Lanes, P: Tap, K: Kernel, O: Output<P::Channel>>(
         }
         return;
     };
-    if !P::Channel::block_pixels(window, at, Reach::Inside, kernel, columns) {
-        for (c, column) in columns.iter_mut().enumerate() {
-            P::Channel::block(&Window { channel: c, ..*window }, at, kernel, column.as_mut());
-        }
+    for (c, column) in columns.iter_mut().enumerate() {
+        P::Channel::block(&Window { channel: c, ..*window }, at, kernel, column.as_mut());
     }
     O::interleave::<L>(columns, out);
 }
@@ -1182,13 +1195,7 @@ fn across<L: Lanes, P: Tap, K: Kernel, O: Output<P::Channel>>(
     if let [v] = outside {
         return P::Channel::block_across(window, at, *v, kernel, out);
     }
-    let mut columns = [L::Array::filled(O::from_channel(P::Channel::default())); 4];
-    let Some(columns) = columns.get_mut(..P::CHANNELS) else { return false };
-    if !P::Channel::block_pixels(window, at, Reach::Across(outside), kernel, columns) {
-        return false;
-    }
-    O::interleave::<L>(columns, out);
-    true
+    P::Channel::block_pixels(window, at, Reach::Across(outside), kernel, out)
 }
 
 /// Writes the partials at a position, channel by channel. Returns false, having done nothing,
