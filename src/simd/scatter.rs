@@ -185,8 +185,11 @@ pub(crate) fn scatter_f32<L: Lanes, K: Kernel>(
     let [wx, wy] = at.fraction.map(|f| kernel.weights(LanesF32::<L>(L::f32_mul(L::f32_from(f), unit))));
     let Some(cotangent) = L::Array::from_slice(cotangents).map(L::f32) else { return };
     let mut all = sums.data.len() <= i32::MAX as usize;
-    for w in wx.as_ref().iter().chain(wy.as_ref()) {
-        all &= L::f32_all_nonzero(w.0);
+    // (A chain would not be unrolled.)
+    for w in [&wx, &wy] {
+        for w in w.as_ref() {
+            all &= L::f32_all_nonzero(w.0);
+        }
     }
     if !all {
         // Taps of weight zero are left out.
