@@ -1088,6 +1088,13 @@ impl Output<f32> for f32 {
         v
     }
     #[inline(always)]
+    fn store<L: Lanes>(v: L::F32, out: &mut [f32]) {
+        // (A length that is known makes it no call.)
+        if let Some(out) = out.get_mut(..L::LEN) {
+            out.copy_from_slice(L::f32_array(v).as_ref());
+        }
+    }
+    #[inline(always)]
     fn copy(from: &[f32], out: &mut [f32]) -> bool {
         copy(from, out)
     }

@@ -385,6 +385,7 @@ impl<K: Interpolator, P: Tap, G: Points, C: Cotangents<P>, S: Sink<P>> Operation
         let (mut chunk, mut other) = (Chunk::new(), Chunk::new());
         let mut values = [<P::Sampled>::zero(); CHUNK];
         let (mut dx, mut dy) = ([P::zero_derivative(); CHUNK], [P::zero_derivative(); CHUNK]);
+        let mut products = [[ProductOf::<P>::default(); CHUNK]; 2];
         for n in items {
             // Was checked.
             let Ok(lines) = points.lines(n, &geometry) else { continue };
@@ -394,7 +395,6 @@ impl<K: Interpolator, P: Tap, G: Points, C: Cotangents<P>, S: Sink<P>> Operation
                     if apart {
                         sampler.fill_chunk::<L, _>(&mut other, &lines, [x, y], len, &geometry, of_values);
                     }
-                    let mut products = [[ProductOf::<P>::default(); CHUNK]; 2];
                     let (Some(dx), Some(dy)) = (dx.get_mut(..len), dy.get_mut(..len)) else { continue };
                     let values = if C::OF_VALUES { values.get_mut(..len) } else { None };
                     let values = values.unwrap_or_default();
@@ -410,8 +410,8 @@ impl<K: Interpolator, P: Tap, G: Points, C: Cotangents<P>, S: Sink<P>> Operation
                         }
                         let cotangents = cotangents.of([n, c, y, x], len, values);
                         let [a, b] = &mut products;
-                        add_products::<P>(dx, cotangents, chunk.factors(len), 0, a);
-                        add_products::<P>(dy, cotangents, chunk.factors(len), 1, b);
+                        add_products::<P>(dx, cotangents, chunk.factors(len), 0, a, c == 0);
+                        add_products::<P>(dy, cotangents, chunk.factors(len), 1, b, c == 0);
                     }
                     sink.take([n, y], x, len, &products);
                 }
@@ -420,7 +420,7 @@ impl<K: Interpolator, P: Tap, G: Points, C: Cotangents<P>, S: Sink<P>> Operation
     }
 }
 
-/// Adds the products of one plane along one axis.
+/// Adds the products of one plane along one axis; of the first one to nothing.
 #[inline(always)]
 fn add_products<P: Tap>(
     derivatives: &mut [P::Derivative],
@@ -428,7 +428,9 @@ fn add_products<P: Tap>(
     factors: Option<&[[i8; 2]]>,
     axis: usize,
     sums: &mut [ProductOf<P>; CHUNK],
+    first: bool,
 ) {
+    let before = |sum: &ProductOf<P>| if first { Default::default() } else { *sum };
     let (derivatives, cotangents) = (P::flatten_derivatives(derivatives), P::flatten_cotangents(cotangents));
     match factors {
         None if P::CHANNELS == 1 => {
@@ -437,18 +439,19 @@ fn add_products<P: Tap>(
                 (<&[_; CHUNK]>::try_from(&*derivatives), <&[_; CHUNK]>::try_from(cotangents))
             {
                 for ((sum, &d), &v) in sums.iter_mut().zip(derivatives).zip(cotangents) {
-                    *sum = sum.plus(P::Channel::chain(d, v));
+                    *sum = before(sum).plus(P::Channel::chain(d, v));
                 }
                 return;
             }
             for ((sum, &d), &v) in sums.iter_mut().zip(&*derivatives).zip(cotangents) {
-                *sum = sum.plus(P::Channel::chain(d, v));
+                *sum = before(sum).plus(P::Channel::chain(d, v));
             }
         }
         _ => {
             let pixels = derivatives.chunks_exact(P::CHANNELS).zip(cotangents.chunks_exact(P::CHANNELS));
             for (i, (sum, (derivatives, cotangents))) in sums.iter_mut().zip(pixels).enumerate() {
                 let factor = factors.map_or(Some(1), |f| f.get(i)?.get(axis).copied()).unwrap_or(0);
+                *sum = before(sum);
                 if factor == 0 {
                     continue;
                 }
