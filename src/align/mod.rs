@@ -292,6 +292,8 @@ pub struct Options {
 }
 
 impl Default for Options {
+    // (So that it is known what a `Lean` leaves at this.)
+    #[inline(always)]
     fn default() -> Self {
         Self {
             levels: None,

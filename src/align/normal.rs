@@ -516,7 +516,7 @@ impl Moment for i64 {
 
 /// The same of each block of a chunk, side by side: so they are multiplied and added at once. Along a row each is
 /// added to that of the chunk before.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Blocks([i64; CHUNK / BLOCK]);
 
 impl Zero for Blocks {
@@ -537,7 +537,7 @@ impl Blocks {
     /// A sum over all of them.
     #[inline(always)]
     fn first(all: i64) -> Self {
-        let mut blocks = Self::default();
+        let mut blocks = Self::ZERO;
         if let Some(first) = blocks.0.first_mut() {
             *first = all;
         }
@@ -668,9 +668,9 @@ fn plus<S: Total>(sums: &mut [S], others: &[S]) {
     sums.iter_mut().zip(others).for_each(|(sum, &other)| *sum += other);
 }
 
-impl<S: Moment + Default + AddAssign> Fixed<S, POWERS, HALF_POWERS> {
+impl Fixed<i64, POWERS, HALF_POWERS> {
     #[inline(always)]
-    pub(super) fn add(&mut self, chunk: &Self, centre: S, degree: usize) {
+    pub(super) fn add(&mut self, chunk: &Self, centre: i64, degree: usize) {
         self.join(
             chunk,
             |sums, local| add_moved::<_, POWERS>(sums, local, centre, 2 * degree),
@@ -679,9 +679,9 @@ impl<S: Moment + Default + AddAssign> Fixed<S, POWERS, HALF_POWERS> {
     }
 }
 
-impl<S: Moment + Default + AddAssign> Residual<S, HALF_POWERS> {
+impl Residual<i64, HALF_POWERS> {
     #[inline(always)]
-    pub(super) fn add(&mut self, chunk: &Self, centre: S, degree: usize) {
+    pub(super) fn add(&mut self, chunk: &Self, centre: i64, degree: usize) {
         self.join(chunk, |sums, local| add_moved::<_, HALF_POWERS>(sums, local, centre, degree));
     }
 }

@@ -6,9 +6,7 @@
 
 use super::normal::Total;
 use super::robust::{Gather, Histogram};
-use super::{Interpolation, Method, Options, Robust};
-use crate::parallel::Threads;
-use crate::simd::Level;
+use super::{Method, Options};
 use crate::transform::Degree;
 
 /// What an [`Aligner`](super::Aligner) or a [`Tracker`](super::Tracker) can be asked for: the type of its options. [`Options`] ask for everything,
@@ -111,15 +109,8 @@ impl Scope for Lean {
             epsilon,
             min_support,
             search,
-            rotation: 0.0,
             method: Method::InverseCompositional,
-            gain_and_offset: true,
-            monotone: false,
-            finish: Interpolation::Bilinear,
-            selection: 1.0,
-            robust: Robust::None,
-            level: Level::best(),
-            threads: Threads::ONE,
+            ..Options::default()
         }
     }
     fn without_search(self) -> Self {

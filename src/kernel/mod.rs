@@ -230,12 +230,21 @@ pub trait Output<C: Channel>: Copy + 'static {
     #[doc(hidden)]
     #[inline(always)]
     fn store_pixels<L: Lanes>(channels: &[<C::Rounded as Register>::Of<L>], out: &mut [Self]) {
-        let mut columns = [L::Array::filled(Self::from_channel(C::default())); 4];
-        for (column, &v) in columns.iter_mut().zip(channels) {
-            Self::store::<L>(v, column.as_mut());
-        }
-        Self::interleave::<L>(columns.get(..channels.len()).unwrap_or_default(), out);
+        store_columns::<C, Self, L>(channels, out);
     }
+}
+
+/// [`Output::store_pixels`] by way of memory.
+#[inline(always)]
+fn store_columns<C: Channel, O: Output<C>, L: Lanes>(
+    channels: &[<C::Rounded as Register>::Of<L>],
+    out: &mut [O],
+) {
+    let mut columns = [L::Array::filled(O::from_channel(C::default())); 4];
+    for (column, &v) in columns.iter_mut().zip(channels) {
+        O::store::<L>(v, column.as_mut());
+    }
+    O::interleave::<L>(columns.get(..channels.len()).unwrap_or_default(), out);
 }
 
 /// Copies as many values as there are.
@@ -654,7 +663,9 @@ impl Output<u8> for u8 {
     }
     #[inline(always)]
     fn store_pixels<L: Lanes>(channels: &[L::I32], out: &mut [u8]) {
-        L::store_pixels_u8(channels, out);
+        if !L::store_pixels_u8(channels, out) {
+            store_columns::<u8, u8, L>(channels, out);
+        }
     }
 }
 

@@ -699,7 +699,7 @@ impl Lanes for Sixteen {
     }
 
     #[inline(always)]
-    fn store_pixels_u8(channels: &[__m512i], out: &mut [u8]) {
+    fn store_pixels_u8(channels: &[__m512i], out: &mut [u8]) -> bool {
         // Byte 3 p + c of the pixels is byte 16 (p / 4) + 4 c + p % 4 of what is packed by quarters.
         const PICK: [u8; 64] = {
             let (mut pick, mut k) = ([0; 64], 0);
@@ -710,17 +710,15 @@ impl Lanes for Sixteen {
             }
             pick
         };
-        if let (&[r, g, b], Ok(out)) = (channels, <&mut [u8; 48]>::try_from(&mut *out)) {
-            // SAFETY: see the module; the arrays have 64 and 48 bytes.
-            unsafe {
-                let words = [_mm512_packus_epi32(r, g), _mm512_packus_epi32(b, b)];
-                let bytes = _mm512_packus_epi16(words[0], words[1]);
-                let all = _mm512_permutexvar_epi8(_mm512_loadu_si512(PICK.as_ptr().cast()), bytes);
-                _mm512_mask_storeu_epi8(out.as_mut_ptr().cast(), 0xffff_ffff_ffff, all);
-            }
-            return;
+        let (&[r, g, b], Ok(out)) = (channels, <&mut [u8; 48]>::try_from(out)) else { return false };
+        // SAFETY: see the module; the arrays have 64 and 48 bytes.
+        unsafe {
+            let words = [_mm512_packus_epi32(r, g), _mm512_packus_epi32(b, b)];
+            let bytes = _mm512_packus_epi16(words[0], words[1]);
+            let all = _mm512_permutexvar_epi8(_mm512_loadu_si512(PICK.as_ptr().cast()), bytes);
+            _mm512_mask_storeu_epi8(out.as_mut_ptr().cast(), 0xffff_ffff_ffff, all);
         }
-        super::lanes::store_columns::<Self>(channels, out);
+        true
     }
 
     #[inline(always)]

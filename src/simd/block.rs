@@ -488,8 +488,13 @@ pub(crate) fn block_16<
             }
         }
     }
-    sum_16::<SIGNED, L, C, K, O>(kernel, at.fraction, &Fetched(pairs), out);
+    sum_16::<SIGNED, L, C, K, O>(&weights_16(kernel, at.fraction), &Fetched(pairs), out);
     true
+}
+
+#[inline(always)]
+fn weights_16<L: Lanes, K: Kernel>(kernel: &K, [x, y]: [L::I32; 2]) -> [K::Taps<LanesQ24<L>>; 2] {
+    [kernel.weights(LanesQ24(x)), kernel.weights(LanesQ24(y))]
 }
 
 #[inline(always)]
@@ -508,12 +513,10 @@ fn words<const SIGNED: bool, L: Lanes, K: Kernel>(taps: &Fetched<K, L>, i: usize
 /// if they have no sign (weights sum to one, so that is what the sums are less, too).
 #[inline(always)]
 fn sum_16<const SIGNED: bool, L: Lanes, C: Channel<Rounded = i32>, K: Kernel, O: Output<C>>(
-    kernel: &K,
-    [x, y]: [L::I32; 2],
+    [wx, wy]: &[K::Taps<LanesQ24<L>>; 2],
     taps: &Fetched<K, L>,
     out: &mut [O],
 ) {
-    let (wx, wy) = (kernel.weights(LanesQ24::<L>(x)), kernel.weights(LanesQ24::<L>(y)));
     let mut rows = K::Taps::filled(L::splat(1 << 15));
     for (i, [w0, w1]) in wx.as_ref().as_chunks::<2>().0.iter().enumerate() {
         let low = L::splat((1 << 12) - 1);
@@ -685,6 +688,7 @@ pub(crate) fn line_16<
     if !pairs_16::<L, K>() || out.len() < L::LEN {
         return false;
     }
+    let weights = weights_16(kernel, fraction);
     for k in begins::<L>(out.len()) {
         let mut pairs = no_pairs::<L, K>();
         for (j, row) in pairs.as_mut().iter_mut().enumerate() {
@@ -698,7 +702,7 @@ pub(crate) fn line_16<
             }
         }
         if let Some(out) = out.get_mut(k..k + L::LEN) {
-            sum_16::<SIGNED, L, C, K, O>(kernel, fraction, &Fetched(pairs), out);
+            sum_16::<SIGNED, L, C, K, O>(&weights, &Fetched(pairs), out);
         }
     }
     true

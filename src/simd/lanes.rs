@@ -252,10 +252,11 @@ pub trait Lanes: Copy + core::fmt::Debug + 'static {
         }
     }
 
-    /// [`store_u8`](Self::store_u8) for N pixels, from their channels, numbers of at most 15 bits and a sign.
+    /// [`store_u8`](Self::store_u8) for N pixels, from their channels, numbers of at most 15 bits and a sign; or false,
+    /// with nothing done, if the backend has no way of its own.
     #[inline(always)]
-    fn store_pixels_u8(channels: &[Self::I32], out: &mut [u8]) {
-        store_columns::<Self>(channels, out);
+    fn store_pixels_u8(_channels: &[Self::I32], _out: &mut [u8]) -> bool {
+        false
     }
     /// Writes N pixels from their channels.
     #[inline(always)]
@@ -370,16 +371,6 @@ impl<L: Lanes> ByteTable<L> for Never {
     fn byte(&self) -> L::I32 {
         match *self {}
     }
-}
-
-/// [`Lanes::store_pixels_u8`] by way of memory.
-#[inline(always)]
-pub(super) fn store_columns<L: Lanes>(channels: &[L::I32], out: &mut [u8]) {
-    let mut columns = [L::Array::filled(0); 4];
-    for (column, &v) in columns.iter_mut().zip(channels) {
-        L::store_u8(v, column.as_mut());
-    }
-    L::interleave_u8(columns.get(..channels.len()).unwrap_or_default(), out);
 }
 
 /// Writes pixels from arrays of their channels.
