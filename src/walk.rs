@@ -268,6 +268,13 @@ impl AffineWalk {
     }
 }
 
+/// Whether pixels lie beside and below each other as in the destination, by the steps along a row and from row to row.
+#[inline(always)]
+pub(crate) fn is_shift([along, across]: [i64; 2], [right, down]: [i64; 2]) -> bool {
+    // (Arrays would be compared by a call.)
+    along == 1 << 32 && across == 0 && right == 0 && down == 1 << 32
+}
+
 /// The least coordinate in a cell.
 #[inline(always)]
 fn least(cell: i32, to: Rounding) -> i64 {

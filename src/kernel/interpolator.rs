@@ -16,7 +16,7 @@ use crate::sample::{Footprint, Source, footprint};
 use crate::simd::block::Outside;
 use crate::simd::{self, Lanes, One};
 use crate::span::{self, Area, InRows, Spans};
-use crate::walk::{Plan, Walk};
+use crate::walk::{self, Plan, Walk};
 
 /// A rule that gives value and partials at a position. Implemented for every [`Kernel`], and for
 /// [`Surrogate`](super::Surrogate) and its like; its methods are not for direct use.
@@ -399,7 +399,7 @@ impl<'a, N: Plan> Lines<'a, N> {
         }
         let [at, step, down] = lines.at(0, 0);
         let [x, y] = at.map(|v| round_coordinate(v, to));
-        let shift = step == [1 << 32, 0] && down == [0, 1 << 32] && x.fraction == 0 && y.fraction == 0;
+        let shift = walk::is_shift(step, down) && x.fraction == 0 && y.fraction == 0;
         let copied = (shift && copies::<K, P::Channel>(kernel)).then_some([x.cell, y.cell]);
         Some(Self { copied, ..lines })
     }

@@ -25,6 +25,8 @@ use crate::fixed::{Q6, Rounding};
 use crate::image::{Image, ImageMut, Tap};
 use crate::kernel::{Channel, Kernel, Output, rounding, support};
 use crate::span::Area;
+#[cfg(dsp)]
+use crate::walk::is_shift;
 
 /// Coordinates along a line, in Q32.32, and their steps.
 type Line = ([i64; 2], [i64; 2]);
@@ -55,7 +57,7 @@ pub(crate) fn frame<P: Tap, K: Kernel>(
     let out = destination.elements_mut().as_mut_ptr().cast();
     let size = size_of::<P::Sampled>();
     #[cfg(dsp)]
-    if K::LINEAR && size == 1 && width >= SHIFTED && step == [1 << 32, 0] && down == [0, 1 << 32] {
+    if K::LINEAR && size == 1 && width >= SHIFTED && is_shift(step, down) {
         let [x, y] = first.map(|v| round_coordinate(v, to));
         let at = y.cell as usize * source.stride() + x.cell as usize;
         let from = P::flatten(source.elements()).as_ptr().wrapping_add(at).cast();

@@ -21,7 +21,8 @@ struct Strip {
     out: *mut u8,
     stride: usize,
     out_stride: usize,
-    rows: usize,
+    /// Where the last row ends in the destination.
+    end: *mut u8,
     /// The intermediates of the row above, four pixels in 8 bytes, and where those of the last block are.
     above: *mut u32,
     last: *mut u32,
@@ -59,12 +60,14 @@ pub(super) unsafe fn shift(
         // (The last pixels once more, if they are less than a block.)
         let first = begin.min(width - SHIFTED);
         begin = first + SHIFTED * blocks;
+        let out = out.wrapping_add(first);
+        let end = out.wrapping_add(SHIFTED * blocks);
         let mut strip = Strip {
             source: source.wrapping_add(first),
-            out: out.wrapping_add(first),
+            out,
             stride: strides[0],
             out_stride: strides[1],
-            rows: 1,
+            end,
             above: above.as_mut_ptr(),
             last: above.as_mut_ptr().wrapping_add(2 * (blocks - 1)),
             across,
@@ -75,7 +78,7 @@ pub(super) unsafe fn shift(
         // SAFETY: all blocks are within the width, and there is room for their intermediates.
         unsafe { shift_u8(&mut strip) };
         // (The source has moved on by one row.)
-        (strip.out, strip.rows) = (out.wrapping_add(first), height);
+        (strip.out, strip.end) = (out, end.wrapping_add((height - 1) * strides[1]));
         // SAFETY: as above, and there is a row more.
         unsafe { shift_u8(&mut strip) };
     }
@@ -481,15 +484,16 @@ unsafe extern "C" fn shift_u8(_: &mut Strip) {
         processor!(),
         "push {{r0, r4-r11, lr}}",
         "sub sp, sp, #8",
-        // Where the last block is, and how far from there.
+        // Where the last block is, and how many there are before it, but for fours.
         "ldrd r1, r2, [r0, #20]",
         "sub r1, r2, r1",
+        "ubfx r1, r1, #3, #2",
         "strd r2, r1, [sp]",
         "ldrd r3, r4, [r0, #28]",
         "ldr r6, [r0, #36]",
         "mov r5, #0xff00ff00",
+        "mov r12, r0",
         "6:",
-        "ldr r12, [sp, #8]",
         "ldm r12, {{r0, r1, r8, r9}}",
         "add r8, r8, r0",
         "add r9, r9, r1",
@@ -499,12 +503,16 @@ unsafe extern "C" fn shift_u8(_: &mut Strip) {
         "eor r8, r8, #0x80808080",
         "and lr, r5, r8, lsl #8",
         "ldr r7, [sp, #4]",
-        "tst r7, #8",
-        "bne 4f",
-        "b 3f",
+        "tbh [pc, r7, lsl #1]",
+        "7:",
+        ".short (3f - 7b) / 2, (8f - 7b) / 2, (5f - 7b) / 2, (4f - 7b) / 2",
         "2:",
         shift_block!("ldr r8, [r0], #4"),
         "4:",
+        shift_block!("ldr r8, [r0], #4"),
+        "5:",
+        shift_block!("ldr r8, [r0], #4"),
+        "8:",
         shift_block!("ldr r8, [r0], #4"),
         "3:",
         "ldr r7, [sp]",
@@ -513,9 +521,8 @@ unsafe extern "C" fn shift_u8(_: &mut Strip) {
         // Of what follows only one pixel is sure to be there.
         shift_block!("ldrb r8, [r0]"),
         "ldr r12, [sp, #8]",
-        "ldr r0, [r12, #16]",
-        "subs r0, r0, #1",
-        "str r0, [r12, #16]",
+        "ldr r7, [r12, #16]",
+        "cmp r1, r7",
         "bne 6b",
         "add sp, sp, #12",
         "pop {{r4-r11, pc}}",
