@@ -44,11 +44,12 @@ pub const fn round_shift_i128(v: i128, n: u32) -> i128 {
 /// `floor(n / d)` for `d > 0`; 0 for `d = 0`.
 #[inline(always)]
 pub(crate) const fn floor_div(n: i64, d: i64) -> i64 {
-    // A division of 64 bits is a loop of hundreds of instructions on these.
-    if cfg!(all(target_arch = "arm", target_pointer_width = "32"))
-        && let Some(q) = narrow_floor_div(n, d)
-    {
-        return q;
+    // A division of 64 bits is a loop of hundreds of instructions on these, and a kilobyte.
+    if cfg!(all(target_arch = "arm", target_pointer_width = "32")) {
+        return match narrow_floor_div(n, d) {
+            Some(q) => q,
+            None => long_floor_div(n, d),
+        };
     }
     match n.checked_div(d) {
         Some(q) => q - (q.wrapping_mul(d) > n) as i64,
@@ -73,6 +74,29 @@ pub(crate) const fn narrow_floor_div(n: i64, d: i64) -> Option<i64> {
     let (q1, rest) = digit((n >> 32) as u32, (n >> 16) as u32 & 0xffff, d, high, low);
     let (q0, _) = digit(rest, n as u32 & 0xffff, d, high, low);
     Some((q1 << 16 | q0) as i64 ^ sign)
+}
+
+/// [`floor_div`] bit by bit: soon done where the quotient is small.
+#[inline(never)]
+const fn long_floor_div(n: i64, d: i64) -> i64 {
+    if d <= 0 {
+        return 0;
+    }
+    let sign = n >> 63;
+    let (mut rest, d) = ((n ^ sign) as u64, d as u64);
+    let mut bit = d.leading_zeros().saturating_sub(rest.leading_zeros());
+    let mut quotient = 0;
+    loop {
+        quotient <<= 1;
+        if let Some(left) = rest.checked_sub(d << bit) {
+            rest = left;
+            quotient |= 1;
+        }
+        if bit == 0 {
+            return quotient ^ sign;
+        }
+        bit -= 1;
+    }
 }
 
 /// The next 16 bits of a quotient, and what is left: `rest 2^16 + next` by d, with `rest` below d.
@@ -567,9 +591,9 @@ mod tests {
             let parts = [v, v % 1e9, v % 1.0, v % 1e-9, (v % 1e9).floor() + 0.5, 0.5 / 4_294_967_296.0];
             parts.into_iter().filter(|v| v.abs() < 1e9).all(|v| q32(v) == (v * 4_294_967_296.0).round() as i64)
         }
-        fn division_rounds_down(n: i64, d: i64) -> bool {
-            let (n, d) = (n >> 1, (d >> 1).saturating_abs().max(1));
-            floor_div(n, d) == n.div_euclid(d)
+        fn division_rounds_down(n: i64, d: i64, shift: u32) -> bool {
+            let (n, d) = (n >> 1, (d >> (1 + shift % 63)).saturating_abs().max(1));
+            [floor_div(n, d), long_floor_div(n, d)] == [n.div_euclid(d); 2] && long_floor_div(n, 0) == 0
         }
         fn narrow_division_rounds_down(n: i64, d: u32, shift: u32, near: i64) -> bool {
             let d = i64::from((d >> (shift % 32)).max(1));
