@@ -10,7 +10,7 @@ use crate::fixed::{Position, Rounding, floor_div, round_coordinate};
 use crate::kernel::Array;
 use crate::span::Area;
 use crate::transform::{Coordinate, MapWalk};
-use crate::walk::{ProjectiveWalk, RUN, Walk};
+use crate::walk::{ProjectiveWalk, Walk};
 
 /// The positions of neighbouring pixels, one per lane; x before y.
 ///
@@ -75,6 +75,12 @@ impl<L: Lanes> Positions<L> {
 pub trait Steps<L: Lanes> {
     /// The next ones.
     fn next(&mut self) -> Positions<L>;
+    /// Tells the positions of the next `len` pixels, or of the first of them, if it has one lane and tells several at
+    /// once: how many it has told.
+    #[inline(always)]
+    fn tell(&mut self, _told: &mut Told, _len: usize) -> usize {
+        0
+    }
     /// What gives the next ones as positions near to each other.
     type Near: Near<L>;
     /// That, if there is any, and for how many pixels at most.
@@ -179,12 +185,11 @@ impl<L: Lanes> Steps<L> for QuotientSteps<L> {
         if L::LEN == 1
             && let Some(following) = &mut self.following
         {
-            let at = following.position();
-            if !following.step() {
-                self.walk = self.walk.at(following.done);
-                self.following = None;
+            if let Some(at) = following.next() {
+                return Positions::gather(|| at);
             }
-            return Positions::gather(|| at);
+            self.walk = following.next;
+            self.following = None;
         }
         if self.done == self.end && L::LEN > 1 {
             // (By a call, since this is needed in many places; of a copy, so that the steps can be in registers.)
@@ -197,6 +202,14 @@ impl<L: Lanes> Steps<L> for QuotientSteps<L> {
         match &mut self.series {
             Some(series) if L::LEN > 1 => series.positions(),
             _ => Self::exact(&self.walk.at(done), self.to),
+        }
+    }
+
+    #[inline(always)]
+    fn tell(&mut self, told: &mut Told, len: usize) -> usize {
+        match &mut self.following {
+            Some(following) if L::LEN == 1 => following.tell(told, len),
+            _ => 0,
         }
     }
 
@@ -252,30 +265,45 @@ impl<L: Lanes> QuotientSteps<L> {
     }
 }
 
-/// The positions of a run, each from the last one without a division: between neighbours a quotient
-/// changes by nearly the same.
+/// The most positions that are told at once.
+pub(crate) const TOLD: usize = 32;
+
+/// Positions that are told at once, in units of their fractions; x before y.
+pub(crate) type Told = [[i32; TOLD]; 2];
+
+/// The positions of a run without divisions but one for each part of it, of up to [`TOLD`] pixels.
+///
+/// Around the middle of a part, j pixels away, a quotient is `q + s j - s r j^2 + s r^2 j^3 - s r^3 j^4 / (1 + r j)`
+/// (see [`Series`]). The first four terms, by their differences, predict it: what is left out is less than 2/7, and
+/// rounding adds less than 1/10. So the result, `floor(n / d + 1/2)`, is the prediction rounded down or one more:
+/// by the former, `n + d / 2 - d result` is at least 0 and below 2d, which 32 bits tell.
 #[derive(Clone, Copy, Debug)]
-struct Following {
+pub struct Following {
+    /// Where the next part begins.
+    next: ProjectiveWalk,
+    bits: u32,
+    /// A part has twice 2^`half` pixels, of which so many are left.
+    half: u32,
+    left: usize,
     denominator: i32,
     denominator_step: i32,
     axes: [Quotient; 2],
-    anchor: [i32; 2],
-    bits: u32,
-    /// Pixels since the beginning.
-    done: usize,
 }
 
-/// `n / d`, rounded half up to a fraction.
-#[derive(Clone, Copy, Debug)]
+/// `n / d`, rounded half up.
+#[derive(Clone, Copy, Debug, Default)]
 struct Quotient {
-    value: i32,
-    /// How much the value last grew, and how much more each time.
+    /// The prediction is this and a part in Q10.
+    whole: i32,
+    part: i32,
+    /// Its first difference in Q14, half a unit of Q10 added.
     step: i32,
+    /// Its second difference in Q18, half a unit of Q14 added, and the third one.
     bend: i32,
-    /// What the rounding leaves: `n 2^(bits + 1) + d - 2 d value`, from 0 to 2d.
-    rest: u32,
-    /// How much `n 2^(bits + 1) + d` grows from pixel to pixel.
-    growth: i64,
+    twist: i32,
+    /// The lower halves of the numerator and of how much it grows.
+    sum: u32,
+    growth: u32,
 }
 
 /// A product of 32 bits each, which is one instruction on small processors.
@@ -285,120 +313,168 @@ fn product(a: i32, b: i32) -> i64 {
 }
 
 impl Quotient {
-    /// The largest value and step: within it no sum overflows, numerators being below 2^46.
-    const LARGEST: i64 = 1 << 28;
-
-    /// `None` if the value leaves its range within a run.
+    /// From the forms in the middle of a part and their steps, the inverse of the denominator in Q59 and how much
+    /// that changes from pixel to pixel, as a part of it in Q35. `None` if it may be mistaken.
     #[inline(never)]
-    fn new([n, dn]: [i64; 2], [d, dd]: [i32; 2], bits: u32) -> Option<Self> {
-        let last = RUN as i64 - 1;
-        let [d, dd] = [d, dd].map(i64::from);
-        // (Products with at most 30 bits of the largest value; and monotone along the run.)
-        let holds = |n: i64, d: i64| n.abs() < (Self::LARGEST >> bits) * d;
-        if !(holds(n, d) && holds(n + last * dn, d + last * dd)) {
+    fn new(
+        [sum, growth]: [i64; 2],
+        [d, dd]: [i32; 2],
+        [inverse, ratio]: [i32; 2],
+        half: u32,
+        anchor: i32,
+    ) -> Option<Self> {
+        // (Within 2^5 units; what is left makes up for it.)
+        let whole = product((sum >> 31) as i32, inverse) >> 28;
+        if whole.unsigned_abs() >= 1 << 28 {
             return None;
         }
-        let sum = (n << (bits + 1)) + d;
-        let growth = (dn << (bits + 1)) + dd;
-        let (value, next) = (floor_div(sum, 2 * d), floor_div(sum + growth, 2 * (d + dd)));
-        let step = next - value;
-        // The second derivative of a quotient of linear forms.
-        let bend = if dd == 0 { 0 } else { floor_div(-2 * dd * step, d) };
-        if bend.abs() >= Self::LARGEST {
+        let whole = whole as i32;
+        let rest = sum - product(whole, d);
+        let part = (product((rest >> 8) as i32, inverse) >> 41) as i32;
+        let turned = growth - product(whole, dd) - (product(part, dd) >> 10);
+        let slope = product(i32::try_from(turned >> 18).ok()?, inverse) >> 27;
+        if slope.unsigned_abs() >= 1 << 30 {
             return None;
         }
-        let rest = (sum - 2 * d * value) as u32;
-        // (The first step is as computed.)
-        let step = step - bend;
-        Some(Self { value: value as i32, step: step as i32, bend: bend as i32, rest, growth })
+        let slope = slope as i32;
+        let second = -(product(slope, ratio) >> 31) as i32;
+        let third = -(product(second, ratio) >> 35) as i32;
+        // The fourth is at most 1/4.
+        if product(third, ratio).unsigned_abs() > 1 << (51 - 4 * half) {
+            return None;
+        }
+        // Differences from the first pixel on.
+        let h = 1 << half;
+        let part = part - (product(slope, h) >> 4) as i32 + (product(second, h * h) >> 8) as i32
+            - (product(third, h * h * h) >> 8) as i32;
+        let step = slope
+            + (product(second, 1 - 2 * h) >> 4) as i32
+            + (product(third, 3 * h * (h - 1) + 1) >> 4) as i32;
+        let (bend, twist) = (2 * second + 6 * third * (1 - h), 6 * third);
+        // Everything as seen from the origin.
+        let growth = (growth as u32).wrapping_add((anchor as u32).wrapping_mul(dd as u32));
+        let sum = (sum as u32).wrapping_add((anchor as u32).wrapping_mul(d as u32));
+        Some(Self {
+            whole: whole.wrapping_add(anchor),
+            part,
+            step: step + (1 << 3),
+            bend: bend + (1 << 3),
+            twist,
+            sum: sum.wrapping_sub(growth << half),
+            growth,
+        })
     }
 
-    /// To the next pixel, whose denominator is given: whether that took few corrections.
+    /// The result at a pixel, whose denominator is given; on to the next.
     #[inline(always)]
-    fn step(&mut self, [d, dd]: [i32; 2]) -> bool {
-        let step = self.step + self.bend;
-        let twice = 2 * i64::from(d);
-        let grown = self.growth - 2 * (product(dd, self.value) + product(d, step));
-        let mut rest = i64::from(self.rest) + grown;
-        self.step = step;
-        if rest < 0 {
-            rest += twice;
-            self.step -= 1;
-        } else if rest >= twice {
-            rest -= twice;
-            self.step += 1;
-        }
-        if !(0..twice).contains(&rest) {
-            let Some(corrected) = self.bent(rest, twice) else { return false };
-            rest = corrected;
-        }
-        self.value += self.step;
-        self.rest = rest as u32;
-        true
-    }
-
-    /// More than one correction, a part of which will be the same next time.
-    #[cold]
-    #[inline(never)]
-    fn bent(&mut self, mut rest: i64, twice: i64) -> Option<i64> {
-        const MOST: usize = 8;
-        let (less, one) = if rest < 0 { (-twice, -1) } else { (twice, 1) };
-        self.bend += one;
-        for _ in 0..MOST {
-            rest -= less;
-            self.step += one;
-            if (0..twice).contains(&rest) {
-                return Some(rest);
-            }
-        }
-        None
+    fn next(&mut self, d: i32) -> i32 {
+        let (value, d) = (self.whole.wrapping_add(self.part >> 10), d as u32);
+        let rest = self.sum.wrapping_add(d >> 1).wrapping_sub((value as u32).wrapping_mul(d));
+        self.part = self.part.wrapping_add(self.step >> 4);
+        self.step = self.step.wrapping_add(self.bend >> 4);
+        self.bend = self.bend.wrapping_add(self.twist);
+        self.sum = self.sum.wrapping_add(self.growth);
+        value.wrapping_add((rest >= d).into())
     }
 }
 
 impl Following {
-    #[inline(never)]
+    #[inline(always)]
     fn new(walk: &ProjectiveWalk, to: Rounding) -> Option<Self> {
-        let ProjectiveWalk { denominator, denominator_step, anchor, .. } = *walk;
-        let last = walk.at(RUN - 1).denominator;
-        // (Along a run they are below 2^31, nearly always.)
-        let [d, dd, last] = [
-            i32::try_from(denominator).ok()?,
-            i32::try_from(denominator_step).ok()?,
-            i32::try_from(last).ok()?,
-        ];
-        if to.ties_to_even || to.bits > 14 || d.min(last) <= 0 {
+        let (axes, half) = ([Quotient::default(); 2], (TOLD / 2).ilog2());
+        let new =
+            Self { next: *walk, bits: to.bits, half, left: 0, denominator: 0, denominator_step: 0, axes };
+        (!to.ties_to_even && to.bits <= 14).then_some(new)
+    }
+
+    /// To the next part of the run; `None` if it cannot be followed.
+    #[inline(never)]
+    fn renew(&mut self) -> Option<()> {
+        while self.half >= 2 {
+            if let Some([x, y]) = self.part() {
+                let walk = &mut self.next;
+                self.denominator = walk.denominator as i32;
+                self.denominator_step = walk.denominator_step as i32;
+                self.axes = [x, y];
+                self.left = 2 << self.half;
+                *walk = walk.at(self.left);
+                return Some(());
+            }
+            self.half -= 1;
+        }
+        None
+    }
+
+    /// The quotients of the next part.
+    #[inline(always)]
+    fn part(&self) -> Option<[Quotient; 2]> {
+        let (walk, half) = (&self.next, self.half);
+        let middle = walk.at(1 << half);
+        // (Along a run they are, nearly always.)
+        let within = |d: i64| d > 1 << 28 && d < 1 << 31;
+        if !(within(walk.denominator) && within(walk.at((2 << half) - 1).denominator)) {
             return None;
         }
-        let axis = |i: usize| Quotient::new([walk.at[i], walk.step[i]], [d, dd], to.bits);
-        Some(Self {
-            denominator: d,
-            denominator_step: dd,
-            axes: [axis(0)?, axis(1)?],
-            anchor,
-            bits: to.bits,
-            done: 0,
-        })
-    }
-
-    #[inline(always)]
-    fn position(&self) -> [Position; 2] {
-        let one = |i: usize| {
-            let value = self.axes[i].value;
-            let fraction = (value & ((1 << self.bits) - 1)) as u32;
-            Position { cell: (value >> self.bits) + self.anchor[i], fraction }
+        let (d, dd) = (middle.denominator as i32, walk.denominator_step as i32);
+        let inverse = floor_div(1 << 59, d.into()) as i32;
+        let ratio = product(dd, inverse) >> 24;
+        if ratio.unsigned_abs() >= 1 << (32 - half) {
+            return None;
+        }
+        let axis = |i: usize| {
+            let [n, dn] = [middle.at[i], walk.step[i]].map(|v| v << self.bits);
+            let anchor = walk.anchor[i] << self.bits;
+            Quotient::new([n, dn], [d, dd], [inverse, ratio as i32], half, anchor)
         };
-        [one(0), one(1)]
+        Some([axis(0)?, axis(1)?])
     }
 
-    /// To the next pixel of the same run: whether it could be followed.
+    /// The next position.
     #[inline]
-    fn step(&mut self) -> bool {
-        self.done += 1;
-        self.denominator = self.denominator.wrapping_add(self.denominator_step);
+    fn next(&mut self) -> Option<[Position; 2]> {
+        if self.left == 0 {
+            self.renew()?;
+        }
+        self.left -= 1;
+        let d = self.denominator;
+        self.denominator = d.wrapping_add(self.denominator_step);
         let [x, y] = &mut self.axes;
-        let by = [self.denominator, self.denominator_step];
-        x.step(by) && y.step(by)
+        Some([x.next(d), y.next(d)].map(|v| position(v, self.bits)))
     }
+
+    /// The next ones, at most `len`: how many.
+    #[inline(always)]
+    fn tell(&mut self, told: &mut Told, len: usize) -> usize {
+        if self.left == 0 && self.renew().is_none() {
+            return 0;
+        }
+        let len = len.min(self.left);
+        self.left -= len;
+        // (There are no registers for both at once.)
+        for (axis, told) in self.axes.iter_mut().zip(told) {
+            follow(axis, [self.denominator, self.denominator_step], told.get_mut(..len).unwrap_or_default());
+        }
+        self.denominator = self.denominator.wrapping_add(self.denominator_step.wrapping_mul(len as i32));
+        len
+    }
+}
+
+/// The next results of a quotient.
+#[inline(never)]
+fn follow(axis: &mut Quotient, [mut d, dd]: [i32; 2], told: &mut [i32]) {
+    // (A copy can be in registers.)
+    let mut here = *axis;
+    for told in told {
+        *told = here.next(d);
+        d = d.wrapping_add(dd);
+    }
+    *axis = here;
+}
+
+/// A position, from units of its fraction.
+#[inline(always)]
+pub(super) fn position(v: i32, bits: u32) -> Position {
+    Position { cell: v >> bits, fraction: (v & ((1 << bits) - 1)) as u32 }
 }
 
 /// The two quotients of a part of a run as a series, and what it leaves out.
@@ -990,7 +1066,7 @@ impl<L: Lanes> Near<L> for LinearSteps<L> {
 mod tests {
     use super::*;
     use crate::simd::{Level, One};
-    use crate::walk::{Plan, ProjectivePlan};
+    use crate::walk::{Plan, ProjectivePlan, RUN};
 
     /// Runs of homographies: from next to no bend to what brings the pole into the run.
     fn runs(mut each: impl FnMut(&ProjectiveWalk, usize, Rounding)) {
@@ -1030,23 +1106,41 @@ mod tests {
         }
     }
 
-    /// What is followed is where each pixel is, near poles too.
+    /// What is followed is where each pixel is, near poles too: one by one, and several at once.
     #[test]
     fn homographies_are_followed() {
-        let (mut followed, mut lost) = (0, 0);
+        let (mut followed, mut lost, mut told_once) = (0, 0, 0);
         runs(|walk, len, to| {
+            let exact = |k: usize| walk.at(k).position(to).map(|p| (p.cell, p.fraction));
             let mut steps = QuotientSteps::<One>::new(*walk, to);
             for k in 0..len {
+                let at = steps.next();
                 match steps.following {
                     Some(_) => followed += 1,
                     None => lost += 1,
                 }
-                let at = steps.next();
                 let found = [0, 1].map(|i| (at.cell[i], at.fraction[i] as u32));
-                let exact = walk.at(k).position(to).map(|p| (p.cell, p.fraction));
-                assert_eq!(found, exact, "{walk:?} {to:?} {k}");
+                assert_eq!(found, exact(k), "{walk:?} {to:?} {k}");
+            }
+            let (mut steps, mut told) = (QuotientSteps::<One>::new(*walk, to), [[0; TOLD]; 2]);
+            let mut k = 0;
+            while k < len {
+                // (Parts may be told in parts.)
+                let count = steps.tell(&mut told, (len - k).min(1 + k % 50));
+                for i in 0..count {
+                    let found = told.map(|axis| position(axis[i], to.bits)).map(|p| (p.cell, p.fraction));
+                    assert_eq!(found, exact(k + i), "{walk:?} {to:?} {k} {i}");
+                }
+                told_once += count;
+                k += count;
+                if count == 0 {
+                    let at = steps.next();
+                    assert_eq!([0, 1].map(|i| (at.cell[i], at.fraction[i] as u32)), exact(k));
+                    k += 1;
+                }
             }
         });
+        assert_eq!(told_once, followed);
         assert!(followed > 240_000 && lost > 1000, "{followed} {lost}");
     }
 
