@@ -832,11 +832,16 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
                 break;
             }
             let Some((out, rest)) = left.split_at_mut_checked(count * channels) else { return };
+            left = rest;
+            #[cfg(dsp)]
+            // SAFETY: as above; the result is as if each was told on its own.
+            if unsafe { super::arm::told::<P::Channel, K, O>(&window, &told, out) } {
+                continue;
+            }
             for (pixel, (&x, &y)) in out.chunks_exact_mut(channels).zip(told[0].iter().zip(&told[1])) {
                 let at = Positions::gather(|| [x, y].map(|v| position(v, to.bits)));
                 draw::<L, P, K, O>(kernel, &window, &at, pixel);
             }
-            left = rest;
         }
         for pixel in left.chunks_exact_mut(channels) {
             draw::<L, P, K, O>(kernel, &window, &steps.next(), pixel);

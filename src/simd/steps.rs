@@ -188,7 +188,7 @@ impl<L: Lanes> Steps<L> for QuotientSteps<L> {
             if let Some(at) = following.next() {
                 return Positions::gather(|| at);
             }
-            self.walk = following.next;
+            self.walk = following.walk;
             self.following = None;
         }
         if self.done == self.end && L::LEN > 1 {
@@ -279,20 +279,21 @@ pub(crate) type Told = [[i32; TOLD]; 2];
 /// by the former, `n + d / 2 - d result` is at least 0 and below 2d, which 32 bits tell.
 #[derive(Clone, Copy, Debug)]
 pub struct Following {
-    /// Where the next part begins.
-    next: ProjectiveWalk,
+    /// Where a part begins.
+    walk: ProjectiveWalk,
     bits: u32,
-    /// A part has twice 2^`half` pixels, of which so many are left.
+    /// A part has twice 2^`half` pixels: how many this one has, and how many are left.
     half: u32,
+    len: usize,
     left: usize,
     denominator: i32,
-    denominator_step: i32,
     axes: [Quotient; 2],
 }
 
-/// `n / d`, rounded half up.
+/// `n / d`, rounded half up. (Loaded by assembly as it lies here.)
 #[derive(Clone, Copy, Debug, Default)]
-struct Quotient {
+#[repr(C)]
+pub(super) struct Quotient {
     /// The prediction is this and a part in Q10.
     whole: i32,
     part: i32,
@@ -376,28 +377,48 @@ impl Quotient {
         self.sum = self.sum.wrapping_add(self.growth);
         value.wrapping_add((rest >= d).into())
     }
+
+    /// The next results, by the first denominator and its step.
+    #[cfg(not(dsp))]
+    #[inline(never)]
+    fn tell(&mut self, [mut d, dd]: [i32; 2], told: &mut [i32]) {
+        // (A copy can be in registers.)
+        let mut here = *self;
+        for told in told {
+            *told = here.next(d);
+            d = d.wrapping_add(dd);
+        }
+        *self = here;
+    }
+
+    #[cfg(dsp)]
+    #[inline(always)]
+    fn tell(&mut self, [d, dd]: [i32; 2], told: &mut [i32]) {
+        // SAFETY: there is room for so many.
+        unsafe { super::arm_dsp::tell(self, d, dd, told.as_mut_ptr(), told.len()) };
+    }
 }
 
 impl Following {
     #[inline(always)]
     fn new(walk: &ProjectiveWalk, to: Rounding) -> Option<Self> {
         let (axes, half) = ([Quotient::default(); 2], (TOLD / 2).ilog2());
-        let new =
-            Self { next: *walk, bits: to.bits, half, left: 0, denominator: 0, denominator_step: 0, axes };
+        let new = Self { walk: *walk, bits: to.bits, half, len: 0, left: 0, denominator: 0, axes };
         (!to.ties_to_even && to.bits <= 14).then_some(new)
     }
 
     /// To the next part of the run; `None` if it cannot be followed.
     #[inline(never)]
     fn renew(&mut self) -> Option<()> {
+        if self.len > 0 {
+            self.walk = self.walk.at(self.len);
+        }
+        (self.len, self.left) = (0, 0);
         while self.half >= 2 {
             if let Some([x, y]) = self.part() {
-                let walk = &mut self.next;
-                self.denominator = walk.denominator as i32;
-                self.denominator_step = walk.denominator_step as i32;
+                self.denominator = self.walk.denominator as i32;
                 self.axes = [x, y];
-                self.left = 2 << self.half;
-                *walk = walk.at(self.left);
+                (self.len, self.left) = (2 << self.half, 2 << self.half);
                 return Some(());
             }
             self.half -= 1;
@@ -405,26 +426,27 @@ impl Following {
         None
     }
 
-    /// The quotients of the next part.
+    /// The quotients of a part.
     #[inline(always)]
     fn part(&self) -> Option<[Quotient; 2]> {
-        let (walk, half) = (&self.next, self.half);
-        let middle = walk.at(1 << half);
+        let (walk, half) = (&self.walk, self.half);
+        let ProjectiveWalk { denominator: first, denominator_step: growth, .. } = *walk;
+        let [middle, last] = [first + (growth << half), first + (growth << (half + 1)) - growth];
         // (Along a run they are, nearly always.)
         let within = |d: i64| d > 1 << 28 && d < 1 << 31;
-        if !(within(walk.denominator) && within(walk.at((2 << half) - 1).denominator)) {
+        if !(within(first) && within(last)) {
             return None;
         }
-        let (d, dd) = (middle.denominator as i32, walk.denominator_step as i32);
-        let inverse = floor_div(1 << 59, d.into()) as i32;
+        let [d, dd] = [middle, growth].map(|v| v as i32);
+        let inverse = inverse(d);
         let ratio = product(dd, inverse) >> 24;
         if ratio.unsigned_abs() >= 1 << (32 - half) {
             return None;
         }
         let axis = |i: usize| {
-            let [n, dn] = [middle.at[i], walk.step[i]].map(|v| v << self.bits);
+            let (n, dn) = (walk.at[i] + (walk.step[i] << half), walk.step[i]);
             let anchor = walk.anchor[i] << self.bits;
-            Quotient::new([n, dn], [d, dd], [inverse, ratio as i32], half, anchor)
+            Quotient::new([n, dn].map(|v| v << self.bits), [d, dd], [inverse, ratio as i32], half, anchor)
         };
         Some([axis(0)?, axis(1)?])
     }
@@ -437,7 +459,7 @@ impl Following {
         }
         self.left -= 1;
         let d = self.denominator;
-        self.denominator = d.wrapping_add(self.denominator_step);
+        self.denominator = d.wrapping_add(self.walk.denominator_step as i32);
         let [x, y] = &mut self.axes;
         Some([x.next(d), y.next(d)].map(|v| position(v, self.bits)))
     }
@@ -450,25 +472,23 @@ impl Following {
         }
         let len = len.min(self.left);
         self.left -= len;
+        let by = [self.denominator, self.walk.denominator_step as i32];
         // (There are no registers for both at once.)
         for (axis, told) in self.axes.iter_mut().zip(told) {
-            follow(axis, [self.denominator, self.denominator_step], told.get_mut(..len).unwrap_or_default());
+            axis.tell(by, told.get_mut(..len).unwrap_or_default());
         }
-        self.denominator = self.denominator.wrapping_add(self.denominator_step.wrapping_mul(len as i32));
+        self.denominator = by[0].wrapping_add(by[1].wrapping_mul(len as i32));
         len
     }
 }
 
-/// The next results of a quotient.
-#[inline(never)]
-fn follow(axis: &mut Quotient, [mut d, dd]: [i32; 2], told: &mut [i32]) {
-    // (A copy can be in registers.)
-    let mut here = *axis;
-    for told in told {
-        *told = here.next(d);
-        d = d.wrapping_add(dd);
-    }
-    *axis = here;
+/// 2^59 by a number above 2^28, but for 2^-26 of it at most.
+#[inline(always)]
+fn inverse(d: i32) -> i32 {
+    // In Q45, without what is below 2^13, so that it is too large by 2^-13 of itself at most, and one step of Newton's.
+    let about = u32::MAX.checked_div(d as u32 >> 13).unwrap_or(0) as i32;
+    let wrong = (1 << 45) - product(d, about);
+    (about << 14) + (product((wrong >> 2) as i32, about) >> 29) as i32
 }
 
 /// A position, from units of its fraction.
