@@ -188,7 +188,7 @@ impl<L: Lanes> Steps<L> for QuotientSteps<L> {
             if let Some(at) = following.next() {
                 return Positions::gather(|| at);
             }
-            self.walk = following.walk;
+            self.walk = self.walk.at(following.done);
             self.following = None;
         }
         if self.done == self.end && L::LEN > 1 {
@@ -279,15 +279,34 @@ pub(crate) type Told = [[i32; TOLD]; 2];
 /// by the former, `n + d / 2 - d result` is at least 0 and below 2d, which 32 bits tell.
 #[derive(Clone, Copy, Debug)]
 pub struct Following {
-    /// Where a part begins.
-    walk: ProjectiveWalk,
+    /// Where the part begins, in the unit of the results: the numerators and how much they grow, the anchors, and
+    /// the denominator.
+    sums: [i64; 2],
+    growth: [i64; 2],
+    anchors: [i32; 2],
+    first: i64,
+    denominator_step: i32,
     bits: u32,
-    /// A part has twice 2^`half` pixels: how many this one has, and how many are left.
+    /// Half of the pixels of a part; how many are before it, how many it has, and how many of these are left.
     half: u32,
+    done: usize,
     len: usize,
     left: usize,
+    /// Of the next pixel.
     denominator: i32,
     axes: [Quotient; 2],
+}
+
+/// What both quotients of a part have in common.
+struct Part {
+    /// In the middle, and from pixel to pixel.
+    denominator: i32,
+    denominator_step: i32,
+    /// 1 by the denominator in Q59, and the step by the denominator in Q35.
+    inverse: i32,
+    ratio: i32,
+    /// Half of its pixels.
+    half: i32,
 }
 
 /// `n / d`, rounded half up. (Loaded by assembly as it lies here.)
@@ -314,44 +333,34 @@ fn product(a: i32, b: i32) -> i64 {
 }
 
 impl Quotient {
-    /// From the forms in the middle of a part and their steps, the inverse of the denominator in Q59 and how much
-    /// that changes from pixel to pixel, as a part of it in Q35. `None` if it may be mistaken.
+    /// From the numerator in the middle of a part, how much it grows, and the anchor. `None` if the prediction may be
+    /// too far off.
     #[inline(never)]
-    fn new(
-        [sum, growth]: [i64; 2],
-        [d, dd]: [i32; 2],
-        [inverse, ratio]: [i32; 2],
-        half: u32,
-        anchor: i32,
-    ) -> Option<Self> {
-        // (Within 2^5 units; what is left makes up for it.)
-        let whole = product((sum >> 31) as i32, inverse) >> 28;
-        if whole.unsigned_abs() >= 1 << 28 {
-            return None;
-        }
-        let whole = whole as i32;
+    fn new([sum, growth]: [i64; 2], anchor: i32, part: &Part) -> Option<Self> {
+        let &Part { denominator: d, denominator_step: dd, inverse, ratio, half } = part;
+        // (Within 2^5 units; the rest makes up for it.)
+        let whole = i32::try_from(product((sum >> 31) as i32, inverse) >> 28).ok()?;
         let rest = sum - product(whole, d);
         let part = (product((rest >> 8) as i32, inverse) >> 41) as i32;
         let turned = growth - product(whole, dd) - (product(part, dd) >> 10);
-        let slope = product(i32::try_from(turned >> 18).ok()?, inverse) >> 27;
-        if slope.unsigned_abs() >= 1 << 30 {
-            return None;
-        }
-        let slope = slope as i32;
+        let slope = i32::try_from(product(i32::try_from(turned >> 18).ok()?, inverse) >> 27).ok()?;
         let second = -(product(slope, ratio) >> 31) as i32;
         let third = -(product(second, ratio) >> 35) as i32;
-        // The fourth is at most 1/4.
-        if product(third, ratio).unsigned_abs() > 1 << (51 - 4 * half) {
+        // (Products with one of 2^28, of 2^30, and of 2^16, which is that of four with the half.)
+        let fourth = product((product(third, ratio) >> 24) as i32, half * half * half * half);
+        if whole.unsigned_abs() >= 1 << 28
+            || slope.unsigned_abs() >= 1 << 30
+            || fourth.unsigned_abs() > 1 << 27
+        {
             return None;
         }
-        // Differences from the first pixel on.
-        let h = 1 << half;
-        let part = part - (product(slope, h) >> 4) as i32 + (product(second, h * h) >> 8) as i32
-            - (product(third, h * h * h) >> 8) as i32;
-        let step = slope
-            + (product(second, 1 - 2 * h) >> 4) as i32
-            + (product(third, 3 * h * (h - 1) + 1) >> 4) as i32;
-        let (bend, twist) = (2 * second + 6 * third * (1 - h), 6 * third);
+        // Differences from the first pixel on. (With these limits they fit.)
+        let [part, step] = [
+            part - (slope >> 2) * (half / 4) + (second * (half * half) >> 8)
+                - (third * (half * half * half) >> 8),
+            slope - (second * (2 * half - 1) >> 4) + (third * (3 * half * (half - 1) + 1) >> 4),
+        ];
+        let (bend, twist) = (2 * second - 6 * third * (half - 1), 6 * third);
         // Everything as seen from the origin.
         let growth = (growth as u32).wrapping_add((anchor as u32).wrapping_mul(dd as u32));
         let sum = (sum as u32).wrapping_add((anchor as u32).wrapping_mul(d as u32));
@@ -361,7 +370,7 @@ impl Quotient {
             step: step + (1 << 3),
             bend: bend + (1 << 3),
             twist,
-            sum: sum.wrapping_sub(growth << half),
+            sum: sum.wrapping_sub(growth.wrapping_mul(half as u32)),
             growth,
         })
     }
@@ -402,26 +411,41 @@ impl Quotient {
 impl Following {
     #[inline(always)]
     fn new(walk: &ProjectiveWalk, to: Rounding) -> Option<Self> {
-        let (axes, half) = ([Quotient::default(); 2], (TOLD / 2).ilog2());
-        let new = Self { walk: *walk, bits: to.bits, half, len: 0, left: 0, denominator: 0, axes };
-        (!to.ties_to_even && to.bits <= 14).then_some(new)
+        if to.ties_to_even || to.bits > 14 {
+            return None;
+        }
+        Some(Self {
+            sums: walk.at.map(|v| v << to.bits),
+            growth: walk.step.map(|v| v << to.bits),
+            anchors: walk.anchor.map(|v| v << to.bits),
+            first: walk.denominator,
+            denominator_step: i32::try_from(walk.denominator_step).ok()?,
+            bits: to.bits,
+            half: TOLD as u32 / 2,
+            done: 0,
+            len: 0,
+            left: 0,
+            denominator: 0,
+            axes: [Quotient::default(); 2],
+        })
     }
 
     /// To the next part of the run; `None` if it cannot be followed.
     #[inline(never)]
     fn renew(&mut self) -> Option<()> {
-        if self.len > 0 {
-            self.walk = self.walk.at(self.len);
-        }
+        let (on, dd) = (self.len as i64, self.denominator_step);
+        self.first += on * i64::from(dd);
+        self.sums = [self.sums[0] + on * self.growth[0], self.sums[1] + on * self.growth[1]];
+        self.done += self.len;
         (self.len, self.left) = (0, 0);
-        while self.half >= 2 {
+        while self.half >= 4 {
             if let Some([x, y]) = self.part() {
-                self.denominator = self.walk.denominator as i32;
                 self.axes = [x, y];
-                (self.len, self.left) = (2 << self.half, 2 << self.half);
+                self.denominator = self.first as i32;
+                (self.len, self.left) = (2 * self.half as usize, 2 * self.half as usize);
                 return Some(());
             }
-            self.half -= 1;
+            self.half /= 2;
         }
         None
     }
@@ -429,24 +453,22 @@ impl Following {
     /// The quotients of a part.
     #[inline(always)]
     fn part(&self) -> Option<[Quotient; 2]> {
-        let (walk, half) = (&self.walk, self.half);
-        let ProjectiveWalk { denominator: first, denominator_step: growth, .. } = *walk;
-        let [middle, last] = [first + (growth << half), first + (growth << (half + 1)) - growth];
+        let (half, dd) = (self.half as i32, self.denominator_step);
         // (Along a run they are, nearly always.)
         let within = |d: i64| d > 1 << 28 && d < 1 << 31;
-        if !(within(first) && within(last)) {
+        if !(within(self.first) && within(self.first + product(dd, 2 * half - 1))) {
             return None;
         }
-        let [d, dd] = [middle, growth].map(|v| v as i32);
+        let d = (self.first + product(dd, half)) as i32;
         let inverse = inverse(d);
-        let ratio = product(dd, inverse) >> 24;
-        if ratio.unsigned_abs() >= 1 << (32 - half) {
+        let ratio = i32::try_from(product(dd, inverse) >> 24).ok()?;
+        if product(ratio, half).unsigned_abs() >= 1 << 32 {
             return None;
         }
+        let part = Part { denominator: d, denominator_step: dd, inverse, ratio, half };
         let axis = |i: usize| {
-            let (n, dn) = (walk.at[i] + (walk.step[i] << half), walk.step[i]);
-            let anchor = walk.anchor[i] << self.bits;
-            Quotient::new([n, dn].map(|v| v << self.bits), [d, dd], [inverse, ratio as i32], half, anchor)
+            let sum = self.sums[i] + i64::from(self.half) * self.growth[i];
+            Quotient::new([sum, self.growth[i]], self.anchors[i], &part)
         };
         Some([axis(0)?, axis(1)?])
     }
@@ -459,7 +481,7 @@ impl Following {
         }
         self.left -= 1;
         let d = self.denominator;
-        self.denominator = d.wrapping_add(self.walk.denominator_step as i32);
+        self.denominator = d.wrapping_add(self.denominator_step);
         let [x, y] = &mut self.axes;
         Some([x.next(d), y.next(d)].map(|v| position(v, self.bits)))
     }
@@ -472,7 +494,7 @@ impl Following {
         }
         let len = len.min(self.left);
         self.left -= len;
-        let by = [self.denominator, self.walk.denominator_step as i32];
+        let by = [self.denominator, self.denominator_step];
         // (There are no registers for both at once.)
         for (axis, told) in self.axes.iter_mut().zip(told) {
             axis.tell(by, told.get_mut(..len).unwrap_or_default());
