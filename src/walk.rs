@@ -485,11 +485,18 @@ impl Walk for ProjectiveWalk {
     }
     #[inline(always)]
     fn is_in(&self, to: Rounding, area: &Area) -> bool {
+        let d = self.denominator;
+        if to.ties_to_even || d == 0 {
+            return area.contains(self.position(to));
+        }
+        let ([x, y], d) = if d < 0 { (self.at.map(|n| -n), -d) } else { (self.at, d) };
         let ([x0, y0], [x1, y1]) = area.bounds();
-        self.reaches(0, x0, to)
-            && !self.reaches(0, x1 + 1, to)
-            && self.reaches(1, y0, to)
-            && !self.reaches(1, y1 + 1, to)
+        // As above, from the least cell on.
+        let within = |n: i64, anchor: i32, min: i32, max: i32| {
+            let n = n - i64::from(min - anchor) * d + (d >> (to.bits + 1));
+            n >= 0 && n < i64::from(max - min + 1) * d
+        };
+        within(x, self.anchor[0], x0, x1) && within(y, self.anchor[1], y0, y1)
     }
     #[inline(always)]
     fn step(&mut self) {
@@ -567,9 +574,12 @@ impl ProjectivePlan {
     #[inline]
     fn anchored(&self, x: usize, y: usize, len: usize) -> (ProjectiveWalk, usize) {
         // Runs are aligned, so that a part of a row has the bits of the whole row.
+        let [ru, rv, rd] = self.rows;
         let ends = |run: usize| {
-            let begin = x - x % run;
-            (run, begin, self.forms(begin, y), self.forms(begin + run - 1, y))
+            let (begin, last) = (x - x % run, run as i64 - 1);
+            let first @ [u, v, d] = self.forms(begin, y);
+            let on = |n: i64, step: i64| n.wrapping_add(step.wrapping_mul(last));
+            (run, begin, first, [on(u, ru[0]), on(v, rv[0]), on(d, rd[0])])
         };
         let mut all = ends(RUN);
         let (_, _, [.., d0], [.., d1]) = all;
@@ -581,9 +591,7 @@ impl ProjectivePlan {
         let (u, v, d) = if d0.unsigned_abs() >= d1.unsigned_abs() { (u0, v0, d0) } else { (u1, v1, d1) };
         // Within 2^16 px the anchor is at most a pixel from the image of that end; further out is
         // outside of every image.
-        let anchor = |n: i64| n.checked_div(d).unwrap_or(0).clamp(-(1 << 16), 1 << 16);
-        let (au, av) = (anchor(u), anchor(v));
-        let [ru, rv, rd] = self.rows;
+        let (au, av) = (anchor(u, d), anchor(v, d));
         let relative = |n: i64, a: i64, d: i64| n.wrapping_sub(a.wrapping_mul(d));
         let numerators = [relative(u0, au, d0), relative(v0, av, d0)];
         let ends = [relative(u1, au, d1), relative(v1, av, d1)];
@@ -607,6 +615,31 @@ impl ProjectivePlan {
         };
         (walk.on(x as i64 - (begin + run / 2) as i64), (begin + run - x).min(len))
     }
+}
+
+/// `n / d`, truncated, within 2^16; zero where d is. Both are below 2^62.
+#[inline(never)]
+fn anchor(n: i64, d: i64) -> i64 {
+    const MOST: u64 = 1 << 16;
+    let (sign, n, d) = ((n ^ d) >> 63, n.unsigned_abs(), d.unsigned_abs());
+    // (A division of 64 bits takes long on small processors.) By the upper 16 bits of the divisor it is at most one too
+    // small, and at most three too large.
+    let shift = 48_u32.saturating_sub(d.leading_zeros());
+    let mut quotient = if n >> 16 >= d {
+        MOST
+    } else {
+        u64::from(((n >> shift) as u32).checked_div((d >> shift) as u32).unwrap_or(0))
+    };
+    if d == 0 {
+        return 0;
+    }
+    while quotient < MOST && (quotient + 1) * d <= n {
+        quotient += 1;
+    }
+    while quotient * d > n {
+        quotient -= 1;
+    }
+    (quotient as i64 ^ sign) - sign
 }
 
 impl Plan for ProjectivePlan {
@@ -641,5 +674,22 @@ impl Plan for ProjectivePlan {
                 |n: i64, min: i32, max: i32| n >= (i64::from(min) + 2) * d && n <= (i64::from(max) - 2) * d;
             holds(u, min_x, max_x) && holds(v, min_y, max_y)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quickcheck::quickcheck;
+
+    quickcheck! {
+        fn anchors_are_truncated_quotients(n: i64, d: i64, shifts: [u8; 2], near: i64) -> bool {
+            let [n, d] = [(n, shifts[0]), (d, shifts[1])].map(|(v, shift)| v >> 2 >> (shift % 62));
+            // Next to a multiple too, as far as there are any.
+            let multiple = (n % (1 << 17)).checked_mul(d).filter(|v| v.abs() < 1 << 61).unwrap_or(n);
+            [n, multiple, multiple + near % 3, multiple - near % 3].into_iter().all(|n| {
+                anchor(n, d) == n.checked_div(d).unwrap_or(0).clamp(-(1 << 16), 1 << 16)
+            })
+        }
     }
 }

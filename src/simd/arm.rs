@@ -13,12 +13,16 @@ use core::any::TypeId;
 #[cfg(not(dsp))]
 use super::arm_base::{bilinear_q6, bilinear_u8, nearest_8, nearest_16};
 #[cfg(dsp)]
-use super::arm_dsp::{SHIFTED, are_long, bilinear_i16, bilinear_u16, nearest_16, runs, shift};
+use super::arm_dsp::{
+    SHIFTED, are_long, bilinear_i16, bilinear_q6_at, bilinear_u8_at, bilinear_u16, nearest_16, runs, shift,
+};
 #[cfg(all(dsp, not(helium)))]
 use super::arm_dsp::{bilinear_q6, bilinear_u8, nearest_8};
 use super::block::Window;
 #[cfg(helium)]
 use super::helium::{bilinear_q6, bilinear_u8, nearest_8};
+#[cfg(dsp)]
+use super::steps::Told;
 #[cfg(dsp)]
 use crate::fixed::round_coordinate;
 use crate::fixed::{Q6, Rounding};
@@ -107,6 +111,35 @@ pub(super) unsafe fn line<C: Channel, K: Kernel, O: Output<C>>(
     let lines = Lines { width, ..Lines::new(window.data, window.stride, line, to, out.as_mut_ptr().cast()) };
     // SAFETY: the caller's promise; `out` is as long as said, and of the type that the loop writes.
     unsafe { draw(&mut { lines }) };
+    true
+}
+
+/// Fills `out` at the first of the positions that are told, if there is a loop for it. False, with nothing done,
+/// otherwise.
+///
+/// # Safety
+/// There are as many, and all of their taps are in the window.
+#[cfg(dsp)]
+#[inline(always)]
+pub(super) unsafe fn told<C: Channel, K: Kernel, O: Output<C>>(
+    window: &Window<'_, C>,
+    told: &Told,
+    out: &mut [O],
+) -> bool {
+    let (from, into) = (TypeId::of::<C>(), TypeId::of::<O>());
+    if window.step != 1 || !K::LINEAR || from != TypeId::of::<u8>() || out.is_empty() {
+        return false;
+    }
+    let draw = if into == from {
+        bilinear_u8_at
+    } else if into == TypeId::of::<Q6>() {
+        bilinear_q6_at
+    } else {
+        return false;
+    };
+    let (base, to) = (window.data.as_ptr().cast(), out.as_mut_ptr().cast());
+    // SAFETY: the caller's promise; `out` is as long as said, and of the type that the loop writes.
+    unsafe { draw(to, told, out.len(), window.stride, base) };
     true
 }
 

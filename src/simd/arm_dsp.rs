@@ -7,6 +7,7 @@
 use core::arch::naked_asm;
 
 use super::arm::Lines;
+use super::steps::{Quotient, TOLD, Told};
 
 /// Pixels in a block of a strip: the least width of a warp by a shift.
 pub(super) const SHIFTED: usize = 4;
@@ -282,26 +283,39 @@ nearest!(nearest_16, 2);
 
 // As above; but the lowest word of the step is at [sp], r6 is free, r9 is the constant of the first
 // rounding, and r10 and r11 make weights.
-#[cfg(not(helium))]
-macro_rules! bilinear_pixel {
-    ($shift:literal, $store:literal) => {
+// Both sums along x and the pair of what they are rounded to, in r12, and the weights along y, in r6, by what puts
+// the fractions of the coordinates into r6.
+macro_rules! bilinear_sums {
+    ($x:literal, $y:literal) => {
         concat!(
-            "smlabb r12, r2, r7, r8
-             add r12, r12, r3, lsr #16
-             ldrh lr, [r12, r7]
-             ldrh r12, [r12]
-             ubfx r6, r3, #2, #14
+            "ldrh lr, [r12, r7]
+             ldrh r12, [r12]\n",
+            $x,
+            "
              mla r6, r6, r10, r11
              orr lr, lr, lr, lsl #8
              orr r12, r12, r12, lsl #8
              uxtb16 lr, lr
              uxtb16 r12, r12
              smlad lr, lr, r6, r9
-             smlad r12, r12, r6, r9
-             lsr r6, r1, #18
+             smlad r12, r12, r6, r9\n",
+            $y,
+            "
              mla r6, r6, r10, r11
              lsr r12, r12, #7
-             pkhbt r12, r12, lr, lsl #9
+             pkhbt r12, r12, lr, lsl #9"
+        )
+    };
+}
+
+#[cfg(not(helium))]
+macro_rules! bilinear_pixel {
+    ($shift:literal, $store:literal) => {
+        concat!(
+            "smlabb r12, r2, r7, r8
+             add r12, r12, r3, lsr #16\n",
+            bilinear_sums!("ubfx r6, r3, #2, #14", "lsr r6, r1, #18"),
+            "
              ldr lr, [sp]
              smuad r12, r12, r6
              adds r1, r1, lr
@@ -382,6 +396,97 @@ macro_rules! bilinear {
 bilinear!(bilinear_u8, "8256", "21", "strb r12, [r0], #1", "1");
 #[cfg(not(helium))]
 bilinear!(bilinear_q6, "192", "15", "str r12, [r0], #4", "4");
+
+// r1 is the next position, with y so much further on, r0 where the pixel goes, and r2 where the last one does.
+macro_rules! bilinear_at {
+    ($name:ident, $constant:literal, $shift:literal, $store:literal, $size:literal) => {
+        #[unsafe(naked)]
+        pub(super) unsafe extern "C" fn $name(
+            _: *mut u8,
+            _: &Told,
+            _: usize,
+            _: usize,
+            _: *const u8,
+        ) {
+            naked_asm!(
+                processor!(),
+                "push {{r4-r11, lr}}",
+                concat!("add r2, r0, r2, lsl #(", $size, " / 2)"),
+                "mov r7, r3",
+                "ldr r8, [sp, #36]",
+                concat!("movw r9, #", $constant, "\nmovw r10, #65535\nmovw r11, #16384"),
+                "2:",
+                "ldr r5, [r1, #{y}]",
+                "ldr r4, [r1], #4",
+                "asr r12, r5, #14",
+                "mla r12, r12, r7, r8",
+                "add r12, r12, r4, asr #14",
+                bilinear_sums!("ubfx r6, r4, #0, #14", "ubfx r6, r5, #0, #14"),
+                "smuad r12, r12, r6",
+                concat!("lsr r12, r12, #", $shift),
+                $store,
+                "cmp r0, r2",
+                "bne 2b",
+                "pop {{r4-r11, pc}}",
+                y = const 4 * TOLD,
+            )
+        }
+    };
+}
+bilinear_at!(bilinear_u8_at, "8256", "21", "strb r12, [r0], #1", "1");
+bilinear_at!(bilinear_q6_at, "192", "15", "str r12, [r0], #4", "4");
+
+// r4 is what the prediction begins with, r5 the rest of it, r6, r8 and r9 its differences; r10 is the numerator and
+// r11 what it grows by, r1 the denominator and r2 what that grows by.
+macro_rules! quotient {
+    () => {
+        "add r12, r4, r5, asr #10
+         add r7, r10, r1, lsr #1
+         mls r7, r12, r1, r7
+         add r5, r5, r6, asr #4
+         add r6, r6, r8, asr #4
+         add r8, r8, r9
+         add r10, r10, r11
+         cmp r7, r1
+         adc r12, r12, #0
+         add r1, r1, r2
+         str r12, [r3], #4"
+    };
+}
+
+/// The next results of a quotient, by the first denominator, its step, where they go and how many.
+///
+/// # Safety
+/// There is room for so many.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn tell(_: &mut Quotient, _: i32, _: i32, _: *mut i32, _: usize) {
+    naked_asm!(
+        processor!(),
+        "push {{r0, r4-r11, lr}}",
+        "ldr lr, [sp, #40]",
+        "ldm r0, {{r4-r6, r8-r11}}",
+        "add lr, r3, lr, lsl #2",
+        "b 3f",
+        "2:",
+        quotient!(),
+        quotient!(),
+        quotient!(),
+        quotient!(),
+        "3:",
+        "sub r0, lr, r3",
+        "cmp r0, #16",
+        "bhs 2b",
+        "b 5f",
+        "4:",
+        quotient!(),
+        "5:",
+        "cmp r3, lr",
+        "bne 4b",
+        "pop {{r0}}",
+        "stm r0, {{r4-r6, r8-r11}}",
+        "pop {{r4-r11, pc}}",
+    )
+}
 
 // As nearest; but r9 is the fraction of x in Q31, later that of y in Q24, r10
 // the upper intermediate, and r11 is 128: as a part of both intermediates, half of what the last rounding

@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use super::lanes::{LanesF32, LanesQ14, LanesQ24};
 use super::partials::{Reach, taps_f32};
-use super::steps::{Near, NearPositions, Positions, Steps};
+use super::steps::{Near, NearPositions, Positions, Steps, TOLD, position};
 use super::{Lanes, One, Operation};
 use crate::boundary::Patch;
 use crate::fixed::{Position, Weight};
@@ -824,8 +824,26 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
                 return;
             }
         }
-        let mut steps = walk.lanes::<L>(to);
-        for pixel in out.chunks_exact_mut(channels) {
+        let (mut steps, mut told) = (walk.lanes::<L>(to), [[0; TOLD]; 2]);
+        let mut left = out;
+        loop {
+            let count = steps.tell(&mut told, left.len() / channels);
+            if count == 0 {
+                break;
+            }
+            let Some((out, rest)) = left.split_at_mut_checked(count * channels) else { return };
+            left = rest;
+            #[cfg(dsp)]
+            // SAFETY: as above; the result is as if each was told on its own.
+            if unsafe { super::arm::told::<P::Channel, K, O>(&window, &told, out) } {
+                continue;
+            }
+            for (pixel, (&x, &y)) in out.chunks_exact_mut(channels).zip(told[0].iter().zip(&told[1])) {
+                let at = Positions::gather(|| [x, y].map(|v| position(v, to.bits)));
+                draw::<L, P, K, O>(kernel, &window, &at, pixel);
+            }
+        }
+        for pixel in left.chunks_exact_mut(channels) {
             draw::<L, P, K, O>(kernel, &window, &steps.next(), pixel);
         }
         return;

@@ -10,7 +10,7 @@ use crate::fixed::{Position, Rounding, floor_div, round_coordinate};
 use crate::kernel::Array;
 use crate::span::Area;
 use crate::transform::{Coordinate, MapWalk};
-use crate::walk::{ProjectiveWalk, RUN, Walk};
+use crate::walk::{ProjectiveWalk, Walk};
 
 /// The positions of neighbouring pixels, one per lane; x before y.
 ///
@@ -75,6 +75,12 @@ impl<L: Lanes> Positions<L> {
 pub trait Steps<L: Lanes> {
     /// The next ones.
     fn next(&mut self) -> Positions<L>;
+    /// Tells the positions of the next `len` pixels, or of the first of them, if it has one lane and tells several at
+    /// once: how many it has told.
+    #[inline(always)]
+    fn tell(&mut self, _told: &mut Told, _len: usize) -> usize {
+        0
+    }
     /// What gives the next ones as positions near to each other.
     type Near: Near<L>;
     /// That, if there is any, and for how many pixels at most.
@@ -179,12 +185,11 @@ impl<L: Lanes> Steps<L> for QuotientSteps<L> {
         if L::LEN == 1
             && let Some(following) = &mut self.following
         {
-            let at = following.position();
-            if !following.step() {
-                self.walk = self.walk.at(following.done);
-                self.following = None;
+            if let Some(at) = following.next() {
+                return Positions::gather(|| at);
             }
-            return Positions::gather(|| at);
+            self.walk = self.walk.at(following.done);
+            self.following = None;
         }
         if self.done == self.end && L::LEN > 1 {
             // (By a call, since this is needed in many places; of a copy, so that the steps can be in registers.)
@@ -197,6 +202,14 @@ impl<L: Lanes> Steps<L> for QuotientSteps<L> {
         match &mut self.series {
             Some(series) if L::LEN > 1 => series.positions(),
             _ => Self::exact(&self.walk.at(done), self.to),
+        }
+    }
+
+    #[inline(always)]
+    fn tell(&mut self, told: &mut Told, len: usize) -> usize {
+        match &mut self.following {
+            Some(following) if L::LEN == 1 => following.tell(told, len),
+            _ => 0,
         }
     }
 
@@ -252,30 +265,65 @@ impl<L: Lanes> QuotientSteps<L> {
     }
 }
 
-/// The positions of a run, each from the last one without a division: between neighbours a quotient
-/// changes by nearly the same.
+/// The most positions that are told at once.
+pub(crate) const TOLD: usize = 32;
+
+/// Positions that are told at once, in units of their fractions; x before y.
+pub(crate) type Told = [[i32; TOLD]; 2];
+
+/// The positions of a run without divisions but one for each part of it, of up to [`TOLD`] pixels.
+///
+/// Around the middle of a part, j pixels away, a quotient is `q + s j - s r j^2 + s r^2 j^3 - s r^3 j^4 / (1 + r j)`
+/// (see [`Series`]). The first four terms, by their differences, predict it: what is left out is less than 2/7, and
+/// rounding adds less than 1/10. So the result, `floor(n / d + 1/2)`, is the prediction rounded down or one more:
+/// by the former, `n + d / 2 - d result` is at least 0 and below 2d, which 32 bits tell.
 #[derive(Clone, Copy, Debug)]
-struct Following {
-    denominator: i32,
+pub struct Following {
+    /// Where the part begins, in the unit of the results: the numerators and how much they grow, the anchors, and
+    /// the denominator.
+    sums: [i64; 2],
+    growth: [i64; 2],
+    anchors: [i32; 2],
+    first: i64,
     denominator_step: i32,
-    axes: [Quotient; 2],
-    anchor: [i32; 2],
     bits: u32,
-    /// Pixels since the beginning.
+    /// Half of the pixels of a part; how many are before it, how many it has, and how many of these are left.
+    half: u32,
     done: usize,
+    len: usize,
+    left: usize,
+    /// Of the next pixel.
+    denominator: i32,
+    axes: [Quotient; 2],
 }
 
-/// `n / d`, rounded half up to a fraction.
-#[derive(Clone, Copy, Debug)]
-struct Quotient {
-    value: i32,
-    /// How much the value last grew, and how much more each time.
+/// What both quotients of a part have in common.
+struct Part {
+    /// In the middle, and from pixel to pixel.
+    denominator: i32,
+    denominator_step: i32,
+    /// 1 by the denominator in Q59, and the step by the denominator in Q35.
+    inverse: i32,
+    ratio: i32,
+    /// Half of its pixels.
+    half: i32,
+}
+
+/// `n / d`, rounded half up. (Loaded by assembly as it lies here.)
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub(super) struct Quotient {
+    /// The prediction is this and a part in Q10.
+    whole: i32,
+    part: i32,
+    /// Its first difference in Q14, half a unit of Q10 added.
     step: i32,
+    /// Its second difference in Q18, half a unit of Q14 added, and the third one.
     bend: i32,
-    /// What the rounding leaves: `n 2^(bits + 1) + d - 2 d value`, from 0 to 2d.
-    rest: u32,
-    /// How much `n 2^(bits + 1) + d` grows from pixel to pixel.
-    growth: i64,
+    twist: i32,
+    /// The lower halves of the numerator and of how much it grows.
+    sum: u32,
+    growth: u32,
 }
 
 /// A product of 32 bits each, which is one instruction on small processors.
@@ -285,120 +333,190 @@ fn product(a: i32, b: i32) -> i64 {
 }
 
 impl Quotient {
-    /// The largest value and step: within it no sum overflows, numerators being below 2^46.
-    const LARGEST: i64 = 1 << 28;
-
-    /// `None` if the value leaves its range within a run.
+    /// From the numerator in the middle of a part, how much it grows, and the anchor. `None` if the prediction may be
+    /// too far off.
     #[inline(never)]
-    fn new([n, dn]: [i64; 2], [d, dd]: [i32; 2], bits: u32) -> Option<Self> {
-        let last = RUN as i64 - 1;
-        let [d, dd] = [d, dd].map(i64::from);
-        // (Products with at most 30 bits of the largest value; and monotone along the run.)
-        let holds = |n: i64, d: i64| n.abs() < (Self::LARGEST >> bits) * d;
-        if !(holds(n, d) && holds(n + last * dn, d + last * dd)) {
+    fn new([sum, growth]: [i64; 2], anchor: i32, part: &Part) -> Option<Self> {
+        let &Part { denominator: d, denominator_step: dd, inverse, ratio, half } = part;
+        // (Within 2^5 units; the rest makes up for it.)
+        let whole = i32::try_from(product((sum >> 31) as i32, inverse) >> 28).ok()?;
+        let rest = sum - product(whole, d);
+        let part = (product((rest >> 8) as i32, inverse) >> 41) as i32;
+        let turned = growth - product(whole, dd) - (product(part, dd) >> 10);
+        let slope = i32::try_from(product(i32::try_from(turned >> 18).ok()?, inverse) >> 27).ok()?;
+        let second = -(product(slope, ratio) >> 31) as i32;
+        let third = -(product(second, ratio) >> 35) as i32;
+        // (Products with one of 2^28, of 2^30, and of 2^16, which is that of four with the half.)
+        let fourth = product((product(third, ratio) >> 24) as i32, half * half * half * half);
+        if whole.unsigned_abs() >= 1 << 28
+            || slope.unsigned_abs() >= 1 << 30
+            || fourth.unsigned_abs() > 1 << 27
+        {
             return None;
         }
-        let sum = (n << (bits + 1)) + d;
-        let growth = (dn << (bits + 1)) + dd;
-        let (value, next) = (floor_div(sum, 2 * d), floor_div(sum + growth, 2 * (d + dd)));
-        let step = next - value;
-        // The second derivative of a quotient of linear forms.
-        let bend = if dd == 0 { 0 } else { floor_div(-2 * dd * step, d) };
-        if bend.abs() >= Self::LARGEST {
-            return None;
-        }
-        let rest = (sum - 2 * d * value) as u32;
-        // (The first step is as computed.)
-        let step = step - bend;
-        Some(Self { value: value as i32, step: step as i32, bend: bend as i32, rest, growth })
+        // Differences from the first pixel on. (With these limits they fit.)
+        let [part, step] = [
+            part - (slope >> 2) * (half / 4) + (second * (half * half) >> 8)
+                - (third * (half * half * half) >> 8),
+            slope - (second * (2 * half - 1) >> 4) + (third * (3 * half * (half - 1) + 1) >> 4),
+        ];
+        let (bend, twist) = (2 * second - 6 * third * (half - 1), 6 * third);
+        // Everything as seen from the origin.
+        let growth = (growth as u32).wrapping_add((anchor as u32).wrapping_mul(dd as u32));
+        let sum = (sum as u32).wrapping_add((anchor as u32).wrapping_mul(d as u32));
+        Some(Self {
+            whole: whole.wrapping_add(anchor),
+            part,
+            step: step + (1 << 3),
+            bend: bend + (1 << 3),
+            twist,
+            sum: sum.wrapping_sub(growth.wrapping_mul(half as u32)),
+            growth,
+        })
     }
 
-    /// To the next pixel, whose denominator is given: whether that took few corrections.
+    /// The result at a pixel, whose denominator is given; on to the next.
     #[inline(always)]
-    fn step(&mut self, [d, dd]: [i32; 2]) -> bool {
-        let step = self.step + self.bend;
-        let twice = 2 * i64::from(d);
-        let grown = self.growth - 2 * (product(dd, self.value) + product(d, step));
-        let mut rest = i64::from(self.rest) + grown;
-        self.step = step;
-        if rest < 0 {
-            rest += twice;
-            self.step -= 1;
-        } else if rest >= twice {
-            rest -= twice;
-            self.step += 1;
-        }
-        if !(0..twice).contains(&rest) {
-            let Some(corrected) = self.bent(rest, twice) else { return false };
-            rest = corrected;
-        }
-        self.value += self.step;
-        self.rest = rest as u32;
-        true
+    fn next(&mut self, d: i32) -> i32 {
+        let (value, d) = (self.whole.wrapping_add(self.part >> 10), d as u32);
+        let rest = self.sum.wrapping_add(d >> 1).wrapping_sub((value as u32).wrapping_mul(d));
+        self.part = self.part.wrapping_add(self.step >> 4);
+        self.step = self.step.wrapping_add(self.bend >> 4);
+        self.bend = self.bend.wrapping_add(self.twist);
+        self.sum = self.sum.wrapping_add(self.growth);
+        value.wrapping_add((rest >= d).into())
     }
 
-    /// More than one correction, a part of which will be the same next time.
-    #[cold]
+    /// The next results, by the first denominator and its step.
+    #[cfg(not(dsp))]
     #[inline(never)]
-    fn bent(&mut self, mut rest: i64, twice: i64) -> Option<i64> {
-        const MOST: usize = 8;
-        let (less, one) = if rest < 0 { (-twice, -1) } else { (twice, 1) };
-        self.bend += one;
-        for _ in 0..MOST {
-            rest -= less;
-            self.step += one;
-            if (0..twice).contains(&rest) {
-                return Some(rest);
-            }
+    fn tell(&mut self, [mut d, dd]: [i32; 2], told: &mut [i32]) {
+        // (A copy can be in registers.)
+        let mut here = *self;
+        for told in told {
+            *told = here.next(d);
+            d = d.wrapping_add(dd);
         }
-        None
+        *self = here;
+    }
+
+    #[cfg(dsp)]
+    #[inline(always)]
+    fn tell(&mut self, [d, dd]: [i32; 2], told: &mut [i32]) {
+        // SAFETY: there is room for so many.
+        unsafe { super::arm_dsp::tell(self, d, dd, told.as_mut_ptr(), told.len()) };
     }
 }
 
 impl Following {
-    #[inline(never)]
+    #[inline(always)]
     fn new(walk: &ProjectiveWalk, to: Rounding) -> Option<Self> {
-        let ProjectiveWalk { denominator, denominator_step, anchor, .. } = *walk;
-        let last = walk.at(RUN - 1).denominator;
-        // (Along a run they are below 2^31, nearly always.)
-        let [d, dd, last] = [
-            i32::try_from(denominator).ok()?,
-            i32::try_from(denominator_step).ok()?,
-            i32::try_from(last).ok()?,
-        ];
-        if to.ties_to_even || to.bits > 14 || d.min(last) <= 0 {
+        if to.ties_to_even || to.bits > 14 {
             return None;
         }
-        let axis = |i: usize| Quotient::new([walk.at[i], walk.step[i]], [d, dd], to.bits);
         Some(Self {
-            denominator: d,
-            denominator_step: dd,
-            axes: [axis(0)?, axis(1)?],
-            anchor,
+            sums: walk.at.map(|v| v << to.bits),
+            growth: walk.step.map(|v| v << to.bits),
+            anchors: walk.anchor.map(|v| v << to.bits),
+            first: walk.denominator,
+            denominator_step: i32::try_from(walk.denominator_step).ok()?,
             bits: to.bits,
+            half: TOLD as u32 / 2,
             done: 0,
+            len: 0,
+            left: 0,
+            denominator: 0,
+            axes: [Quotient::default(); 2],
         })
     }
 
-    #[inline(always)]
-    fn position(&self) -> [Position; 2] {
-        let one = |i: usize| {
-            let value = self.axes[i].value;
-            let fraction = (value & ((1 << self.bits) - 1)) as u32;
-            Position { cell: (value >> self.bits) + self.anchor[i], fraction }
-        };
-        [one(0), one(1)]
+    /// To the next part of the run; `None` if it cannot be followed.
+    #[inline(never)]
+    fn renew(&mut self) -> Option<()> {
+        let (on, dd) = (self.len as i64, self.denominator_step);
+        self.first += on * i64::from(dd);
+        self.sums = [self.sums[0] + on * self.growth[0], self.sums[1] + on * self.growth[1]];
+        self.done += self.len;
+        (self.len, self.left) = (0, 0);
+        while self.half >= 4 {
+            if let Some([x, y]) = self.part() {
+                self.axes = [x, y];
+                self.denominator = self.first as i32;
+                (self.len, self.left) = (2 * self.half as usize, 2 * self.half as usize);
+                return Some(());
+            }
+            self.half /= 2;
+        }
+        None
     }
 
-    /// To the next pixel of the same run: whether it could be followed.
-    #[inline]
-    fn step(&mut self) -> bool {
-        self.done += 1;
-        self.denominator = self.denominator.wrapping_add(self.denominator_step);
-        let [x, y] = &mut self.axes;
-        let by = [self.denominator, self.denominator_step];
-        x.step(by) && y.step(by)
+    /// The quotients of a part.
+    #[inline(always)]
+    fn part(&self) -> Option<[Quotient; 2]> {
+        let (half, dd) = (self.half as i32, self.denominator_step);
+        // (Along a run they are, nearly always.)
+        let within = |d: i64| d > 1 << 28 && d < 1 << 31;
+        if !(within(self.first) && within(self.first + product(dd, 2 * half - 1))) {
+            return None;
+        }
+        let d = (self.first + product(dd, half)) as i32;
+        let inverse = inverse(d);
+        let ratio = i32::try_from(product(dd, inverse) >> 24).ok()?;
+        if product(ratio, half).unsigned_abs() >= 1 << 32 {
+            return None;
+        }
+        let part = Part { denominator: d, denominator_step: dd, inverse, ratio, half };
+        let axis = |i: usize| {
+            let sum = self.sums[i] + i64::from(self.half) * self.growth[i];
+            Quotient::new([sum, self.growth[i]], self.anchors[i], &part)
+        };
+        Some([axis(0)?, axis(1)?])
     }
+
+    /// The next position.
+    #[inline]
+    fn next(&mut self) -> Option<[Position; 2]> {
+        if self.left == 0 {
+            self.renew()?;
+        }
+        self.left -= 1;
+        let d = self.denominator;
+        self.denominator = d.wrapping_add(self.denominator_step);
+        let [x, y] = &mut self.axes;
+        Some([x.next(d), y.next(d)].map(|v| position(v, self.bits)))
+    }
+
+    /// The next ones, at most `len`: how many.
+    #[inline(always)]
+    fn tell(&mut self, told: &mut Told, len: usize) -> usize {
+        if self.left == 0 && self.renew().is_none() {
+            return 0;
+        }
+        let len = len.min(self.left);
+        self.left -= len;
+        let by = [self.denominator, self.denominator_step];
+        // (There are no registers for both at once.)
+        for (axis, told) in self.axes.iter_mut().zip(told) {
+            axis.tell(by, told.get_mut(..len).unwrap_or_default());
+        }
+        self.denominator = by[0].wrapping_add(by[1].wrapping_mul(len as i32));
+        len
+    }
+}
+
+/// 2^59 by a number above 2^28, but for 2^-26 of it at most.
+#[inline(always)]
+fn inverse(d: i32) -> i32 {
+    // In Q45, without what is below 2^13, so that it is too large by 2^-13 of itself at most, and one step of Newton's.
+    let about = u32::MAX.checked_div(d as u32 >> 13).unwrap_or(0) as i32;
+    let wrong = (1 << 45) - product(d, about);
+    (about << 14) + (product((wrong >> 2) as i32, about) >> 29) as i32
+}
+
+/// A position, from units of its fraction.
+#[inline(always)]
+pub(super) fn position(v: i32, bits: u32) -> Position {
+    Position { cell: v >> bits, fraction: (v & ((1 << bits) - 1)) as u32 }
 }
 
 /// The two quotients of a part of a run as a series, and what it leaves out.
@@ -990,7 +1108,7 @@ impl<L: Lanes> Near<L> for LinearSteps<L> {
 mod tests {
     use super::*;
     use crate::simd::{Level, One};
-    use crate::walk::{Plan, ProjectivePlan};
+    use crate::walk::{Plan, ProjectivePlan, RUN};
 
     /// Runs of homographies: from next to no bend to what brings the pole into the run.
     fn runs(mut each: impl FnMut(&ProjectiveWalk, usize, Rounding)) {
@@ -1030,23 +1148,41 @@ mod tests {
         }
     }
 
-    /// What is followed is where each pixel is, near poles too.
+    /// What is followed is where each pixel is, near poles too: one by one, and several at once.
     #[test]
     fn homographies_are_followed() {
-        let (mut followed, mut lost) = (0, 0);
+        let (mut followed, mut lost, mut told_once) = (0, 0, 0);
         runs(|walk, len, to| {
+            let exact = |k: usize| walk.at(k).position(to).map(|p| (p.cell, p.fraction));
             let mut steps = QuotientSteps::<One>::new(*walk, to);
             for k in 0..len {
+                let at = steps.next();
                 match steps.following {
                     Some(_) => followed += 1,
                     None => lost += 1,
                 }
-                let at = steps.next();
                 let found = [0, 1].map(|i| (at.cell[i], at.fraction[i] as u32));
-                let exact = walk.at(k).position(to).map(|p| (p.cell, p.fraction));
-                assert_eq!(found, exact, "{walk:?} {to:?} {k}");
+                assert_eq!(found, exact(k), "{walk:?} {to:?} {k}");
+            }
+            let (mut steps, mut told) = (QuotientSteps::<One>::new(*walk, to), [[0; TOLD]; 2]);
+            let mut k = 0;
+            while k < len {
+                // (Parts may be told in parts.)
+                let count = steps.tell(&mut told, (len - k).min(1 + k % 50));
+                for i in 0..count {
+                    let found = told.map(|axis| position(axis[i], to.bits)).map(|p| (p.cell, p.fraction));
+                    assert_eq!(found, exact(k + i), "{walk:?} {to:?} {k} {i}");
+                }
+                told_once += count;
+                k += count;
+                if count == 0 {
+                    let at = steps.next();
+                    assert_eq!([0, 1].map(|i| (at.cell[i], at.fraction[i] as u32)), exact(k));
+                    k += 1;
+                }
             }
         });
+        assert_eq!(told_once, followed);
         assert!(followed > 240_000 && lost > 1000, "{followed} {lost}");
     }
 

@@ -90,6 +90,13 @@ fn turn(degrees: f64, (width, height): (usize, usize)) -> Affine {
     Affine::from_parameters([c, -s, u - c * x + s * y, s, c, v - s * x - c * y]).unwrap()
 }
 
+/// The same with some perspective.
+fn tilted(degrees: f64, destination: (usize, usize)) -> Homography {
+    let mut m = turn(degrees, destination).matrix();
+    (m[6], m[7]) = (1e-4, -2e-4);
+    Homography::from_matrix(m).unwrap()
+}
+
 fn warp<K: Interpolator, P: Tap<Sampled: Into<u32>>, T: Transform>(
     meter: &Meter,
     name: &str,
@@ -241,6 +248,7 @@ fn main() -> ! {
     warp(meter, "nearest-back", Nearest, frame(), window, turn(192.0, window));
     warp(meter, "bilinear-back", Bilinear, frame(), window, turn(-168.0, window));
     warp(meter, "bilinear-shift", Bilinear, frame(), window, Translation::new(20.3, 17.6).unwrap());
+    warp(meter, "bilinear-homography", Bilinear, frame(), window, tilted(12.0, window));
     warp(meter, "bilinear-u16", Bilinear, wide(), half, turn(12.0, half));
     warp(meter, "nearest-yuyv", Nearest, packed::<Yuyv>(), half, turn(12.0, half));
     warp(meter, "bilinear-yuyv", Bilinear, packed::<Yuyv>(), half, turn(12.0, half));
