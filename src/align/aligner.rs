@@ -16,7 +16,7 @@ use crate::parallel::{Bands, Threads};
 use crate::pyramid::{MAX_LEVELS, Pyramid, buffer_len, to_full, to_level};
 use crate::simd::{Lanes, Level, Operation};
 use crate::transform::{
-    Matrix, Term, Transform, after_shift, at, before_shift, inverse, multiply, of, project,
+    IDENTITY, Matrix, Term, Transform, after_shift, at, before_shift, inverse, multiply, of,
 };
 use crate::walk::Subpixel;
 
@@ -29,9 +29,9 @@ const ALIKE: f64 = 0.98;
 /// So many iterations are enough to be shared between two beginnings.
 const SHARED: u16 = 8;
 /// The least part of an increment that is made.
-const LEAST_PART: f64 = 0.5;
+const LEAST_PART: f32 = 0.5;
 /// How four corners move.
-type Moves = [[f64; 2]; 4];
+type Moves = [[f32; 2]; 4];
 /// Steps of this many pixels are beyond what the interpolation of the last iterations could matter for.
 const ROUGH: f64 = 0.25;
 
@@ -127,7 +127,7 @@ pub struct Aligner<'a, P, T: Transform, S: Scope = Options> {
     sigma: Option<f64>,
     damping: f64,
     /// How the last increment moved the corners, and what part it was of the one that was computed.
-    last: Option<(Moves, f64)>,
+    last: Option<(Moves, f32)>,
     best: Option<Best<T>>,
     /// Where the last pass of this level in least squares was, and what it has summed to of the fixed image, for the
     /// next.
@@ -162,7 +162,9 @@ impl<'a, P: Grey> Images<'a, P> {
     /// Those of a level.
     #[inline(never)]
     fn pair<S: Scope>(&self, options: &S, at: usize) -> Option<LevelPair<'a, P>> {
-        let mask = |pyramid: &Option<Pyramid<'a, u8>>| pyramid.as_ref().and_then(|p| p.level(at));
+        let mask = |pyramid: &Option<Pyramid<'a, u8>>| {
+            pyramid.as_ref().filter(|_| S::WHOLE).and_then(|pyramid| pyramid.level(at))
+        };
         let Images { fixed, moving, fixed_mask, moving_mask, selection } = self;
         let selected = selection.filter(|_| S::WHOLE).and_then(|maps| {
             let [base, level] = [0, at].map(|level| fixed.level(level).map(|image| size(&image)));
@@ -569,16 +571,18 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
     // (On its own, so that what it needs of the stack is not needed by what follows.)
     #[inline(never)]
     fn look(&mut self, pair: &LevelPair<'a, P>) -> (bool, bool) {
-        let pass = self.pass(pair);
+        let plan = self.candidate.plan();
+        let pass = self.pass(pair, plan);
+        self.share(plan, pass.moments.fixed());
         self.judge(pair, &pass)
     }
 
     /// A pass with the candidate.
     #[inline(always)]
-    fn pass(&self, pair: &LevelPair<'a, P>) -> Pass<T::Degree, S> {
+    fn pass(&self, pair: &LevelPair<'a, P>, plan: T::Plan) -> Pass<T::Degree, S> {
         let accumulate = Accumulate {
             pair: *pair,
-            plan: self.candidate.plan(),
+            plan,
             photometry: self.photometry,
             loss: self.loss(),
             interpolation: self.interpolation,
@@ -598,7 +602,6 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
     /// What [`look`](Self::look) has found.
     #[inline(never)]
     fn judge(&mut self, pair: &LevelPair<'a, P>, pass: &Pass<T::Degree, S>) -> (bool, bool) {
-        self.share(pass.moments.fixed());
         self.iteration += 1;
         let pixels = self.pixels(pair);
         let n = pass.tally.pixels as f64;
@@ -630,9 +633,9 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
 
     /// Keeps what the fixed image has summed to for the next pass.
     #[inline(never)]
-    fn share(&mut self, moments: &FixedMoments<S::Total<T::Degree>, T::Degree>) {
+    fn share(&mut self, plan: T::Plan, moments: &FixedMoments<S::Total<T::Degree>, T::Degree>) {
         let shares = self.loss() == Loss::Squares && !self.is_second_order();
-        self.shared = shares.then(|| (self.candidate.plan(), self.interpolation));
+        self.shared = shares.then_some((plan, self.interpolation));
         if shares {
             self.moments = *moments;
         }
@@ -688,16 +691,21 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
         let best = self.best.as_ref().ok_or(Status::Singular)?;
         let n = parameters::<T>();
         let centre = centre(fixed);
-        let half = [fixed.width() as f64 / 2.0, fixed.height() as f64 / 2.0];
+        let half = [fixed.width() as f32 / 2.0, fixed.height() as f32 / 2.0];
         let corners = [[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [1.0, 1.0]];
         // An increment, and by how much it moves the corners.
         let moves = |increment: T::Parameters| {
             let w = of::<T>(&T::near_identity(increment)?.matrix());
+            // (Of what it has beside the identity, so that `f32` does.)
+            let [a, b, c, d, e, f, g, h, _] = core::array::from_fn(|i| (at(&w, i) - at(&IDENTITY, i)) as f32);
             let mut moves = corners;
             for [x, y] in &mut moves {
-                let at = [*x * half[0], *y * half[1]];
-                let (u, v) = project(&w, at[0], at[1]);
-                [*x, *y] = [u - at[0], v - at[1]];
+                let [u, v] = [*x * half[0], *y * half[1]];
+                [*x, *y] = [a * u + b * v + c, d * u + e * v + f];
+                if T::DEGREE == 2 {
+                    let bend = g * u + h * v;
+                    [*x, *y] = [(*x - u * bend) / (1.0 + bend), (*y - v * bend) / (1.0 + bend)];
+                }
             }
             Ok::<_, Error>((w, moves))
         };
@@ -720,7 +728,10 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
             };
             // It enters as a divisor: where the images hardly correlate it is next to nothing.
             let gain = gain.max(0.3 * best.statistics.contrast);
-            let increment = |part: f64| moves(T::Parameters::from_fn(|i| at(&solution, i) / gain * part));
+            let increment = |part: f32| {
+                let scale = f64::from(part) / gain;
+                moves(T::Parameters::from_fn(|i| at(&solution, i) * scale))
+            };
             let mut found = increment(1.0);
             let mut part = 1.0;
             if let (Some((last, before)), Ok((_, moves))) = (&self.last, &found)
@@ -736,7 +747,8 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
             if let Ok((w, moves)) = found
                 && let Ok(candidate) = candidate(&w)
             {
-                let step = libm::sqrt(moves.iter().fold(0.0_f64, |step, [x, y]| step.max(x * x + y * y)));
+                let square = moves.iter().fold(0.0_f32, |most, [x, y]| most.max(x * x + y * y));
+                let step = f64::from(libm::sqrtf(square));
                 if step.is_finite() {
                     self.candidate = candidate;
                     self.photometry = best.photometry.plus::<P::Word>(at(&solution, n), at(&solution, n + 1));
