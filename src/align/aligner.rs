@@ -26,6 +26,9 @@ const COARSE_EPSILON: f64 = 1.0 / 32.0;
 const LOOK: usize = 32;
 /// From this correlation on there is no need to look elsewhere.
 const ALIKE: f64 = 0.98;
+/// From this correlation on the next larger level shows nothing else: what does not match there and has a tenth of its
+/// variance leaves a hundredth here, even if it is noise.
+const SURE: f64 = 0.99;
 /// So many iterations are enough to be shared between two beginnings.
 const SHARED: u16 = 8;
 /// The least part of an increment that is made.
@@ -485,6 +488,9 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
         let full = to_full(&self.candidate.matrix(), self.level);
         self.level = self.level.saturating_sub(1);
         self.candidate = T::from_matrix(to_level(&full, self.level))?;
+        if self.correlation() >= SURE {
+            return Ok(());
+        }
         let initial = T::from_matrix(to_level(&self.initial.matrix(), self.level))?;
         if let Some(pair) = self.pair()
             && initial != self.candidate
@@ -693,11 +699,13 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
         let centre = centre(fixed);
         let half = [fixed.width() as f32 / 2.0, fixed.height() as f32 / 2.0];
         let corners = [[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [1.0, 1.0]];
-        // An increment, and by how much it moves the corners.
-        let moves = |increment: T::Parameters| {
-            let w = of::<T>(&T::near_identity(increment)?.matrix());
-            // (Of what it has beside the identity, so that `f32` does.)
-            let [a, b, c, d, e, f, g, h, _] = core::array::from_fn(|i| (at(&w, i) - at(&IDENTITY, i)) as f32);
+        // What an increment adds to the identity, and by how much it moves the corners.
+        let moves = |part: f64, solution: &Column| {
+            let mut change = [0.0; 9];
+            for (generator, v) in T::GENERATORS.iter().zip(solution) {
+                set_generator(&mut change, generator, v * part);
+            }
+            let [a, b, c, d, e, f, g, h, _] = change.map(|v| v as f32);
             let mut moves = corners;
             for [x, y] in &mut moves {
                 let [u, v] = [*x * half[0], *y * half[1]];
@@ -707,10 +715,12 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
                     [*x, *y] = [(*x - u * bend) / (1.0 + bend), (*y - v * bend) / (1.0 + bend)];
                 }
             }
-            Ok::<_, Error>((w, moves))
+            (change, moves)
         };
-        let candidate = |w: &Matrix| {
-            let about = about(&inverse(&of::<T>(w))?, centre);
+        let candidate = |change: &Matrix| {
+            let mut w = IDENTITY;
+            w.iter_mut().zip(change).for_each(|(w, v)| *w += v);
+            let about = about(&inverse(&of::<T>(&w))?, centre);
             T::from_matrix(multiply(&of::<T>(&best.transform.matrix()), &of::<T>(&about)))
         };
         let product = |a: &Moves, b: &Moves| {
@@ -728,25 +738,20 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
             };
             // It enters as a divisor: where the images hardly correlate it is next to nothing.
             let gain = gain.max(0.3 * best.statistics.contrast);
-            let increment = |part: f32| {
-                let scale = f64::from(part) / gain;
-                moves(T::Parameters::from_fn(|i| at(&solution, i) * scale))
-            };
-            let mut found = increment(1.0);
+            let increment = |part: f32| moves(f64::from(part) / gain, &solution);
+            let (mut change, mut moves) = increment(1.0);
             let mut part = 1.0;
-            if let (Some((last, before)), Ok((_, moves))) = (&self.last, &found)
+            if let Some((last, before)) = &self.last
                 && self.damping == 0.0
             {
                 // How many times too long increments are. (No number is not above one.)
-                let excess = 1.0 / before - product(moves, last) / product(last, last);
+                let excess = 1.0 / before - product(&moves, last) / product(last, last);
                 if excess > 1.0 {
                     part = (1.0 / excess).max(LEAST_PART);
-                    found = increment(part);
+                    (change, moves) = increment(part);
                 }
             }
-            if let Ok((w, moves)) = found
-                && let Ok(candidate) = candidate(&w)
-            {
+            if let Ok(candidate) = candidate(&change) {
                 let square = moves.iter().fold(0.0_f32, |most, [x, y]| most.max(x * x + y * y));
                 let step = f64::from(libm::sqrtf(square));
                 if step.is_finite() {
@@ -934,7 +939,9 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
         let (transform, last) = (T::from_matrix(full).ok()?, at(&full, 8));
         let mut tangents = [[0.0; SIZE]; SIZE];
         for (k, generator) in T::GENERATORS.iter().enumerate() {
-            let tangent = multiply(&matrix, &about(&generator_matrix(generator), centre));
+            let mut tangent = [0.0; 9];
+            set_generator(&mut tangent, generator, 1.0);
+            let tangent = multiply(&matrix, &about(&tangent, centre));
             let tangent = to_full(&tangent, self.level).map(|v| -v / last);
             for (row, &v) in tangents.iter_mut().zip(transform.differential(&tangent).as_ref()) {
                 if let Some(entry) = row.get_mut(k) {
@@ -1126,24 +1133,22 @@ fn about(m: &Matrix, [x, y]: [f64; 2]) -> Matrix {
     before_shift(&after_shift(m, -x, -y), x, y)
 }
 
-/// The derivative of a model's matrix with respect to one parameter, at the identity.
-fn generator_matrix(generator: &[Term; 2]) -> Matrix {
-    let mut m = [0.0; 9];
+/// Sets the entries of a matrix that belong to one parameter of a model, near the identity, to so much of it.
+fn set_generator(m: &mut Matrix, generator: &[Term; 2], v: f64) {
     for (row, term) in generator.iter().enumerate() {
         let entry = match term {
             Some((s, 1, 0)) => Some((3 * row, *s)),
             Some((s, 0, 1)) => Some((3 * row + 1, *s)),
             Some((s, 0, 0)) => Some((3 * row + 2, *s)),
             // -x^2 and -x y come of the denominator's x, -x y and -y^2 of its y.
-            Some((s, 2, 0)) => Some((6, -*s)),
-            Some((s, 0, 2)) => Some((7, -*s)),
+            Some((s, 2, 0)) => Some((6, -s)),
+            Some((s, 0, 2)) => Some((7, -s)),
             _ => None,
         };
         if let Some((i, s)) = entry
-            && let Some(v) = m.get_mut(i)
+            && let Some(entry) = m.get_mut(i)
         {
-            *v = s;
+            *entry = if s.is_sign_negative() { -v } else { v };
         }
     }
-    m
 }
