@@ -4,7 +4,7 @@
 use core::marker::PhantomData;
 
 use super::noise::{Support, high_pass, steepness};
-use super::normal::{Accumulate, FixedMoments, Known, LevelPair, Pass, Photometry, Statistics};
+use super::normal::{Accumulate, FixedMoments, Known, LevelPair, Onto, Pass, Photometry, Statistics};
 use super::robust::{Gather, Loss, Robust};
 use super::search::Match;
 use super::solve::{Column, Factor, SIZE, Symmetric, solve};
@@ -578,14 +578,15 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
     #[inline(never)]
     fn look(&mut self, pair: &LevelPair<'a, P>) -> (bool, bool) {
         let plan = self.candidate.plan();
-        let pass = self.pass(pair, plan);
+        let mut pass = Pass::EMPTY;
+        self.pass(pair, plan, &mut pass);
         self.share(plan, pass.moments.fixed());
         self.judge(pair, &pass)
     }
 
     /// A pass with the candidate.
     #[inline(always)]
-    fn pass(&self, pair: &LevelPair<'a, P>, plan: T::Plan) -> Pass<T::Degree, S> {
+    fn pass(&self, pair: &LevelPair<'a, P>, plan: T::Plan, pass: &mut Pass<T::Degree, S>) {
         let accumulate = Accumulate {
             pair: *pair,
             plan,
@@ -602,7 +603,13 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
             rows: [0, pair.fixed.height()],
             kind: PhantomData::<(T::Degree, S)>,
         };
-        self.options().threads.run(self.options().level, accumulate)
+        // (Of a scope that is not whole there is one thread.)
+        let Options { threads, level, .. } = self.options();
+        if S::WHOLE {
+            *pass = threads.run(level, accumulate);
+        } else {
+            level.run(Onto(accumulate, pass));
+        }
     }
 
     /// What [`look`](Self::look) has found.
@@ -700,10 +707,11 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
         let half = [fixed.width() as f32 / 2.0, fixed.height() as f32 / 2.0];
         let corners = [[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [1.0, 1.0]];
         // What an increment adds to the identity, and by how much it moves the corners.
-        let moves = |part: f64, solution: &Column| {
+        let increment = |solution: &Column, gain: f64| {
+            let scale = 1.0 / gain;
             let mut change = [0.0; 9];
             for (generator, v) in T::GENERATORS.iter().zip(solution) {
-                set_generator(&mut change, generator, v * part);
+                set_generator(&mut change, generator, v * scale);
             }
             let [a, b, c, d, e, f, g, h, _] = change.map(|v| v as f32);
             let mut moves = corners;
@@ -738,8 +746,7 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
             };
             // It enters as a divisor: where the images hardly correlate it is next to nothing.
             let gain = gain.max(0.3 * best.statistics.contrast);
-            let increment = |part: f32| moves(f64::from(part) / gain, &solution);
-            let (mut change, mut moves) = increment(1.0);
+            let (mut change, mut moves) = increment(&solution, gain);
             let mut part = 1.0;
             if let Some((last, before)) = &self.last
                 && self.damping == 0.0
@@ -748,7 +755,7 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
                 let excess = 1.0 / before - product(&moves, last) / product(last, last);
                 if excess > 1.0 {
                     part = (1.0 / excess).max(LEAST_PART);
-                    (change, moves) = increment(part);
+                    (change, moves) = increment(&solution, gain / f64::from(part));
                 }
             }
             if let Ok(candidate) = candidate(&change) {

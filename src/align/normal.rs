@@ -1024,7 +1024,7 @@ impl<S: Scope> Tally<S> {
 
 impl<D: Degree, S: Scope> Pass<D, S> {
     /// One over nothing.
-    const EMPTY: Self =
+    pub(super) const EMPTY: Self =
         Self { moments: SumsOf::ZERO, tally: Tally { pixels: 0, loss: 0, histogram: S::Histogram::EMPTY } };
 }
 
@@ -1480,17 +1480,29 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Operation for Accumulate<'_, P, N, D
     #[inline(always)]
     fn run<L: Lanes>(self) -> Pass<D, S> {
         let mut pass = Pass::EMPTY;
-        if L::LEN == 1 {
-            self.add_outlined(&mut pass);
-        } else {
-            self.add::<L>(&mut pass);
-        }
+        Onto(self, &mut pass).run::<L>();
         pass
     }
 }
 
+/// Adds to a pass over nothing, so that the stack has no copy of what comes out.
+pub(super) struct Onto<'p, 'a, P, N, D: Degree, S: Scope>(
+    pub(super) Accumulate<'a, P, N, D, S>,
+    pub(super) &'p mut Pass<D, S>,
+);
+
+impl<P: Grey, N: Plan, D: Degree, S: Scope> Operation for Onto<'_, '_, P, N, D, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let Self(accumulate, pass) = self;
+        if L::LEN == 1 { accumulate.add_outlined(pass) } else { accumulate.add::<L>(pass) }
+    }
+}
+
 impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
-    /// [`add`](Self::add) for one lane, on its own so that the stack has no copy of what comes out.
+    /// [`add`](Self::add) for one lane, on its own so that what it needs of the stack is not needed by what follows.
     #[inline(never)]
     fn add_outlined(&self, pass: &mut Pass<D, S>) {
         self.add::<One>(pass);
