@@ -704,27 +704,6 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
         let best = self.best.as_ref().ok_or(Status::Singular)?;
         let n = parameters::<T>();
         let centre = centre(fixed);
-        let half = [fixed.width() as f32 / 2.0, fixed.height() as f32 / 2.0];
-        let corners = [[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [1.0, 1.0]];
-        // What an increment adds to the identity, and by how much it moves the corners.
-        let increment = |solution: &Column, gain: f64| {
-            let scale = 1.0 / gain;
-            let mut change = [0.0; 9];
-            for (generator, v) in T::GENERATORS.iter().zip(solution) {
-                set_generator(&mut change, generator, v * scale);
-            }
-            let [a, b, c, d, e, f, g, h, _] = change.map(|v| v as f32);
-            let mut moves = corners;
-            for [x, y] in &mut moves {
-                let [u, v] = [*x * half[0], *y * half[1]];
-                [*x, *y] = [a * u + b * v + c, d * u + e * v + f];
-                if T::DEGREE == 2 {
-                    let bend = g * u + h * v;
-                    [*x, *y] = [(*x - u * bend) / (1.0 + bend), (*y - v * bend) / (1.0 + bend)];
-                }
-            }
-            (change, moves)
-        };
         let candidate = |change: &Matrix| {
             let mut w = IDENTITY;
             w.iter_mut().zip(change).for_each(|(w, v)| *w += v);
@@ -746,7 +725,7 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
             };
             // It enters as a divisor: where the images hardly correlate it is next to nothing.
             let gain = gain.max(0.3 * best.statistics.contrast);
-            let (mut change, mut moves) = increment(&solution, gain);
+            let (mut change, mut moves) = increment::<P, T>(fixed, &solution, gain);
             let mut part = 1.0;
             if let Some((last, before)) = &self.last
                 && self.damping == 0.0
@@ -755,7 +734,7 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
                 let excess = 1.0 / before - product(&moves, last) / product(last, last);
                 if excess > 1.0 {
                     part = (1.0 / excess).max(LEAST_PART);
-                    (change, moves) = increment(&solution, gain / f64::from(part));
+                    (change, moves) = increment::<P, T>(fixed, &solution, gain / f64::from(part));
                 }
             }
             if let Ok(candidate) = candidate(&change) {
@@ -1138,6 +1117,28 @@ fn centre<P>(fixed: &Image<'_, P>) -> [f64; 2] {
 /// A matrix about a pixel instead of the origin.
 fn about(m: &Matrix, [x, y]: [f64; 2]) -> Matrix {
     before_shift(&after_shift(m, -x, -y), x, y)
+}
+
+/// What the increment of a solution adds to the identity, and by how much it moves the corners of the fixed image.
+// (Once for both that ask for it.)
+#[inline(never)]
+fn increment<P, T: Transform>(fixed: &Image<'_, P>, solution: &Column, gain: f64) -> (Matrix, Moves) {
+    let scale = 1.0 / gain;
+    let mut change = [0.0; 9];
+    for (generator, v) in T::GENERATORS.iter().zip(solution) {
+        set_generator(&mut change, generator, v * scale);
+    }
+    let [a, b, c, d, e, f, g, h, _] = change.map(|v| v as f32);
+    let [right, below] = [fixed.width() as f32 / 2.0, fixed.height() as f32 / 2.0];
+    let moves = [[-right, -below], [right, -below], [-right, below], [right, below]].map(|[x, y]| {
+        let [u, v] = [a * x + b * y + c, d * x + e * y + f];
+        if T::DEGREE < 2 {
+            return [u, v];
+        }
+        let bend = g * x + h * y;
+        [(u - x * bend) / (1.0 + bend), (v - y * bend) / (1.0 + bend)]
+    });
+    (change, moves)
 }
 
 /// Sets the entries of a matrix that belong to one parameter of a model, near the identity, to so much of it.
