@@ -424,7 +424,9 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
             // The initial transform first, so that it is preferred among equals.
             compare([0; 3]);
         }
-        compare(next);
+        if next != [0; 3] {
+            compare(next);
+        }
         // (A square root takes long on small processors.)
         let correlation = if found == before { self.progress.correlation } else { found.correlation() };
         self.note(&pair, correlation);
