@@ -127,6 +127,28 @@ pub(crate) const fn q32(v: f64) -> i64 {
     if bits >> 63 != 0 { -rounded } else { rounded }
 }
 
+/// `v 2^exponent` rounded to nearest, ties to even, for what is no smaller than normal numbers are. From the bits: one
+/// routine for whole numbers of all widths, and no product.
+#[inline(never)]
+pub(crate) const fn scaled(v: i128, exponent: i32) -> f64 {
+    let magnitude = v.unsigned_abs();
+    if magnitude == 0 {
+        return 0.0;
+    }
+    let bits = 128 - magnitude.leading_zeros();
+    // The upper 64 bits, the last one set where there is more below.
+    let top = if bits <= 64 {
+        (magnitude as u64) << (64 - bits)
+    } else {
+        (magnitude >> (bits - 64)) as u64 | (magnitude << (192 - bits) != 0) as u64
+    };
+    let (mantissa, rest) = (top >> 11, top & 0x7ff);
+    let rounded = mantissa + (rest + (mantissa & 1) > 1 << 10) as u64;
+    // (The leading one of the mantissa, or its carry, raises the exponent by one.)
+    let exponent = (1021 + bits as i32 + exponent) as u64;
+    f64::from_bits(((v < 0) as u64) << 63 | ((exponent << 52) + rounded))
+}
+
 /// 2^n, for n from -1022 to 1023.
 #[inline(always)]
 pub(crate) const fn power_of_two(n: i32) -> f64 {
@@ -590,6 +612,14 @@ mod tests {
         fn q32_is_rounded(v: f64) -> bool {
             let parts = [v, v % 1e9, v % 1.0, v % 1e-9, (v % 1e9).floor() + 0.5, 0.5 / 4_294_967_296.0];
             parts.into_iter().filter(|v| v.abs() < 1e9).all(|v| q32(v) == (v * 4_294_967_296.0).round() as i64)
+        }
+        fn scaled_is_rounded_to_even(high: i64, low: u64, shift: u32, exponent: i32) -> bool {
+            let (v, exponent) = ((i128::from(high) << 64 | i128::from(low)) >> (shift % 128), exponent % 500);
+            // And halfway between two numbers.
+            let half = i128::from(high) * 2 + 1;
+            [v, -v, half, half << (shift % 60), v & !0xfff, i128::MIN, i128::MAX, 1, 0]
+                .into_iter()
+                .all(|v| scaled(v, exponent).to_bits() == (v as f64 * power_of_two(exponent)).to_bits())
         }
         fn division_rounds_down(n: i64, d: i64, shift: u32) -> bool {
             let (n, d) = (n >> 1, (d >> (1 + shift % 63)).saturating_abs().max(1));

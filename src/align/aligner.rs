@@ -4,7 +4,7 @@
 use core::marker::PhantomData;
 
 use super::noise::{Support, high_pass, steepness};
-use super::normal::{Accumulate, FixedMoments, Known, LevelPair, Pass, Photometry, Statistics};
+use super::normal::{Accumulate, FixedMoments, Known, LevelPair, Onto, Pass, Photometry, Statistics};
 use super::robust::{Gather, Loss, Robust};
 use super::search::Match;
 use super::solve::{Column, Factor, SIZE, Symmetric, solve};
@@ -16,7 +16,7 @@ use crate::parallel::{Bands, Threads};
 use crate::pyramid::{MAX_LEVELS, Pyramid, buffer_len, to_full, to_level};
 use crate::simd::{Lanes, Level, Operation};
 use crate::transform::{
-    Matrix, Term, Transform, after_shift, at, before_shift, inverse, multiply, of, project,
+    IDENTITY, Matrix, Term, Transform, after_shift, at, before_shift, inverse, multiply, of,
 };
 use crate::walk::Subpixel;
 
@@ -26,12 +26,15 @@ const COARSE_EPSILON: f64 = 1.0 / 32.0;
 const LOOK: usize = 32;
 /// From this correlation on there is no need to look elsewhere.
 const ALIKE: f64 = 0.98;
+/// From this correlation on the next larger level shows nothing else: what does not match there and has a tenth of its
+/// variance leaves a hundredth here, even if it is noise.
+const SURE: f64 = 0.99;
 /// So many iterations are enough to be shared between two beginnings.
 const SHARED: u16 = 8;
 /// The least part of an increment that is made.
-const LEAST_PART: f64 = 0.5;
+const LEAST_PART: f32 = 0.5;
 /// How four corners move.
-type Moves = [[f64; 2]; 4];
+type Moves = [[f32; 2]; 4];
 /// Steps of this many pixels are beyond what the interpolation of the last iterations could matter for.
 const ROUGH: f64 = 0.25;
 
@@ -127,7 +130,7 @@ pub struct Aligner<'a, P, T: Transform, S: Scope = Options> {
     sigma: Option<f64>,
     damping: f64,
     /// How the last increment moved the corners, and what part it was of the one that was computed.
-    last: Option<(Moves, f64)>,
+    last: Option<(Moves, f32)>,
     best: Option<Best<T>>,
     /// Where the last pass of this level in least squares was, and what it has summed to of the fixed image, for the
     /// next.
@@ -162,7 +165,9 @@ impl<'a, P: Grey> Images<'a, P> {
     /// Those of a level.
     #[inline(never)]
     fn pair<S: Scope>(&self, options: &S, at: usize) -> Option<LevelPair<'a, P>> {
-        let mask = |pyramid: &Option<Pyramid<'a, u8>>| pyramid.as_ref().and_then(|p| p.level(at));
+        let mask = |pyramid: &Option<Pyramid<'a, u8>>| {
+            pyramid.as_ref().filter(|_| S::WHOLE).and_then(|pyramid| pyramid.level(at))
+        };
         let Images { fixed, moving, fixed_mask, moving_mask, selection } = self;
         let selected = selection.filter(|_| S::WHOLE).and_then(|maps| {
             let [base, level] = [0, at].map(|level| fixed.level(level).map(|image| size(&image)));
@@ -419,7 +424,9 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
             // The initial transform first, so that it is preferred among equals.
             compare([0; 3]);
         }
-        compare(next);
+        if next != [0; 3] {
+            compare(next);
+        }
         // (A square root takes long on small processors.)
         let correlation = if found == before { self.progress.correlation } else { found.correlation() };
         self.note(&pair, correlation);
@@ -483,6 +490,9 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
         let full = to_full(&self.candidate.matrix(), self.level);
         self.level = self.level.saturating_sub(1);
         self.candidate = T::from_matrix(to_level(&full, self.level))?;
+        if self.correlation() >= SURE {
+            return Ok(());
+        }
         let initial = T::from_matrix(to_level(&self.initial.matrix(), self.level))?;
         if let Some(pair) = self.pair()
             && initial != self.candidate
@@ -569,16 +579,19 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
     // (On its own, so that what it needs of the stack is not needed by what follows.)
     #[inline(never)]
     fn look(&mut self, pair: &LevelPair<'a, P>) -> (bool, bool) {
-        let pass = self.pass(pair);
+        let plan = self.candidate.plan();
+        let mut pass = Pass::EMPTY;
+        self.pass(pair, plan, &mut pass);
+        self.share(plan, pass.moments.fixed());
         self.judge(pair, &pass)
     }
 
     /// A pass with the candidate.
     #[inline(always)]
-    fn pass(&self, pair: &LevelPair<'a, P>) -> Pass<T::Degree, S> {
+    fn pass(&self, pair: &LevelPair<'a, P>, plan: T::Plan, pass: &mut Pass<T::Degree, S>) {
         let accumulate = Accumulate {
             pair: *pair,
-            plan: self.candidate.plan(),
+            plan,
             photometry: self.photometry,
             loss: self.loss(),
             interpolation: self.interpolation,
@@ -592,13 +605,18 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
             rows: [0, pair.fixed.height()],
             kind: PhantomData::<(T::Degree, S)>,
         };
-        self.options().threads.run(self.options().level, accumulate)
+        // (Of a scope that is not whole there is one thread.)
+        let Options { threads, level, .. } = self.options();
+        if S::WHOLE {
+            *pass = threads.run(level, accumulate);
+        } else {
+            level.run(Onto(accumulate, pass));
+        }
     }
 
     /// What [`look`](Self::look) has found.
     #[inline(never)]
     fn judge(&mut self, pair: &LevelPair<'a, P>, pass: &Pass<T::Degree, S>) -> (bool, bool) {
-        self.share(pass.moments.fixed());
         self.iteration += 1;
         let pixels = self.pixels(pair);
         let n = pass.tally.pixels as f64;
@@ -630,9 +648,9 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
 
     /// Keeps what the fixed image has summed to for the next pass.
     #[inline(never)]
-    fn share(&mut self, moments: &FixedMoments<S::Total<T::Degree>, T::Degree>) {
+    fn share(&mut self, plan: T::Plan, moments: &FixedMoments<S::Total<T::Degree>, T::Degree>) {
         let shares = self.loss() == Loss::Squares && !self.is_second_order();
-        self.shared = shares.then(|| (self.candidate.plan(), self.interpolation));
+        self.shared = shares.then_some((plan, self.interpolation));
         if shares {
             self.moments = *moments;
         }
@@ -688,21 +706,10 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
         let best = self.best.as_ref().ok_or(Status::Singular)?;
         let n = parameters::<T>();
         let centre = centre(fixed);
-        let half = [fixed.width() as f64 / 2.0, fixed.height() as f64 / 2.0];
-        let corners = [[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [1.0, 1.0]];
-        // An increment, and by how much it moves the corners.
-        let moves = |increment: T::Parameters| {
-            let w = of::<T>(&T::near_identity(increment)?.matrix());
-            let mut moves = corners;
-            for [x, y] in &mut moves {
-                let at = [*x * half[0], *y * half[1]];
-                let (u, v) = project(&w, at[0], at[1]);
-                [*x, *y] = [u - at[0], v - at[1]];
-            }
-            Ok::<_, Error>((w, moves))
-        };
-        let candidate = |w: &Matrix| {
-            let about = about(&inverse(&of::<T>(w))?, centre);
+        let candidate = |change: &Matrix| {
+            let mut w = IDENTITY;
+            w.iter_mut().zip(change).for_each(|(w, v)| *w += v);
+            let about = about(&inverse(&of::<T>(&w))?, centre);
             T::from_matrix(multiply(&of::<T>(&best.transform.matrix()), &of::<T>(&about)))
         };
         let product = |a: &Moves, b: &Moves| {
@@ -720,23 +727,21 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
             };
             // It enters as a divisor: where the images hardly correlate it is next to nothing.
             let gain = gain.max(0.3 * best.statistics.contrast);
-            let increment = |part: f64| moves(T::Parameters::from_fn(|i| at(&solution, i) / gain * part));
-            let mut found = increment(1.0);
+            let (mut change, mut moves) = increment::<P, T>(fixed, &solution, gain);
             let mut part = 1.0;
-            if let (Some((last, before)), Ok((_, moves))) = (&self.last, &found)
+            if let Some((last, before)) = &self.last
                 && self.damping == 0.0
             {
                 // How many times too long increments are. (No number is not above one.)
-                let excess = 1.0 / before - product(moves, last) / product(last, last);
+                let excess = 1.0 / before - product(&moves, last) / product(last, last);
                 if excess > 1.0 {
                     part = (1.0 / excess).max(LEAST_PART);
-                    found = increment(part);
+                    (change, moves) = increment::<P, T>(fixed, &solution, gain / f64::from(part));
                 }
             }
-            if let Ok((w, moves)) = found
-                && let Ok(candidate) = candidate(&w)
-            {
-                let step = libm::sqrt(moves.iter().fold(0.0_f64, |step, [x, y]| step.max(x * x + y * y)));
+            if let Ok(candidate) = candidate(&change) {
+                let square = moves.iter().fold(0.0_f32, |most, [x, y]| most.max(x * x + y * y));
+                let step = f64::from(libm::sqrtf(square));
                 if step.is_finite() {
                     self.candidate = candidate;
                     self.photometry = best.photometry.plus::<P::Word>(at(&solution, n), at(&solution, n + 1));
@@ -922,7 +927,9 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
         let (transform, last) = (T::from_matrix(full).ok()?, at(&full, 8));
         let mut tangents = [[0.0; SIZE]; SIZE];
         for (k, generator) in T::GENERATORS.iter().enumerate() {
-            let tangent = multiply(&matrix, &about(&generator_matrix(generator), centre));
+            let mut tangent = [0.0; 9];
+            set_generator(&mut tangent, generator, 1.0);
+            let tangent = multiply(&matrix, &about(&tangent, centre));
             let tangent = to_full(&tangent, self.level).map(|v| -v / last);
             for (row, &v) in tangents.iter_mut().zip(transform.differential(&tangent).as_ref()) {
                 if let Some(entry) = row.get_mut(k) {
@@ -1114,24 +1121,44 @@ fn about(m: &Matrix, [x, y]: [f64; 2]) -> Matrix {
     before_shift(&after_shift(m, -x, -y), x, y)
 }
 
-/// The derivative of a model's matrix with respect to one parameter, at the identity.
-fn generator_matrix(generator: &[Term; 2]) -> Matrix {
-    let mut m = [0.0; 9];
+/// What the increment of a solution adds to the identity, and by how much it moves the corners of the fixed image.
+// (Once for both that ask for it.)
+#[inline(never)]
+fn increment<P, T: Transform>(fixed: &Image<'_, P>, solution: &Column, gain: f64) -> (Matrix, Moves) {
+    let scale = 1.0 / gain;
+    let mut change = [0.0; 9];
+    for (generator, v) in T::GENERATORS.iter().zip(solution) {
+        set_generator(&mut change, generator, v * scale);
+    }
+    let [a, b, c, d, e, f, g, h, _] = change.map(|v| v as f32);
+    let [right, below] = [fixed.width() as f32 / 2.0, fixed.height() as f32 / 2.0];
+    let moves = [[-right, -below], [right, -below], [-right, below], [right, below]].map(|[x, y]| {
+        let [u, v] = [a * x + b * y + c, d * x + e * y + f];
+        if T::DEGREE < 2 {
+            return [u, v];
+        }
+        let bend = g * x + h * y;
+        [(u - x * bend) / (1.0 + bend), (v - y * bend) / (1.0 + bend)]
+    });
+    (change, moves)
+}
+
+/// Sets the entries of a matrix that belong to one parameter of a model, near the identity, to so much of it.
+fn set_generator(m: &mut Matrix, generator: &[Term; 2], v: f64) {
     for (row, term) in generator.iter().enumerate() {
         let entry = match term {
             Some((s, 1, 0)) => Some((3 * row, *s)),
             Some((s, 0, 1)) => Some((3 * row + 1, *s)),
             Some((s, 0, 0)) => Some((3 * row + 2, *s)),
             // -x^2 and -x y come of the denominator's x, -x y and -y^2 of its y.
-            Some((s, 2, 0)) => Some((6, -*s)),
-            Some((s, 0, 2)) => Some((7, -*s)),
+            Some((s, 2, 0)) => Some((6, -s)),
+            Some((s, 0, 2)) => Some((7, -s)),
             _ => None,
         };
         if let Some((i, s)) = entry
-            && let Some(v) = m.get_mut(i)
+            && let Some(entry) = m.get_mut(i)
         {
-            *v = s;
+            *entry = if s.is_sign_negative() { -v } else { v };
         }
     }
-    m
 }

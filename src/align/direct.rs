@@ -42,10 +42,16 @@ fn moments<W: Word, S: Word, const N: usize>(
     sums.map(|sums| about_middle::<S>(sums.map(Into::into), half, degree))
 }
 
-/// Moments about the middle, of running sums: of which `half` is the place of the middle.
+/// Moments about the end, of running sums.
 #[inline(always)]
-fn about_middle<S: Word>([s, t, u, v, w]: [i64; POWERS], half: i64, degree: usize) -> [i64; POWERS] {
-    let mut moments = [s, -t, 2 * u - t, 6 * (u - v) - t, 24 * w - 36 * v + 14 * u - t];
+fn about_end([s, t, u, v, w]: [i64; POWERS]) -> [i64; POWERS] {
+    [s, -t, 2 * u - t, 6 * (u - v) - t, 24 * w - 36 * v + 14 * u - t]
+}
+
+/// Moments about the middle, which has place `half`.
+#[inline(always)]
+fn about_middle<S: Word>(running: [i64; POWERS], half: i64, degree: usize) -> [i64; POWERS] {
+    let mut moments = about_end(running);
     move_powers(&mut moments, half, degree);
     // These fit, and what they come of is right modulo the range of sums.
     moments.map(S::wrapped)
@@ -216,12 +222,14 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         let half = chunk.len().next_multiple_of(4) - chunk.len() / 2;
         let mut all = [0; POWERS];
         all.iter_mut().zip(running).for_each(|(all, &sum)| *all = if less { -sum } else { sum });
-        let mut moments = if D::DEGREE < 2 {
-            about_middle::<P::Word>(all, half as i64, degree)
+        let (half, middle) = (half as i64, (chunk.start + chunk.len() / 2) as i64 - centre as i64);
+        // (Of degree 2 nothing is wrapped on the way.)
+        let (mut moments, by) = if D::DEGREE < 2 {
+            (about_middle::<P::Word>(all, half, degree), middle)
         } else {
-            about_middle::<i32>(all, half as i64, degree)
+            (about_end(all), half + middle)
         };
-        move_powers(&mut moments, (chunk.start + chunk.len() / 2) as i64 - centre as i64, degree);
+        move_powers(&mut moments, by, degree);
         sums.iter_mut()
             .zip(moments)
             .take(degree + 1)

@@ -56,14 +56,15 @@
 //! 0.98, it is refined from the initial transform, too, and the higher correlation counts. Both share the
 //! level's iterations.
 //! What the smaller levels have found is given up at a larger one where the correlation of the
-//! initial transform is higher by 0.1: their images may have nothing left of a pattern of a few pixels.
+//! initial transform is higher by 0.1: their images may have nothing left of a pattern of a few pixels. From a
+//! correlation of 0.99 on they have, and that is not looked at.
 //!
 //! **Sums** are exact integers: the result is the same on every target. With
 //! central differences g of the fixed image in half grey levels (zero across its border), residuals e in Q4, and u, v the
 //! pixel's offset from the centre of the fixed image, they are the moments of `g g`, `g e`, `g t`
 //! and `g` with the monomials of u and v that the model's generators call for. Systems of at most
-//! 10 unknowns, scaled to a unit diagonal, are solved in `f32`; or in `f64` if less than 1e-3 is left of an entry of
-//! the diagonal after elimination.
+//! 10 unknowns, scaled to a unit diagonal, are solved in `f32`; twice, the second time for what the first one leaves, if
+//! less than 1e-3 is left of an entry of the diagonal after elimination.
 //!
 //! **Selection.** With [`Options::selection`] passes look at a part of the pixels only: those with the largest
 //! gradients, since an alignment is as exact as the sum of the squares of gradients is large. They are taken from all over the image, so that no region decides alone.

@@ -25,7 +25,7 @@ use super::robust::{Gather, Loss};
 use super::shifted::{Rows, STRIP};
 use super::solve::{Column, SIZE, Symmetric};
 use super::{CHUNK, Grey, Interpolation, Scope, select};
-use crate::fixed::{Q14, Rounding, power_of_two, round_shift, round_shift_i64};
+use crate::fixed::{Q14, Rounding, power_of_two, q32, round_shift, round_shift_i64, scaled};
 use crate::image::{Image, MAX_SIDE, Tap};
 use crate::kernel::{Array, Bilinear, Kernel, Lagrange, Output, first_tap, rounding, support};
 use crate::parallel::Bands;
@@ -244,9 +244,14 @@ impl Photometry {
 
     /// Rounded, and kept within [`Word::MAX_GAIN`] and offsets of 2^23 grey levels.
     pub(super) fn new<W: Word>(gain: f64, offset: f64) -> Self {
-        let q = |v: f64, one: f64, limit: f64| libm::round(v.clamp(-limit, limit) * one) as i32;
-        let one = power_of_two(W::GAIN_BITS as i32);
-        Self { gain: q(gain, one, W::MAX_GAIN), bits: W::GAIN_BITS, offset: q(offset, 64.0, 8_388_608.0) }
+        let q = |v: f64, bits: u32, limit: f64| {
+            q32(v.clamp(-limit, limit) * power_of_two(bits as i32 - 32)) as i32
+        };
+        Self {
+            gain: q(gain, W::GAIN_BITS, W::MAX_GAIN),
+            bits: W::GAIN_BITS,
+            offset: q(offset, 6, 8_388_608.0),
+        }
     }
 
     /// This, changed by an increment of gain and offset.
@@ -435,10 +440,8 @@ pub trait Total:
 {
     /// Whether it is what sums of one tile are held in.
     const IS_TILE: bool;
-    /// Rounded to nearest.
-    fn float(self) -> f64;
-    /// n^2 times a covariance, which is an exact integer, rounded. (Sums are below 2^85, weights below 2^37.)
-    fn covariance(n: Self, ab: Self, a: Self, b: Self) -> f64;
+    /// n^2 times a covariance. (Sums are below 2^85, weights below 2^37.)
+    fn covariance(n: Self, ab: Self, a: Self, b: Self) -> i128;
     /// This times a number.
     fn times(self, by: i64) -> Self;
     /// Sums over an image as those of a tile, if they are held alike.
@@ -449,11 +452,8 @@ pub trait Total:
 
 impl Total for i64 {
     const IS_TILE: bool = true;
-    fn float(self) -> f64 {
-        self as f64
-    }
-    fn covariance(n: i64, ab: i64, a: i64, b: i64) -> f64 {
-        covariance(n, ab, a, b) as f64
+    fn covariance(n: i64, ab: i64, a: i64, b: i64) -> i128 {
+        covariance(n, ab, a, b)
     }
     fn times(self, by: i64) -> Self {
         self.wrapping_mul(by)
@@ -466,12 +466,9 @@ impl Total for i64 {
 
 impl Total for i128 {
     const IS_TILE: bool = false;
-    fn float(self) -> f64 {
-        self as f64
-    }
     #[inline(never)]
-    fn covariance(n: i128, ab: i128, a: i128, b: i128) -> f64 {
-        (n * ab - a * b) as f64
+    fn covariance(n: i128, ab: i128, a: i128, b: i128) -> i128 {
+        n * ab - a * b
     }
     fn times(self, by: i64) -> Self {
         i128::from(by) * self
@@ -774,25 +771,30 @@ impl<S: Total, F: Array<S>, H: Array<S>> SumsOf<S, F, H> {
     #[inline(never)]
     pub(super) fn statistics(&self, photometry: &Photometry, joint: bool) -> Statistics {
         let ([tt, t, count], [te, ee, e]) = (self.fixed.plain, self.residual.plain);
-        let n = count.float().max(1.0);
-        let squared = n * n;
-        let covariance = |ab: S, a: S, b: S| S::covariance(count, ab, a, b) / squared;
+        // One division, which takes long without an FPU.
+        let one = 1.0 / scaled(count.into().max(1), 0);
+        let mean = |v: S, exponent: i32| scaled(v.into(), exponent) * one;
+        let square_of_one = one * one;
+        let covariance = |ab: S, a: S, b: S, exponent: i32| {
+            scaled(S::covariance(count, ab, a, b), exponent) * square_of_one
+        };
         let (a, b) = (photometry.gain(), photometry.offset());
-        let square = ee.float() / n / 256.0;
-        let tt = covariance(tt, t, t);
-        let te = covariance(te, t, e) / 16.0;
-        let ee = covariance(ee, e, e) / 256.0;
+        // Residuals are in 1/16.
+        let square = mean(ee, -8);
+        let tt = covariance(tt, t, t, 0);
+        let te = covariance(te, t, e, -4);
+        let ee = covariance(ee, e, e, -8);
         // moving = e + a fixed + b, up to the residual's rounding.
         let moving = ee + 2.0 * a * te + a * a * tt;
         let cross = te + a * tt;
-        let t = t.float() / n;
+        let t = mean(t, 0);
         let gain = if tt > 0.0 { cross / tt } else { 0.0 };
-        let mean = e.float() / n / 16.0 + a * t + b;
+        let moving_mean = mean(e, -4) + a * t + b;
         let correlation = if tt > 0.0 && moving > 0.0 { cross / libm::sqrt(tt * moving) } else { 0.0 };
         let (residual, gain, offset) = if joint {
             // What gain and offset cannot explain: at least zero, but for rounding.
             let residual = if tt > 0.0 { (ee - te * te / tt).max(0.0) } else { ee.max(0.0) };
-            (residual, gain, mean - gain * t)
+            (residual, gain, moving_mean - gain * t)
         } else {
             (square, a, b)
         };
@@ -806,12 +808,12 @@ impl<S: Total, F: Array<S>, H: Array<S>> SumsOf<S, F, H> {
     }
 
     /// The normal matrix and right-hand side for the increment (about the centre of the fixed image,
-    /// in pixels, times the gain), gain and offset, all in grey levels; weights in `unit`.
+    /// in pixels, times the gain), gain and offset, all in grey levels; weights in 2^`unit`.
     #[inline(never)]
     pub(super) fn system(
         &self,
         generators: &[[Term; 2]],
-        unit: f64,
+        unit: u32,
         matrix: &mut Symmetric,
         right: &mut Column,
     ) {
@@ -819,23 +821,22 @@ impl<S: Total, F: Array<S>, H: Array<S>> SumsOf<S, F, H> {
         let parameters = generators.len().min(SIZE - 2);
         let (gain, offset) = (parameters, parameters + 1);
         // Gradients are in half levels, residuals in 1/16.
-        let one = 1.0 / unit;
-        let half = 0.5 * one;
+        let one = -(unit as i32);
         for (i, (a, right)) in generators.iter().zip(&mut *right).enumerate().take(parameters) {
             for (j, b) in generators.iter().enumerate().take(i + 1) {
-                matrix.set(i, j, product(gg, a, b) as f64 * (0.25 * one));
+                matrix.set(i, j, scaled(product(gg, a, b), one - 2));
             }
             for (j, table) in [(gain, gt), (offset, g)] {
-                matrix.set(j, i, single(table, a) as f64 * half);
+                matrix.set(j, i, scaled(single(table, a), one - 1));
             }
-            *right = single(ge, a) as f64 * (half / 16.0);
+            *right = scaled(single(ge, a), one - 5);
         }
         for ((i, j), sum) in [(gain, gain), (offset, gain), (offset, offset)].into_iter().zip(plain) {
-            matrix.set(i, j, sum.float() * one);
+            matrix.set(i, j, scaled((*sum).into(), one));
         }
         for (i, sum) in [(gain, rest[0]), (offset, rest[2])] {
             if let Some(entry) = right.get_mut(i) {
-                *entry = sum.float() / 16.0 * one;
+                *entry = scaled(sum.into(), one - 4);
             }
         }
     }
@@ -882,6 +883,10 @@ fn add_signed<S: Total, A: Array<S>>(sum: &mut i128, table: Option<&A>, less: bo
 /// n^2 times a covariance.
 #[inline(never)]
 pub(super) fn covariance(n: i64, ab: i64, a: i64, b: i64) -> i128 {
+    // (Such are most, and multiply at once on small processors.)
+    if let [Ok(n), Ok(ab), Ok(a), Ok(b)] = [n, ab, a, b].map(i32::try_from) {
+        return (i64::from(n) * i64::from(ab) - i64::from(a) * i64::from(b)).into();
+    }
     i128::from(n) * i128::from(ab) - i128::from(a) * i128::from(b)
 }
 
@@ -1019,7 +1024,7 @@ impl<S: Scope> Tally<S> {
 
 impl<D: Degree, S: Scope> Pass<D, S> {
     /// One over nothing.
-    const EMPTY: Self =
+    pub(super) const EMPTY: Self =
         Self { moments: SumsOf::ZERO, tally: Tally { pixels: 0, loss: 0, histogram: S::Histogram::EMPTY } };
 }
 
@@ -1475,17 +1480,29 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Operation for Accumulate<'_, P, N, D
     #[inline(always)]
     fn run<L: Lanes>(self) -> Pass<D, S> {
         let mut pass = Pass::EMPTY;
-        if L::LEN == 1 {
-            self.add_outlined(&mut pass);
-        } else {
-            self.add::<L>(&mut pass);
-        }
+        Onto(self, &mut pass).run::<L>();
         pass
     }
 }
 
+/// Adds to a pass over nothing, so that the stack has no copy of what comes out.
+pub(super) struct Onto<'p, 'a, P, N, D: Degree, S: Scope>(
+    pub(super) Accumulate<'a, P, N, D, S>,
+    pub(super) &'p mut Pass<D, S>,
+);
+
+impl<P: Grey, N: Plan, D: Degree, S: Scope> Operation for Onto<'_, '_, P, N, D, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let Self(accumulate, pass) = self;
+        if L::LEN == 1 { accumulate.add_outlined(pass) } else { accumulate.add::<L>(pass) }
+    }
+}
+
 impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
-    /// [`add`](Self::add) for one lane, on its own so that the stack has no copy of what comes out.
+    /// [`add`](Self::add) for one lane, on its own so that what it needs of the stack is not needed by what follows.
     #[inline(never)]
     fn add_outlined(&self, pass: &mut Pass<D, S>) {
         self.add::<One>(pass);
@@ -1509,7 +1526,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
             let centre = [width / 2, height / 2];
             return self.strips::<L>(&supports, 0..width, first..end, centre, tile, tally);
         }
-        let [across, down] = tile::<P::Word>([width, height], D::DEGREE, self.loss.unit() as u64);
+        let [across, down] = tile::<P::Word>([width, height], D::DEGREE, 1 << self.loss.unit());
         for top in (0..height).step_by(down.max(1)) {
             let rows = top.max(first)..(top + down).min(end);
             if rows.is_empty() {

@@ -57,11 +57,11 @@ impl Loss {
         }
     }
 
-    /// The weight that stands for one.
-    pub(super) const fn unit(&self) -> f64 {
+    /// The weight that stands for one, as a power of two.
+    pub(super) const fn unit(&self) -> u32 {
         match self {
-            Loss::Squares => 1.0,
-            Loss::Huber(_) | Loss::Tukey(_) => 128.0,
+            Loss::Squares => 0,
+            Loss::Huber(_) | Loss::Tukey(_) => 7,
         }
     }
 

@@ -1,13 +1,17 @@
 //! Symmetric positive definite systems of at most [`SIZE`] unknowns.
 //!
 //! Increments are solved for in `f32`, which many small processors have an FPU for: what they are off by the next
-//! iteration sees. Where a system is so close to singular that this would matter, and for covariances, in `f64`.
+//! iteration sees. Where a system is so close to singular that this would matter, what is left of it is solved for once
+//! more. Covariances take `f64`.
 #![forbid(unsafe_code)]
 
 use core::ops::{Add, Div, Mul, Sub};
 
 /// Eight parameters, a gain and an offset.
 pub(super) const SIZE: usize = 10;
+
+/// What is left of a unit diagonal where a solution in `f32` has three digits.
+const DIGITS: f32 = 1e-3;
 
 /// The lower triangle of a matrix, row by row; only the first rows are in use.
 #[derive(Clone, Copy, Debug)]
@@ -37,8 +41,8 @@ pub(super) trait Real:
     Copy + PartialOrd + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
 {
     const ZERO: Self;
-    /// What has to be left of a unit diagonal after elimination. In `f64`, so that of an unknown's effect all but
-    /// 1e-5 may be the effect of others; in `f32`, so that the solution has three digits.
+    /// What has to be left of a unit diagonal after elimination, so that of an unknown's effect all but 1e-5 may be the
+    /// effect of others; or, in `f32`, all but 3e-3, a tenth of which rounding may be.
     const LEAST: Self;
     fn new(v: f64) -> Self;
     fn get(self) -> f64;
@@ -66,7 +70,7 @@ macro_rules! real {
     )*};
 }
 real! {
-    f32: 1e-3, libm::sqrtf;
+    f32: 1e-5, libm::sqrtf;
     f64: 1e-10, libm::sqrt;
 }
 
@@ -74,14 +78,20 @@ real! {
 /// entries are enlarged by the factor 1 + `damping`. `None` if that is not safely positive definite.
 #[inline(never)]
 pub(super) fn solve(m: &Symmetric, b: &Column, n: usize, damped: usize, damping: f64) -> Option<Column> {
-    solve_in::<f32>(m, b, n, damped, damping).or_else(|| solve_in::<f64>(m, b, n, damped, damping))
-}
-
-#[inline(never)]
-fn solve_in<R: Real>(m: &Symmetric, b: &Column, n: usize, damped: usize, damping: f64) -> Option<Column> {
-    let mut factor = Cholesky::<R>::EMPTY;
-    factor.set(m, n, damped, damping)?;
-    Some(factor.solve(b))
+    let mut factor = Cholesky::<f32>::EMPTY;
+    let least = factor.set(m, n, damped, damping)?;
+    let mut solution = factor.solve(b);
+    if least < DIGITS {
+        let mut rest = *b;
+        for (i, rest) in rest.iter_mut().enumerate().take(n) {
+            for (j, x) in solution.iter().enumerate().take(n) {
+                let entry = m.get(i.max(j), i.min(j));
+                *rest -= if i == j && i < damped { entry * (1.0 + damping) } else { entry } * x;
+            }
+        }
+        solution.iter_mut().zip(factor.solve(&rest)).for_each(|(x, more)| *x += more);
+    }
+    Some(solution)
 }
 
 /// The Cholesky factor of a matrix whose rows and columns are scaled to a unit diagonal.
@@ -98,9 +108,10 @@ impl<R: Real> Cholesky<R> {
     pub(super) const EMPTY: Self = Self { lower: Symmetric::ZERO, scale: [R::ZERO; SIZE], n: 0 };
 
     /// Factors the leading `n` by `n` part of `m`, its first `damped` diagonal entries enlarged by
-    /// the factor 1 + `damping`. `None` if it is not safely positive definite: see [`Real::LEAST`].
+    /// the factor 1 + `damping`. Out: the least that is left of an entry of the diagonal after elimination; `None` if it
+    /// is not safely positive definite, see [`Real::LEAST`].
     #[inline(never)]
-    pub(super) fn set(&mut self, m: &Symmetric, n: usize, damped: usize, damping: f64) -> Option<()> {
+    pub(super) fn set(&mut self, m: &Symmetric, n: usize, damped: usize, damping: f64) -> Option<R> {
         let Self { lower, scale, n: size } = self;
         *size = n;
         for (i, s) in scale.iter_mut().enumerate().take(n) {
@@ -111,7 +122,7 @@ impl<R: Real> Cholesky<R> {
             }
             *s = R::new(1.0) / R::new(d).sqrt();
         }
-        let damping = R::new(damping);
+        let (damping, mut least) = (R::new(damping), R::new(1.0));
         for i in 0..n {
             for j in 0..=i {
                 let (si, sj) = (*scale.get(i)?, *scale.get(j)?);
@@ -123,6 +134,9 @@ impl<R: Real> Cholesky<R> {
                     v = v - lower.get(i, k) * lower.get(j, k);
                 }
                 let value = if i == j {
+                    if v < least {
+                        least = v;
+                    }
                     // Also false for NaN.
                     if v > R::LEAST { v.sqrt() } else { return None }
                 } else {
@@ -131,7 +145,7 @@ impl<R: Real> Cholesky<R> {
                 lower.set(i, j, value);
             }
         }
-        Some(())
+        Some(least)
     }
 
     /// The solution for a right-hand side.

@@ -61,13 +61,14 @@ impl Transform for Homography {
     fn from_matrix(matrix: Matrix) -> Result<Self, Error> {
         let matrix = normalised(matrix)?;
         ProjectivePlan::new(&matrix).ok_or(Error::OutOfRange)?;
-        // The determinant relative to the lengths of the rows (Hadamard).
-        let length = |a: f64, b: f64, c: f64| libm::sqrt(a * a + b * b + c * c);
+        // The determinant relative to the lengths of the rows (Hadamard), in squares.
+        let square = |a: f64, b: f64, c: f64| a * a + b * b + c * c;
         let m = &matrix;
-        let bound = length(m[0], m[1], m[2]) * length(m[3], m[4], m[5]) * length(m[6], m[7], m[8]);
+        let bound = square(m[0], m[1], m[2]) * square(m[3], m[4], m[5]) * square(m[6], m[7], m[8]);
+        let determinant = determinant(m);
         let linear = [m[0], m[1], m[3], m[4]].iter().fold(0.0_f64, |max, v| max.max(libm::fabs(*v)));
         // Not true of NaN either.
-        if !(libm::fabs(determinant(m)) >= 1e-18 * bound && linear >= 9.5e-7 && bound > 0.0) {
+        if !(determinant * determinant >= 1e-36 * bound && linear >= 9.5e-7 && bound > 0.0) {
             return Err(Error::Singular);
         }
         Ok(Self { matrix })

@@ -305,7 +305,9 @@ pub(crate) fn check_affine(m: &Matrix) -> Result<(), Error> {
     if !m.iter().all(|v| v.is_finite()) {
         return Err(Error::NotFinite);
     }
-    let within = |v: f64, limit: f64| libm::fabs(v) <= limit;
+    // (Magnitudes are in the order of their bits: comparing those takes no soft floats.)
+    let bits = |v: f64| libm::fabs(v).to_bits();
+    let within = |v: f64, limit: f64| bits(v) <= limit.to_bits();
     let linear = [m[0], m[1], m[3], m[4]];
     if !(linear.iter().all(|&v| within(v, MAX_LINEAR)) && within(m[2], MAX_SHIFT) && within(m[5], MAX_SHIFT))
     {
@@ -313,7 +315,7 @@ pub(crate) fn check_affine(m: &Matrix) -> Result<(), Error> {
     }
     // Relative to the square of the largest coefficient, so that a small scale is not taken for a
     // degenerate one; but a scale below 2^-20 maps a whole image onto one pixel.
-    let largest = linear.iter().fold(0.0_f64, |max, v| max.max(libm::fabs(*v)));
+    let largest = f64::from_bits(linear.iter().fold(0, |max, &v| bits(v).max(max)));
     let d = libm::fabs(m[0] * m[4] - m[1] * m[3]);
     if largest < 9.5e-7 || d < 1e-9 * largest * largest {
         return Err(Error::Singular);
