@@ -468,7 +468,7 @@ impl Walk for ProjectiveWalk {
         one.then(|| self.position(to))
     }
     // Without a division.
-    #[inline(always)]
+    #[inline]
     fn reaches(&self, axis: usize, limit: i32, to: Rounding) -> bool {
         let (Some(&n), Some(&anchor)) = (self.at.get(axis), self.anchor.get(axis)) else { return false };
         let d = self.denominator;
@@ -479,7 +479,7 @@ impl Walk for ProjectiveWalk {
         // n / d rounded half up is at least the limit where it is at most half a unit less.
         n - (i64::from(limit) - i64::from(anchor)) * d >= -(d >> (to.bits + 1))
     }
-    #[inline(always)]
+    #[inline]
     fn is_in(&self, to: Rounding, area: &Area) -> bool {
         let d = self.denominator;
         if to.ties_to_even || d == 0 {
