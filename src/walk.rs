@@ -105,6 +105,12 @@ pub trait Subpixel: Plan + core::fmt::Debug {
     fn lowered(walk: Self::Walk, above: usize) -> Self::Walk;
 }
 
+/// A form at a pixel.
+#[inline(always)]
+fn form([a, b, c]: [i64; 3], x: usize, y: usize) -> i64 {
+    a.wrapping_mul(x as i64).wrapping_add(b.wrapping_mul(y as i64)).wrapping_add(c)
+}
+
 /// The constant term of a form at a place between pixels.
 #[inline]
 fn shifted([a, b, c]: [i64; 3], [x, y]: [i64; 2], denominator: i64) -> [i64; 3] {
@@ -366,11 +372,8 @@ impl Plan for AffinePlan {
     type Walk = AffineWalk;
     #[inline(always)]
     fn run(&self, x: usize, y: usize, len: usize) -> (AffineWalk, usize) {
-        let at = |[a, b, c]: [i64; 3]| {
-            a.wrapping_mul(x as i64).wrapping_add(b.wrapping_mul(y as i64)).wrapping_add(c)
-        };
         let [u, v] = self.rows;
-        (AffineWalk { at: [at(u), at(v)], step: [u[0], v[0]] }, len)
+        (AffineWalk { at: [form(u, x, y), form(v, x, y)], step: [u[0], v[0]] }, len)
     }
     #[inline(always)]
     fn steps(&self) -> Option<[i64; 2]> {
@@ -472,7 +475,7 @@ impl Walk for ProjectiveWalk {
         one.then(|| self.position(to))
     }
     // Without a division.
-    #[inline(always)]
+    #[inline]
     fn reaches(&self, axis: usize, limit: i32, to: Rounding) -> bool {
         let (Some(&n), Some(&anchor)) = (self.at.get(axis), self.anchor.get(axis)) else { return false };
         let d = self.denominator;
@@ -483,7 +486,7 @@ impl Walk for ProjectiveWalk {
         // n / d rounded half up is at least the limit where it is at most half a unit less.
         n - (i64::from(limit) - i64::from(anchor)) * d >= -(d >> (to.bits + 1))
     }
-    #[inline(always)]
+    #[inline]
     fn is_in(&self, to: Rounding, area: &Area) -> bool {
         let d = self.denominator;
         if to.ties_to_even || d == 0 {
@@ -566,52 +569,54 @@ impl ProjectivePlan {
     /// The three forms at a pixel, times 2^`scale`; below 2^61 + 2^16.
     #[inline]
     fn forms(&self, x: usize, y: usize) -> [i64; 3] {
-        self.rows
-            .map(|[a, b, c]| a.wrapping_mul(x as i64).wrapping_add(b.wrapping_mul(y as i64)).wrapping_add(c))
+        self.rows.map(|row| form(row, x, y))
     }
 
     /// The run that begins at (`x`, `y`), and its length.
     #[inline]
     fn anchored(&self, x: usize, y: usize, len: usize) -> (ProjectiveWalk, usize) {
+        let [u, v, w] = self.rows;
+        let last = |run: usize, n: i64, step: i64| n.wrapping_add(step.wrapping_mul(run as i64 - 1));
         // Runs are aligned, so that a part of a row has the bits of the whole row.
-        let [ru, rv, rd] = self.rows;
         let ends = |run: usize| {
-            let (begin, last) = (x - x % run, run as i64 - 1);
-            let first @ [u, v, d] = self.forms(begin, y);
-            let on = |n: i64, step: i64| n.wrapping_add(step.wrapping_mul(last));
-            (run, begin, first, [on(u, ru[0]), on(v, rv[0]), on(d, rd[0])])
+            let begin = x - x % run;
+            let d = form(w, begin, y);
+            (run, begin, d, last(run, d, w[0]))
         };
         let mut all = ends(RUN);
-        let (_, _, [.., d0], [.., d1]) = all;
+        let (.., d0, d1) = all;
         let twice = |a: i64, b: i64| a.unsigned_abs() > 2 * b.unsigned_abs();
         if d0 ^ d1 < 0 || twice(d0, d1) || twice(d1, d0) {
             all = ends(RUN / 2);
         }
-        let (run, begin, [u0, v0, d0], [u1, v1, d1]) = all;
-        let (u, v, d) = if d0.unsigned_abs() >= d1.unsigned_abs() { (u0, v0, d0) } else { (u1, v1, d1) };
+        let (run, begin, d0, d1) = all;
+        let (at_first, d) = if d0.unsigned_abs() >= d1.unsigned_abs() { (true, d0) } else { (false, d1) };
         // Within 2^16 px the anchor is at most a pixel from the image of that end; further out is
-        // outside of every image.
-        let (au, av) = (anchor(u, d), anchor(v, d));
-        let relative = |n: i64, a: i64, d: i64| n.wrapping_sub(a.wrapping_mul(d));
-        let numerators = [relative(u0, au, d0), relative(v0, av, d0)];
-        let ends = [relative(u1, au, d1), relative(v1, av, d1)];
-        let steps = [relative(ru[0], au, rd[0]), relative(rv[0], av, rd[0])];
+        // outside of every image. Both ends of a numerator relative to it, and its step.
+        let relative = |row: [i64; 3]| {
+            let n = form(row, begin, y);
+            let anchor = anchor(if at_first { n } else { last(run, n, row[0]) }, d);
+            let less = |n: i64, d: i64| n.wrapping_sub(anchor.wrapping_mul(d));
+            let (n, step) = (less(n, d0), less(row[0], w[0]));
+            (anchor as i32, [n, last(run, n, step)], step)
+        };
+        let ((au, ends_u, step_u), (av, ends_v, step_v)) = (relative(u), relative(v));
         // What rounding a step does grows from the middle on, so that it is half as much at the ends.
         let middle = |n: i64, step: i64| n.wrapping_add(step.wrapping_mul(run as i64 / 2));
         // The shift that leaves 31 bits of the denominator and at most 46 of the numerators.
         let bits = |v: u64| 64 - v.leading_zeros() as i32;
-        let largest = bits(numerators.iter().chain(&ends).fold(0, |all, n| all | n.unsigned_abs()));
+        let largest = bits(ends_u.iter().chain(&ends_v).fold(0, |all, n| all | n.unsigned_abs()));
         let shift = (bits(d.unsigned_abs()) - 31).max(largest - 45);
         let scaled = |v: i64| {
             if shift > 0 { v.wrapping_add(1 << (shift - 1)) >> shift } else { v << -shift }
         };
         let walk = ProjectiveWalk {
-            at: [scaled(middle(numerators[0], steps[0])), scaled(middle(numerators[1], steps[1]))],
-            step: steps.map(scaled),
-            denominator: scaled(middle(d0, rd[0])),
-            denominator_step: scaled(rd[0]),
+            at: [scaled(middle(ends_u[0], step_u)), scaled(middle(ends_v[0], step_v))],
+            step: [scaled(step_u), scaled(step_v)],
+            denominator: scaled(middle(d0, w[0])),
+            denominator_step: scaled(w[0]),
             exponent: self.scale - shift,
-            anchor: [au as i32, av as i32],
+            anchor: [au, av],
         };
         (walk.on(x as i64 - (begin + run / 2) as i64), (begin + run - x).min(len))
     }

@@ -14,7 +14,8 @@ use core::any::TypeId;
 use super::arm_base::{bilinear_q6, bilinear_u8, nearest_8, nearest_16};
 #[cfg(dsp)]
 use super::arm_dsp::{
-    SHIFTED, are_long, bilinear_i16, bilinear_q6_at, bilinear_u8_at, bilinear_u16, nearest_16, runs, shift,
+    SHIFTED, are_long, bilinear_i16, bilinear_q6_at, bilinear_u8_at, bilinear_u16, nearest_8_at, nearest_16,
+    runs, shift,
 };
 #[cfg(all(dsp, not(helium)))]
 use super::arm_dsp::{bilinear_q6, bilinear_u8, nearest_8};
@@ -127,12 +128,14 @@ pub(super) unsafe fn told<C: Channel, K: Kernel, O: Output<C>>(
     out: &mut [O],
 ) -> bool {
     let (from, into) = (TypeId::of::<C>(), TypeId::of::<O>());
-    if window.step != 1 || !K::LINEAR || from != TypeId::of::<u8>() || out.is_empty() {
+    if window.step != 1 || from != TypeId::of::<u8>() || out.is_empty() {
         return false;
     }
-    let draw = if into == from {
+    let draw = if into == from && support::<K>() == 1 {
+        nearest_8_at
+    } else if into == from && K::LINEAR {
         bilinear_u8_at
-    } else if into == TypeId::of::<Q6>() {
+    } else if into == TypeId::of::<Q6>() && K::LINEAR {
         bilinear_q6_at
     } else {
         return false;

@@ -436,6 +436,26 @@ macro_rules! bilinear_at {
 bilinear_at!(bilinear_u8_at, "8256", "21", "strb r12, [r0], #1", "1");
 bilinear_at!(bilinear_q6_at, "192", "15", "str r12, [r0], #4", "4");
 
+/// As [`bilinear_u8_at`], of the nearest pixels.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn nearest_8_at(_: *mut u8, _: &Told, _: usize, _: usize, _: *const u8) {
+    naked_asm!(
+        "push {{r4, lr}}",
+        "ldr r4, [sp, #8]",
+        "add r2, r2, r0",
+        "2:",
+        "ldr r12, [r1, #{y}]",
+        "ldr lr, [r1], #4",
+        "mla r12, r12, r3, r4",
+        "ldrb r12, [r12, lr]",
+        "strb r12, [r0], #1",
+        "cmp r0, r2",
+        "bne 2b",
+        "pop {{r4, pc}}",
+        y = const 4 * TOLD,
+    )
+}
+
 // r4 is what the prediction begins with, r5 the rest of it, r6, r8 and r9 its differences; r10 is the numerator and
 // r11 what it grows by, r1 the denominator and r2 what that grows by.
 macro_rules! quotient {

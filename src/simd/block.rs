@@ -826,25 +826,26 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
         }
         let (mut steps, mut told) = (walk.lanes::<L>(to), [[0; TOLD]; 2]);
         let mut left = out;
-        loop {
+        while !left.is_empty() {
             let count = steps.tell(&mut told, left.len() / channels);
-            if count == 0 {
-                break;
-            }
-            let Some((out, rest)) = left.split_at_mut_checked(count * channels) else { return };
+            let len = if count == 0 { left.len() } else { count * channels };
+            let Some((out, rest)) = left.split_at_mut_checked(len) else { return };
             left = rest;
             #[cfg(dsp)]
-            // SAFETY: as above; the result is as if each was told on its own.
-            if unsafe { super::arm::told::<P::Channel, K, O>(&window, &told, out) } {
+            // SAFETY: as above, and as many are told as there are pixels.
+            if count > 0 && unsafe { super::arm::told::<P::Channel, K, O>(&window, &told, out) } {
                 continue;
             }
-            for (pixel, (&x, &y)) in out.chunks_exact_mut(channels).zip(told[0].iter().zip(&told[1])) {
-                let at = Positions::gather(|| [x, y].map(|v| position(v, to.bits)));
+            // (One place for both, since it is long.)
+            for (pixel, k) in out.chunks_exact_mut(channels).zip(0..) {
+                let at = match (told[0].get(k), told[1].get(k)) {
+                    (Some(&x), Some(&y)) if k < count => {
+                        Positions::gather(|| [x, y].map(|v| position(v, to.bits)))
+                    }
+                    _ => steps.next(),
+                };
                 draw::<L, P, K, O>(kernel, &window, &at, pixel);
             }
-        }
-        for pixel in left.chunks_exact_mut(channels) {
-            draw::<L, P, K, O>(kernel, &window, &steps.next(), pixel);
         }
         return;
     }

@@ -6,7 +6,7 @@ use core::marker::PhantomData;
 use super::Operation;
 use super::block::ByteTable;
 use super::lanes::{Forms, Lanes};
-use crate::fixed::{Position, Rounding, floor_div, round_coordinate};
+use crate::fixed::{Position, Rounding, round_coordinate};
 use crate::kernel::Array;
 use crate::span::Area;
 use crate::transform::{Coordinate, MapWalk};
@@ -177,21 +177,31 @@ impl<L: Lanes> QuotientSteps<L> {
         let following = if L::LEN == 1 { Following::new(&walk, to) } else { None };
         Self { walk, done: 0, end: 0, series: None, to, following }
     }
+
+    /// The next position, for one lane.
+    #[inline(never)]
+    fn one(&mut self) -> [Position; 2] {
+        if let Some(following) = &mut self.following {
+            if let Some(at) = following.next() {
+                return at;
+            }
+            self.walk = self.walk.at(following.done);
+            self.following = None;
+        }
+        let at = self.walk.position(self.to);
+        self.walk.step();
+        at
+    }
 }
 
 impl<L: Lanes> Steps<L> for QuotientSteps<L> {
     #[inline(always)]
     fn next(&mut self) -> Positions<L> {
-        if L::LEN == 1
-            && let Some(following) = &mut self.following
-        {
-            if let Some(at) = following.next() {
-                return Positions::gather(|| at);
-            }
-            self.walk = self.walk.at(following.done);
-            self.following = None;
+        if L::LEN == 1 {
+            let at = self.one();
+            return Positions::gather(|| at);
         }
-        if self.done == self.end && L::LEN > 1 {
+        if self.done == self.end {
             // (By a call, since this is needed in many places; of a copy, so that the steps can be in registers.)
             let walk = self.walk.at(self.done);
             let new = NewSeries { walk: &walk, to: self.to, of: PhantomData::<L> };
@@ -200,8 +210,8 @@ impl<L: Lanes> Steps<L> for QuotientSteps<L> {
         let done = self.done;
         self.done += L::LEN;
         match &mut self.series {
-            Some(series) if L::LEN > 1 => series.positions(),
-            _ => Self::exact(&self.walk.at(done), self.to),
+            Some(series) => series.positions(),
+            None => Self::exact(&self.walk.at(done), self.to),
         }
     }
 
@@ -240,7 +250,6 @@ impl<L: Lanes> QuotientSteps<L> {
     /// The next positions of a walk without the series.
     #[inline(always)]
     pub(crate) fn exact(here: &ProjectiveWalk, to: Rounding) -> Positions<L> {
-        // (Measured: a quarter faster than one_by_one().)
         if L::LEN == 1 {
             return Positions::gather(|| here.position(to));
         }
@@ -332,6 +341,12 @@ fn product(a: i32, b: i32) -> i64 {
     i64::from(a) * i64::from(b)
 }
 
+/// Whether a number is in -2^bits..2^bits, for 32 bits and more. (By its upper half alone.)
+#[inline(always)]
+fn within(v: i64, bits: u32) -> bool {
+    ((v >> bits) as i32).wrapping_add(1) as u32 <= 1
+}
+
 impl Quotient {
     /// From the numerator in the middle of a part, how much it grows, and the anchor. `None` if the prediction may be
     /// too far off.
@@ -339,19 +354,21 @@ impl Quotient {
     fn new([sum, growth]: [i64; 2], anchor: i32, part: &Part) -> Option<Self> {
         let &Part { denominator: d, denominator_step: dd, inverse, ratio, half } = part;
         // (Within 2^5 units; the rest makes up for it.)
-        let whole = i32::try_from(product((sum >> 31) as i32, inverse) >> 28).ok()?;
+        let whole = product((sum >> 31) as i32, inverse);
+        let within_all = within(whole, 28 + 28);
+        let whole = (whole >> 28) as i32;
         let rest = sum - product(whole, d);
         let part = (product((rest >> 8) as i32, inverse) >> 41) as i32;
         let turned = growth - product(whole, dd) - (product(part, dd) >> 10);
-        let slope = i32::try_from(product(i32::try_from(turned >> 18).ok()?, inverse) >> 27).ok()?;
+        let within_all = within_all && within(turned, 18 + 31);
+        let slope = product((turned >> 18) as i32, inverse);
+        let within_all = within_all && within(slope, 27 + 30);
+        let slope = (slope >> 27) as i32;
         let second = -(product(slope, ratio) >> 31) as i32;
         let third = -(product(second, ratio) >> 35) as i32;
         // (Products with one of 2^28, of 2^30, and of 2^16, which is that of four with the half.)
-        let fourth = product((product(third, ratio) >> 24) as i32, half * half * half * half);
-        if whole.unsigned_abs() >= 1 << 28
-            || slope.unsigned_abs() >= 1 << 30
-            || fourth.unsigned_abs() > 1 << 27
-        {
+        let fourth = product((product(third, ratio) >> 24) as i32, 32 * (half * half * half * half));
+        if !(within_all && within(fourth, 32)) {
             return None;
         }
         // Differences from the first pixel on. (With these limits they fit.)
@@ -409,7 +426,7 @@ impl Quotient {
 }
 
 impl Following {
-    #[inline(always)]
+    #[inline(never)]
     fn new(walk: &ProjectiveWalk, to: Rounding) -> Option<Self> {
         if to.ties_to_even || to.bits > 14 {
             return None;
@@ -455,16 +472,17 @@ impl Following {
     fn part(&self) -> Option<[Quotient; 2]> {
         let (half, dd) = (self.half as i32, self.denominator_step);
         // (Along a run they are, nearly always.)
-        let within = |d: i64| d > 1 << 28 && d < 1 << 31;
-        if !(within(self.first) && within(self.first + product(dd, 2 * half - 1))) {
+        let fits = |d: i64| d > 1 << 28 && d < 1 << 31;
+        if !(fits(self.first) && fits(self.first + product(dd, 2 * half - 1))) {
             return None;
         }
         let d = (self.first + product(dd, half)) as i32;
         let inverse = inverse(d);
-        let ratio = i32::try_from(product(dd, inverse) >> 24).ok()?;
-        if product(ratio, half).unsigned_abs() >= 1 << 32 {
+        let ratio = product(dd, inverse);
+        if !(within(ratio, 24 + 31) && within(product((ratio >> 24) as i32, half), 32)) {
             return None;
         }
+        let ratio = (ratio >> 24) as i32;
         let part = Part { denominator: d, denominator_step: dd, inverse, ratio, half };
         let axis = |i: usize| {
             let sum = self.sums[i] + i64::from(self.half) * self.growth[i];

@@ -248,6 +248,7 @@ fn main() -> ! {
     warp(meter, "nearest-back", Nearest, frame(), window, turn(192.0, window));
     warp(meter, "bilinear-back", Bilinear, frame(), window, turn(-168.0, window));
     warp(meter, "bilinear-shift", Bilinear, frame(), window, Translation::new(20.3, 17.6).unwrap());
+    warp(meter, "nearest-homography", Nearest, frame(), window, tilted(12.0, window));
     warp(meter, "bilinear-homography", Bilinear, frame(), window, tilted(12.0, window));
     warp(meter, "bilinear-u16", Bilinear, wide(), half, turn(12.0, half));
     warp(meter, "nearest-yuyv", Nearest, packed::<Yuyv>(), half, turn(12.0, half));
