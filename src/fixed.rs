@@ -149,6 +149,14 @@ pub(crate) const fn scaled(v: i128, exponent: i32) -> f64 {
     f64::from_bits(((v < 0) as u64) << 63 | ((exponent << 52) + rounded))
 }
 
+/// The square root of a number in the range of `f32`, to 14 digits at least: the one that is linked in any case, and a
+/// step of Newton's method.
+#[inline(never)]
+pub(crate) fn root(v: f64) -> f64 {
+    let near = f64::from(libm::sqrtf(v as f32));
+    if near > 0.0 { (near + v / near) / 2.0 } else { 0.0 }
+}
+
 /// 2^n, for n from -1022 to 1023.
 #[inline(always)]
 pub(crate) const fn power_of_two(n: i32) -> f64 {
@@ -620,6 +628,10 @@ mod tests {
             [v, -v, half, half << (shift % 60), v & !0xfff, i128::MIN, i128::MAX, 1, 0]
                 .into_iter()
                 .all(|v| scaled(v, exponent).to_bits() == (v as f64 * power_of_two(exponent)).to_bits())
+        }
+        fn roots_are_exact(v: u64) -> bool {
+            let v = (v >> (v % 64)) as f64 * power_of_two((v % 128) as i32 - 96);
+            (root(v) - v.sqrt()).abs() <= 1e-14 * v.sqrt()
         }
         fn division_rounds_down(n: i64, d: i64, shift: u32) -> bool {
             let (n, d) = (n >> 1, (d >> (1 + shift % 63)).saturating_abs().max(1));

@@ -10,6 +10,7 @@ use super::search::Match;
 use super::solve::{Column, Factor, SIZE, Symmetric, solve};
 use super::{Grey, Interpolation, LEAST_SIDE, Options, Pair, Report, Scope, Status, search, select};
 use crate::Error;
+use crate::fixed::{root, scaled};
 use crate::image::Image;
 use crate::kernel::Array;
 use crate::parallel::{Bands, Threads};
@@ -424,7 +425,7 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
             // The initial transform first, so that it is preferred among equals.
             compare([0; 3]);
         }
-        if next != [0; 3] {
+        if next.iter().any(|&v| v != 0) {
             compare(next);
         }
         // (A square root takes long on small processors.)
@@ -619,7 +620,7 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
     fn judge(&mut self, pair: &LevelPair<'a, P>, pass: &Pass<T::Degree, S>) -> (bool, bool) {
         self.iteration += 1;
         let pixels = self.pixels(pair);
-        let n = pass.tally.pixels as f64;
+        let n = scaled(pass.tally.pixels.into(), 0);
         let statistics = pass.moments.statistics(&self.photometry, self.options().gain_and_offset);
         let merit = match self.loss() {
             Loss::Squares if self.options().gain_and_offset => statistics.correlation,
@@ -667,7 +668,7 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
             statistics,
             merit,
             sigma: if self.options().robust == Robust::None { 0.0 } else { pass.tally.histogram.sigma() },
-            n: pass.tally.pixels as f64,
+            n: scaled(pass.tally.pixels.into(), 0),
             matrix: Symmetric::ZERO,
             right: [0.0; SIZE],
         });
@@ -851,7 +852,7 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
             transform,
             status,
             iterations: self.iterations.clone(),
-            rms_residual: statistics.map_or(0.0, |s| libm::sqrt(s.residual)),
+            rms_residual: statistics.map_or(0.0, |s| root(s.residual)),
             correlation: statistics.map_or(0.0, |s| s.correlation),
             gain: statistics.map_or(0.0, |s| s.gain),
             offset: statistics.map_or(0.0, |s| s.offset),

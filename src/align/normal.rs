@@ -25,7 +25,7 @@ use super::robust::{Gather, Loss};
 use super::shifted::{Rows, STRIP};
 use super::solve::{Column, SIZE, Symmetric};
 use super::{CHUNK, Grey, Interpolation, Scope, select};
-use crate::fixed::{Q14, Rounding, power_of_two, q32, round_shift, round_shift_i64, scaled};
+use crate::fixed::{Q14, Rounding, power_of_two, q32, root, round_shift, round_shift_i64, scaled};
 use crate::image::{Image, MAX_SIDE, Tap};
 use crate::kernel::{Array, Bilinear, Kernel, Lagrange, Output, first_tap, rounding, support};
 use crate::parallel::Bands;
@@ -790,7 +790,7 @@ impl<S: Total, F: Array<S>, H: Array<S>> SumsOf<S, F, H> {
         let t = mean(t, 0);
         let gain = if tt > 0.0 { cross / tt } else { 0.0 };
         let moving_mean = mean(e, -4) + a * t + b;
-        let correlation = if tt > 0.0 && moving > 0.0 { cross / libm::sqrt(tt * moving) } else { 0.0 };
+        let correlation = if tt > 0.0 && moving > 0.0 { cross / root(tt * moving) } else { 0.0 };
         let (residual, gain, offset) = if joint {
             // What gain and offset cannot explain: at least zero, but for rounding.
             let residual = if tt > 0.0 { (ee - te * te / tt).max(0.0) } else { ee.max(0.0) };
@@ -803,7 +803,7 @@ impl<S: Total, F: Array<S>, H: Array<S>> SumsOf<S, F, H> {
             residual,
             gain,
             offset,
-            contrast: if tt > 0.0 { libm::sqrt(moving.max(0.0) / tt) } else { 0.0 },
+            contrast: if tt > 0.0 { root(moving.max(0.0) / tt) } else { 0.0 },
         }
     }
 
@@ -884,8 +884,10 @@ fn add_signed<S: Total, A: Array<S>>(sum: &mut i128, table: Option<&A>, less: bo
 #[inline(never)]
 pub(super) fn covariance(n: i64, ab: i64, a: i64, b: i64) -> i128 {
     // (Such are most, and multiply at once on small processors.)
-    if let [Ok(n), Ok(ab), Ok(a), Ok(b)] = [n, ab, a, b].map(i32::try_from) {
-        return (i64::from(n) * i64::from(ab) - i64::from(a) * i64::from(b)).into();
+    let narrow = |v: i64| v as i32;
+    if [n, ab, a, b].iter().all(|&v| i64::from(narrow(v)) == v) {
+        let product = |a: i64, b: i64| i64::from(narrow(a)) * i64::from(narrow(b));
+        return (product(n, ab) - product(a, b)).into();
     }
     i128::from(n) * i128::from(ab) - i128::from(a) * i128::from(b)
 }

@@ -7,7 +7,7 @@ use core::ops::Range;
 
 use super::normal::{LevelPair, Nothing, Word, covariance, totals};
 use super::{CHUNK, Grey};
-use crate::fixed::{narrow_floor_div, q32};
+use crate::fixed::{narrow_floor_div, power_of_two, q32, root};
 use crate::image::Image;
 use crate::kernel::{Nearest, rounding};
 use crate::simd::sums::{PAIRS, pairs};
@@ -23,7 +23,7 @@ const BUDGET: usize = 1 << 24;
 /// image, and `rotation` radians in units of [`turned`]; less where that would take too many comparisons.
 pub(super) fn range<P>(pair: &LevelPair<'_, P>, part: f64, rotation: f64) -> [i32; 3] {
     let (width, height) = (pair.fixed.width(), pair.fixed.height());
-    let most = |side: usize| libm::round(side as f64 * part) as usize;
+    let most = |side: usize| q32(side as f64 * part * power_of_two(-32)) as usize;
     let (mut x, mut y) = (most(width), most(height));
     // At most 2^16 or so, as images go.
     let mut turns = if rotation > 0.0 { libm::ceil(rotation / unit(pair)) as usize } else { 0 };
@@ -109,7 +109,7 @@ impl Match {
     /// The correlation; -1 for [`Match::NONE`].
     pub(super) fn correlation(self) -> f64 {
         let v = f64::from(self.0).max(-1_073_741_824.0) / 1_073_741_824.0;
-        libm::copysign(libm::sqrt(v.abs()), v)
+        libm::copysign(root(v.abs()), v)
     }
 }
 
