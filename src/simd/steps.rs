@@ -373,9 +373,9 @@ impl Quotient {
         }
         // Differences from the first pixel on. (With these limits they fit.)
         let [part, step] = [
-            part - (slope >> 2) * (half / 4) + (second * (half * half) >> 8)
-                - (third * (half * half * half) >> 8),
-            slope - (second * (2 * half - 1) >> 4) + (third * (3 * half * (half - 1) + 1) >> 4),
+            part - (slope >> 2) * (half / 4) + ((second * (half * half)) >> 8)
+                - ((third * (half * half * half)) >> 8),
+            slope - ((second * (2 * half - 1)) >> 4) + ((third * (3 * half * (half - 1) + 1)) >> 4),
         ];
         let (bend, twist) = (2 * second - 6 * third * (half - 1), 6 * third);
         // Everything as seen from the origin.
