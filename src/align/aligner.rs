@@ -27,9 +27,6 @@ const COARSE_EPSILON: f64 = 1.0 / 32.0;
 const LOOK: usize = 32;
 /// From this correlation on there is no need to look elsewhere.
 const ALIKE: f64 = 0.98;
-/// From this correlation on the next larger level shows nothing else: what does not match there and has a tenth of its
-/// variance leaves a hundredth here, even if it is noise.
-const SURE: f64 = 0.99;
 /// So many iterations are enough to be shared between two beginnings.
 const SHARED: u16 = 8;
 /// The least part of an increment that is made.
@@ -491,9 +488,6 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
         let full = to_full(&self.candidate.matrix(), self.level);
         self.level = self.level.saturating_sub(1);
         self.candidate = T::from_matrix(to_level(&full, self.level))?;
-        if self.correlation() >= SURE {
-            return Ok(());
-        }
         let initial = T::from_matrix(to_level(&self.initial.matrix(), self.level))?;
         if let Some(pair) = self.pair()
             && initial != self.candidate

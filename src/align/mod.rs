@@ -56,8 +56,7 @@
 //! 0.98, it is refined from the initial transform, too, and the higher correlation counts. Both share the
 //! level's iterations.
 //! What the smaller levels have found is given up at a larger one where the correlation of the
-//! initial transform is higher by 0.1: their images may have nothing left of a pattern of a few pixels. From a
-//! correlation of 0.99 on they have, and that is not looked at.
+//! initial transform is higher by 0.1: their images may have nothing left of a pattern of a few pixels.
 //!
 //! **Sums** are exact integers: the result is the same on every target. With
 //! central differences g of the fixed image in half grey levels (zero across its border), residuals e in Q4, and u, v the

@@ -824,8 +824,14 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
                 return;
             }
         }
-        let (mut steps, mut told) = (walk.lanes::<L>(to), [[0; TOLD]; 2]);
-        let mut left = out;
+        let mut steps = walk.lanes::<L>(to);
+        if !<W::Lanes<L> as Steps<L>>::TELLS {
+            for pixel in out.chunks_exact_mut(channels) {
+                draw::<L, P, K, O>(kernel, &window, &steps.next(), pixel);
+            }
+            return;
+        }
+        let (mut told, mut left) = ([[0; TOLD]; 2], out);
         while !left.is_empty() {
             let count = steps.tell(&mut told, left.len() / channels);
             let len = if count == 0 { left.len() } else { count * channels };

@@ -73,10 +73,12 @@ impl<L: Lanes> Positions<L> {
 
 /// Gives the positions of N pixels after N pixels.
 pub trait Steps<L: Lanes> {
+    /// Whether it tells several positions at once.
+    const TELLS: bool = false;
     /// The next ones.
     fn next(&mut self) -> Positions<L>;
-    /// Tells the positions of the next `len` pixels, or of the first of them, if it has one lane and tells several at
-    /// once: how many it has told.
+    /// Tells the positions of the next `len` pixels, or of the first of them: how many. None where it can only give the
+    /// next ones.
     #[inline(always)]
     fn tell(&mut self, _told: &mut Told, _len: usize) -> usize {
         0
@@ -195,6 +197,8 @@ impl<L: Lanes> QuotientSteps<L> {
 }
 
 impl<L: Lanes> Steps<L> for QuotientSteps<L> {
+    const TELLS: bool = L::LEN == 1;
+
     #[inline(always)]
     fn next(&mut self) -> Positions<L> {
         if L::LEN == 1 {
