@@ -790,7 +790,9 @@ impl<S: Total, F: Array<S>, H: Array<S>> SumsOf<S, F, H> {
         let t = mean(t, 0);
         let gain = if tt > 0.0 { cross / tt } else { 0.0 };
         let moving_mean = mean(e, -4) + a * t + b;
-        let correlation = if tt > 0.0 && moving > 0.0 { cross / root(tt * moving) } else { 0.0 };
+        // (Of what is too small for a root there is no correlation.)
+        let norm = root(tt * moving);
+        let correlation = if norm > 0.0 { cross / norm } else { 0.0 };
         let (residual, gain, offset) = if joint {
             // What gain and offset cannot explain: at least zero, but for rounding.
             let residual = if tt > 0.0 { (ee - te * te / tt).max(0.0) } else { ee.max(0.0) };
