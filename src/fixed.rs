@@ -111,20 +111,26 @@ const fn digit(rest: u32, next: u32, d: u32, high: u32, low: u32) -> (u32, u32) 
     (q, (rest << 16 | next).wrapping_sub(q.wrapping_mul(d)))
 }
 
-/// `v 2^32` rounded to nearest, ties away from zero, for numbers within 2^30. From the bits, so that no
-/// FPU is needed.
-#[inline(never)]
+/// `v 2^32` rounded to nearest, ties away from zero, for numbers within 2^30.
+#[inline]
 pub(crate) const fn q32(v: f64) -> i64 {
-    let bits = v.to_bits();
+    rounded(v, 32)
+}
+
+/// `v 2^bits` rounded to nearest, ties away from zero, where that is below 2^62. From the bits, so that no FPU is
+/// needed.
+#[inline(never)]
+pub(crate) const fn rounded(v: f64, bits: i32) -> i64 {
+    let (sign, v) = (v.to_bits() >> 63, v.to_bits());
     // |v| = mantissa 2^(exponent - 1075).
-    let exponent = ((bits >> 52) & 0x7ff) as i32;
-    let mantissa = (bits & ((1 << 52) - 1) | 1 << 52) as i64;
-    let rounded = match exponent - 1075 + 32 {
+    let exponent = ((v >> 52) & 0x7ff) as i32;
+    let mantissa = (v & ((1 << 52) - 1) | 1 << 52) as i64;
+    let rounded = match exponent - 1075 + bits {
         shift @ 0..=10 => mantissa << shift,
         shift @ -54..0 => round_shift_i64(mantissa, -shift as u32),
         _ => 0,
     };
-    if bits >> 63 != 0 { -rounded } else { rounded }
+    if sign != 0 { -rounded } else { rounded }
 }
 
 /// `v 2^exponent` rounded to nearest, ties to even, for what is no smaller than normal numbers are. From the bits: one

@@ -29,9 +29,7 @@
 
 use core::ops::Range;
 
-use crate::fixed::{
-    Coord, Position, Rounding, floor_div, power_of_two, q32, round_coordinate, round_shift_i64,
-};
+use crate::fixed::{Coord, Position, Rounding, floor_div, q32, round_coordinate, round_shift_i64, rounded};
 use crate::simd::{Lanes, LinearSteps, Positions, QuotientSteps, Steps};
 use crate::span::{self, Area};
 
@@ -547,23 +545,26 @@ impl ProjectivePlan {
     /// The plan of a matrix, or `None` if its entries are so far apart that a denominator of one
     /// would be left with fewer than 32 bits.
     pub(crate) fn new(m: &[f64; 9]) -> Option<Self> {
+        let scale = Self::scale(m)?;
+        let mut rows = [[0; 3]; 3];
+        for (q, &v) in rows.as_flattened_mut().iter_mut().zip(m) {
+            *q = rounded(v, scale);
+        }
+        Some(Self { rows, scale })
+    }
+
+    /// Its power of two, likewise. (Of numbers that are not negative the bits are in order.)
+    #[inline(never)]
+    pub(crate) fn scale(m: &[f64; 9]) -> Option<i32> {
         // The largest value of any of the three forms over all pixels there can be.
-        let largest = m.chunks_exact(3).fold(0.0_f64, |max, r| match *r {
-            [a, b, c] => max.max((libm::fabs(a) + libm::fabs(b)) * 32_768.0 + libm::fabs(c)),
+        let largest = m.chunks_exact(3).fold(0, |max, r| match *r {
+            [a, b, c] => ((libm::fabs(a) + libm::fabs(b)) * 32_768.0 + libm::fabs(c)).to_bits().max(max),
             _ => max,
         });
-        if !largest.is_finite() {
-            return None;
-        }
-        // largest < 2^exponent.
-        let exponent = libm::frexp(largest).1;
-        let scale = 61 - exponent;
-        if !(32..=61).contains(&scale) {
-            return None;
-        }
-        let unit = power_of_two(scale);
-        let q = |i: usize| m.get(i).map_or(0, |v| libm::round(v * unit) as i64);
-        Some(Self { rows: [[q(0), q(1), q(2)], [q(3), q(4), q(5)], [q(6), q(7), q(8)]], scale })
+        // It is below 2^(exponent - 1022). (Of what is not finite the exponent is 2047.)
+        let exponent = (largest >> 52) as i32;
+        let scale = 61 + 1022 - exponent;
+        (32..=61).contains(&scale).then_some(scale)
     }
 
     /// The three forms at a pixel, times 2^`scale`; below 2^61 + 2^16.

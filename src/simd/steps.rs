@@ -292,22 +292,28 @@ pub(crate) type Told = [[i32; TOLD]; 2];
 /// by the former, `n + d / 2 - d result` is at least 0 and below 2d, which 32 bits tell.
 #[derive(Clone, Copy, Debug)]
 pub struct Following {
-    /// Where the part begins, in the unit of the results: the numerators and how much they grow, the anchors, and
-    /// the denominator.
-    sums: [i64; 2],
-    growth: [i64; 2],
-    anchors: [i32; 2],
-    first: i64,
-    denominator_step: i32,
-    bits: u32,
-    /// Half of the pixels of a part; how many are before it, how many it has, and how many of these are left.
-    half: u32,
+    ahead: Ahead,
+    /// How many pixels are before the part, how many it has, and how many of these are left.
     done: usize,
     len: usize,
     left: usize,
     /// Of the next pixel.
     denominator: i32,
     axes: [Quotient; 2],
+}
+
+/// A run from a part of it on, in the unit of the results.
+#[derive(Clone, Copy, Debug)]
+struct Ahead {
+    /// The numerators and how much they grow, the anchors, and the denominator.
+    sums: [i64; 2],
+    growth: [i64; 2],
+    anchors: [i32; 2],
+    first: i64,
+    denominator_step: i32,
+    bits: u32,
+    /// Half of the pixels of a part.
+    half: u32,
 }
 
 /// What both quotients of a part have in common.
@@ -323,7 +329,7 @@ struct Part {
 }
 
 /// `n / d`, rounded half up. (Loaded by assembly as it lies here.)
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(super) struct Quotient {
     /// The prediction is this and a part in Q10.
@@ -435,7 +441,7 @@ impl Following {
         if to.ties_to_even || to.bits > 14 {
             return None;
         }
-        Some(Self {
+        let mut ahead = Ahead {
             sums: walk.at.map(|v| v << to.bits),
             growth: walk.step.map(|v| v << to.bits),
             anchors: walk.anchor.map(|v| v << to.bits),
@@ -443,28 +449,72 @@ impl Following {
             denominator_step: i32::try_from(walk.denominator_step).ok()?,
             bits: to.bits,
             half: TOLD as u32 / 2,
-            done: 0,
-            len: 0,
-            left: 0,
-            denominator: 0,
-            axes: [Quotient::default(); 2],
-        })
+        };
+        let axes = ahead.axes()?;
+        let len = 2 * ahead.half as usize;
+        Some(Self { ahead, done: 0, len, left: len, denominator: ahead.first as i32, axes })
     }
 
     /// To the next part of the run; `None` if it cannot be followed.
     #[inline(never)]
     fn renew(&mut self) -> Option<()> {
-        let (on, dd) = (self.len as i64, self.denominator_step);
-        self.first += on * i64::from(dd);
+        let Self { ahead, done, len, left, denominator, axes } = self;
+        ahead.skip(*len);
+        *done += *len;
+        (*len, *left) = (0, 0);
+        *axes = ahead.axes()?;
+        *len = 2 * ahead.half as usize;
+        (*left, *denominator) = (*len, ahead.first as i32);
+        Some(())
+    }
+
+    /// The next position.
+    #[inline]
+    fn next(&mut self) -> Option<[Position; 2]> {
+        if self.left == 0 {
+            self.renew()?;
+        }
+        self.left -= 1;
+        let d = self.denominator;
+        self.denominator = d.wrapping_add(self.ahead.denominator_step);
+        let [x, y] = &mut self.axes;
+        Some([x.next(d), y.next(d)].map(|v| position(v, self.ahead.bits)))
+    }
+
+    /// The next ones, at most `len`: how many.
+    #[inline(always)]
+    fn tell(&mut self, told: &mut Told, len: usize) -> usize {
+        if self.left == 0 && self.renew().is_none() {
+            return 0;
+        }
+        let len = len.min(self.left);
+        self.left -= len;
+        let by = [self.denominator, self.ahead.denominator_step];
+        // (There are no registers for both at once.)
+        for (axis, told) in self.axes.iter_mut().zip(told) {
+            axis.tell(by, told.get_mut(..len).unwrap_or_default());
+        }
+        self.denominator = by[0].wrapping_add(by[1].wrapping_mul(len as i32));
+        len
+    }
+}
+
+impl Ahead {
+    /// Some pixels on.
+    #[inline(always)]
+    fn skip(&mut self, pixels: usize) {
+        let on = pixels as i64;
+        self.first += on * i64::from(self.denominator_step);
         self.sums = [self.sums[0] + on * self.growth[0], self.sums[1] + on * self.growth[1]];
-        self.done += self.len;
-        (self.len, self.left) = (0, 0);
+    }
+
+    /// The quotients of a part, of as many pixels as can be followed; `None` if none can.
+    #[inline(always)]
+    fn axes(&mut self) -> Option<[Quotient; 2]> {
         while self.half >= 4 {
-            if let Some([x, y]) = self.part() {
-                self.axes = [x, y];
-                self.denominator = self.first as i32;
-                (self.len, self.left) = (2 * self.half as usize, 2 * self.half as usize);
-                return Some(());
+            let axes = self.part();
+            if axes.is_some() {
+                return axes;
             }
             self.half /= 2;
         }
@@ -493,36 +543,6 @@ impl Following {
             Quotient::new([sum, self.growth[i]], self.anchors[i], &part)
         };
         Some([axis(0)?, axis(1)?])
-    }
-
-    /// The next position.
-    #[inline]
-    fn next(&mut self) -> Option<[Position; 2]> {
-        if self.left == 0 {
-            self.renew()?;
-        }
-        self.left -= 1;
-        let d = self.denominator;
-        self.denominator = d.wrapping_add(self.denominator_step);
-        let [x, y] = &mut self.axes;
-        Some([x.next(d), y.next(d)].map(|v| position(v, self.bits)))
-    }
-
-    /// The next ones, at most `len`: how many.
-    #[inline(always)]
-    fn tell(&mut self, told: &mut Told, len: usize) -> usize {
-        if self.left == 0 && self.renew().is_none() {
-            return 0;
-        }
-        let len = len.min(self.left);
-        self.left -= len;
-        let by = [self.denominator, self.denominator_step];
-        // (There are no registers for both at once.)
-        for (axis, told) in self.axes.iter_mut().zip(told) {
-            axis.tell(by, told.get_mut(..len).unwrap_or_default());
-        }
-        self.denominator = by[0].wrapping_add(by[1].wrapping_mul(len as i32));
-        len
     }
 }
 
