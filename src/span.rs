@@ -14,7 +14,7 @@ use crate::boundary::Boundary;
 use crate::fixed::{Position, Rounding, floor_div, round_coordinate};
 use crate::kernel::{Kernel, first_tap, support};
 use crate::simd::Lanes;
-use crate::walk::Walk;
+use crate::walk::{Frame, Walk};
 
 /// The cells (of rounded coordinates) from which every tap of a kernel lies inside an image:
 /// inclusive bounds, empty if `min > max`.
@@ -88,24 +88,15 @@ impl Area {
         within(x, 0) && within(y, 1)
     }
 
-    /// Whether it holds the cells of all pixels of a destination (width, height) whose coordinates are linear,
-    /// in Q32.32: of the first pixel, their steps along rows, and from row to row.
-    #[inline]
-    pub(crate) fn contains_frame(
-        &self,
-        [at, step, down]: &[[i64; 2]; 3],
-        [width, height]: [usize; 2],
-        to: Rounding,
-    ) -> bool {
+    /// Whether it holds the cells of all pixels of a destination (width, height) whose coordinates are linear.
+    #[cfg_attr(thumb, inline(never))]
+    #[cfg_attr(not(thumb), inline)]
+    pub(crate) fn contains_frame(&self, frame: &Frame, [width, height]: [usize; 2], to: Rounding) -> bool {
         // They are if the corners are.
         let corners = [[0, 0], [width, 0], [0, height], [width, height]];
         corners.iter().take(if height > 1 { 4 } else { 2 }).all(|corner| {
-            let [x, y] = corner.map(|side| side.saturating_sub(1) as i64);
-            let along = |i: usize| {
-                let beside = step[i].wrapping_mul(x).wrapping_add(down[i].wrapping_mul(y));
-                round_coordinate(at[i].wrapping_add(beside), to)
-            };
-            self.contains([along(0), along(1)])
+            let [x, y] = corner.map(|side| side.saturating_sub(1));
+            self.contains(frame.from(x, y).at.map(|v| round_coordinate(v, to)))
         })
     }
 
@@ -261,10 +252,9 @@ pub(crate) struct Spans {
 }
 
 impl Spans {
-    /// Of rows of `len` pixels on an image of this size, from the coordinates of the first pixel (in
-    /// Q32.32), their steps along rows, and from row to row. Halves are rounded up.
+    /// Of rows of `len` pixels on an image of this size. Halves are rounded up.
     #[inline(always)]
-    pub(crate) fn new<K: Kernel>(size: [usize; 2], len: usize, frame: &[[i64; 2]; 3], to: Rounding) -> Self {
+    pub(crate) fn new<K: Kernel>(size: [usize; 2], len: usize, frame: &Frame, to: Rounding) -> Self {
         Self::touching(&Area::touching::<K>(size[0], size[1]), support::<K>() - 1, size, len, frame, to)
     }
 
@@ -274,14 +264,14 @@ impl Spans {
         beside: usize,
         size: [usize; 2],
         len: usize,
-        [at, steps, down]: &[[i64; 2]; 3],
+        Frame { at, step, down }: &Frame,
         to: Rounding,
     ) -> Self {
         // The least coordinate in a cell.
         let limit = |cell: i32| (i64::from(cell) << 32).wrapping_sub(1 << (31 - to.bits));
         let axis = |i: usize| {
             let (min, max) = (limit(touching.min[i]), limit(touching.max[i] + 1));
-            Crossings::new([min, max], at[i], steps[i], down[i], [beside, size[i], size[i] + beside])
+            Crossings::new([min, max], at[i], step[i], down[i], [beside, size[i], size[i] + beside])
         };
         Self { x: axis(0), y: axis(1), len, single: beside == 0 }
     }
@@ -407,7 +397,7 @@ mod tests {
         let (mut some, mut inside) = (0, 0);
         for _ in 0..2000 {
             let size = [1 + random(9) as usize, 1 + random(9) as usize];
-            let (len, height) = (1 + random(12) as usize, 1 + random(6) as i64);
+            let (len, height) = (1 + random(12) as usize, 1 + random(6) as usize);
             // Whole numbers, halves, eighths, and any; often none.
             let mut number = |limit: i64| {
                 let shift = [32, 31, 29, 16, 0][random(5) as usize];
@@ -415,13 +405,12 @@ mod tests {
                 if random(4) == 0 { 0 } else { (v << shift) + if random(3) == 0 { -1 } else { 0 } }
             };
             let mut pair = |limit: i64| [number(limit), number(limit)];
-            let frame @ [at, step, down] = [pair(10), pair(3), pair(3)];
+            let frame = Frame { at: pair(10), step: pair(3), down: pair(3) };
             let mut spans = Spans::new::<K>(size, len, &frame, to);
             for y in 0..height {
-                let cells =
-                    |x: i64| [0, 1].map(|i: usize| round_coordinate(at[i] + step[i] * x + down[i] * y, to));
+                let cells = |x: usize| frame.from(x, y).at.map(|v| round_coordinate(v, to));
                 let of = |area: Area| {
-                    let mut all = (0..len).filter(|&x| area.contains(cells(x as i64)));
+                    let mut all = (0..len).filter(|&x| area.contains(cells(x)));
                     let first = all.next();
                     first.map(|first| first..all.next_back().unwrap_or(first) + 1)
                 };

@@ -71,9 +71,9 @@ pub trait Plan: Copy + Send + Sync {
     fn inside(&self, _y: usize, _columns: Range<usize>, _area: &Area) -> bool {
         false
     }
-    /// From pixel to pixel of a row, in Q32.32, where that is always the same.
+    /// All coordinates, where they are linear.
     #[inline(always)]
-    fn steps(&self) -> Option<[i64; 2]> {
+    fn frame(&self) -> Option<Frame> {
         None
     }
     /// The plan whose first row is this one's row `rows`: that of a band of the destination.
@@ -272,11 +272,39 @@ impl AffineWalk {
     }
 }
 
-/// Whether pixels lie beside and below each other as in the destination, by the steps along a row and from row to row.
-#[inline(always)]
-pub(crate) fn is_shift([along, across]: [i64; 2], [right, down]: [i64; 2]) -> bool {
-    // (Arrays would be compared by a call.)
-    along == 1 << 32 && across == 0 && right == 0 && down == 1 << 32
+/// Coordinates that are linear along rows and from row to row, in Q32.32.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Frame {
+    /// Of the first pixel.
+    pub(crate) at: [i64; 2],
+    /// Along a row.
+    pub(crate) step: [i64; 2],
+    /// From row to row.
+    pub(crate) down: [i64; 2],
+}
+
+impl Frame {
+    /// The same from a pixel on.
+    #[inline(always)]
+    pub(crate) fn from(&self, x: usize, y: usize) -> Self {
+        let [u, v] = [0, 1].map(|i| form([self.step[i], self.down[i], self.at[i]], x, y));
+        Self { at: [u, v], ..*self }
+    }
+
+    /// Along the first row.
+    #[inline(always)]
+    pub(crate) fn walk(&self) -> AffineWalk {
+        AffineWalk { at: self.at, step: self.step }
+    }
+
+    /// Whether pixels lie beside and below each other as in the destination.
+    #[inline(always)]
+    pub(crate) fn is_shift(&self) -> bool {
+        // (Arrays would be compared by a call.)
+        let ([along, across], [right, down]) = (self.step, self.down);
+        along == 1 << 32 && across == 0 && right == 0 && down == 1 << 32
+    }
 }
 
 /// The least coordinate in a cell.
@@ -374,8 +402,9 @@ impl Plan for AffinePlan {
         (AffineWalk { at: [form(u, x, y), form(v, x, y)], step: [u[0], v[0]] }, len)
     }
     #[inline(always)]
-    fn steps(&self) -> Option<[i64; 2]> {
-        Some(self.rows.map(|[along, ..]| along))
+    fn frame(&self) -> Option<Frame> {
+        let [[xx, xy, x], [yx, yy, y]] = self.rows;
+        Some(Frame { at: [x, y], step: [xx, yx], down: [xy, yy] })
     }
     #[inline]
     fn below(&self, rows: usize) -> Self {

@@ -50,7 +50,12 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
     /// The level at which values along a plan are drawn.
     pub(crate) fn level_along(&self, plan: &impl Plan) -> Level {
         let level = self.level.unwrap_or_else(Level::best);
-        level.along(plan.steps(), K::Values::TAPS, P::CHANNELS, size_of::<P::Channel>())
+        level.along(
+            plan.frame().map(|frame| frame.step),
+            K::Values::TAPS,
+            P::CHANNELS,
+            size_of::<P::Channel>(),
+        )
     }
 
     /// Warps each of several images of one size, the planes of a planar image or a batch, by the

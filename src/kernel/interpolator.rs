@@ -11,12 +11,12 @@ use core::ops::Range;
 use super::{Array, Channel, Kernel, Output, rounding, support};
 use crate::boundary::{Boundary, Patch};
 use crate::fixed::{Position, Rounding, Weight, round_coordinate};
-use crate::image::{ImageMut, RowsMut, Tap};
+use crate::image::{Image, ImageMut, RowsMut, Tap};
 use crate::sample::{Footprint, Source, footprint};
 use crate::simd::block::Outside;
 use crate::simd::{self, Lanes, One};
 use crate::span::{self, Area, InRows, Spans};
-use crate::walk::{self, Plan, Walk};
+use crate::walk::{Frame, Plan, Walk};
 
 /// A rule that gives value and partials at a position. Implemented for every [`Kernel`], and for
 /// [`Surrogate`](super::Surrogate) and its like; its methods are not for direct use.
@@ -382,34 +382,24 @@ impl<K: Kernel> Interpolator for K {
 }
 
 /// A warp with linear coordinates.
-struct Lines<'a, N> {
-    plan: &'a N,
+struct Lines {
+    frame: Frame,
     /// The source pixel of the first pixel, if every pixel is a copy of one, all in the same order.
     copied: Option<[i32; 2]>,
 }
 
-impl<'a, N: Plan> Lines<'a, N> {
-    /// Of a plan whose walks are lines, where halves are rounded up.
+impl Lines {
+    /// Of a plan whose coordinates are linear, where halves are rounded up.
     #[inline(always)]
-    fn new<K: Kernel, P: Tap>(kernel: &K, plan: &'a N) -> Option<Self> {
-        let to = rounding::<K, P::Channel>();
-        let lines = Self { plan, copied: None };
-        if plan.run(0, 0, 1).0.line().is_none() || to.ties_to_even {
+    fn new<K: Kernel, P: Tap>(kernel: &K, plan: &impl Plan) -> Option<Self> {
+        let (to, frame) = (rounding::<K, P::Channel>(), plan.frame()?);
+        if to.ties_to_even {
             return None;
         }
-        let [at, step, down] = lines.at(0, 0);
-        let [x, y] = at.map(|v| round_coordinate(v, to));
-        let shift = walk::is_shift(step, down) && x.fraction == 0 && y.fraction == 0;
+        let [x, y] = frame.at.map(|v| round_coordinate(v, to));
+        let shift = frame.is_shift() && x.fraction == 0 && y.fraction == 0;
         let copied = (shift && copies::<K, P::Channel>(kernel)).then_some([x.cell, y.cell]);
-        Some(Self { copied, ..lines })
-    }
-
-    /// The coordinates of a pixel, and their steps along rows, and from row to row.
-    #[inline]
-    fn at(&self, x: usize, y: usize) -> [[i64; 2]; 3] {
-        let line = |y| self.plan.run(x, y, 1).0.line().unwrap_or_default();
-        let ((at, step), (below, _)) = (line(y), line(y + 1));
-        [at, step, [below[0].wrapping_sub(at[0]), below[1].wrapping_sub(at[1])]]
+        Some(Self { frame, copied })
     }
 
     /// All pixels.
@@ -426,7 +416,7 @@ impl<'a, N: Plan> Lines<'a, N> {
         }
         let area = Area::new::<K>(source.image.width(), source.image.height());
         let to = rounding::<K, P::Channel>();
-        if area.contains_frame(&self.at(0, 0), [width, height], to) {
+        if area.contains_frame(&self.frame, [width, height], to) {
             return self.draw(kernel, source, 0..width, 0..height, destination);
         }
         self.fill_spans(kernel, source, destination);
@@ -446,7 +436,7 @@ impl<'a, N: Plan> Lines<'a, N> {
         let to = rounding::<K, P::Channel>();
         let edge = Edge { rule: kernel, source };
         let known = !source.boundary.folds();
-        let mut spans = Spans::new::<K>(size, width, &self.at(0, 0), to);
+        let mut spans = Spans::new::<K>(size, width, &self.frame, to);
         let (mut drawn, mut inner) = (0, 0..0);
         for y in 0..height {
             let (mut touching, now) = spans.next();
@@ -467,7 +457,7 @@ impl<'a, N: Plan> Lines<'a, N> {
                 if let Some(out) = row.get_mut(part)
                     && !out.is_empty()
                 {
-                    edge.each(&self.plan.run(first, y, out.len()).0, <P::Sampled>::flatten_mut(out));
+                    edge.each(&self.frame.from(first, y).walk(), <P::Sampled>::flatten_mut(out));
                 }
             }
             if now != inner {
@@ -491,33 +481,37 @@ impl<'a, N: Plan> Lines<'a, N> {
         let (x, y) = (columns.start, rows.start);
         let Ok(mut out) = destination.view_mut(x, y, columns.len(), rows.len()) else { return };
         if let Some([cell_x, cell_y]) = self.copied {
-            for (k, row) in out.rows_mut().enumerate() {
-                let first = (x as i32).wrapping_add(cell_x) as usize;
-                let from = source.image.row((y + k).wrapping_add(cell_y as usize));
-                for (out, pixel) in row.iter_mut().zip(from.get(first..).unwrap_or_default()) {
-                    *out = pixel.sampled();
-                }
-            }
-            return;
+            let from = [(x as i32).wrapping_add(cell_x), (y as i32).wrapping_add(cell_y)];
+            return copy(&source.image, from.map(|v| v as usize), &mut out);
         }
-        let edge = Edge { rule: kernel, source };
+        let (frame, edge) = (self.frame.from(x, y), Edge { rule: kernel, source });
         #[cfg(thumb)]
-        if let Some(drawn) = simd::frame::<P, K>(&source.image, self.at(x, y), &mut out) {
+        if let Some(drawn) = simd::frame::<P, K>(&source.image, &frame, &mut out) {
             // (With rows too long for it, which cannot be many.)
             for (k, row) in out.rows_mut().enumerate().filter(|_| !drawn) {
-                edge.each(&self.plan.run(x, y + k, row.len()).0, <P::Sampled>::flatten_mut(row));
+                edge.each(&frame.from(0, k).walk(), <P::Sampled>::flatten_mut(row));
             }
             return;
         }
         for (k, row) in out.rows_mut().enumerate() {
-            let walk = self.plan.run(x, y + k, row.len()).0;
             simd::blocks::<One, P, K, _, _>(
                 kernel,
                 source.image,
-                &walk,
+                &frame.from(0, k).walk(),
                 <P::Sampled>::flatten_mut(row),
                 &edge,
             );
+        }
+    }
+}
+
+/// Copies the pixels from a place on, which are there.
+#[inline(never)]
+fn copy<P: Tap>(source: &Image<'_, P>, [x, y]: [usize; 2], out: &mut ImageMut<'_, P::Sampled>) {
+    for (k, row) in out.rows_mut().enumerate() {
+        let from = source.row(y.wrapping_add(k)).get(x..).unwrap_or_default();
+        for (out, pixel) in row.iter_mut().zip(from) {
+            *out = pixel.sampled();
         }
     }
 }

@@ -30,20 +30,18 @@ use crate::fixed::{Q6, Rounding};
 use crate::image::{Image, ImageMut, Tap};
 use crate::kernel::{Channel, Kernel, Output, rounding, support};
 use crate::span::Area;
-#[cfg(dsp)]
-use crate::walk::is_shift;
+use crate::walk::Frame;
 
 /// Coordinates along a line, in Q32.32, and their steps.
 type Line = ([i64; 2], [i64; 2]);
 
-/// Fills a destination whose coordinates are linear (in Q32.32: those of the first pixel, their steps along
-/// rows, and from row to row), if all taps are inside, and there is a loop for it: nearest and bilinear, one
-/// channel of 8 or, with the DSP extension, 16 bits. False, with nothing done, otherwise: `None` if there is
-/// none for these types.
+/// Fills a destination whose coordinates are linear, if all taps are inside, and there is a loop for it: nearest and
+/// bilinear, one channel of 8 or, with the DSP extension, 16 bits. False, with nothing done, otherwise: `None` if
+/// there is none for these types.
 #[inline(always)]
 pub(crate) fn frame<P: Tap, K: Kernel>(
     source: &Image<'_, P>,
-    [first, step, down]: [[i64; 2]; 3],
+    frame: &Frame,
     destination: &mut ImageMut<'_, P::Sampled>,
 ) -> Option<bool> {
     let (width, height, stride) = (destination.width(), destination.height(), destination.stride());
@@ -56,13 +54,14 @@ pub(crate) fn frame<P: Tap, K: Kernel>(
     if width == 0 || height == 0 {
         return Some(true);
     }
-    if !area.contains_frame(&[first, step, down], [width, height], to) {
+    if !area.contains_frame(frame, [width, height], to) {
         return Some(false);
     }
+    let &Frame { at: first, step, down } = frame;
     let out = destination.elements_mut().as_mut_ptr().cast();
     let size = size_of::<P::Sampled>();
     #[cfg(dsp)]
-    if K::LINEAR && size == 1 && width >= SHIFTED && is_shift(step, down) {
+    if K::LINEAR && size == 1 && width >= SHIFTED && frame.is_shift() {
         let [x, y] = first.map(|v| round_coordinate(v, to));
         let at = y.cell as usize * source.stride() + x.cell as usize;
         let from = P::flatten(source.elements()).as_ptr().wrapping_add(at).cast();
