@@ -8,7 +8,7 @@
 use crate::boundary::Boundary;
 use crate::fixed::{Coord, Position, Weight};
 use crate::image::{Image, Tap};
-use crate::kernel::{Array, Channel, Interpolator, Kernel, first_tap};
+use crate::kernel::{Array, Channel, Interpolator, Kernel, Output, first_tap};
 use crate::parallel::Threads;
 use crate::simd::Level;
 
@@ -138,6 +138,28 @@ impl<'a, P: Copy> Source<'a, P> {
 }
 
 impl<P: Tap> Source<'_, P> {
+    /// Fills pixels of which no tap is inside, if that needs no look at the image: false if it does.
+    #[inline(always)]
+    pub(crate) fn fill_nothing<O: Output<P::Channel>>(&self, out: &mut [O]) -> bool {
+        match self.boundary {
+            Boundary::Constant(v) => {
+                let value = P::flatten(core::slice::from_ref(&v));
+                if let [v] = value {
+                    out.fill(O::from_channel(*v));
+                } else {
+                    for pixel in out.chunks_exact_mut(P::CHANNELS.max(1)) {
+                        for (out, &v) in pixel.iter_mut().zip(value) {
+                            *out = O::from_channel(v);
+                        }
+                    }
+                }
+                true
+            }
+            Boundary::Transparent => true,
+            _ => false,
+        }
+    }
+
     /// Where the taps of a position are, and their weights.
     #[inline]
     pub(crate) fn footprint<K: Kernel>(&self, kernel: &K, at: [Position; 2]) -> Footprint<K, P::Channel> {

@@ -252,14 +252,10 @@ pub(crate) struct Spans {
 }
 
 impl Spans {
-    /// Of rows of `len` pixels on an image of this size. Halves are rounded up.
-    #[inline(always)]
-    pub(crate) fn new<K: Kernel>(size: [usize; 2], len: usize, frame: &Frame, to: Rounding) -> Self {
-        Self::touching(&Area::touching::<K>(size[0], size[1]), support::<K>() - 1, size, len, frame, to)
-    }
-
+    /// Of rows of `len` pixels on an image of this size, from the cells around which some tap is inside, and the taps
+    /// beside the first one. Halves are rounded up.
     #[inline(never)]
-    fn touching(
+    pub(crate) fn new(
         touching: &Area,
         beside: usize,
         size: [usize; 2],
@@ -347,7 +343,8 @@ impl Crossings {
     }
 
     /// Those of the next row, as pixels of `0..=len`.
-    #[inline]
+    #[cfg_attr(thumb, inline(never))]
+    #[cfg_attr(not(thumb), inline)]
     fn next(&mut self, len: usize, single: bool) -> [usize; 4] {
         self.first = self.add(self.first, self.down);
         let pixel = |[quotient, _]: [i64; 2]| {
@@ -406,7 +403,8 @@ mod tests {
             };
             let mut pair = |limit: i64| [number(limit), number(limit)];
             let frame = Frame { at: pair(10), step: pair(3), down: pair(3) };
-            let mut spans = Spans::new::<K>(size, len, &frame, to);
+            let area = Area::touching::<K>(size[0], size[1]);
+            let mut spans = Spans::new(&area, support::<K>() - 1, size, len, &frame, to);
             for y in 0..height {
                 let cells = |x: usize| frame.from(x, y).at.map(|v| round_coordinate(v, to));
                 let of = |area: Area| {

@@ -11,12 +11,12 @@ use core::ops::Range;
 use super::{Array, Channel, Kernel, Output, rounding, support};
 use crate::boundary::{Boundary, Patch};
 use crate::fixed::{Position, Rounding, Weight, round_coordinate};
-use crate::image::{Image, ImageMut, RowsMut, Tap};
+use crate::image::{ImageMut, RowsMut, Tap};
 use crate::sample::{Footprint, Source, footprint};
 use crate::simd::block::Outside;
 use crate::simd::{self, Lanes, One};
 use crate::span::{self, Area, InRows, Spans};
-use crate::walk::{Frame, Plan, Walk};
+use crate::walk::{AffineWalk, Frame, Plan, Walk};
 
 /// A rule that gives value and partials at a position. Implemented for every [`Kernel`], and for
 /// [`Surrogate`](super::Surrogate) and its like; its methods are not for direct use.
@@ -198,34 +198,12 @@ impl<I: Interpolator, P: Tap> Edge<'_, I, P> {
             walk.step();
         }
     }
-
-    /// Where no tap is inside and that needs no look at the source: false if it does.
-    #[inline(always)]
-    fn fill_nothing<O: Output<P::Channel>>(&self, out: &mut [O]) -> bool {
-        match self.source.boundary {
-            Boundary::Constant(v) => {
-                let value = P::flatten(core::slice::from_ref(&v));
-                if let [v] = value {
-                    out.fill(O::from_channel(*v));
-                } else {
-                    for pixel in out.chunks_exact_mut(P::CHANNELS.max(1)) {
-                        for (out, &v) in pixel.iter_mut().zip(value) {
-                            *out = O::from_channel(v);
-                        }
-                    }
-                }
-                true
-            }
-            Boundary::Transparent => true,
-            _ => false,
-        }
-    }
 }
 
 impl<K: Kernel, P: Tap, W: Walk, O: Output<P::Channel>> Outside<W, P, O> for Edge<'_, K, P> {
     #[inline(always)]
     fn nothing(&self, out: &mut [O]) -> bool {
-        self.fill_nothing(out)
+        self.source.fill_nothing(out)
     }
     #[inline(always)]
     fn constant(&self) -> Option<P> {
@@ -314,13 +292,10 @@ impl<K: Kernel> Interpolator for K {
         plan: &N,
         destination: &mut ImageMut<'_, P::Sampled>,
     ) -> bool {
-        match Lines::new::<K, P>(self, plan) {
-            Some(lines) => {
-                lines.fill(self, source, destination);
-                true
-            }
-            None => false,
-        }
+        let size = [source.image.width(), source.image.height()];
+        let Some(lines) = Lines::new::<K, P>(self, plan, size) else { return false };
+        lines.fill::<P>(&Edge { rule: self, source }, source, destination);
+        true
     }
 
     #[inline(always)]
@@ -360,7 +335,7 @@ impl<K: Kernel> Interpolator for K {
             for rest in [0..touching.start, touching.end..len] {
                 let empty = rest.is_empty();
                 let out = out.get_mut(rest.clone()).unwrap_or_default();
-                if !empty && edge.fill_nothing(<P::Sampled>::flatten_mut(out)) {
+                if !empty && source.fill_nothing(<P::Sampled>::flatten_mut(out)) {
                     if rest.start == 0 { begin = rest.end } else { end = rest.start }
                 }
             }
@@ -381,17 +356,57 @@ impl<K: Kernel> Interpolator for K {
     }
 }
 
-/// A warp with linear coordinates.
+/// A warp with linear coordinates, whatever the kernel: what is done by the kernel is given as [`Parts`].
 struct Lines {
     frame: Frame,
+    /// How coordinates are rounded.
+    to: Rounding,
+    /// Where all taps are inside, and where some are; how many there are beside the first one.
+    inside: Area,
+    touching: Area,
+    beside: usize,
     /// The source pixel of the first pixel, if every pixel is a copy of one, all in the same order.
     copied: Option<[i32; 2]>,
+}
+
+/// How pixels are drawn whose coordinates are linear.
+trait Parts<P: Tap> {
+    /// Along a row, where some taps may be outside.
+    fn edge(&self, walk: &AffineWalk, out: &mut [P::Sampled]);
+    /// Where all taps are inside.
+    fn inside(&self, frame: &Frame, out: &mut ImageMut<'_, P::Sampled>);
+}
+
+impl<K: Kernel, P: Tap> Parts<P> for Edge<'_, K, P> {
+    #[inline]
+    fn edge(&self, walk: &AffineWalk, out: &mut [P::Sampled]) {
+        self.each(walk, <P::Sampled>::flatten_mut(out));
+    }
+
+    #[inline]
+    fn inside(&self, frame: &Frame, out: &mut ImageMut<'_, P::Sampled>) {
+        let image = self.source.image;
+        #[cfg(thumb)]
+        if let Some(drawn) = simd::frame::<P, K>(&image, frame, out) {
+            // (With rows too long for it, which cannot be many.)
+            if !drawn {
+                for (k, row) in out.rows_mut().enumerate() {
+                    self.edge(&frame.from(0, k).walk(), row);
+                }
+            }
+            return;
+        }
+        for (k, row) in out.rows_mut().enumerate() {
+            let (walk, row) = (frame.from(0, k).walk(), <P::Sampled>::flatten_mut(row));
+            simd::blocks::<One, P, K, _, _>(self.rule, image, &walk, row, self);
+        }
+    }
 }
 
 impl Lines {
     /// Of a plan whose coordinates are linear, where halves are rounded up.
     #[inline(always)]
-    fn new<K: Kernel, P: Tap>(kernel: &K, plan: &impl Plan) -> Option<Self> {
+    fn new<K: Kernel, P: Tap>(kernel: &K, plan: &impl Plan, [width, height]: [usize; 2]) -> Option<Self> {
         let (to, frame) = (rounding::<K, P::Channel>(), plan.frame()?);
         if to.ties_to_even {
             return None;
@@ -399,14 +414,16 @@ impl Lines {
         let [x, y] = frame.at.map(|v| round_coordinate(v, to));
         let shift = frame.is_shift() && x.fraction == 0 && y.fraction == 0;
         let copied = (shift && copies::<K, P::Channel>(kernel)).then_some([x.cell, y.cell]);
-        Some(Self { frame, copied })
+        let (inside, touching) = (Area::new::<K>(width, height), Area::touching::<K>(width, height));
+        Some(Self { frame, to, inside, touching, beside: support::<K>() - 1, copied })
     }
 
-    /// All pixels.
-    #[inline(always)]
-    fn fill<K: Kernel, P: Tap>(
+    /// All pixels. Row by row what has no taps inside and what has some, and the same part of many rows at once where
+    /// all are.
+    #[inline(never)]
+    fn fill<P: Tap>(
         &self,
-        kernel: &K,
+        parts: &dyn Parts<P>,
         source: &Source<'_, P>,
         destination: &mut ImageMut<'_, P::Sampled>,
     ) {
@@ -414,29 +431,12 @@ impl Lines {
         if width == 0 || height == 0 {
             return;
         }
-        let area = Area::new::<K>(source.image.width(), source.image.height());
-        let to = rounding::<K, P::Channel>();
-        if area.contains_frame(&self.frame, [width, height], to) {
-            return self.draw(kernel, source, 0..width, 0..height, destination);
+        if self.inside.contains_frame(&self.frame, [width, height], self.to) {
+            return self.draw(parts, source, 0..width, 0..height, destination);
         }
-        self.fill_spans(kernel, source, destination);
-    }
-
-    /// Row by row what has no taps inside and what has some, and the same part of many rows at once
-    /// where all are.
-    #[inline(never)]
-    fn fill_spans<K: Kernel, P: Tap>(
-        &self,
-        kernel: &K,
-        source: &Source<'_, P>,
-        destination: &mut ImageMut<'_, P::Sampled>,
-    ) {
-        let (width, height) = (destination.width(), destination.height());
         let size = [source.image.width(), source.image.height()];
-        let to = rounding::<K, P::Channel>();
-        let edge = Edge { rule: kernel, source };
         let known = !source.boundary.folds();
-        let mut spans = Spans::new::<K>(size, width, &self.frame, to);
+        let mut spans = Spans::new(&self.touching, self.beside, size, width, &self.frame, self.to);
         let (mut drawn, mut inner) = (0, 0..0);
         for y in 0..height {
             let (mut touching, now) = spans.next();
@@ -446,7 +446,7 @@ impl Lines {
                     if let Some(out) = row.get_mut(rest)
                         && !out.is_empty()
                     {
-                        edge.fill_nothing(<P::Sampled>::flatten_mut(out));
+                        source.fill_nothing(<P::Sampled>::flatten_mut(out));
                     }
                 }
             } else {
@@ -457,22 +457,22 @@ impl Lines {
                 if let Some(out) = row.get_mut(part)
                     && !out.is_empty()
                 {
-                    edge.each(&self.frame.from(first, y).walk(), <P::Sampled>::flatten_mut(out));
+                    parts.edge(&self.frame.from(first, y).walk(), out);
                 }
             }
             if now != inner {
-                self.draw(kernel, source, inner, drawn..y, destination);
+                self.draw(parts, source, inner, drawn..y, destination);
                 (drawn, inner) = (y, now);
             }
         }
-        self.draw(kernel, source, inner, drawn..height, destination);
+        self.draw(parts, source, inner, drawn..height, destination);
     }
 
     /// Pixels all of whose taps are inside.
     #[inline(never)]
-    fn draw<K: Kernel, P: Tap>(
+    fn draw<P: Tap>(
         &self,
-        kernel: &K,
+        parts: &dyn Parts<P>,
         source: &Source<'_, P>,
         columns: Range<usize>,
         rows: Range<usize>,
@@ -480,38 +480,15 @@ impl Lines {
     ) {
         let (x, y) = (columns.start, rows.start);
         let Ok(mut out) = destination.view_mut(x, y, columns.len(), rows.len()) else { return };
-        if let Some([cell_x, cell_y]) = self.copied {
-            let from = [(x as i32).wrapping_add(cell_x), (y as i32).wrapping_add(cell_y)];
-            return copy(&source.image, from.map(|v| v as usize), &mut out);
-        }
-        let (frame, edge) = (self.frame.from(x, y), Edge { rule: kernel, source });
-        #[cfg(thumb)]
-        if let Some(drawn) = simd::frame::<P, K>(&source.image, &frame, &mut out) {
-            // (With rows too long for it, which cannot be many.)
-            for (k, row) in out.rows_mut().enumerate().filter(|_| !drawn) {
-                edge.each(&frame.from(0, k).walk(), <P::Sampled>::flatten_mut(row));
-            }
-            return;
-        }
+        let Some([cell_x, cell_y]) = self.copied else {
+            return parts.inside(&self.frame.from(x, y), &mut out);
+        };
+        let first = (x as i32).wrapping_add(cell_x) as usize;
         for (k, row) in out.rows_mut().enumerate() {
-            simd::blocks::<One, P, K, _, _>(
-                kernel,
-                source.image,
-                &frame.from(0, k).walk(),
-                <P::Sampled>::flatten_mut(row),
-                &edge,
-            );
-        }
-    }
-}
-
-/// Copies the pixels from a place on, which are there.
-#[inline(never)]
-fn copy<P: Tap>(source: &Image<'_, P>, [x, y]: [usize; 2], out: &mut ImageMut<'_, P::Sampled>) {
-    for (k, row) in out.rows_mut().enumerate() {
-        let from = source.row(y.wrapping_add(k)).get(x..).unwrap_or_default();
-        for (out, pixel) in row.iter_mut().zip(from) {
-            *out = pixel.sampled();
+            let from = source.image.row((y + k).wrapping_add(cell_y as usize));
+            for (out, pixel) in row.iter_mut().zip(from.get(first..).unwrap_or_default()) {
+                *out = pixel.sampled();
+            }
         }
     }
 }
