@@ -240,7 +240,8 @@ pub(crate) fn footprint<K: Kernel, P, C: Channel>(
 /// The taps of a cell along one axis. With their weights given, those of weight zero are clamped
 /// into the image, except the middle one, which `f32` sums start from; without, and for the middle
 /// one, those of a transparent boundary are.
-#[inline]
+#[cfg_attr(thumb, inline(never))]
+#[cfg_attr(not(thumb), inline)]
 fn indices<K: Kernel, P, C: Channel>(
     boundary: &Boundary<P>,
     cell: i32,
