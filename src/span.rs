@@ -93,11 +93,13 @@ impl Area {
     #[cfg_attr(not(thumb), inline)]
     pub(crate) fn contains_frame(&self, frame: &Frame, [width, height]: [usize; 2], to: Rounding) -> bool {
         // They are if the corners are.
-        let corners = [[0, 0], [width, 0], [0, height], [width, height]];
-        corners.iter().take(if height > 1 { 4 } else { 2 }).all(|corner| {
-            let [x, y] = corner.map(|side| side.saturating_sub(1));
-            self.contains(frame.from(x, y).at.map(|v| round_coordinate(v, to)))
-        })
+        let (x, y) = (width.saturating_sub(1), height.saturating_sub(1));
+        for (x, y) in [(0, 0), (x, 0), (0, y), (x, y)] {
+            if !self.contains(frame.at(x, y).map(|v| round_coordinate(v, to))) {
+                return false;
+            }
+        }
+        true
     }
 
     #[inline(always)]
@@ -406,7 +408,7 @@ mod tests {
             let area = Area::touching::<K>(size[0], size[1]);
             let mut spans = Spans::new(&area, support::<K>() - 1, size, len, &frame, to);
             for y in 0..height {
-                let cells = |x: usize| frame.from(x, y).at.map(|v| round_coordinate(v, to));
+                let cells = |x: usize| frame.at(x, y).map(|v| round_coordinate(v, to));
                 let of = |area: Area| {
                     let mut all = (0..len).filter(|&x| area.contains(cells(x)));
                     let first = all.next();

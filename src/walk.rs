@@ -285,11 +285,17 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// Of a pixel.
+    #[cfg_attr(thumb, inline(never))]
+    #[cfg_attr(not(thumb), inline(always))]
+    pub(crate) fn at(&self, x: usize, y: usize) -> [i64; 2] {
+        [0, 1].map(|i| form([self.step[i], self.down[i], self.at[i]], x, y))
+    }
+
     /// The same from a pixel on.
     #[inline(always)]
     pub(crate) fn from(&self, x: usize, y: usize) -> Self {
-        let [u, v] = [0, 1].map(|i| form([self.step[i], self.down[i], self.at[i]], x, y));
-        Self { at: [u, v], ..*self }
+        Self { at: self.at(x, y), ..*self }
     }
 
     /// Along the first row.

@@ -373,8 +373,8 @@ struct Lines {
 trait Parts<P: Tap> {
     /// Along a row, where some taps may be outside.
     fn edge(&self, walk: &AffineWalk, out: &mut [P::Sampled]);
-    /// Where all taps are inside.
-    fn inside(&self, frame: &Frame, out: &mut ImageMut<'_, P::Sampled>);
+    /// Where all taps are inside. False, with nothing done, where it has no way for that.
+    fn inside(&self, frame: &Frame, out: &mut ImageMut<'_, P::Sampled>) -> bool;
 }
 
 impl<K: Kernel, P: Tap> Parts<P> for Edge<'_, K, P> {
@@ -384,22 +384,17 @@ impl<K: Kernel, P: Tap> Parts<P> for Edge<'_, K, P> {
     }
 
     #[inline]
-    fn inside(&self, frame: &Frame, out: &mut ImageMut<'_, P::Sampled>) {
+    fn inside(&self, frame: &Frame, out: &mut ImageMut<'_, P::Sampled>) -> bool {
         let image = self.source.image;
         #[cfg(thumb)]
         if let Some(drawn) = simd::frame::<P, K>(&image, frame, out) {
-            // (With rows too long for it, which cannot be many.)
-            if !drawn {
-                for (k, row) in out.rows_mut().enumerate() {
-                    self.edge(&frame.from(0, k).walk(), row);
-                }
-            }
-            return;
+            return drawn;
         }
         for (k, row) in out.rows_mut().enumerate() {
             let (walk, row) = (frame.from(0, k).walk(), <P::Sampled>::flatten_mut(row));
             simd::blocks::<One, P, K, _, _>(self.rule, image, &walk, row, self);
         }
+        true
     }
 }
 
@@ -481,7 +476,14 @@ impl Lines {
         let (x, y) = (columns.start, rows.start);
         let Ok(mut out) = destination.view_mut(x, y, columns.len(), rows.len()) else { return };
         let Some([cell_x, cell_y]) = self.copied else {
-            return parts.inside(&self.frame.from(x, y), &mut out);
+            let frame = self.frame.from(x, y);
+            if !parts.inside(&frame, &mut out) {
+                // (Rows may be too far from each other for it.)
+                for (k, row) in out.rows_mut().enumerate() {
+                    parts.edge(&frame.from(0, k).walk(), row);
+                }
+            }
+            return;
         };
         let first = (x as i32).wrapping_add(cell_x) as usize;
         for (k, row) in out.rows_mut().enumerate() {
