@@ -229,6 +229,34 @@ fn large_shifts_without_a_guess() {
     }
 }
 
+/// A pattern of so few pixels that smaller levels show next to nothing of it, and long waves that have moved otherwise,
+/// as shadows do. Where the smaller levels end the pattern does not match: it is aligned from where all began.
+#[test]
+fn a_pattern_that_smaller_levels_have_lost() {
+    for seed in 0..6 {
+        let mut random = Random(0x9e37_79b9 + seed);
+        let mut waves = |count: usize, [least, most]: [f64; 2], height: f64| {
+            let wave = |_| {
+                let frequency = 6.3 * (least + (most - least) * random.uniform());
+                let (angle, phase) = (random.uniform() * 6.3, random.uniform() * 6.3);
+                [frequency * angle.cos(), frequency * angle.sin(), phase, height]
+            };
+            Scene((0..count).map(wave).collect())
+        };
+        let (pattern, shadows) = (waves(24, [0.26, 0.34], 9.0), waves(6, [0.01, 0.03], 11.0));
+        let [truth, away] = [[0.4, -0.3], [7.0, 5.0]].map(|[x, y]| Translation::new(x, y).unwrap());
+        let image = |by: [&Translation; 2]| {
+            let (a, b) = (pattern.image(by[0]), shadows.image(by[1]));
+            bytes(&a.iter().zip(b).map(|(a, b)| a + b - 128.0).collect::<Vec<_>>())
+        };
+        let (fixed, moving) = (image([&Translation::IDENTITY; 2]), image([&truth, &away]));
+        let pair = Pair::new(view(&fixed), view(&moving));
+        let report = align::<u8, Translation>(pair, Options::default());
+        let e = error(&report.transform, &truth);
+        assert!(report.status == Status::Converged && e < 0.1, "seed {seed}: {} {e}", report.status);
+    }
+}
+
 /// A fifth of the moving image shows something else.
 #[test]
 fn robust_losses_and_masks_leave_out_what_does_not_match() {
