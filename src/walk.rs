@@ -289,7 +289,8 @@ impl Frame {
     #[cfg_attr(thumb, inline(never))]
     #[cfg_attr(not(thumb), inline(always))]
     pub(crate) fn at(&self, x: usize, y: usize) -> [i64; 2] {
-        [0, 1].map(|i| form([self.step[i], self.down[i], self.at[i]], x, y))
+        let ([a, d], [b, e], [c, f]) = (self.step, self.down, self.at);
+        [form([a, b, c], x, y), form([d, e, f], x, y)]
     }
 
     /// The same from a pixel on.
