@@ -223,12 +223,12 @@ impl<P: Tap> Operation for Reduce<'_, P> {
         let (width, height, channels) = (source.width(), source.height(), P::CHANNELS);
         for (y, out) in self.destination.rows_mut().enumerate() {
             let rows = around(first + y, height).map(|y| P::flatten(source.row(y)));
-            if channels == 1 && L::LEN == 1 && P::Channel::reduce_bytes(rows, <P::Sampled>::flatten_mut(out))
-            {
-                continue;
-            }
             if channels == 1 {
-                for (block, out) in <P::Sampled>::flatten_mut(out).chunks_mut(BLOCK).enumerate() {
+                let out = <P::Sampled>::flatten_mut(out);
+                if L::LEN == 1 && P::Channel::reduce_bytes(rows, out) {
+                    continue;
+                }
+                for (block, out) in out.chunks_mut(BLOCK).enumerate() {
                     reduce_block(rows, 2 * block * BLOCK, out);
                 }
                 continue;
@@ -258,19 +258,9 @@ impl<P: Tap> Bands for Reduce<'_, P> {
     fn join((): (), (): ()) {}
 }
 
-/// A row that four rows of bytes make, if they have a multiple of four: four columns at a time, two in the halves of a
-/// number.
+/// A row that four rows of bytes make: four columns at a time, two in the halves of a number.
 #[inline(never)]
-pub(crate) fn reduce_bytes(rows: [&[u8]; 4], out: &mut [u8]) -> bool {
-    let [Some(first), Some(last)] =
-        [rows.map(|row| row.first_chunk::<4>()), rows.map(|row| row.last_chunk::<4>())]
-            .map(|[a, b, c, d]| Some([*a?, *b?, *c?, *d?].map(u32::from_le_bytes)))
-    else {
-        return false;
-    };
-    if rows.iter().any(|row| row.len() != 2 * out.len() || row.len() % 4 != 0) {
-        return false;
-    }
+pub(crate) fn reduce_bytes(rows: [&[u8]; 4], out: &mut [u8]) {
     // Columns 0 and 2, and 1 and 3, of four.
     let columns = |words: [u32; 4]| {
         [0, 8].map(|shift| {
@@ -278,26 +268,42 @@ pub(crate) fn reduce_bytes(rows: [&[u8]; 4], out: &mut [u8]) -> bool {
             a + d + 3 * (b + c)
         })
     };
-    // Two pixels, and what is left for the next ones: the fours begin a column to the left of theirs.
-    let mut left = columns(first.map(|word| word << 8 | word & 0xff));
-    let mut pixels = |next: [u32; 2]| {
-        let ([even, odd], [next_even, next_odd]) = (left, next);
+    // Two pixels, and what is left for the next ones.
+    let pixels = |left: &mut [u32; 2], next: [u32; 2]| {
+        let ([even, odd], [next_even, next_odd]) = (*left, next);
         // Columns 2 and 4, and 3 and 5.
         let (third, fourth) = (even >> 16 | next_even << 16, odd >> 16 | next_odd << 16);
         let sums = even + fourth + 3 * (odd + third) + 0x0020_0020;
-        left = next;
+        *left = next;
         [(sums >> 6) as u8, (sums >> 22) as u8]
     };
+    // The fours begin a column to the left of their pixels'; outside, the border is repeated.
+    let first = |row: &[u8]| match (row.first_chunk(), row) {
+        (Some(&[a, b, c, _]), _) | (None, &[a, b, c]) => [a, a, b, c],
+        (None, &[a, b]) => [a, a, b, b],
+        _ => [0; 4],
+    };
+    let mut left = columns(rows.map(|row| u32::from_le_bytes(first(row))));
     let [a, b, c, d] = rows.map(|row| row.get(3..).unwrap_or_default().as_chunks::<4>().0);
-    let fours = a.iter().zip(b).zip(c).zip(d);
-    let (pairs, _) = out.as_chunks_mut::<2>();
-    for (out, (((a, b), c), d)) in pairs.iter_mut().zip(fours) {
-        *out = pixels(columns([a, b, c, d].map(|four| u32::from_le_bytes(*four))));
+    let mut done = 0;
+    for (out, (((a, b), c), d)) in out.as_chunks_mut::<2>().0.iter_mut().zip(a.iter().zip(b).zip(c).zip(d)) {
+        *out = pixels(&mut left, columns([a, b, c, d].map(|four| u32::from_le_bytes(*four))));
+        done += 2;
     }
-    if let Some(out) = pairs.last_mut() {
-        *out = pixels(columns(last.map(|word| word >> 24 | word >> 16 & 0xff00)));
+    // At most three pixels are left, and so many columns.
+    let bits = 8 * (rows[0].len().saturating_sub(3) as u32 % 4);
+    let mut next = columns(rows.map(|row| {
+        let last = row.last_chunk().map_or(0, |four| u32::from_le_bytes(*four));
+        let border = row.last().map_or(0, |&last| u32::from(last) * 0x0101_0101);
+        last.checked_shr(32 - bits).unwrap_or(0) | border << bits
+    }));
+    for out in out.get_mut(done..).unwrap_or_default().chunks_mut(2) {
+        for (out, pixel) in out.iter_mut().zip(pixels(&mut left, next)) {
+            *out = pixel;
+        }
+        let border = next[1] >> 16;
+        next = [border << 16 | border; 2];
     }
-    true
 }
 
 /// At most a block of one channel, from four rows of at least two pixels, from pixel `x` of theirs on.
@@ -357,7 +363,7 @@ mod tests {
     #[test]
     fn bytes() {
         let mut state = 1_u32;
-        for width in (4..150).step_by(2) {
+        for width in 2..150 {
             let mut next = |_| {
                 state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 [(state >> 24) as u8, 255, 0][(state >> 10) as usize % 3]
@@ -366,13 +372,11 @@ mod tests {
             let row = |i: usize| &rows[i * width..(i + 1) * width];
             let rows = [row(0), row(1), row(2), row(3)];
             let (mut out, mut expected) = (vec![0; width / 2], vec![0; width / 2]);
-            assert_eq!(reduce_bytes(rows, &mut out), width % 4 == 0);
-            if width % 4 == 0 {
-                for (block, out) in expected.chunks_mut(BLOCK).enumerate() {
-                    reduce_block(rows, 2 * block * BLOCK, out);
-                }
-                assert_eq!(out, expected, "{width}");
+            for (block, out) in expected.chunks_mut(BLOCK).enumerate() {
+                reduce_block(rows, 2 * block * BLOCK, out);
             }
+            reduce_bytes(rows, &mut out);
+            assert_eq!(out, expected, "{width}");
         }
     }
 

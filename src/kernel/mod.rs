@@ -578,7 +578,8 @@ impl Channel for u8 {
 
     #[inline(always)]
     fn reduce_bytes(rows: [&[u8]; 4], out: &mut [u8]) -> bool {
-        crate::pyramid::reduce_bytes(rows, out)
+        crate::pyramid::reduce_bytes(rows, out);
+        true
     }
 
     #[inline(always)]
