@@ -341,14 +341,12 @@ unsafe extern "C" fn quarters(
 
 /// See `sums`.
 #[inline(never)]
-pub(crate) fn pairs(rows @ [a, b]: [Rows<'_>; 2], size @ [width, height]: [usize; 2]) -> [u32; 5] {
+pub(crate) fn pairs(rows @ [a, b]: [Rows<'_>; 2], size @ [width, height]: [usize; 2], sums: &mut [i64; 5]) {
     if !(holds(a, size) && holds(b, size)) || width * height > PAIRS {
-        return single_pairs(rows, size);
+        return single_pairs(rows, size, sums);
     }
-    let mut sums = [0; 5];
     // SAFETY: all pixels are there, at least four in a row.
-    unsafe { rectangles(a.0.as_ptr(), a.1, b.0.as_ptr(), b.1, width, height, &mut sums) };
-    sums
+    unsafe { rectangles(a.0.as_ptr(), a.1, b.0.as_ptr(), b.1, width, height, sums) };
 }
 
 // r4 to r7 and r12 are the sums, r1 is zero, r8 and r9 four pixels each.
@@ -379,7 +377,7 @@ unsafe extern "C" fn rectangles(
     b_stride: usize,
     width: usize,
     height: usize,
-    sums: &mut [u32; 5],
+    sums: &mut [i64; 5],
 ) {
     naked_asm!(
         processor!(),
@@ -423,7 +421,12 @@ unsafe extern "C" fn rectangles(
         "str r8, [sp, #48]",
         "bne 2b",
         "ldr r3, [sp, #52]",
-        "stm r3, {{r4-r7, r12}}",
+        ".irp sum, r4, r5, r6, r7, r12",
+        "ldrd r8, r9, [r3]",
+        "adds r8, r8, \\sum",
+        "adc r9, r9, r1",
+        "strd r8, r9, [r3], #8",
+        ".endr",
         "pop {{r1, r3-r11, pc}}",
     )
 }
