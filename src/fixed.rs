@@ -111,15 +111,21 @@ const fn digit(rest: u32, next: u32, d: u32, high: u32, low: u32) -> (u32, u32) 
     (q, (rest << 16 | next).wrapping_sub(q.wrapping_mul(d)))
 }
 
-/// `v 2^32` rounded to nearest, ties away from zero, for numbers within 2^30. From the bits, so that no
-/// FPU is needed.
-#[inline(never)]
+/// `v 2^32` rounded to nearest, ties away from zero, for numbers within 2^30.
+#[inline(always)]
 pub(crate) const fn q32(v: f64) -> i64 {
+    rounded(v, 32)
+}
+
+/// `v 2^to` rounded to nearest, ties away from zero, where that is within 2^62. From the bits, so that no FPU is
+/// needed.
+#[inline(never)]
+pub(crate) const fn rounded(v: f64, to: i32) -> i64 {
     let bits = v.to_bits();
     // |v| = mantissa 2^(exponent - 1075).
     let exponent = ((bits >> 52) & 0x7ff) as i32;
     let mantissa = (bits & ((1 << 52) - 1) | 1 << 52) as i64;
-    let rounded = match exponent - 1075 + 32 {
+    let rounded = match exponent - 1075 + to {
         shift @ 0..=10 => mantissa << shift,
         shift @ -54..0 => round_shift_i64(mantissa, -shift as u32),
         _ => 0,
@@ -617,9 +623,12 @@ mod tests {
             let v = f32::from_bits(bits);
             Coord::from(v) == Coord::from(f64::from(v))
         }
-        fn q32_is_rounded(v: f64) -> bool {
+        fn numbers_are_rounded(v: f64) -> bool {
             let parts = [v, v % 1e9, v % 1.0, v % 1e-9, (v % 1e9).floor() + 0.5, 0.5 / 4_294_967_296.0];
-            parts.into_iter().filter(|v| v.abs() < 1e9).all(|v| q32(v) == (v * 4_294_967_296.0).round() as i64)
+            parts.into_iter().all(|v| {
+                let mut scales = [0, 1, 31, 32, 33, 61].into_iter().map(|to| (to, v * power_of_two(to)));
+                scales.all(|(to, scaled)| scaled.abs() >= power_of_two(62) || rounded(v, to) == scaled.round() as i64)
+            })
         }
         fn scaled_is_rounded_to_even(high: i64, low: u64, shift: u32, exponent: i32) -> bool {
             let (v, exponent) = ((i128::from(high) << 64 | i128::from(low)) >> (shift % 128), exponent % 500);

@@ -29,9 +29,7 @@
 
 use core::ops::Range;
 
-use crate::fixed::{
-    Coord, Position, Rounding, floor_div, power_of_two, q32, round_coordinate, round_shift_i64,
-};
+use crate::fixed::{Coord, Position, Rounding, floor_div, q32, round_coordinate, round_shift_i64, rounded};
 use crate::simd::{Lanes, LinearSteps, Positions, QuotientSteps, Steps};
 use crate::span::{self, Area};
 
@@ -547,23 +545,25 @@ impl ProjectivePlan {
     /// The plan of a matrix, or `None` if its entries are so far apart that a denominator of one
     /// would be left with fewer than 32 bits.
     pub(crate) fn new(m: &[f64; 9]) -> Option<Self> {
-        // The largest value of any of the three forms over all pixels there can be.
-        let largest = m.chunks_exact(3).fold(0.0_f64, |max, r| match *r {
-            [a, b, c] => max.max((libm::fabs(a) + libm::fabs(b)) * 32_768.0 + libm::fabs(c)),
-            _ => max,
-        });
+        let scale = Self::scale(m)?;
+        let q = |i: usize| m.get(i).map_or(0, |&v| rounded(v, scale));
+        Some(Self { rows: [[q(0), q(1), q(2)], [q(3), q(4), q(5)], [q(6), q(7), q(8)]], scale })
+    }
+
+    /// The scale of the plan of a matrix, if there is one.
+    #[inline(never)]
+    pub(crate) fn scale(m: &[f64; 9]) -> Option<i32> {
+        // The largest value of any of the three forms over all pixels there can be. (Positive numbers are in the
+        // order of their bits.)
+        let largest = f64::from_bits(m.as_chunks::<3>().0.iter().fold(0, |max, &[a, b, c]| {
+            max.max(((libm::fabs(a) + libm::fabs(b)) * 32_768.0 + libm::fabs(c)).to_bits())
+        }));
         if !largest.is_finite() {
             return None;
         }
         // largest < 2^exponent.
-        let exponent = libm::frexp(largest).1;
-        let scale = 61 - exponent;
-        if !(32..=61).contains(&scale) {
-            return None;
-        }
-        let unit = power_of_two(scale);
-        let q = |i: usize| m.get(i).map_or(0, |v| libm::round(v * unit) as i64);
-        Some(Self { rows: [[q(0), q(1), q(2)], [q(3), q(4), q(5)], [q(6), q(7), q(8)]], scale })
+        let scale = 61 - libm::frexp(largest).1;
+        (32..=61).contains(&scale).then_some(scale)
     }
 
     /// The three forms at a pixel, times 2^`scale`; below 2^61 + 2^16.

@@ -60,7 +60,7 @@ impl Transform for Homography {
     }
     fn from_matrix(matrix: Matrix) -> Result<Self, Error> {
         let matrix = normalised(matrix)?;
-        ProjectivePlan::new(&matrix).ok_or(Error::OutOfRange)?;
+        ProjectivePlan::scale(&matrix).ok_or(Error::OutOfRange)?;
         // The determinant relative to the lengths of the rows (Hadamard), in squares.
         let square = |a: f64, b: f64, c: f64| a * a + b * b + c * c;
         let m = &matrix;
