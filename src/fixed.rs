@@ -169,6 +169,16 @@ pub(crate) const fn power_of_two(n: i32) -> f64 {
     f64::from_bits(((1023 + n) as u64) << 52)
 }
 
+/// `v 2^n`, for n from -64 to 64. (By its exponent alone where it has that; a product takes long without an FPU.)
+#[inline(never)]
+pub(crate) const fn times_power(v: f64, n: i32) -> f64 {
+    let bits = v.to_bits();
+    match (bits >> 52) & 0x7ff {
+        65..1982 => f64::from_bits(bits.wrapping_add((n as u64) << 52)),
+        _ => v * power_of_two(n),
+    }
+}
+
 /// A coordinate in source pixels: Q32.32, pixel centres at integers.
 ///
 /// Real numbers become `floor(v * 2^32)`, saturating at +-2^30 px. NaN becomes the lower end,

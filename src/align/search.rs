@@ -13,7 +13,7 @@ use crate::kernel::{Nearest, rounding};
 use crate::simd::sums::{PAIRS, Rows, pairs};
 use crate::simd::{self, Lanes, Operation};
 use crate::span::{self, Area};
-use crate::transform::{Matrix, multiply};
+use crate::transform::{Matrix, is_one, is_zero, multiply};
 use crate::walk::{Plan, Walk};
 
 /// The most pixels that all comparisons together look at.
@@ -205,9 +205,7 @@ pub(super) fn shift(m: &Matrix) -> Option<[i32; 2]> {
         let (v, half) = (q32(v), 1_i64 << 31);
         ((v as u32 != 1 << 31) && v.unsigned_abs() < 1 << 48).then(|| (v.wrapping_add(half) >> 32) as i32)
     };
-    let one = |v: f64| v.to_bits() == 1_f64.to_bits();
-    let zero = |v: f64| v.to_bits() << 1 == 0;
-    let only = one(a) && zero(b) && zero(c) && one(d) && zero(e) && zero(f) && one(g);
+    let only = is_one(a) && is_one(d) && is_one(g) && [b, c, e, f].into_iter().all(is_zero);
     if only { Some([cell(x)?, cell(y)?]) } else { None }
 }
 
