@@ -15,6 +15,8 @@ use crate::fixed::{power_of_two, times_power};
 use crate::image::{Image, ImageMut, Pixel, Tap};
 use crate::kernel::Channel;
 use crate::parallel::{Bands, Threads};
+#[cfg(dsp)]
+pub(crate) use crate::simd::sums::reduce_bytes;
 use crate::simd::{Lanes, Level, Operation};
 use crate::transform::{Matrix, after_shift, before_shift};
 
@@ -263,6 +265,7 @@ impl<P: Tap> Bands for Reduce<'_, P> {
 
 /// A row that four rows of bytes make, if they have a multiple of four: four columns at a time, two in the halves of a
 /// number.
+#[cfg(not(dsp))]
 #[inline(never)]
 pub(crate) fn reduce_bytes(rows: [&[u8]; 4], out: &mut [u8]) -> bool {
     let [Some(first), Some(last)] =

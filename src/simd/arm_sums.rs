@@ -339,6 +339,103 @@ unsafe extern "C" fn quarters(
     )
 }
 
+/// See `pyramid`.
+#[inline(never)]
+pub(crate) fn reduce_bytes(rows: [&[u8]; 4], out: &mut [u8]) -> bool {
+    let width = 2 * out.len();
+    if width == 0 || width % 4 != 0 || rows.iter().any(|row| row.len() != width) {
+        return false;
+    }
+    let [a, b, c, d] = rows.map(<[u8]>::as_ptr);
+    let last = out.as_mut_ptr_range().end.wrapping_sub(2);
+    // SAFETY: the rows have as many pixels, at least four, as there are places for, times two.
+    unsafe { reduced(a, b, c, d, out.as_mut_ptr(), last) };
+    true
+}
+
+// Of four columns from r8 to r11: 0 and 2 in r12, 1 and 3 in lr.
+macro_rules! columns {
+    () => {
+        "uxtb16 r12, r9
+         uxtab16 r12, r12, r10
+         add r12, r12, r12, lsl #1
+         uxtab16 r12, r12, r8
+         uxtab16 r12, r12, r11
+         uxtb16 lr, r9, ror #8
+         uxtab16 lr, lr, r10, ror #8
+         add lr, lr, lr, lsl #1
+         uxtab16 lr, lr, r8, ror #8
+         uxtab16 lr, lr, r11, ror #8"
+    };
+}
+
+// Two pixels: r6 and r7 are the columns from the one before them on, r12 and lr the four that follow.
+macro_rules! reduced_pixels {
+    () => {
+        "lsr r8, r6, #16
+         pkhbt r8, r8, r12, lsl #16
+         lsr r9, r7, #16
+         pkhbt r9, r9, lr, lsl #16
+         add r8, r8, r7
+         add r8, r8, r8, lsl #1
+         add r9, r9, r6
+         add r8, r8, r9
+         add r8, r8, #0x00200020
+         lsr r9, r8, #6
+         strb r9, [r4], #1
+         lsr r8, r8, #22
+         strb r8, [r4], #1"
+    };
+}
+
+// r4 is where the pixels go, r5 where the last two do.
+#[unsafe(naked)]
+unsafe extern "C" fn reduced(
+    above: *const u8,
+    row: *const u8,
+    below: *const u8,
+    next: *const u8,
+    out: *mut u8,
+    last: *mut u8,
+) {
+    naked_asm!(
+        processor!(),
+        "push {{r4-r11, lr}}",
+        "ldrd r4, r5, [sp, #36]",
+        "ldr r8, [r0], #3",
+        "ldr r9, [r1], #3",
+        "ldr r10, [r2], #3",
+        "ldr r11, [r3], #3",
+        columns!(),
+        // The first column is repeated.
+        "pkhbt r6, r12, lr, lsl #16",
+        "mov r7, r12",
+        "b 3f",
+        "2:",
+        "ldr r8, [r0], #4",
+        "ldr r9, [r1], #4",
+        "ldr r10, [r2], #4",
+        "ldr r11, [r3], #4",
+        columns!(),
+        reduced_pixels!(),
+        "mov r6, r12",
+        "mov r7, lr",
+        "3:",
+        "cmp r4, r5",
+        "bne 2b",
+        // So is the last.
+        "ldr r8, [r0, #-3]",
+        "ldr r9, [r1, #-3]",
+        "ldr r10, [r2, #-3]",
+        "ldr r11, [r3, #-3]",
+        columns!(),
+        "lsr lr, lr, #16",
+        "mov r12, lr",
+        reduced_pixels!(),
+        "pop {{r4-r11, pc}}",
+    )
+}
+
 /// See `sums`.
 #[inline(never)]
 pub(crate) fn pairs(rows @ [a, b]: [Rows<'_>; 2], size @ [width, height]: [usize; 2], sums: &mut [i64; 5]) {

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 #[cfg(dsp)]
-pub(crate) use super::arm_sums::{distance, halve, moments, pairs, products};
+pub(crate) use super::arm_sums::{distance, halve, moments, pairs, products, reduce_bytes};
 
 /// The most columns of a rectangle that is multiplied with another one.
 pub(crate) const STRIP: usize = 64;
