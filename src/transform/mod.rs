@@ -179,10 +179,12 @@ pub(crate) fn at(values: &[f64], i: usize) -> f64 {
     values.get(i).copied().unwrap_or(0.0)
 }
 
-/// Whether a number is zero. (From its bits: comparing takes long without an FPU.)
+/// Whether a number is zero. (From the halves of its bits: comparing takes long without an FPU, and the compiler takes
+/// all of them together for a number again.)
 #[inline(always)]
 pub(crate) fn is_zero(v: f64) -> bool {
-    v.to_bits() << 1 == 0
+    let bits = v.to_bits();
+    bits as u32 | ((bits >> 32) as u32) << 1 == 0
 }
 
 /// Whether a number is one.
@@ -233,11 +235,16 @@ pub(crate) fn after_shift(m: &Matrix, x: f64, y: f64) -> Matrix {
 /// The matrix before a shift by (`x`, `y`).
 pub(crate) fn before_shift(m: &Matrix, x: f64, y: f64) -> Matrix {
     let mut m = *m;
+    if is_affine(&m) {
+        m[2] += x;
+        m[5] += y;
+        return m;
+    }
     let [.., g, h, i] = m;
     for (row, by) in m.as_chunks_mut::<3>().0.iter_mut().zip([x, y]) {
         for (v, last) in row.iter_mut().zip([g, h, i]) {
             if !is_zero(last) {
-                *v += if is_one(last) { by } else { by * last };
+                *v += by * last;
             }
         }
     }
