@@ -437,7 +437,7 @@ unsafe extern "C" fn reduced(
 }
 
 /// See `sums`.
-#[inline(never)]
+#[inline(always)]
 pub(crate) fn pairs(rows @ [a, b]: [Rows<'_>; 2], size @ [width, height]: [usize; 2], sums: &mut [i64; 5]) {
     if !(holds(a, size) && holds(b, size)) || width * height > PAIRS {
         return single_pairs(rows, size, sums);
@@ -464,8 +464,9 @@ macro_rules! pairs_block {
     };
 }
 
-// On the stack are the strides, and above what is saved the width, the rows that are left, and where the sums
-// go. r3 is where the fours of a row end, then how many pixels it has after them.
+// On the stack are what lies between the whole fours of a row and the next one of a, and of b, how many bits of a
+// row's last four are not its own (32 if all are whole) and where those four are from the end of the whole ones, and above what is
+// saved the rows that are left, and where the sums go. r3 is where the fours of a row end, lr how many pixels they are.
 #[unsafe(naked)]
 unsafe extern "C" fn rectangles(
     a: *const u8,
@@ -478,7 +479,16 @@ unsafe extern "C" fn rectangles(
 ) {
     naked_asm!(
         processor!(),
-        "push {{r1, r3-r11, lr}}",
+        "push {{r4-r11, lr}}",
+        "ldr r12, [sp, #36]",
+        "bic lr, r12, #3",
+        "sub r4, r1, lr",
+        "sub r5, r3, lr",
+        "and r7, r12, #3",
+        "sub r7, r7, #4",
+        "rsb r6, r7, #0",
+        "lsl r6, r6, #3",
+        "push {{r4-r7}}",
         "mov r1, #0",
         "mov r4, #0",
         "mov r5, #0",
@@ -486,44 +496,38 @@ unsafe extern "C" fn rectangles(
         "mov r7, #0",
         "mov r12, #0",
         "2:",
-        "ldr lr, [sp, #44]",
-        "bic r3, lr, #3",
-        "add r3, r0, r3",
+        "add r3, r0, lr",
         "3:",
         "ldr r8, [r0], #4",
         "ldr r9, [r2], #4",
         pairs_block!(),
         "cmp r0, r3",
         "bne 3b",
-        "ands r3, lr, #3",
+        "ldrd r3, r11, [sp, #8]",
+        "cmp r3, #32",
         "beq 4f",
         // The four that end with the row, less those that have been counted.
-        "rsb r10, r3, #4",
-        "lsl r10, r10, #3",
-        "sub r8, r3, #4",
-        "ldr r9, [r2, r8]",
-        "ldr r8, [r0, r8]",
-        "lsr r8, r8, r10",
-        "lsr r9, r9, r10",
+        "ldr r8, [r0, r11]",
+        "ldr r9, [r2, r11]",
+        "lsr r8, r8, r3",
+        "lsr r9, r9, r3",
         pairs_block!(),
         "4:",
-        "bic lr, lr, #3",
         "ldrd r8, r9, [sp]",
-        "sub r8, r8, lr",
-        "sub r9, r9, lr",
+        "ldr r3, [sp, #56]",
         "add r0, r0, r8",
         "add r2, r2, r9",
-        "ldr r8, [sp, #48]",
-        "subs r8, r8, #1",
-        "str r8, [sp, #48]",
+        "subs r3, r3, #1",
+        "str r3, [sp, #56]",
         "bne 2b",
-        "ldr r3, [sp, #52]",
+        "ldr r3, [sp, #60]",
         ".irp sum, r4, r5, r6, r7, r12",
         "ldrd r8, r9, [r3]",
         "adds r8, r8, \\sum",
         "adc r9, r9, r1",
         "strd r8, r9, [r3], #8",
         ".endr",
-        "pop {{r1, r3-r11, pc}}",
+        "add sp, sp, #16",
+        "pop {{r4-r11, pc}}",
     )
 }

@@ -134,6 +134,7 @@ pub(crate) fn pairs(rows: [Rows<'_>; 2], size: [usize; 2], sums: &mut [i64; 5]) 
 }
 
 /// The same, pixel by pixel.
+#[inline(never)]
 pub(super) fn single_pairs([a, b]: [Rows<'_>; 2], [width, height]: [usize; 2], sums: &mut [i64; 5]) {
     let mut block = [0_u32; 5];
     for y in 0..height {
