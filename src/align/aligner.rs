@@ -346,7 +346,7 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
         // (A search that compares one transform only goes on to the first level to be refined.)
         let searches = range.iter().any(|&r| r != 0) || last > top;
         let phase = if searches { Phase::searching(range) } else { Phase::Refine };
-        Ok(Start { levels, top, candidate: T::from_matrix(to_level(&initial.matrix(), last))?, phase })
+        Ok(Start { levels, top, candidate: at_level(initial, last)?, phase })
     }
 
     /// Steps until the end.
@@ -444,7 +444,7 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
         self.candidate = T::from_matrix(moved).unwrap_or(self.candidate);
         if self.level == self.top {
             self.phase = Phase::Refine;
-            self.rival = match T::from_matrix(to_level(&self.initial.matrix(), self.level)) {
+            self.rival = match at_level(&self.initial, self.level) {
                 Ok(initial) if initial != self.candidate && self.options().max_iterations >= SHARED => {
                     Rival::Waiting(initial)
                 }
@@ -498,7 +498,7 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
         let full = to_full(&self.candidate.matrix(), self.level);
         self.level = self.level.saturating_sub(1);
         self.candidate = T::from_matrix(to_level(&full, self.level))?;
-        let initial = T::from_matrix(to_level(&self.initial.matrix(), self.level))?;
+        let initial = at_level(&self.initial, self.level)?;
         if let Some(pair) = self.pair()
             && initial != self.candidate
         {
@@ -1122,6 +1122,13 @@ fn centre<P>(fixed: &Image<'_, P>) -> [f64; 2] {
 /// A matrix about a pixel instead of the origin.
 fn about(m: &Matrix, [x, y]: [f64; 2]) -> Matrix {
     before_shift(&after_shift(m, -x, -y), x, y)
+}
+
+/// A transform between pixels of level 0, as one between those of a level.
+// (Once for all that ask for it.)
+#[inline(never)]
+fn at_level<T: Transform>(full: &T, level: usize) -> Result<T, Error> {
+    T::from_matrix(to_level(&full.matrix(), level))
 }
 
 /// What the increment of a solution adds to the identity, and by how much it moves the corners of the fixed image.

@@ -7,7 +7,7 @@ use core::ops::Range;
 
 use super::normal::{LevelPair, Nothing, Word, covariance, totals};
 use super::{CHUNK, Grey};
-use crate::fixed::{narrow_floor_div, power_of_two, q32, root};
+use crate::fixed::{narrow_floor_div, q32, root, rounded};
 use crate::image::Image;
 use crate::kernel::{Nearest, rounding};
 use crate::simd::sums::{PAIRS, Rows, pairs};
@@ -23,7 +23,7 @@ const BUDGET: usize = 1 << 24;
 /// image, and `rotation` radians in units of [`turned`]; less where that would take too many comparisons.
 pub(super) fn range<P>(pair: &LevelPair<'_, P>, part: f64, rotation: f64) -> [i32; 3] {
     let (width, height) = (pair.fixed.width(), pair.fixed.height());
-    let most = |side: usize| q32(side as f64 * part * power_of_two(-32)) as usize;
+    let most = |side: usize| rounded(side as f64 * part, 0) as usize;
     let (mut x, mut y) = (most(width), most(height));
     // At most 2^16 or so, as images go.
     let mut turns = if rotation > 0.0 { libm::ceil(rotation / unit(pair)) as usize } else { 0 };
@@ -398,6 +398,7 @@ impl<P: Grey> Blocks<P> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixed::power_of_two;
 
     quickcheck::quickcheck! {
         fn matches_of_any_size(tt: u64, mm: u64, part: i32, shifts: [u32; 2], more: u32) -> bool {
