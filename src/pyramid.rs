@@ -261,22 +261,6 @@ impl<P: Tap> Bands for Reduce<'_, P> {
 /// A row that four rows of bytes make: four columns at a time, two in the halves of a number.
 #[inline(never)]
 pub(crate) fn reduce_bytes(rows: [&[u8]; 4], out: &mut [u8]) {
-    // Columns 0 and 2, and 1 and 3, of four.
-    let columns = |words: [u32; 4]| {
-        [0, 8].map(|shift| {
-            let [a, b, c, d] = words.map(|word| word >> shift & 0x00ff_00ff);
-            a + d + 3 * (b + c)
-        })
-    };
-    // Two pixels, and what is left for the next ones.
-    let pixels = |left: &mut [u32; 2], next: [u32; 2]| {
-        let ([even, odd], [next_even, next_odd]) = (*left, next);
-        // Columns 2 and 4, and 3 and 5.
-        let (third, fourth) = (even >> 16 | next_even << 16, odd >> 16 | next_odd << 16);
-        let sums = even + fourth + 3 * (odd + third) + 0x0020_0020;
-        *left = next;
-        [(sums >> 6) as u8, (sums >> 22) as u8]
-    };
     // The fours begin a column to the left of their pixels'; outside, the border is repeated.
     let first = |row: &[u8]| match (row.first_chunk(), row) {
         (Some(&[a, b, c, _]), _) | (None, &[a, b, c]) => [a, a, b, c],
@@ -284,25 +268,56 @@ pub(crate) fn reduce_bytes(rows: [&[u8]; 4], out: &mut [u8]) {
         _ => [0; 4],
     };
     let mut left = columns(rows.map(|row| u32::from_le_bytes(first(row))));
-    let [a, b, c, d] = rows.map(|row| row.get(3..).unwrap_or_default().as_chunks::<4>().0);
-    let mut done = 0;
-    for (out, (((a, b), c), d)) in out.as_chunks_mut::<2>().0.iter_mut().zip(a.iter().zip(b).zip(c).zip(d)) {
-        *out = pixels(&mut left, columns([a, b, c, d].map(|four| u32::from_le_bytes(*four))));
-        done += 2;
-    }
+    let columns_left = rows[0].len().saturating_sub(3);
+    let (pairs, _) = out.as_chunks_mut::<2>();
+    let done = (columns_left / 4).min(pairs.len());
+    reduce_fours(rows, &mut left, pairs.get_mut(..done).unwrap_or_default());
     // At most three pixels are left, and so many columns.
-    let bits = 8 * (rows[0].len().saturating_sub(3) as u32 % 4);
+    let bits = 8 * (columns_left as u32 % 4);
     let mut next = columns(rows.map(|row| {
         let last = row.last_chunk().map_or(0, |four| u32::from_le_bytes(*four));
         let border = row.last().map_or(0, |&last| u32::from(last) * 0x0101_0101);
         last.checked_shr(32 - bits).unwrap_or(0) | border << bits
     }));
-    for out in out.get_mut(done..).unwrap_or_default().chunks_mut(2) {
-        for (out, pixel) in out.iter_mut().zip(pixels(&mut left, next)) {
+    for out in out.get_mut(2 * done..).unwrap_or_default().chunks_mut(2) {
+        for (out, pixel) in out.iter_mut().zip(reduced(&mut left, next)) {
             *out = pixel;
         }
         let border = next[1] >> 16;
         next = [border << 16 | border; 2];
+    }
+}
+
+/// Columns 0 and 2, and 1 and 3, of four rows of four bytes.
+#[inline(always)]
+fn columns(words: [u32; 4]) -> [u32; 2] {
+    [0, 8].map(|shift| {
+        let [a, b, c, d] = words.map(|word| word >> shift & 0x00ff_00ff);
+        a + d + 3 * (b + c)
+    })
+}
+
+/// Two pixels, of the columns that are left for them and those that follow, which are left then.
+#[inline(always)]
+fn reduced(left: &mut [u32; 2], next: [u32; 2]) -> [u8; 2] {
+    let ([even, odd], [next_even, next_odd]) = (*left, next);
+    // Columns 2 and 4, and 3 and 5.
+    let (third, fourth) = (even >> 16 | next_even << 16, odd >> 16 | next_odd << 16);
+    let sums = even + fourth + 3 * (odd + third) + 0x0020_0020;
+    *left = next;
+    [(sums >> 6) as u8, (sums >> 22) as u8]
+}
+
+#[cfg(dsp)]
+use crate::simd::sums::reduce_fours;
+
+/// Two pixels for each four from column 3 on, of which there are as many.
+#[cfg(not(dsp))]
+#[inline(always)]
+fn reduce_fours(rows: [&[u8]; 4], left: &mut [u32; 2], out: &mut [[u8; 2]]) {
+    let [a, b, c, d] = rows.map(|row| row.get(3..).unwrap_or_default().as_chunks::<4>().0);
+    for (out, (((a, b), c), d)) in out.iter_mut().zip(a.iter().zip(b).zip(c).zip(d)) {
+        *out = reduced(left, columns([a, b, c, d].map(|four| u32::from_le_bytes(*four))));
     }
 }
 

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use core::marker::PhantomData;
+use core::ops::Range;
 
 use super::noise::{Support, high_pass, steepness};
 use super::normal::{Accumulate, FixedMoments, Known, LevelPair, Onto, Pass, Photometry, Statistics};
@@ -192,9 +193,9 @@ struct Start<T> {
 
 #[derive(Clone, Copy, Debug)]
 enum Phase {
-    /// Comparing shifts along x and y and turns, from -range to range, the next one first in line.
+    /// Comparing shifts along x and y and turns, from -range to range: the next row of shifts, and turn, first in line.
     Search {
-        next: [i32; 3],
+        next: [i32; 2],
         range: [i32; 3],
         best: [i32; 3],
         found: Match,
@@ -205,7 +206,8 @@ enum Phase {
 
 impl Phase {
     fn searching(range: [i32; 3]) -> Self {
-        Phase::Search { next: range.map(|r| -r), range, best: [0; 3], found: Match::NONE }
+        let [_, y, turns] = range;
+        Phase::Search { next: [-y, -turns], range, best: [0; 3], found: Match::NONE }
     }
 }
 
@@ -344,7 +346,7 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
         // (A search that compares one transform only goes on to the first level to be refined.)
         let searches = range.iter().any(|&r| r != 0) || last > top;
         let phase = if searches { Phase::searching(range) } else { Phase::Refine };
-        Ok(Start { levels, top, candidate: T::from_matrix(to_level(&initial.matrix(), last))?, phase })
+        Ok(Start { levels, top, candidate: at_level(initial, last)?, phase })
     }
 
     /// Steps until the end.
@@ -356,7 +358,7 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
         }
     }
 
-    /// One pass over one level: an iteration, or the comparison of one shift.
+    /// One pass over one level: an iteration, or the comparison of the shifts of one row.
     ///
     /// The number of steps is bounded by the options.
     pub fn step(&mut self) -> Step<T> {
@@ -401,42 +403,39 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
             return;
         };
         let before = found;
-        let beginning = found == Match::NONE && next.iter().zip(range).all(|(&next, range)| next == -range);
+        let [across, down, turns] = range;
+        let beginning = found == Match::NONE && next == [-down, -turns];
         let turned = |from: T, units: i32| {
             if S::WHOLE { search::turned(&pair, &from.matrix(), units) } else { from.matrix() }
         };
-        let mut compare = |by @ [x, y, units]: [i32; 3]| {
+        let mut compare = |columns: Range<i32>, [y, units]: [i32; 2]| {
             let turned = if !S::WHOLE || units == 0 {
                 Ok(self.candidate)
             } else {
                 T::from_matrix(turned(self.candidate, units))
             };
             if let Ok(turned) = turned
-                && let Some(here) = self.compare(&pair, &turned, [x, y], 1)
+                && let (here, x) = self.compare(&pair, &turned, columns, y, 1)
                 && here > found
             {
-                (best, found) = (by, here);
+                (best, found) = ([x, y, units], here);
             }
         };
         if beginning {
             // The initial transform first, so that it is preferred among equals.
-            compare([0; 3]);
+            compare(0..1, [0; 2]);
         }
-        if next.iter().any(|&v| v != 0) {
-            compare(next);
+        let (first, end) = (-across, across + 1);
+        let columns = if next == [0; 2] { [first..0, 1..end] } else { [first..end, 0..0] };
+        for columns in columns {
+            compare(columns, next);
         }
         // (A square root takes long on small processors.)
         let correlation = if found == before { self.progress.correlation } else { found.correlation() };
         self.note(&pair, correlation);
-        let [dx, dy, turn] = next;
-        let next = if dx < range[0] {
-            [dx + 1, dy, turn]
-        } else if dy < range[1] {
-            [-range[0], dy + 1, turn]
-        } else {
-            [-range[0], -range[1], turn + 1]
-        };
-        if next[2] <= range[2] {
+        let [y, turn] = next;
+        let next = if y < down { [y + 1, turn] } else { [-down, turn + 1] };
+        if next[1] <= turns {
             self.phase = Phase::Search { next, range, best, found };
             return;
         }
@@ -445,7 +444,7 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
         self.candidate = T::from_matrix(moved).unwrap_or(self.candidate);
         if self.level == self.top {
             self.phase = Phase::Refine;
-            self.rival = match T::from_matrix(to_level(&self.initial.matrix(), self.level)) {
+            self.rival = match at_level(&self.initial, self.level) {
                 Ok(initial) if initial != self.candidate && self.options().max_iterations >= SHARED => {
                     Rival::Waiting(initial)
                 }
@@ -460,25 +459,36 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
         }
     }
 
-    /// How well the images match under a transform after a shift, by every so many rows.
+    /// How well the images match, by every so many rows, under a transform after the best of a row of shifts, and
+    /// which that is.
     // (Once for all that ask for it.)
     #[inline(never)]
     fn compare(
         &self,
         pair: &LevelPair<'_, P>,
         transform: &T,
-        [x, y]: [i32; 2],
+        columns: Range<i32>,
+        y: i32,
         every: usize,
-    ) -> Option<Match> {
+    ) -> (Match, i32) {
         let pair = if S::WHOLE { *pair } else { LevelPair { fixed_mask: None, moving_mask: None, ..*pair } };
         if pair.fixed_mask.is_none()
             && pair.moving_mask.is_none()
             && let Some([u, v]) = search::shift(&transform.matrix())
         {
-            let (fixed, moving, by) = (pair.fixed, pair.moving, [u + x, v + y]);
-            return self.options().level.run(search::Shifted { fixed, moving, by, every });
+            let (fixed, moving, by) = (pair.fixed, pair.moving, [u, v + y]);
+            return self.options().level.run(search::Shifted { fixed, moving, by, columns, every });
         }
-        self.options().level.run(search::Compare { pair, plan: transform.plan().moved([x, y]), every })
+        let (plan, mut best) = (transform.plan(), (Match::NONE, 0));
+        for x in columns {
+            let plan = plan.moved([x, y]);
+            if let Some(here) = self.options().level.run(search::Compare { pair, plan, every })
+                && here > best.0
+            {
+                best = (here, x);
+            }
+        }
+        best
     }
 
     /// Carries the candidate over to the next larger level. If the images agree there much better where
@@ -488,14 +498,12 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
         let full = to_full(&self.candidate.matrix(), self.level);
         self.level = self.level.saturating_sub(1);
         self.candidate = T::from_matrix(to_level(&full, self.level))?;
-        let initial = T::from_matrix(to_level(&self.initial.matrix(), self.level))?;
+        let initial = at_level(&self.initial, self.level)?;
         if let Some(pair) = self.pair()
             && initial != self.candidate
         {
             let every = (pair.fixed.height() / LOOK).max(1);
-            let correlation = |transform: &T| {
-                self.compare(&pair, transform, [0; 2], every).unwrap_or(Match::NONE).correlation()
-            };
+            let correlation = |transform: &T| self.compare(&pair, transform, 0..1, 0, every).0.correlation();
             // (Correlations are at most one.)
             let limit = correlation(&self.candidate) + 0.1;
             if limit < 1.0 && correlation(&initial) > limit {
@@ -1114,6 +1122,13 @@ fn centre<P>(fixed: &Image<'_, P>) -> [f64; 2] {
 /// A matrix about a pixel instead of the origin.
 fn about(m: &Matrix, [x, y]: [f64; 2]) -> Matrix {
     before_shift(&after_shift(m, -x, -y), x, y)
+}
+
+/// A transform between pixels of level 0, as one between those of a level.
+// (Once for all that ask for it.)
+#[inline(never)]
+fn at_level<T: Transform>(full: &T, level: usize) -> Result<T, Error> {
+    T::from_matrix(to_level(&full.matrix(), level))
 }
 
 /// What the increment of a solution adds to the identity, and by how much it moves the corners of the fixed image.

@@ -7,13 +7,13 @@ use core::ops::Range;
 
 use super::normal::{LevelPair, Nothing, Word, covariance, totals};
 use super::{CHUNK, Grey};
-use crate::fixed::{narrow_floor_div, power_of_two, q32, root};
+use crate::fixed::{narrow_floor_div, q32, root, rounded};
 use crate::image::Image;
 use crate::kernel::{Nearest, rounding};
-use crate::simd::sums::{PAIRS, pairs};
+use crate::simd::sums::{PAIRS, Rows, pairs};
 use crate::simd::{self, Lanes, Operation};
 use crate::span::{self, Area};
-use crate::transform::{Matrix, multiply};
+use crate::transform::{Matrix, is_one, is_zero, multiply};
 use crate::walk::{Plan, Walk};
 
 /// The most pixels that all comparisons together look at.
@@ -23,7 +23,7 @@ const BUDGET: usize = 1 << 24;
 /// image, and `rotation` radians in units of [`turned`]; less where that would take too many comparisons.
 pub(super) fn range<P>(pair: &LevelPair<'_, P>, part: f64, rotation: f64) -> [i32; 3] {
     let (width, height) = (pair.fixed.width(), pair.fixed.height());
-    let most = |side: usize| q32(side as f64 * part * power_of_two(-32)) as usize;
+    let most = |side: usize| rounded(side as f64 * part, 0) as usize;
     let (mut x, mut y) = (most(width), most(height));
     // At most 2^16 or so, as images go.
     let mut turns = if rotation > 0.0 { libm::ceil(rotation / unit(pair)) as usize } else { 0 };
@@ -88,20 +88,20 @@ impl Match {
     /// Less than any.
     pub(super) const NONE: Self = Self(i32::MIN);
 
-    /// From n^2 times the variances and the covariance, in whole numbers; `None` if nothing varies.
-    #[inline(never)]
-    fn new(tt: i128, mm: i128, tm: i128) -> Option<Self> {
+    /// From n^2 times the variances and the covariance, or so; `None` if nothing varies.
+    #[inline(always)]
+    fn new([tt, mm, tm]: [i64; 3]) -> Option<Self> {
         if tt <= 0 || mm <= 0 {
             return None;
         }
         // The variances with 30 or 31 bits, so that their product has 60 at least.
-        let bits = |v: i128| 128 - v.leading_zeros() as i32;
-        let (down, across) = (bits(tt) - 31, bits(mm) - 31);
-        let across = across + ((down + across) & 1);
-        let product = shifted(tt, down) * shifted(mm, across);
-        let covariance = shifted(tm, (down + across) / 2);
+        let (up, along) = (tt.leading_zeros(), mm.leading_zeros());
+        let odd = (up + along) & 1;
+        let product = ((tt as u64) << up >> 33) * ((mm as u64) << along >> (33 + odd));
+        // (Its magnitude is at most the mean of theirs, as far as there are bits.)
+        let covariance = tm << ((up + along - odd) / 2).saturating_sub(1) >> 32;
         // (A square that is not above the product, but for rounding.)
-        let square = narrow_floor_div(covariance * covariance, product >> 30).unwrap_or(1 << 30);
+        let square = narrow_floor_div(covariance * covariance, (product >> 30) as i64).unwrap_or(1 << 30);
         let square = square.min(1 << 30) as i32;
         Some(Self(if covariance < 0 { -square } else { square }))
     }
@@ -113,10 +113,19 @@ impl Match {
     }
 }
 
-/// A number with so many bits less, or more, that it fits.
+/// Variances and a covariance by powers of two so that they fit: the variances by powers of four.
+#[cold]
 #[inline(never)]
-fn shifted(v: i128, down: i32) -> i64 {
-    if down > 0 { (v >> down) as i64 } else { (v << -down) as i64 }
+fn fitted([tt, mm, tm]: [i128; 3]) -> [i64; 3] {
+    let room = |v: i128| v.leading_zeros().saturating_sub(2) & !1;
+    let (up, along) = (room(tt), room(mm));
+    [upper(tt, up), upper(mm, along), upper(tm, (up + along) / 2)]
+}
+
+/// The upper half of a number after a shift.
+#[inline(never)]
+fn upper(v: i128, up: u32) -> i64 {
+    (v << up >> 64) as i64
 }
 
 /// How well fixed and moving match at the nearest pixels to `T x`, or `None` if fewer than half of
@@ -196,58 +205,59 @@ pub(super) fn shift(m: &Matrix) -> Option<[i32; 2]> {
         let (v, half) = (q32(v), 1_i64 << 31);
         ((v as u32 != 1 << 31) && v.unsigned_abs() < 1 << 48).then(|| (v.wrapping_add(half) >> 32) as i32)
     };
-    let one = |v: f64| v.to_bits() == 1_f64.to_bits();
-    let zero = |v: f64| v.to_bits() << 1 == 0;
-    let only = one(a) && zero(b) && zero(c) && one(d) && zero(e) && zero(f) && one(g);
+    let only = is_one(a) && is_one(d) && is_one(g) && [b, c, e, f].into_iter().all(is_zero);
     if only { Some([cell(x)?, cell(y)?]) } else { None }
 }
 
-/// The same for images without masks that are a shift by whole pixels apart.
+/// The best of a row of shifts and where that is, for images without masks.
 pub(super) struct Shifted<'a, P> {
     pub(super) fixed: Image<'a, P>,
     pub(super) moving: Image<'a, P>,
-    /// From fixed to moving pixels.
+    /// From fixed to moving pixels, and along x by any of these in addition.
     pub(super) by: [i32; 2],
+    pub(super) columns: Range<i32>,
     /// Only every so many rows.
     pub(super) every: usize,
 }
 
-impl<'a, P: Grey> Operation for Shifted<'a, P> {
-    type Output = Option<Match>;
+impl<P: Grey> Operation for Shifted<'_, P> {
+    type Output = (Match, i32);
 
     #[inline(always)]
-    fn run<L: Lanes>(self) -> Option<Match> {
-        let (width, height, every) = (self.fixed.width(), self.fixed.height(), self.every.max(1));
-        let [u, v] = self.by;
-        let columns = shared(width, self.moving.width(), u);
-        let rows = shared(height, self.moving.height(), v);
-        let part =
-            |image: &Image<'a, P>, x: usize, y: usize| image.view(x, y, columns.len(), rows.len()).ok();
-        let fixed = part(&self.fixed, columns.start, rows.start)?;
-        let moving = part(&self.moving, moved(columns.start, u), moved(rows.start, v))?;
-        let count = rows.len().div_ceil(every);
+    fn run<L: Lanes>(self) -> (Match, i32) {
+        let Self { fixed, moving, by: [u, v], .. } = self;
+        let every = self.every.max(1);
+        let (width, height) = (fixed.width(), fixed.height());
+        let rows = shared(height, moving.height(), v);
         let counted = width * height.div_ceil(every);
-        if L::LEN == 1
-            && let Some([a, b]) = P::bytes([fixed.elements(), moving.elements()])
-        {
-            let mut sums = Sums::default();
-            let strides = [fixed.stride() * every, moving.stride() * every];
-            let band = (PAIRS / columns.len().max(1)).max(1);
-            for first in (0..count).step_by(band) {
-                let from = |pixels: &'a [u8], stride: usize| pixels.get(first * stride..).unwrap_or_default();
-                let rows = [(from(a, strides[0]), strides[0]), (from(b, strides[1]), strides[1])];
-                let size = [columns.len(), band.min(count - first)];
-                sums.add(size[0] * size[1], pairs(rows, size).map(i64::from));
+        let mut best = (Match::NONE, 0);
+        for x in self.columns {
+            let columns = shared(width, moving.width(), u + x);
+            let first = moved(columns.start, u + x);
+            let mut blocks = Blocks::<P>::new();
+            if L::LEN == 1
+                && let Some([a, b]) = P::bytes([fixed.elements(), moving.elements()])
+            {
+                let a = a.get(rows.start * fixed.stride() + columns.start..).unwrap_or_default();
+                let b = b.get(moved(rows.start, v) * moving.stride() + first..).unwrap_or_default();
+                let rows_of = [(a, fixed.stride() * every), (b, moving.stride() * every)];
+                blocks.sums.add_bytes(rows_of, [columns.len(), rows.len().div_ceil(every)]);
+            } else {
+                for y in rows.clone().step_by(every) {
+                    let a = fixed.row(y).get(columns.clone()).unwrap_or_default();
+                    let b = moving.row(moved(y, v)).get(first..).unwrap_or_default();
+                    for (a, b) in a.chunks(CHUNK).zip(b.get(..a.len()).unwrap_or_default().chunks(CHUNK)) {
+                        blocks.add::<L>(a, b);
+                    }
+                }
             }
-            return sums.matched(counted);
-        }
-        let mut sums = Blocks::<P>::new();
-        for y in (0..rows.len()).step_by(every) {
-            for (a, b) in fixed.row(y).chunks(CHUNK).zip(moving.row(y).chunks(CHUNK)) {
-                sums.add::<L>(a, b);
+            if let Some(here) = blocks.finish::<L>().matched(counted)
+                && here > best.0
+            {
+                best = (here, x);
             }
         }
-        sums.finish::<L>().matched(counted)
+        best
     }
 }
 
@@ -279,6 +289,18 @@ impl Sums {
         }
     }
 
+    /// Adds those of two rectangles of bytes.
+    #[inline(never)]
+    fn add_bytes<'a>(&mut self, [a, b]: [Rows<'a>; 2], [width, height]: [usize; 2]) {
+        self.n += (width * height) as i64;
+        let band = (PAIRS / width.max(1)).max(1);
+        for first in (0..height).step_by(band) {
+            let from =
+                |(pixels, stride): Rows<'a>| (pixels.get(first * stride..).unwrap_or_default(), stride);
+            pairs([from(a), from(b)], [width, band.min(height - first)], &mut self.sums);
+        }
+    }
+
     /// How well they match, if they are at least half of those that counted.
     // (Once for all that ask for it.)
     #[inline(never)]
@@ -287,7 +309,14 @@ impl Sums {
         if n == 0 || 2 * n < counted as i64 {
             return None;
         }
-        Match::new(covariance(n, tt, t, t), covariance(n, mm, m, m), covariance(n, tm, t, m))
+        let covariances = [(tt, t, t), (mm, m, m), (tm, t, m)];
+        // (Most sums multiply at once on small processors.)
+        Match::new(if (n | t | m | tt | mm) as u64 >> 31 == 0 {
+            let product = |a: i64, b: i64| i64::from(a as i32) * i64::from(b as i32);
+            covariances.map(|(ab, a, b)| product(n, ab) - product(a, b))
+        } else {
+            fitted(covariances.map(|(ab, a, b)| covariance(n, ab, a, b)))
+        })
     }
 }
 
@@ -312,7 +341,7 @@ impl<P: Grey> Blocks<P> {
         if L::LEN == 1
             && let Some([a, b]) = P::bytes([fixed, moving])
         {
-            return self.sums.add(a.len(), pairs([(a, 0), (b, 0)], [a.len(), 1]).map(i64::from));
+            return self.sums.add_bytes([(a, 0), (b, 0)], [a.len(), 1]);
         }
         if L::LEN == 1 {
             let mut block = [<P::Word as Word>::Sum::default(); 5];
@@ -369,6 +398,29 @@ impl<P: Grey> Blocks<P> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixed::power_of_two;
+
+    quickcheck::quickcheck! {
+        fn matches_of_any_size(tt: u64, mm: u64, part: i32, shifts: [u32; 2], more: u32) -> bool {
+            let [tt, mm] = [(tt, shifts[0]), (mm, shifts[1])]
+                .map(|(v, shift)| i128::from(v >> (shift % 63)) << (more % 30));
+            let tm = (libm::sqrt(tt as f64 * mm as f64) * f64::from(part / 2) * power_of_two(-30)) as i128;
+            // All with as many bits as the products are to have.
+            let to = |v: i128, bits: i32| if bits > 0 { v >> bits } else { v << -bits };
+            let [down, across] = [tt, mm].map(|v| 97 - v.leading_zeros() as i32);
+            let across = across + ((down + across) & 1);
+            let (product, covariance) = (to(tt, down) * to(mm, across), to(tm, (down + across) / 2));
+            let expected = if tt > 0 && mm > 0 {
+                let square = (covariance * covariance).div_euclid(product >> 30).min(1 << 30) as i32;
+                Some(Match(if covariance < 0 { -square } else { square }))
+            } else {
+                None
+            };
+            let all = [tt, mm, tm];
+            let narrow = all.iter().all(|v| v.unsigned_abs() < 1 << 62).then(|| Match::new(all.map(|v| v as i64)));
+            Match::new(fitted(all)) == expected && narrow.is_none_or(|found| found == expected)
+        }
+    }
 
     #[test]
     fn turns() {

@@ -339,16 +339,94 @@ unsafe extern "C" fn quarters(
     )
 }
 
-/// See `sums`.
-#[inline(never)]
-pub(crate) fn pairs(rows @ [a, b]: [Rows<'_>; 2], size @ [width, height]: [usize; 2]) -> [u32; 5] {
-    if !(holds(a, size) && holds(b, size)) || width * height > PAIRS {
-        return single_pairs(rows, size);
+/// See `pyramid`.
+#[inline(always)]
+pub(crate) fn reduce_fours(rows: [&[u8]; 4], left: &mut [u32; 2], out: &mut [[u8; 2]]) {
+    if out.is_empty() || rows.iter().any(|row| row.len() < 3 + 4 * out.len()) {
+        return;
     }
-    let mut sums = [0; 5];
+    let ([a, b, c, d], out) = (rows.map(|row| row.as_ptr().wrapping_add(3)), out.as_mut_ptr_range());
+    // SAFETY: there are as many fours as pairs.
+    unsafe { reduced(a, b, c, d, out.start.cast(), out.end.cast(), left) };
+}
+
+// Of four columns from r8 to r11: 0 and 2 in r12, 1 and 3 in lr.
+macro_rules! columns {
+    () => {
+        "uxtb16 r12, r9
+         uxtab16 r12, r12, r10
+         add r12, r12, r12, lsl #1
+         uxtab16 r12, r12, r8
+         uxtab16 r12, r12, r11
+         uxtb16 lr, r9, ror #8
+         uxtab16 lr, lr, r10, ror #8
+         add lr, lr, lr, lsl #1
+         uxtab16 lr, lr, r8, ror #8
+         uxtab16 lr, lr, r11, ror #8"
+    };
+}
+
+// Two pixels: r6 and r7 are the columns from the one before them on, r12 and lr the four that follow.
+macro_rules! reduced_pixels {
+    () => {
+        "lsr r8, r6, #16
+         pkhbt r8, r8, r12, lsl #16
+         lsr r9, r7, #16
+         pkhbt r9, r9, lr, lsl #16
+         add r8, r8, r7
+         add r8, r8, r8, lsl #1
+         add r9, r9, r6
+         add r8, r8, r9
+         add r8, r8, #0x00200020
+         lsr r9, r8, #6
+         strb r9, [r4], #1
+         lsr r8, r8, #22
+         strb r8, [r4], #1"
+    };
+}
+
+// r4 is where the pixels go, r5 where they end; there is at least one four.
+#[unsafe(naked)]
+unsafe extern "C" fn reduced(
+    above: *const u8,
+    row: *const u8,
+    below: *const u8,
+    next: *const u8,
+    out: *mut u8,
+    end: *mut u8,
+    left: &mut [u32; 2],
+) {
+    naked_asm!(
+        processor!(),
+        "push {{r4-r11, lr}}",
+        "ldrd r4, r5, [sp, #36]",
+        "ldr r6, [sp, #44]",
+        "ldrd r6, r7, [r6]",
+        "2:",
+        "ldr r8, [r0], #4",
+        "ldr r9, [r1], #4",
+        "ldr r10, [r2], #4",
+        "ldr r11, [r3], #4",
+        columns!(),
+        reduced_pixels!(),
+        "mov r6, r12",
+        "mov r7, lr",
+        "cmp r4, r5",
+        "bne 2b",
+        "ldr r8, [sp, #44]",
+        "strd r6, r7, [r8]",
+        "pop {{r4-r11, pc}}",
+    )
+}
+
+/// See `sums`.
+#[inline(always)]
+pub(crate) fn pairs(rows @ [a, b]: [Rows<'_>; 2], size @ [width, height]: [usize; 2], sums: &mut [i64; 5]) {
+    if !(holds(a, size) && holds(b, size)) || width * height > PAIRS {
+        return single_pairs(rows, size, sums);
+    }
     // SAFETY: all pixels are there, at least four in a row.
-    unsafe { rectangles(a.0.as_ptr(), a.1, b.0.as_ptr(), b.1, width, height, &mut sums) };
-    sums
+    unsafe { rectangles(a.0.as_ptr(), a.1, b.0.as_ptr(), b.1, width, height, sums) };
 }
 
 // r4 to r7 and r12 are the sums, r1 is zero, r8 and r9 four pixels each.
@@ -369,8 +447,9 @@ macro_rules! pairs_block {
     };
 }
 
-// On the stack are the strides, and above what is saved the width, the rows that are left, and where the sums
-// go. r3 is where the fours of a row end, then how many pixels it has after them.
+// On the stack are what lies between the whole fours of a row and the next one of a, and of b, how many bits of a
+// row's last four are not its own (32 if all are whole) and where those four are from the end of the whole ones, and above what is
+// saved the rows that are left, and where the sums go. r3 is where the fours of a row end, lr how many pixels they are.
 #[unsafe(naked)]
 unsafe extern "C" fn rectangles(
     a: *const u8,
@@ -379,11 +458,20 @@ unsafe extern "C" fn rectangles(
     b_stride: usize,
     width: usize,
     height: usize,
-    sums: &mut [u32; 5],
+    sums: &mut [i64; 5],
 ) {
     naked_asm!(
         processor!(),
-        "push {{r1, r3-r11, lr}}",
+        "push {{r4-r11, lr}}",
+        "ldr r12, [sp, #36]",
+        "bic lr, r12, #3",
+        "sub r4, r1, lr",
+        "sub r5, r3, lr",
+        "and r7, r12, #3",
+        "sub r7, r7, #4",
+        "rsb r6, r7, #0",
+        "lsl r6, r6, #3",
+        "push {{r4-r7}}",
         "mov r1, #0",
         "mov r4, #0",
         "mov r5, #0",
@@ -391,39 +479,38 @@ unsafe extern "C" fn rectangles(
         "mov r7, #0",
         "mov r12, #0",
         "2:",
-        "ldr lr, [sp, #44]",
-        "bic r3, lr, #3",
-        "add r3, r0, r3",
+        "add r3, r0, lr",
         "3:",
         "ldr r8, [r0], #4",
         "ldr r9, [r2], #4",
         pairs_block!(),
         "cmp r0, r3",
         "bne 3b",
-        "ands r3, lr, #3",
+        "ldrd r3, r11, [sp, #8]",
+        "cmp r3, #32",
         "beq 4f",
         // The four that end with the row, less those that have been counted.
-        "rsb r10, r3, #4",
-        "lsl r10, r10, #3",
-        "sub r8, r3, #4",
-        "ldr r9, [r2, r8]",
-        "ldr r8, [r0, r8]",
-        "lsr r8, r8, r10",
-        "lsr r9, r9, r10",
+        "ldr r8, [r0, r11]",
+        "ldr r9, [r2, r11]",
+        "lsr r8, r8, r3",
+        "lsr r9, r9, r3",
         pairs_block!(),
         "4:",
-        "bic lr, lr, #3",
         "ldrd r8, r9, [sp]",
-        "sub r8, r8, lr",
-        "sub r9, r9, lr",
+        "ldr r3, [sp, #56]",
         "add r0, r0, r8",
         "add r2, r2, r9",
-        "ldr r8, [sp, #48]",
-        "subs r8, r8, #1",
-        "str r8, [sp, #48]",
+        "subs r3, r3, #1",
+        "str r3, [sp, #56]",
         "bne 2b",
-        "ldr r3, [sp, #52]",
-        "stm r3, {{r4-r7, r12}}",
-        "pop {{r1, r3-r11, pc}}",
+        "ldr r3, [sp, #60]",
+        ".irp sum, r4, r5, r6, r7, r12",
+        "ldrd r8, r9, [r3]",
+        "adds r8, r8, \\sum",
+        "adc r9, r9, r1",
+        "strd r8, r9, [r3], #8",
+        ".endr",
+        "add sp, sp, #16",
+        "pop {{r4-r11, pc}}",
     )
 }

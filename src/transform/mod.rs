@@ -179,11 +179,24 @@ pub(crate) fn at(values: &[f64], i: usize) -> f64 {
     values.get(i).copied().unwrap_or(0.0)
 }
 
-/// Whether the last row of a matrix is that of the identity, so that there is less to compute. (Without an FPU that
-/// takes long.)
+/// Whether a number is zero. (From the halves of its bits: comparing takes long without an FPU, and the compiler takes
+/// all of them together for a number again.)
+#[inline(always)]
+pub(crate) fn is_zero(v: f64) -> bool {
+    let bits = v.to_bits();
+    bits as u32 | ((bits >> 32) as u32) << 1 == 0
+}
+
+/// Whether a number is one.
+#[inline(always)]
+pub(crate) fn is_one(v: f64) -> bool {
+    v.to_bits() == 1_f64.to_bits()
+}
+
+/// Whether the last row of a matrix is that of the identity, so that there is less to compute.
 #[inline(always)]
 fn is_affine(m: &Matrix) -> bool {
-    m[6] == 0.0 && m[7] == 0.0 && m[8] == 1.0
+    is_zero(m[6]) && is_zero(m[7]) && is_one(m[8])
 }
 
 /// The image of a point under a matrix.
@@ -212,7 +225,9 @@ pub(crate) fn of<T: Transform>(m: &Matrix) -> Matrix {
 pub(crate) fn after_shift(m: &Matrix, x: f64, y: f64) -> Matrix {
     let mut m = *m;
     for [a, b, c] in m.as_chunks_mut::<3>().0 {
-        *c += *a * x + *b * y;
+        if !(is_zero(*a) && is_zero(*b)) {
+            *c += *a * x + *b * y;
+        }
     }
     m
 }
@@ -220,10 +235,15 @@ pub(crate) fn after_shift(m: &Matrix, x: f64, y: f64) -> Matrix {
 /// The matrix before a shift by (`x`, `y`).
 pub(crate) fn before_shift(m: &Matrix, x: f64, y: f64) -> Matrix {
     let mut m = *m;
+    if is_affine(&m) {
+        m[2] += x;
+        m[5] += y;
+        return m;
+    }
     let [.., g, h, i] = m;
     for (row, by) in m.as_chunks_mut::<3>().0.iter_mut().zip([x, y]) {
         for (v, last) in row.iter_mut().zip([g, h, i]) {
-            if last != 0.0 {
+            if !is_zero(last) {
                 *v += by * last;
             }
         }
@@ -289,11 +309,11 @@ pub(crate) fn normalised(m: Matrix) -> Result<Matrix, Error> {
         return Err(Error::NotFinite);
     }
     let last = m[8];
-    if last == 0.0 {
+    if is_zero(last) {
         return Err(Error::OutOfRange);
     }
     // (Most matrices come with a one, and a division takes long without an FPU.)
-    let n = if last == 1.0 { m } else { m.map(|v| v / last) };
+    let n = if is_one(last) { m } else { m.map(|v| v / last) };
     if !n.iter().all(|v| v.is_finite()) {
         return Err(Error::OutOfRange);
     }
@@ -312,6 +332,11 @@ pub(crate) fn check_affine(m: &Matrix) -> Result<(), Error> {
     if !(linear.iter().all(|&v| within(v, MAX_LINEAR)) && within(m[2], MAX_SHIFT) && within(m[5], MAX_SHIFT))
     {
         return Err(Error::OutOfRange);
+    }
+    // (Next to an image or its mirror image that needs no products.)
+    let [least, most] = [0.5, 0.25].map(f64::to_bits);
+    if bits(m[0]).min(bits(m[4])) >= least && bits(m[1]).max(bits(m[3])) < most {
+        return Ok(());
     }
     // Relative to the square of the largest coefficient, so that a small scale is not taken for a
     // degenerate one; but a scale below 2^-20 maps a whole image onto one pixel.

@@ -177,23 +177,21 @@ fn align<T: Transform, S: Scope>(
 ) {
     let image = |pixels| Image::new(black_box(pixels), SIDE, SIDE).unwrap();
     let pair = Pair::new(image(&FIXED[..]), image(&moving[..]));
-    let truth = truth_of::<T>(truth);
-    let mut error = f64::MAX;
-    let mut iterations = 0;
+    let mut found = None;
     report(meter, name, SIDE * SIDE, || {
         let mut aligner = Aligner::new(pair, T::IDENTITY, options, bytes(), &mut []).unwrap();
-        let found = aligner.run();
-        iterations = found.iterations.iter().sum();
-        if found.status == Status::Converged {
-            error = [(0.0, 0.0), (63.0, 0.0), (0.0, 63.0), (63.0, 63.0)].iter().fold(0.0, |max, &(x, y)| {
-                let ((a, b), (c, d)) = (found.transform.apply(x, y), truth.apply(x, y));
-                libm::hypot(a - c, b - d).max(max)
-            });
-        }
+        found = Some(aligner.run());
     });
-    if wanted(name) {
-        println!("error {name} {} {iterations}", libm::round(error * 1e4) as u32);
+    let Some(found) = found else { return };
+    let (mut error, truth) = (f64::MAX, truth_of::<T>(truth));
+    if found.status == Status::Converged {
+        error = [(0.0, 0.0), (63.0, 0.0), (0.0, 63.0), (63.0, 63.0)].iter().fold(0.0, |max, &(x, y)| {
+            let ((a, b), (c, d)) = (found.transform.apply(x, y), truth.apply(x, y));
+            libm::hypot(a - c, b - d).max(max)
+        });
     }
+    let iterations: u16 = found.iterations.iter().sum();
+    println!("error {name} {} {iterations}", libm::round(error * 1e4) as u32);
 }
 
 /// The translation of the same frames in whole numbers.
