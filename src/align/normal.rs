@@ -22,7 +22,7 @@ use core::marker::PhantomData;
 use core::ops::{AddAssign, Neg, Range};
 
 use super::robust::{Gather, Loss};
-use super::shifted::{Rows, STRIP};
+use super::shifted::STRIP;
 use super::solve::{Column, SIZE, Symmetric};
 use super::{CHUNK, Grey, Interpolation, Scope, select};
 use crate::fixed::{Q14, Rounding, power_of_two, q32, root, round_shift, round_shift_i64, scaled};
@@ -331,7 +331,8 @@ pub(super) type Row = Sums<i64, POWERS, HALF_POWERS>;
 
 /// By monomials: as many as a model calls for.
 pub(super) type Moments<S, D> = SumsOf<S, <D as Degree>::Products<S>, <D as Degree>::Monomials<S>>;
-type TileMoments<D> = Moments<i64, D>;
+pub(super) type TileMoments<D> = Moments<i64, D>;
+pub(super) type ResidualMoments<D> = ResidualOf<i64, <D as Degree>::Monomials<i64>>;
 /// What passes over the same level share where their supports are the same.
 pub(super) type FixedMoments<S, D> = FixedOf<S, <D as Degree>::Products<S>, <D as Degree>::Monomials<S>>;
 
@@ -619,17 +620,19 @@ fn gather(sums: &mut [i64], blocks: &[Blocks]) {
     }
 }
 
-/// Adds a row's sums times powers of its height.
+
+/// Adds moments of a stretch of a row, about a place that is at (`x`, `y`) from the origin of the sums.
 #[inline(always)]
-fn add_row(sums: &mut [i64], row: &[i64], v: i64, degree: usize) {
-    for (k, &sum) in row.iter().enumerate().take(degree + 1) {
-        let mut term = sum;
+pub(super) fn add_stretch<const N: usize>(sums: &mut [i64], moments: &[i64], [x, y]: [i64; 2], degree: usize) {
+    let Some(&(mut moments)) = moments.first_chunk::<N>() else { return };
+    move_powers(&mut moments, x, degree);
+    for (k, mut term) in moments.into_iter().enumerate().take(degree + 1) {
         for l in 0..=degree - k {
             if let Some(sum) = sums.get_mut(monomial(k, l)) {
                 *sum += term;
             }
             // One more than is used, which may not fit.
-            term = term.wrapping_mul(v);
+            term = term.wrapping_mul(y);
         }
     }
 }
@@ -719,19 +722,28 @@ impl Row {
     }
 }
 
-impl<F: Array<i64>, H: Array<i64>> SumsOf<i64, F, H> {
+impl<F: Array<i64>, H: Array<i64>> FixedOf<i64, F, H> {
+    /// [`add_stretch`] to each of the sums.
     #[inline(always)]
-    fn add_fixed(&mut self, row: &Fixed<i64, POWERS, HALF_POWERS>, v: i64, degree: usize) {
-        self.fixed.join(
-            row,
-            |sums, row| add_row(sums, row, v, 2 * degree),
-            |sums, row| add_row(sums, row, v, degree),
+    pub(super) fn add_stretch(
+        &mut self,
+        stretch: &Fixed<i64, POWERS, HALF_POWERS>,
+        at: [i64; 2],
+        degree: usize,
+    ) {
+        self.join(
+            stretch,
+            |sums, stretch| add_stretch::<POWERS>(sums, stretch, at, 2 * degree),
+            |sums, stretch| add_stretch::<HALF_POWERS>(sums, stretch, at, degree),
         );
     }
+}
 
+impl<H: Array<i64>> ResidualOf<i64, H> {
+    /// [`add_stretch`] to each of the sums.
     #[inline(always)]
-    fn add_residual(&mut self, row: &Residual<i64, HALF_POWERS>, v: i64, degree: usize) {
-        self.residual.join(row, |sums, row| add_row(sums, row, v, degree));
+    pub(super) fn add_stretch(&mut self, stretch: &Residual<i64, HALF_POWERS>, at: [i64; 2], degree: usize) {
+        self.join(stretch, |sums, stretch| add_stretch::<HALF_POWERS>(sums, stretch, at, degree));
     }
 }
 
@@ -1406,7 +1418,7 @@ fn keep<W: Word>(words: &mut [W; CHUNK], place: &Range<usize>) {
 }
 
 /// What to add to a range, and to take away (true), so that it becomes another.
-fn changes(from: &Range<usize>, to: &Range<usize>) -> [(Range<usize>, bool); 2] {
+pub(super) fn changes(from: &Range<usize>, to: &Range<usize>) -> [(Range<usize>, bool); 2] {
     if from.end.min(to.end) <= from.start.max(to.start) {
         return [(from.clone(), true), (to.clone(), false)];
     }
@@ -1581,7 +1593,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
 type Above = [Range<usize>; 2];
 
 /// Where a transform finds all taps inside the moving image.
-struct Support<N> {
+pub(super) struct Support<N> {
     plan: N,
     area: Area,
 }
@@ -1590,7 +1602,7 @@ impl<N: Plan> Support<N> {
     /// The runs of a stretch of row `y`: where each begins, its walk, and the range of its columns that
     /// is inside, which is likely to be near what was so in the row above. (A run across a homography's pole does not count: its images are far apart.)
     #[inline(always)]
-    fn runs<P: Grey>(
+    pub(super) fn runs<P: Grey>(
         &self,
         y: usize,
         columns: Range<usize>,
@@ -1617,9 +1629,9 @@ impl<N: Plan> Support<N> {
 }
 
 /// The support of a pass, and that of the one whose sums it takes over.
-struct Supports<N> {
-    now: Support<N>,
-    before: Option<Support<N>>,
+pub(super) struct Supports<N> {
+    pub(super) now: Support<N>,
+    pub(super) before: Option<Support<N>>,
 }
 
 impl<N: Plan> Supports<N> {
@@ -1670,9 +1682,11 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         tile: &mut TileMoments<D>,
         tally: &mut Tally<S>,
     ) {
-        // (What there is nothing to share with is summed with the residuals, if both are by chunks.)
-        let shared = self.is_shared() && (L::LEN == 1 || supports.before.is_some());
-        let (mut samples, mut shifted) = ([P::Fine::from_channel(P::default()); CHUNK], Rows::new());
+        if L::LEN == 1 {
+            return self.tile_singly(supports, columns, rows, [u, v], tile, tally);
+        }
+        // (What there is nothing to share with is summed with the residuals.)
+        let shared = self.is_shared() && supports.before.is_some();
         let (mut stretch, mut pixels) = ([P::Fine::from_channel(P::default()); RUN], Pixels::none());
         let [mut above, mut above_before] = [const { [0..0, 0..0] }; 2];
         let centre = |chunk: &Range<usize>| (chunk.start - chunk.start % CHUNK + CHUNK / 2) as i64 - u as i64;
@@ -1689,10 +1703,6 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
                     for (range, less) in changes(&before.clone().unwrap_or(0..0), &after) {
                         changed |= !range.is_empty();
                         for chunk in select::chunks(self.selected(), y, range) {
-                            if L::LEN == 1 {
-                                self.add_fixed(&mut row.fixed, y, chunk, u, less);
-                                continue;
-                            }
                             self.gradients(y, &chunk, &mut pixels);
                             // (What is taken away is added to what has the other sign.)
                             if less {
@@ -1715,12 +1725,6 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
                 let mut sampled = range.start;
                 for chunk in select::chunks(self.selected(), y, range.clone()) {
                     let walk = walk.at(chunk.start - x);
-                    if L::LEN == 1 {
-                        let room = (&mut samples, &mut shifted);
-                        let Row { fixed, residual } = &mut row;
-                        self.add_singly(fixed, residual, &walk, y, chunk, u, room, tally);
-                        continue;
-                    }
                     // As many samples at once as there is room for, each at its place in an aligned run.
                     let at = chunk.start % RUN;
                     if sampled < chunk.end {
@@ -1744,43 +1748,14 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
                     Self::residual_chunk::<L>(&pixels, centre, &mut row, &mut blocks);
                 }
             }
-            if L::LEN > 1 && D::DEGREE == 2 {
+            if D::DEGREE == 2 {
                 row.gather(&blocks);
             }
-            let height = y as i64 - v as i64;
+            let at = [0, y as i64 - v as i64];
             if changed {
-                tile.add_fixed(&row.fixed, height, D::DEGREE);
+                tile.fixed.add_stretch(&row.fixed, at, D::DEGREE);
             }
-            tile.add_residual(&row.residual, height, D::DEGREE);
-        }
-    }
-
-    /// Adds a chunk of row `y`, about column `centre`, for one lane, with room for its samples.
-    #[expect(clippy::too_many_arguments)]
-    #[inline(always)]
-    fn add_singly(
-        &self,
-        fixed: &mut Fixed<i64, POWERS, HALF_POWERS>,
-        residual: &mut Residual<i64, HALF_POWERS>,
-        walk: &N::Walk,
-        y: usize,
-        chunk: Range<usize>,
-        centre: usize,
-        (all, shifted): (&mut [P::Fine; CHUNK], &mut Rows<P>),
-        tally: &mut Tally<S>,
-    ) {
-        let samples = all.get_mut(..chunk.len()).unwrap_or_default();
-        // (Of degree zero are translations.)
-        if D::DEGREE == 0 {
-            self.shifted(walk, shifted, samples);
-        } else {
-            self.interpolate::<One, _>(walk, samples);
-        }
-        if !S::WHOLE || self.is_shared() && !self.histogram {
-            tally.pixels += chunk.len() as u64;
-            self.add_residual(residual, y, chunk, centre, all);
-        } else {
-            self.add_weighted(fixed, residual, walk, y, chunk, centre, samples, tally);
+            tile.residual.add_stretch(&row.residual, at, D::DEGREE);
         }
     }
 
@@ -1834,9 +1809,9 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
                 if L::LEN > 1 && D::DEGREE == 2 {
                     row.gather(&blocks);
                 }
-                let height = y as i64 - v as i64;
-                tile.add_fixed(&row.fixed, height, D::DEGREE);
-                tile.add_residual(&row.residual, height, D::DEGREE);
+                let at = [0, y as i64 - v as i64];
+                tile.fixed.add_stretch(&row.fixed, at, D::DEGREE);
+                tile.residual.add_stretch(&row.residual, at, D::DEGREE);
             }
             core::mem::swap(above, here);
             core::mem::swap(here, below);
@@ -1905,7 +1880,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
 
     /// Which pixels to look at, if not all.
     #[inline(always)]
-    fn selected(&self) -> Option<Image<'_, P>> {
+    pub(super) fn selected(&self) -> Option<Image<'_, P>> {
         if S::WHOLE { self.pair.selected } else { None }
     }
 
@@ -2000,7 +1975,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
 
     /// The moving image along a walk.
     #[inline(always)]
-    fn interpolate<L: Lanes, W: Walk>(&self, walk: &W, samples: &mut [P::Fine]) {
+    pub(super) fn interpolate<L: Lanes, W: Walk>(&self, walk: &W, samples: &mut [P::Fine]) {
         match self.interpolation() {
             Interpolation::Bilinear => self.sample::<L, _, W>(Bilinear, walk, samples),
             Interpolation::Lagrange => self.sample::<L, _, W>(Lagrange, walk, samples),
