@@ -288,7 +288,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         y: usize,
         chunk: &Range<usize>,
         around: &'c mut Around,
-    ) -> Cross<'c> {
+    ) -> Option<Cross<'c>> {
         let fixed = &self.pair.fixed;
         let (stride, at) = (fixed.stride(), y * fixed.stride() + chunk.start);
         // (No differences across the border: see differences().)
@@ -329,8 +329,8 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         less: bool,
     ) {
         let (mut around, mut room) = (Around::uninit(), Room::uninit());
-        let cross = self.cross(pixels, y, chunk, &mut around);
-        let Some(fours) = Fours::new(&cross, &mut room) else { return };
+        let Some(cross) = self.cross(pixels, y, chunk, &mut around) else { return };
+        let fours = Fours::new(&cross, &mut room);
         let at = Place::new(y, chunk, centre);
         for (sums, axes) in
             sums.gg.iter_mut().zip([[ALONG_X, ALONG_X], [ALONG_X, ALONG_Y], [ALONG_Y, ALONG_Y]])
@@ -338,10 +338,9 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
             Self::add_running(sums, &fours.full(axes, D::DEGREE), &at, less);
         }
         for (axis, (gt, g)) in [ALONG_X, ALONG_Y].into_iter().zip(sums.gt.iter_mut().zip(&mut sums.g)) {
-            let running = fours.half(axis, D::DEGREE);
-            for (sums, running) in [gt, g].into_iter().zip(&running) {
-                Self::add_running(sums, running, &at, less);
-            }
+            let [running_gt, running_g] = fours.half(axis, D::DEGREE);
+            Self::add_running(gt, &running_gt, &at, less);
+            Self::add_running(g, &running_g, &at, less);
         }
         let [tt, t] = fours.plain.map(i64::from);
         for (sum, v) in sums.plain.iter_mut().zip([tt, t, chunk.len() as i64]) {
@@ -362,7 +361,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         samples: &mut [P::Fine],
     ) {
         let mut around = Around::uninit();
-        let cross = self.cross(pixels, y, chunk, &mut around);
+        let Some(cross) = self.cross(pixels, y, chunk, &mut around) else { return };
         // Bilinear samples are within the range of pixels.
         let unlimited =
             self.photometry.unlimited().filter(|_| self.interpolation() == Interpolation::Bilinear);
