@@ -33,7 +33,7 @@ use crate::simd::block::Outside;
 use crate::simd::{self, Lanes, One, Operation};
 use crate::span::{self, Area};
 use crate::transform::{Degree, Term};
-use crate::walk::{Plan, RUN, Walk};
+use crate::walk::{Plan, RUN, Runs, Walk};
 
 /// Powers of the horizontal offset for products of two gradients, and for one.
 pub(super) const POWERS: usize = 5;
@@ -1600,32 +1600,59 @@ pub(super) struct Support<N> {
 
 impl<N: Plan> Support<N> {
     /// The runs of a stretch of row `y`: where each begins, its walk, and the range of its columns that
-    /// is inside, which is likely to be near what was so in the row above. (A run across a homography's pole does not count: its images are far apart.)
+    /// is inside, which is likely to be near what was so in the row above.
     #[inline(always)]
-    pub(super) fn runs<P: Grey>(
-        &self,
+    pub(super) fn runs<'a, P: Grey>(
+        &'a self,
         y: usize,
         columns: Range<usize>,
-        above: &mut Above,
-    ) -> impl Iterator<Item = (usize, N::Walk, Range<usize>)> {
-        let begin = columns.start;
+        above: &'a mut Above,
+    ) -> InsideRuns<'a, N, P> {
         // Between two runs that begin and end inside, all are.
-        let middle = columns.start + RUN..columns.end.saturating_sub(RUN).max(columns.start + RUN);
+        let middle = columns.start + RUN..columns.end.saturating_sub(RUN);
         let within = !middle.is_empty() && self.plan.inside(y, middle.clone(), &self.area);
-        self.plan.part(y, columns).map(move |(x, walk, len)| {
-            let inner = if within && middle.start <= x && x + len <= middle.end {
-                0..len
-            } else if walk.monotone(len) {
-                let [first, others] = &mut *above;
-                let near = if x == begin { first } else { others };
-                *near = span::interior_near(&walk, len, to::<P>(), &self.area, near);
-                near.clone()
-            } else {
-                len..len
-            };
-            (x, walk, x + inner.start..x + inner.end)
-        })
+        let (begin, middle) = (columns.start, if within { middle } else { 0..0 });
+        InsideRuns { area: &self.area, runs: self.plan.part(y, columns), begin, middle, above, kind: PhantomData }
     }
+}
+
+/// See [`Support::runs`].
+pub(super) struct InsideRuns<'a, N, P> {
+    area: &'a Area,
+    runs: Runs<'a, N>,
+    /// Where the first one begins.
+    begin: usize,
+    /// Columns that are known to be inside.
+    middle: Range<usize>,
+    above: &'a mut Above,
+    kind: PhantomData<P>,
+}
+
+impl<N: Plan, P: Grey> Iterator for InsideRuns<'_, N, P> {
+    type Item = (usize, N::Walk, Range<usize>);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        let (x, walk, len) = self.runs.next()?;
+        if self.middle.start <= x && x + len <= self.middle.end {
+            return Some((x, walk, x..x + len));
+        }
+        let [first, others] = &mut *self.above;
+        let near = if x == self.begin { first } else { others };
+        let range = inside::<P, _>(&walk, len, self.area, near);
+        Some((x, walk, x + range.start..x + range.end))
+    }
+}
+
+/// The pixels of a run that are inside, near others, which they replace. (A run across a homography's pole does not
+/// count: its images are far apart.)
+#[cfg_attr(thumb, inline(never))]
+fn inside<P: Grey, W: Walk>(walk: &W, len: usize, area: &Area, near: &mut Range<usize>) -> Range<usize> {
+    if !walk.monotone(len) {
+        return len..len;
+    }
+    *near = span::interior_near(walk, len, to::<P>(), area, near);
+    near.clone()
 }
 
 /// The support of a pass, and that of the one whose sums it takes over.
