@@ -304,16 +304,21 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
     fn add_running<const K: usize, A: Array<i64>>(sums: &mut A, running: &[i64; K], at: &Place, less: bool) {
         // (Products of two gradients have more moments.)
         let degree = if K == POWERS { 2 * D::DEGREE } else { D::DEGREE };
-        let mut all = [0; POWERS];
-        all.iter_mut().zip(running).for_each(|(all, &sum)| *all = if less { -sum } else { sum });
-        let (half, [x, y]) = (at.half.into(), at.middle.map(Into::into));
-        // (Of degree 2 nothing is wrapped on the way.)
-        let (moments, x) = if D::DEGREE < 2 {
-            (about_middle::<P::Word>(all, half, degree), x)
+        // (One by one: where code is to be small, loops over arrays take more of it.)
+        let Some(&[s, t, u]) = running.first_chunk() else { return };
+        let (half, [x, y]) = (at.half, at.middle.map(i64::from));
+        if D::DEGREE < 2 {
+            // In 32 bits: moments about the middle fit, and these come to them modulo 2^32.
+            let sign = if less { -1 } else { 1 };
+            let [s, t, u] = [sign * s as i32, sign * t as i32, sign * u as i32];
+            let first = half.wrapping_mul(s).wrapping_sub(t);
+            let second = u.wrapping_mul(2).wrapping_sub(t).wrapping_add(half.wrapping_mul(first.wrapping_sub(t)));
+            add_stretch::<HALF_POWERS>(sums.as_mut(), &[s.into(), first.into(), second.into()], [x, y], degree);
         } else {
-            (about_end(all), half + x)
-        };
-        add_stretch::<POWERS>(sums.as_mut(), &moments, [x, y], degree);
+            let &[v, w] = running.last_chunk().filter(|_| K == POWERS).unwrap_or(&[0; 2]);
+            let running = if less { [-s, -t, -u, -v, -w] } else { [s, t, u, v, w] };
+            add_stretch::<POWERS>(sums.as_mut(), &about_end(running), [i64::from(half) + x, y], degree);
+        }
     }
 
     /// [`add_fixed`](Self::add_fixed) where pixels are bytes and a processor has instructions for it.

@@ -590,6 +590,16 @@ impl From<Blocks> for i64 {
 /// Moves the moments up to a degree to another origin, which is at `-by`: by Pascal's triangle.
 #[inline(always)]
 pub(super) fn move_powers<S: Moment, const N: usize>(moments: &mut [S; N], by: S, degree: usize) {
+    // (Where code is to be small, loops are not unrolled, and these few steps take less without.)
+    match (degree, &mut moments[..]) {
+        (1, [zeroth, first, ..]) => return *first = first.plus(by.times(*zeroth)),
+        (2, [zeroth, first, second, ..]) => {
+            *second = second.plus(by.times(*first));
+            *first = first.plus(by.times(*zeroth));
+            return *second = second.plus(by.times(*first));
+        }
+        _ => {}
+    }
     // (Ranges that are unrolled.)
     for n in 0..degree {
         for k in 0..degree - n {
@@ -620,12 +630,25 @@ fn gather(sums: &mut [i64], blocks: &[Blocks]) {
     }
 }
 
-
 /// Adds moments of a stretch of a row, about a place that is at (`x`, `y`) from the origin of the sums.
 #[inline(always)]
 pub(super) fn add_stretch<const N: usize>(sums: &mut [i64], moments: &[i64], [x, y]: [i64; 2], degree: usize) {
     let Some(&(mut moments)) = moments.first_chunk::<N>() else { return };
     move_powers(&mut moments, x, degree);
+    // (As above.)
+    match (degree, &mut *sums, &moments[..]) {
+        (1, [s, sx, sy, ..], &[m, mx, ..]) => {
+            (*s, *sx, *sy) = (*s + m, *sx + mx, *sy + m.wrapping_mul(y));
+            return;
+        }
+        (2, [s, sx, sy, sxx, sxy, syy, ..], &[m, mx, mxx, ..]) => {
+            let my = m.wrapping_mul(y);
+            (*s, *sx, *sy) = (*s + m, *sx + mx, *sy + my);
+            (*sxx, *sxy, *syy) = (*sxx + mxx, *sxy + mx.wrapping_mul(y), *syy + my.wrapping_mul(y));
+            return;
+        }
+        _ => {}
+    }
     for (k, mut term) in moments.into_iter().enumerate().take(degree + 1) {
         for l in 0..=degree - k {
             if let Some(sum) = sums.get_mut(monomial(k, l)) {
