@@ -17,9 +17,15 @@ use crate::kernel::Array;
 use crate::kernel::{Bilinear, Lagrange, Output};
 use crate::simd::One;
 #[cfg(all(dsp, not(helium)))]
-use crate::simd::arm_moments::{self, ALONG_X, ALONG_Y, Around, Cross, Fours, Room};
+use crate::simd::arm_moments::{self, ALONG_X, ALONG_Y, Around, Cross, Fours};
 use crate::transform::Degree;
 use crate::walk::{Plan, Walk};
+
+/// Room for the samples of a chunk, or for what its sums need.
+#[cfg(all(dsp, not(helium)))]
+const ROOM: usize = arm_moments::ROOM;
+#[cfg(not(all(dsp, not(helium))))]
+const ROOM: usize = CHUNK;
 
 /// Moments of N products of words each up to `degree`, about the middle (rounded down) of at most [`CHUNK`].
 ///
@@ -136,14 +142,14 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
     #[inline(always)]
     pub(super) fn tile_singly(
         &self,
-        supports: &Supports<N>,
+        supports: &Supports<'_, N>,
         columns: Range<usize>,
         rows: Range<usize>,
         centre: [usize; 2],
         tile: &mut TileMoments<D>,
         tally: &mut Tally<S>,
     ) {
-        let (mut all, mut shifted) = ([P::Fine::from_channel(P::default()); CHUNK], Rows::new());
+        let (mut room, mut shifted) = ([P::Fine::from_channel(P::default()); ROOM], Rows::new());
         let [mut above, mut above_before] = [const { [0..0, 0..0] }; 2];
         for y in rows {
             let before = supports.before.as_ref();
@@ -151,10 +157,11 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
             for (x, walk, range) in supports.now.runs::<P>(y, columns.clone(), &mut above) {
                 if self.is_shared() {
                     let before = before.as_mut().and_then(|runs| runs.next()).map(|(.., range)| range);
-                    self.add_changes(&mut tile.fixed, y, [&before.unwrap_or(0..0), &range], centre);
+                    self.add_changes(&mut tile.fixed, y, [&before.unwrap_or(0..0), &range], centre, &mut room);
                 }
                 for chunk in select::chunks(self.selected(), y, range) {
                     let walk = walk.at(chunk.start - x);
+                    let Some(all) = room.first_chunk_mut() else { return };
                     let samples = all.get_mut(..chunk.len()).unwrap_or_default();
                     // (Of degree zero are translations.)
                     if D::DEGREE == 0 {
@@ -164,7 +171,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
                     }
                     if !S::WHOLE || self.is_shared() && !self.histogram {
                         tally.pixels += chunk.len() as u64;
-                        self.add_residual(&mut tile.residual, y, chunk, centre, &mut all);
+                        self.add_residual(&mut tile.residual, y, chunk, centre, all);
                     } else {
                         self.add_weighted(tile, &walk, y, chunk, centre, samples, tally);
                     }
@@ -173,7 +180,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
             // All that the other support has more, whose runs may be shorter (of lines there is one).
             if D::DEGREE == 2 {
                 for (.., range) in before.into_iter().flatten() {
-                    self.add_changes(&mut tile.fixed, y, [&range, &(0..0)], centre);
+                    self.add_changes(&mut tile.fixed, y, [&range, &(0..0)], centre, &mut room);
                 }
             }
         }
@@ -188,10 +195,11 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         y: usize,
         [before, now]: [&Range<usize>; 2],
         centre: [usize; 2],
+        room: &mut [P::Fine; ROOM],
     ) {
         for (range, less) in changes(before, now) {
             for chunk in select::chunks(self.selected(), y, range) {
-                self.add_fixed(sums, y, chunk, centre, less);
+                self.add_fixed(sums, y, chunk, centre, less, room);
             }
         }
     }
@@ -237,10 +245,11 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         chunk: Range<usize>,
         centre: [usize; 2],
         less: bool,
+        #[cfg_attr(not(all(dsp, not(helium))), expect(unused_variables))] room: &mut [P::Fine; ROOM],
     ) {
         #[cfg(all(dsp, not(helium)))]
         if let Some([pixels, _]) = P::bytes([self.pair.fixed.elements(); 2]) {
-            self.add_fixed_in_fours(sums, pixels, y, &chunk, centre, less);
+            self.add_fixed_in_fours(sums, pixels, y, &chunk, centre, less, room);
             return;
         }
         self.add_fixed_singly(sums, y, chunk, centre, less);
@@ -323,6 +332,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
 
     /// [`add_fixed`](Self::add_fixed) where pixels are bytes and a processor has instructions for it.
     #[cfg(all(dsp, not(helium)))]
+    #[expect(clippy::too_many_arguments)]
     #[inline(always)]
     fn add_fixed_in_fours(
         &self,
@@ -332,10 +342,11 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         chunk: &Range<usize>,
         centre: [usize; 2],
         less: bool,
+        room: &mut [P::Fine; ROOM],
     ) {
-        let (mut around, mut room) = (Around::uninit(), Room::uninit());
+        let mut around = Around::uninit();
         let Some(cross) = self.cross(pixels, y, chunk, &mut around) else { return };
-        let fours = Fours::new(&cross, &mut room);
+        let Some(fours) = Fours::new(&cross, P::samples(room)) else { return };
         let at = Place::new(y, chunk, centre);
         for (sums, axes) in
             sums.gg.iter_mut().zip([[ALONG_X, ALONG_X], [ALONG_X, ALONG_Y], [ALONG_Y, ALONG_Y]])

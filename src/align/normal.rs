@@ -1586,7 +1586,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
     #[inline(always)]
     fn strips<L: Lanes>(
         &self,
-        supports: &Supports<N>,
+        supports: &Supports<'_, N>,
         columns: Range<usize>,
         rows: Range<usize>,
         centre: [usize; 2],
@@ -1616,12 +1616,12 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
 type Above = [Range<usize>; 2];
 
 /// Where a transform finds all taps inside the moving image.
-pub(super) struct Support<N> {
-    plan: N,
+pub(super) struct Support<'a, N> {
+    plan: &'a N,
     area: Area,
 }
 
-impl<N: Plan> Support<N> {
+impl<N: Plan> Support<'_, N> {
     /// The runs of a stretch of row `y`: where each begins, its walk, and the range of its columns that
     /// is inside, which is likely to be near what was so in the row above.
     #[inline(always)]
@@ -1679,23 +1679,23 @@ fn inside<P: Grey, W: Walk>(walk: &W, len: usize, area: &Area, near: &mut Range<
 }
 
 /// The support of a pass, and that of the one whose sums it takes over.
-pub(super) struct Supports<N> {
-    pub(super) now: Support<N>,
-    pub(super) before: Option<Support<N>>,
+pub(super) struct Supports<'a, N> {
+    pub(super) now: Support<'a, N>,
+    pub(super) before: Option<Support<'a, N>>,
 }
 
-impl<N: Plan> Supports<N> {
+impl<'a, N: Plan> Supports<'a, N> {
     fn new<P: Grey, D: Degree, S: Scope>(
-        pass: &Accumulate<'_, P, N, D, S>,
-        known: Option<&Known<'_, N, D, S>>,
+        pass: &'a Accumulate<'_, P, N, D, S>,
+        known: Option<&'a Known<'_, N, D, S>>,
     ) -> Self {
-        let support = |plan: N, interpolation: Interpolation| Support {
+        let support = |plan: &'a N, interpolation: Interpolation| Support {
             plan,
             area: interpolation.area(&pass.pair.moving),
         };
         Self {
-            now: support(pass.plan, pass.interpolation()),
-            before: known.map(|known| support(known.plan, pass.at_most(known.interpolation))),
+            now: support(&pass.plan, pass.interpolation()),
+            before: known.map(|known| support(&known.plan, pass.at_most(known.interpolation))),
         }
     }
 }
@@ -1725,7 +1725,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
     #[inline(always)]
     fn tile<L: Lanes>(
         &self,
-        supports: &Supports<N>,
+        supports: &Supports<'_, N>,
         columns: Range<usize>,
         rows: Range<usize>,
         [u, v]: [usize; 2],
@@ -1813,7 +1813,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
     #[inline(never)]
     fn strip_outlined(
         &self,
-        support: &Support<N>,
+        support: &Support<'_, N>,
         columns: Range<usize>,
         rows: Range<usize>,
         centre: [usize; 2],
@@ -1827,7 +1827,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
     #[inline(always)]
     fn strip<L: Lanes>(
         &self,
-        support: &Support<N>,
+        support: &Support<'_, N>,
         columns: Range<usize>,
         rows: Range<usize>,
         [u, v]: [usize; 2],
@@ -1872,7 +1872,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
     #[inline(always)]
     fn residuals_of_row<L: Lanes>(
         &self,
-        support: &Support<N>,
+        support: &Support<'_, N>,
         y: usize,
         columns: &Range<usize>,
         out: &mut Residuals<P::Word>,

@@ -89,8 +89,8 @@ impl<'a> Cross<'a> {
     }
 }
 
-/// Room for [`Fours`].
-pub(crate) type Room = MaybeUninit<[u32; WORDS * MOST / 4]>;
+/// How much room [`Fours`] need.
+pub(crate) const ROOM: usize = WORDS * MOST / 4;
 
 /// Pixels and differences, as pairs.
 pub(crate) struct Fours<'r> {
@@ -105,17 +105,17 @@ pub(crate) const ALONG_Y: usize = 0;
 const PIXELS: usize = 2;
 
 impl<'r> Fours<'r> {
-    /// Those of some pixels.
+    /// Those of some pixels, in the room of numbers that are not needed; `None` if that is not enough.
     #[inline(never)]
-    pub(crate) fn new(cross: &Cross<'_>, room: &'r mut Room) -> Self {
+    pub(crate) fn new(cross: &Cross<'_>, room: &'r mut [Q6]) -> Option<Self> {
         let fours = cross.fours();
         let [above, below] = cross.columns;
+        let room = room.get_mut(..WORDS * fours)?;
+        // SAFETY: a number has 32 bits, of which any will do.
+        let words = unsafe { core::slice::from_raw_parts_mut(room.as_mut_ptr().cast::<u32>(), room.len()) };
         let mut sums = [0; 2];
-        let words: *mut u32 = room.as_mut_ptr().cast();
         // SAFETY: all pixels are there, see `Cross`, and words for all.
-        unsafe { set(words, above, cross.row.as_ptr(), below, fours, &mut sums) };
-        // SAFETY: so many have been written.
-        let words = unsafe { core::slice::from_raw_parts_mut(words, WORDS * fours) };
+        unsafe { set(words.as_mut_ptr(), above, cross.row.as_ptr(), below, fours, &mut sums) };
         let [mut t1, mut tt] = sums;
         // What there is not of the last four.
         let rest = cross.len % 4;
@@ -136,7 +136,7 @@ impl<'r> Fours<'r> {
                 *word &= if k % 4 < 2 { 0xffff_0000 } else { 0xffff };
             }
         }
-        Self { words, plain: [tt, t1] }
+        Some(Self { words, plain: [tt, t1] })
     }
 
     /// How many there are.
