@@ -7,15 +7,25 @@
 use core::ops::Range;
 
 use super::normal::{
-    Accumulate, Fixed, HALF_POWERS, POWERS, Residual, Row, Tally, Word, add_moved, move_powers, to,
+    Accumulate, Fixed, FixedMoments, HALF_POWERS, POWERS, ResidualMoments, Row, Supports, Tally, TileMoments,
+    Word, add_stretch, changes, move_powers, to,
 };
 use super::shifted::Rows;
-use super::{CHUNK, Grey, Interpolation, Scope};
-use crate::kernel::{Bilinear, Lagrange};
+use super::{CHUNK, Grey, Interpolation, Scope, select};
 #[cfg(all(dsp, not(helium)))]
-use crate::simd::arm_moments::{self, ALONG_X, ALONG_Y, Around, Cross, Fours, Room};
+use crate::kernel::Array;
+use crate::kernel::{Bilinear, Lagrange, Output};
+use crate::simd::One;
+#[cfg(all(dsp, not(helium)))]
+use crate::simd::arm_moments::{self, ALONG_X, ALONG_Y, Around, Cross, Fours};
 use crate::transform::Degree;
 use crate::walk::{Plan, Walk};
+
+/// Room for the samples of a chunk, or for what its sums need.
+#[cfg(all(dsp, not(helium)))]
+const ROOM: usize = arm_moments::ROOM;
+#[cfg(not(all(dsp, not(helium))))]
+const ROOM: usize = CHUNK;
 
 /// Moments of N products of words each up to `degree`, about the middle (rounded down) of at most [`CHUNK`].
 ///
@@ -55,6 +65,30 @@ fn about_middle<S: Word>(running: [i64; POWERS], half: i64, degree: usize) -> [i
     move_powers(&mut moments, half, degree);
     // These fit, and what they come of is right modulo the range of sums.
     moments.map(S::wrapped)
+}
+
+/// From the centre of a tile to the middle (rounded down) of a chunk of row `y`. (In 32 bits, which are multiplied
+/// faster.)
+#[inline(always)]
+fn middle(y: usize, chunk: &Range<usize>, [u, v]: [usize; 2]) -> [i32; 2] {
+    [(chunk.start + chunk.len() / 2) as i32 - u as i32, y as i32 - v as i32]
+}
+
+/// Where the running sums of a chunk belong.
+#[cfg(all(dsp, not(helium)))]
+struct Place {
+    middle: [i32; 2],
+    /// The place of the middle, counted from the end of the last four.
+    half: i32,
+}
+
+#[cfg(all(dsp, not(helium)))]
+impl Place {
+    #[inline(always)]
+    fn new(y: usize, chunk: &Range<usize>, centre: [usize; 2]) -> Self {
+        let half = (chunk.len().next_multiple_of(4) - chunk.len() / 2) as i32;
+        Self { middle: middle(y, chunk, centre), half }
+    }
 }
 
 impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
@@ -104,9 +138,75 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         [s, t, u]
     }
 
+    /// [`tile`](Self::tile) for one lane: chunks are added to the sums of the tile one by one.
+    #[inline(always)]
+    pub(super) fn tile_singly(
+        &self,
+        supports: &Supports<'_, N>,
+        columns: Range<usize>,
+        rows: Range<usize>,
+        centre: [usize; 2],
+        tile: &mut TileMoments<D>,
+        tally: &mut Tally<S>,
+    ) {
+        let (mut room, mut shifted) = ([P::Fine::from_channel(P::default()); ROOM], Rows::new());
+        let [mut above, mut above_before] = [const { [0..0, 0..0] }; 2];
+        for y in rows {
+            let before = supports.before.as_ref();
+            let mut before = before.map(|support| support.runs::<P>(y, columns.clone(), &mut above_before));
+            for (x, walk, range) in supports.now.runs::<P>(y, columns.clone(), &mut above) {
+                if self.is_shared() {
+                    let before = before.as_mut().and_then(|runs| runs.next()).map(|(.., range)| range);
+                    self.add_changes(&mut tile.fixed, y, [&before.unwrap_or(0..0), &range], centre, &mut room);
+                }
+                for chunk in select::chunks(self.selected(), y, range) {
+                    let walk = walk.at(chunk.start - x);
+                    let Some(all) = room.first_chunk_mut() else { return };
+                    let samples = all.get_mut(..chunk.len()).unwrap_or_default();
+                    // (Of degree zero are translations.)
+                    if D::DEGREE == 0 {
+                        self.shifted(&walk, &mut shifted, samples);
+                    } else {
+                        self.interpolate::<One, _>(&walk, samples);
+                    }
+                    if !S::WHOLE || self.is_shared() && !self.histogram {
+                        tally.pixels += chunk.len() as u64;
+                        self.add_residual(&mut tile.residual, y, chunk, centre, all);
+                    } else {
+                        self.add_weighted(tile, &walk, y, chunk, centre, samples, tally);
+                    }
+                }
+            }
+            // All that the other support has more, whose runs may be shorter (of lines there is one).
+            if D::DEGREE == 2 {
+                for (.., range) in before.into_iter().flatten() {
+                    self.add_changes(&mut tile.fixed, y, [&range, &(0..0)], centre, &mut room);
+                }
+            }
+        }
+    }
+
+    /// Adds what the fixed image sums to over a stretch of row `y`, about `centre`, less what it summed to over another
+    /// one.
+    #[inline(never)]
+    fn add_changes(
+        &self,
+        sums: &mut FixedMoments<i64, D>,
+        y: usize,
+        [before, now]: [&Range<usize>; 2],
+        centre: [usize; 2],
+        room: &mut [P::Fine; ROOM],
+    ) {
+        for (range, less) in changes(before, now) {
+            for chunk in select::chunks(self.selected(), y, range) {
+                self.add_fixed(sums, y, chunk, centre, less, room);
+            }
+        }
+    }
+
     /// The moving image along the walk of a translation.
     #[inline(never)]
-    pub(super) fn shifted<W: Walk>(&self, walk: &W, rows: &mut Rows<P>, samples: &mut [P::Fine]) {
+    fn shifted<W: Walk>(&self, walk: &W, rows: &mut Rows<P>, samples: &mut [P::Fine]) {
         let (moving, at) = (&self.pair.moving, walk.position(to::<P>()));
         match self.interpolation() {
             Interpolation::Bilinear => rows.sample(&Bilinear, moving, at, samples),
@@ -136,19 +236,20 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         }
     }
 
-    /// Adds what the fixed image sums to over a chunk of row `y`, about column `centre`, or takes it away.
+    /// Adds what the fixed image sums to over a chunk of row `y`, about `centre`, or takes it away.
     #[inline(never)]
-    pub(super) fn add_fixed(
+    fn add_fixed(
         &self,
-        sums: &mut Fixed<i64, POWERS, HALF_POWERS>,
+        sums: &mut FixedMoments<i64, D>,
         y: usize,
         chunk: Range<usize>,
-        centre: usize,
+        centre: [usize; 2],
         less: bool,
+        #[cfg_attr(not(all(dsp, not(helium))), expect(unused_variables))] room: &mut [P::Fine; ROOM],
     ) {
         #[cfg(all(dsp, not(helium)))]
         if let Some([pixels, _]) = P::bytes([self.pair.fixed.elements(); 2]) {
-            self.add_fixed_in_fours(sums, pixels, y, &chunk, centre, less);
+            self.add_fixed_in_fours(sums, pixels, y, &chunk, centre, less, room);
             return;
         }
         self.add_fixed_singly(sums, y, chunk, centre, less);
@@ -159,14 +260,13 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
     #[cfg_attr(not(all(dsp, not(helium))), inline(always))]
     fn add_fixed_singly(
         &self,
-        sums: &mut Fixed<i64, POWERS, HALF_POWERS>,
+        sums: &mut FixedMoments<i64, D>,
         y: usize,
         chunk: Range<usize>,
-        centre: usize,
+        centre: [usize; 2],
         less: bool,
     ) {
-        let n = chunk.len();
-        let middle = (chunk.start + n / 2) as i64 - centre as i64;
+        let (n, middle) = (chunk.len(), middle(y, &chunk, centre).map(Into::into));
         let mut words = [[P::Word::default(); CHUNK]; 3];
         let [gx, gy, t] = words.each_mut().map(|words| words.get_mut(..n).unwrap_or_default());
         self.differences(y, chunk.clone(), [&mut *gx, &mut *gy]);
@@ -185,7 +285,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         if less {
             found.negate();
         }
-        sums.add(&found, middle, D::DEGREE);
+        sums.add_stretch(&found, middle, D::DEGREE);
     }
 
     /// The fixed pixels of a chunk of row `y`, which are bytes.
@@ -197,7 +297,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         y: usize,
         chunk: &Range<usize>,
         around: &'c mut Around,
-    ) -> Cross<'c> {
+    ) -> Option<Cross<'c>> {
         let fixed = &self.pair.fixed;
         let (stride, at) = (fixed.stride(), y * fixed.stride() + chunk.start);
         // (No differences across the border: see differences().)
@@ -207,60 +307,56 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         Cross::new(pixels, [at, above, below], chunk.len(), ends, around)
     }
 
-    /// Adds the moments that running sums over a chunk come to, about column `centre`, or takes them away.
+    /// Adds the moments that running sums over a chunk come to, or takes them away.
     #[cfg(all(dsp, not(helium)))]
     #[inline(never)]
-    fn add_running<const K: usize>(
-        sums: &mut [i64; K],
-        running: &[i64; K],
-        chunk: &Range<usize>,
-        centre: usize,
-        less: bool,
-    ) {
+    fn add_running<const K: usize, A: Array<i64>>(sums: &mut A, running: &[i64; K], at: &Place, less: bool) {
         // (Products of two gradients have more moments.)
         let degree = if K == POWERS { 2 * D::DEGREE } else { D::DEGREE };
-        let half = chunk.len().next_multiple_of(4) - chunk.len() / 2;
-        let mut all = [0; POWERS];
-        all.iter_mut().zip(running).for_each(|(all, &sum)| *all = if less { -sum } else { sum });
-        let (half, middle) = (half as i64, (chunk.start + chunk.len() / 2) as i64 - centre as i64);
-        // (Of degree 2 nothing is wrapped on the way.)
-        let (mut moments, by) = if D::DEGREE < 2 {
-            (about_middle::<P::Word>(all, half, degree), middle)
+        // (One by one: where code is to be small, loops over arrays take more of it.)
+        let Some(&[s, t, u]) = running.first_chunk() else { return };
+        let (half, [x, y]) = (at.half, at.middle.map(i64::from));
+        if D::DEGREE < 2 {
+            // In 32 bits: moments about the middle fit, and these come to them modulo 2^32.
+            let sign = if less { -1 } else { 1 };
+            let [s, t, u] = [sign * s as i32, sign * t as i32, sign * u as i32];
+            let first = half.wrapping_mul(s).wrapping_sub(t);
+            let second = u.wrapping_mul(2).wrapping_sub(t).wrapping_add(half.wrapping_mul(first.wrapping_sub(t)));
+            add_stretch::<HALF_POWERS>(sums.as_mut(), &[s.into(), first.into(), second.into()], [x, y], degree);
         } else {
-            (about_end(all), half + middle)
-        };
-        move_powers(&mut moments, by, degree);
-        sums.iter_mut()
-            .zip(moments)
-            .take(degree + 1)
-            .for_each(|(sum, moment)| *sum = sum.wrapping_add(moment));
+            let &[v, w] = running.last_chunk().filter(|_| K == POWERS).unwrap_or(&[0; 2]);
+            let running = if less { [-s, -t, -u, -v, -w] } else { [s, t, u, v, w] };
+            add_stretch::<POWERS>(sums.as_mut(), &about_end(running), [i64::from(half) + x, y], degree);
+        }
     }
 
     /// [`add_fixed`](Self::add_fixed) where pixels are bytes and a processor has instructions for it.
     #[cfg(all(dsp, not(helium)))]
+    #[expect(clippy::too_many_arguments)]
     #[inline(always)]
     fn add_fixed_in_fours(
         &self,
-        sums: &mut Fixed<i64, POWERS, HALF_POWERS>,
+        sums: &mut FixedMoments<i64, D>,
         pixels: &[u8],
         y: usize,
         chunk: &Range<usize>,
-        centre: usize,
+        centre: [usize; 2],
         less: bool,
+        room: &mut [P::Fine; ROOM],
     ) {
-        let (mut around, mut room) = (Around::uninit(), Room::uninit());
-        let cross = self.cross(pixels, y, chunk, &mut around);
-        let Some(fours) = Fours::new(&cross, &mut room) else { return };
+        let mut around = Around::uninit();
+        let Some(cross) = self.cross(pixels, y, chunk, &mut around) else { return };
+        let Some(fours) = Fours::new(&cross, P::samples(room)) else { return };
+        let at = Place::new(y, chunk, centre);
         for (sums, axes) in
             sums.gg.iter_mut().zip([[ALONG_X, ALONG_X], [ALONG_X, ALONG_Y], [ALONG_Y, ALONG_Y]])
         {
-            Self::add_running(sums, &fours.full(axes, D::DEGREE), chunk, centre, less);
+            Self::add_running(sums, &fours.full(axes, D::DEGREE), &at, less);
         }
         for (axis, (gt, g)) in [ALONG_X, ALONG_Y].into_iter().zip(sums.gt.iter_mut().zip(&mut sums.g)) {
-            let running = fours.half(axis, D::DEGREE);
-            for (sums, running) in [gt, g].into_iter().zip(&running) {
-                Self::add_running(sums, running, chunk, centre, less);
-            }
+            let [running_gt, running_g] = fours.half(axis, D::DEGREE);
+            Self::add_running(gt, &running_gt, &at, less);
+            Self::add_running(g, &running_g, &at, less);
         }
         let [tt, t] = fours.plain.map(i64::from);
         for (sum, v) in sums.plain.iter_mut().zip([tt, t, chunk.len() as i64]) {
@@ -273,15 +369,15 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
     #[inline(always)]
     fn add_residual_in_fours(
         &self,
-        sums: &mut Residual<i64, HALF_POWERS>,
+        sums: &mut ResidualMoments<D>,
         pixels: &[u8],
         y: usize,
         chunk: &Range<usize>,
-        centre: usize,
+        centre: [usize; 2],
         samples: &mut [P::Fine],
     ) {
         let mut around = Around::uninit();
-        let cross = self.cross(pixels, y, chunk, &mut around);
+        let Some(cross) = self.cross(pixels, y, chunk, &mut around) else { return };
         // Bilinear samples are within the range of pixels.
         let unlimited =
             self.photometry.unlimited().filter(|_| self.interpolation() == Interpolation::Bilinear);
@@ -297,20 +393,21 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         let Some(found) = arm_moments::with_differences(&cross, P::samples(samples), D::DEGREE) else {
             return;
         };
+        let at = Place::new(y, chunk, centre);
         for (sums, running) in sums.ge.iter_mut().zip(&found) {
-            Self::add_running(sums, running, chunk, centre, false);
+            Self::add_running(sums, running, &at, false);
         }
     }
 
-    /// Adds what residuals take part in over a chunk of row `y`, about column `centre`, from the first of the
+    /// Adds what residuals take part in over a chunk of row `y`, about `centre`, from the first of the
     /// samples, which are not kept.
     #[inline(never)]
-    pub(super) fn add_residual(
+    fn add_residual(
         &self,
-        sums: &mut Residual<i64, HALF_POWERS>,
+        sums: &mut ResidualMoments<D>,
         y: usize,
         chunk: Range<usize>,
-        centre: usize,
+        centre: [usize; 2],
         samples: &mut [P::Fine; CHUNK],
     ) {
         #[cfg(all(dsp, not(helium)))]
@@ -326,10 +423,10 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
     #[cfg_attr(not(all(dsp, not(helium))), inline(always))]
     fn add_residual_singly(
         &self,
-        sums: &mut Residual<i64, HALF_POWERS>,
+        sums: &mut ResidualMoments<D>,
         y: usize,
         chunk: Range<usize>,
-        centre: usize,
+        centre: [usize; 2],
         samples: &mut [P::Fine; CHUNK],
     ) {
         let samples = samples.get_mut(..chunk.len()).unwrap_or_default();
@@ -341,10 +438,10 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         }
         let residuals = &*samples;
         let [along, across] = &mut sums.ge;
-        let add = |sums: &mut [i64; HALF_POWERS], a: &[P], b: &[P], from: usize, residuals: &[P::Fine]| {
-            let middle = (from + residuals.len() / 2) as i64 - centre as i64;
+        let add = |sums: &mut D::Monomials<i64>, a: &[P], b: &[P], from: usize, residuals: &[P::Fine]| {
             let found = Self::difference_moments(a, b, residuals);
-            add_moved::<_, HALF_POWERS>(sums, &found, middle, D::DEGREE);
+            let middle = middle(y, &(from..from + residuals.len()), centre).map(Into::into);
+            add_stretch::<HALF_POWERS>(sums.as_mut(), &found, middle, D::DEGREE);
         };
         // (No differences across the border: see differences().)
         let (from, to) = (chunk.start.max(1), chunk.end.min(fixed.width() - 1));
@@ -373,27 +470,26 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         [te, ee, e1].map(Into::into)
     }
 
-    /// Adds both over a chunk of row `y`, about column `centre`: weighted, by masks and the loss; and what
+    /// Adds both over a chunk of row `y`, about `centre`: weighted, by masks and the loss; and what
     /// is counted pixel by pixel. Sums of fixed pixels alone are left where passes share them.
     #[expect(clippy::too_many_arguments)]
     #[inline(never)]
-    pub(super) fn add_weighted<W: Walk>(
+    fn add_weighted<W: Walk>(
         &self,
-        fixed: &mut Fixed<i64, POWERS, HALF_POWERS>,
-        residual: &mut Residual<i64, HALF_POWERS>,
+        sums: &mut TileMoments<D>,
         walk: &W,
         y: usize,
         chunk: Range<usize>,
-        centre: usize,
+        [u, v]: [usize; 2],
         samples: &[P::Fine],
         tally: &mut Tally<S>,
     ) {
-        let mut sums = Row::zero();
+        let mut row = Row::zero();
         let mut gradients = [[P::Word::default(); CHUNK]; 2];
         let [gx, gy] = gradients.each_mut().map(|words| words.get_mut(..chunk.len()).unwrap_or_default());
         self.differences(y, chunk.clone(), [&mut *gx, &mut *gy]);
-        let row = self.pair.fixed.row(y).get(chunk.clone()).unwrap_or_default();
-        for (k, ((gx, gy), (&t, &sample))) in gx.iter().zip(gy).zip(row.iter().zip(samples)).enumerate() {
+        let pixels = self.pair.fixed.row(y).get(chunk.clone()).unwrap_or_default();
+        for (k, ((gx, gy), (&t, &sample))) in gx.iter().zip(gy).zip(pixels.iter().zip(samples)).enumerate() {
             let x = chunk.start + k;
             if !self.counts(walk, k, x, y) {
                 continue;
@@ -404,14 +500,14 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
             let w = tally.weight(self, e);
             if w != 0 {
                 let u = (x % CHUNK) as i64 - CHUNK as i64 / 2;
-                sums.add_weighted([gx.get(), gy.get(), t, e], w, u, D::DEGREE);
+                row.add_weighted([gx.get(), gy.get(), t, e], w, u, D::DEGREE);
             }
         }
-        let middle = (chunk.start - chunk.start % CHUNK + CHUNK / 2) as i64 - centre as i64;
-        let Row { fixed: more, residual: rest } = &sums;
+        let middle = chunk.start - chunk.start % CHUNK + CHUNK / 2;
+        let at = [middle as i64 - u as i64, y as i64 - v as i64];
         if !self.is_shared() {
-            fixed.add(more, middle, D::DEGREE);
+            sums.fixed.add_stretch(&row.fixed, at, D::DEGREE);
         }
-        residual.add(rest, middle, D::DEGREE);
+        sums.residual.add_stretch(&row.residual, at, D::DEGREE);
     }
 }

@@ -22,7 +22,7 @@ use core::marker::PhantomData;
 use core::ops::{AddAssign, Neg, Range};
 
 use super::robust::{Gather, Loss};
-use super::shifted::{Rows, STRIP};
+use super::shifted::STRIP;
 use super::solve::{Column, SIZE, Symmetric};
 use super::{CHUNK, Grey, Interpolation, Scope, select};
 use crate::fixed::{Q14, Rounding, power_of_two, q32, root, round_shift, round_shift_i64, scaled};
@@ -33,7 +33,7 @@ use crate::simd::block::Outside;
 use crate::simd::{self, Lanes, One, Operation};
 use crate::span::{self, Area};
 use crate::transform::{Degree, Term};
-use crate::walk::{Plan, RUN, Walk};
+use crate::walk::{Plan, RUN, Runs, Walk};
 
 /// Powers of the horizontal offset for products of two gradients, and for one.
 pub(super) const POWERS: usize = 5;
@@ -331,7 +331,8 @@ pub(super) type Row = Sums<i64, POWERS, HALF_POWERS>;
 
 /// By monomials: as many as a model calls for.
 pub(super) type Moments<S, D> = SumsOf<S, <D as Degree>::Products<S>, <D as Degree>::Monomials<S>>;
-type TileMoments<D> = Moments<i64, D>;
+pub(super) type TileMoments<D> = Moments<i64, D>;
+pub(super) type ResidualMoments<D> = ResidualOf<i64, <D as Degree>::Monomials<i64>>;
 /// What passes over the same level share where their supports are the same.
 pub(super) type FixedMoments<S, D> = FixedOf<S, <D as Degree>::Products<S>, <D as Degree>::Monomials<S>>;
 
@@ -589,6 +590,16 @@ impl From<Blocks> for i64 {
 /// Moves the moments up to a degree to another origin, which is at `-by`: by Pascal's triangle.
 #[inline(always)]
 pub(super) fn move_powers<S: Moment, const N: usize>(moments: &mut [S; N], by: S, degree: usize) {
+    // (Where code is to be small, loops are not unrolled, and these few steps take less without.)
+    match (degree, &mut moments[..]) {
+        (1, [zeroth, first, ..]) => return *first = first.plus(by.times(*zeroth)),
+        (2, [zeroth, first, second, ..]) => {
+            *second = second.plus(by.times(*first));
+            *first = first.plus(by.times(*zeroth));
+            return *second = second.plus(by.times(*first));
+        }
+        _ => {}
+    }
     // (Ranges that are unrolled.)
     for n in 0..degree {
         for k in 0..degree - n {
@@ -619,17 +630,32 @@ fn gather(sums: &mut [i64], blocks: &[Blocks]) {
     }
 }
 
-/// Adds a row's sums times powers of its height.
+/// Adds moments of a stretch of a row, about a place that is at (`x`, `y`) from the origin of the sums.
 #[inline(always)]
-fn add_row(sums: &mut [i64], row: &[i64], v: i64, degree: usize) {
-    for (k, &sum) in row.iter().enumerate().take(degree + 1) {
-        let mut term = sum;
+pub(super) fn add_stretch<const N: usize>(sums: &mut [i64], moments: &[i64], [x, y]: [i64; 2], degree: usize) {
+    let Some(&(mut moments)) = moments.first_chunk::<N>() else { return };
+    move_powers(&mut moments, x, degree);
+    // (As above.)
+    match (degree, &mut *sums, &moments[..]) {
+        (1, [s, sx, sy, ..], &[m, mx, ..]) => {
+            (*s, *sx, *sy) = (*s + m, *sx + mx, *sy + m.wrapping_mul(y));
+            return;
+        }
+        (2, [s, sx, sy, sxx, sxy, syy, ..], &[m, mx, mxx, ..]) => {
+            let my = m.wrapping_mul(y);
+            (*s, *sx, *sy) = (*s + m, *sx + mx, *sy + my);
+            (*sxx, *sxy, *syy) = (*sxx + mxx, *sxy + mx.wrapping_mul(y), *syy + my.wrapping_mul(y));
+            return;
+        }
+        _ => {}
+    }
+    for (k, mut term) in moments.into_iter().enumerate().take(degree + 1) {
         for l in 0..=degree - k {
             if let Some(sum) = sums.get_mut(monomial(k, l)) {
                 *sum += term;
             }
             // One more than is used, which may not fit.
-            term = term.wrapping_mul(v);
+            term = term.wrapping_mul(y);
         }
     }
 }
@@ -719,19 +745,28 @@ impl Row {
     }
 }
 
-impl<F: Array<i64>, H: Array<i64>> SumsOf<i64, F, H> {
+impl<F: Array<i64>, H: Array<i64>> FixedOf<i64, F, H> {
+    /// [`add_stretch`] to each of the sums.
     #[inline(always)]
-    fn add_fixed(&mut self, row: &Fixed<i64, POWERS, HALF_POWERS>, v: i64, degree: usize) {
-        self.fixed.join(
-            row,
-            |sums, row| add_row(sums, row, v, 2 * degree),
-            |sums, row| add_row(sums, row, v, degree),
+    pub(super) fn add_stretch(
+        &mut self,
+        stretch: &Fixed<i64, POWERS, HALF_POWERS>,
+        at: [i64; 2],
+        degree: usize,
+    ) {
+        self.join(
+            stretch,
+            |sums, stretch| add_stretch::<POWERS>(sums, stretch, at, 2 * degree),
+            |sums, stretch| add_stretch::<HALF_POWERS>(sums, stretch, at, degree),
         );
     }
+}
 
+impl<H: Array<i64>> ResidualOf<i64, H> {
+    /// [`add_stretch`] to each of the sums.
     #[inline(always)]
-    fn add_residual(&mut self, row: &Residual<i64, HALF_POWERS>, v: i64, degree: usize) {
-        self.residual.join(row, |sums, row| add_row(sums, row, v, degree));
+    pub(super) fn add_stretch(&mut self, stretch: &Residual<i64, HALF_POWERS>, at: [i64; 2], degree: usize) {
+        self.join(stretch, |sums, stretch| add_stretch::<HALF_POWERS>(sums, stretch, at, degree));
     }
 }
 
@@ -1406,7 +1441,7 @@ fn keep<W: Word>(words: &mut [W; CHUNK], place: &Range<usize>) {
 }
 
 /// What to add to a range, and to take away (true), so that it becomes another.
-fn changes(from: &Range<usize>, to: &Range<usize>) -> [(Range<usize>, bool); 2] {
+pub(super) fn changes(from: &Range<usize>, to: &Range<usize>) -> [(Range<usize>, bool); 2] {
     if from.end.min(to.end) <= from.start.max(to.start) {
         return [(from.clone(), true), (to.clone(), false)];
     }
@@ -1551,7 +1586,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
     #[inline(always)]
     fn strips<L: Lanes>(
         &self,
-        supports: &Supports<N>,
+        supports: &Supports<'_, N>,
         columns: Range<usize>,
         rows: Range<usize>,
         centre: [usize; 2],
@@ -1581,59 +1616,86 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
 type Above = [Range<usize>; 2];
 
 /// Where a transform finds all taps inside the moving image.
-struct Support<N> {
-    plan: N,
+pub(super) struct Support<'a, N> {
+    plan: &'a N,
     area: Area,
 }
 
-impl<N: Plan> Support<N> {
+impl<N: Plan> Support<'_, N> {
     /// The runs of a stretch of row `y`: where each begins, its walk, and the range of its columns that
-    /// is inside, which is likely to be near what was so in the row above. (A run across a homography's pole does not count: its images are far apart.)
+    /// is inside, which is likely to be near what was so in the row above.
     #[inline(always)]
-    fn runs<P: Grey>(
-        &self,
+    pub(super) fn runs<'a, P: Grey>(
+        &'a self,
         y: usize,
         columns: Range<usize>,
-        above: &mut Above,
-    ) -> impl Iterator<Item = (usize, N::Walk, Range<usize>)> {
-        let begin = columns.start;
+        above: &'a mut Above,
+    ) -> InsideRuns<'a, N, P> {
         // Between two runs that begin and end inside, all are.
-        let middle = columns.start + RUN..columns.end.saturating_sub(RUN).max(columns.start + RUN);
+        let middle = columns.start + RUN..columns.end.saturating_sub(RUN);
         let within = !middle.is_empty() && self.plan.inside(y, middle.clone(), &self.area);
-        self.plan.part(y, columns).map(move |(x, walk, len)| {
-            let inner = if within && middle.start <= x && x + len <= middle.end {
-                0..len
-            } else if walk.monotone(len) {
-                let [first, others] = &mut *above;
-                let near = if x == begin { first } else { others };
-                *near = span::interior_near(&walk, len, to::<P>(), &self.area, near);
-                near.clone()
-            } else {
-                len..len
-            };
-            (x, walk, x + inner.start..x + inner.end)
-        })
+        let (begin, middle) = (columns.start, if within { middle } else { 0..0 });
+        InsideRuns { area: &self.area, runs: self.plan.part(y, columns), begin, middle, above, kind: PhantomData }
     }
 }
 
-/// The support of a pass, and that of the one whose sums it takes over.
-struct Supports<N> {
-    now: Support<N>,
-    before: Option<Support<N>>,
+/// See [`Support::runs`].
+pub(super) struct InsideRuns<'a, N, P> {
+    area: &'a Area,
+    runs: Runs<'a, N>,
+    /// Where the first one begins.
+    begin: usize,
+    /// Columns that are known to be inside.
+    middle: Range<usize>,
+    above: &'a mut Above,
+    kind: PhantomData<P>,
 }
 
-impl<N: Plan> Supports<N> {
+impl<N: Plan, P: Grey> Iterator for InsideRuns<'_, N, P> {
+    type Item = (usize, N::Walk, Range<usize>);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        let (x, walk, len) = self.runs.next()?;
+        if self.middle.start <= x && x + len <= self.middle.end {
+            return Some((x, walk, x..x + len));
+        }
+        let [first, others] = &mut *self.above;
+        let near = if x == self.begin { first } else { others };
+        let range = inside::<P, _>(&walk, len, self.area, near);
+        Some((x, walk, x + range.start..x + range.end))
+    }
+}
+
+/// The pixels of a run that are inside, near others, which they replace. (A run across a homography's pole does not
+/// count: its images are far apart.)
+#[cfg_attr(thumb, inline(never))]
+fn inside<P: Grey, W: Walk>(walk: &W, len: usize, area: &Area, near: &mut Range<usize>) -> Range<usize> {
+    if !walk.monotone(len) {
+        return len..len;
+    }
+    *near = span::interior_near(walk, len, to::<P>(), area, near);
+    near.clone()
+}
+
+/// The support of a pass, and that of the one whose sums it takes over.
+pub(super) struct Supports<'a, N> {
+    pub(super) now: Support<'a, N>,
+    pub(super) before: Option<Support<'a, N>>,
+}
+
+impl<'a, N: Plan> Supports<'a, N> {
     fn new<P: Grey, D: Degree, S: Scope>(
-        pass: &Accumulate<'_, P, N, D, S>,
-        known: Option<&Known<'_, N, D, S>>,
+        pass: &'a Accumulate<'_, P, N, D, S>,
+        known: Option<&'a Known<'_, N, D, S>>,
     ) -> Self {
-        let support = |plan: N, interpolation: Interpolation| Support {
+        let support = |plan: &'a N, interpolation: Interpolation| Support {
             plan,
             area: interpolation.area(&pass.pair.moving),
         };
         Self {
-            now: support(pass.plan, pass.interpolation()),
-            before: known.map(|known| support(known.plan, pass.at_most(known.interpolation))),
+            now: support(&pass.plan, pass.interpolation()),
+            before: known.map(|known| support(&known.plan, pass.at_most(known.interpolation))),
         }
     }
 }
@@ -1663,16 +1725,18 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
     #[inline(always)]
     fn tile<L: Lanes>(
         &self,
-        supports: &Supports<N>,
+        supports: &Supports<'_, N>,
         columns: Range<usize>,
         rows: Range<usize>,
         [u, v]: [usize; 2],
         tile: &mut TileMoments<D>,
         tally: &mut Tally<S>,
     ) {
-        // (What there is nothing to share with is summed with the residuals, if both are by chunks.)
-        let shared = self.is_shared() && (L::LEN == 1 || supports.before.is_some());
-        let (mut samples, mut shifted) = ([P::Fine::from_channel(P::default()); CHUNK], Rows::new());
+        if L::LEN == 1 {
+            return self.tile_singly(supports, columns, rows, [u, v], tile, tally);
+        }
+        // (What there is nothing to share with is summed with the residuals.)
+        let shared = self.is_shared() && supports.before.is_some();
         let (mut stretch, mut pixels) = ([P::Fine::from_channel(P::default()); RUN], Pixels::none());
         let [mut above, mut above_before] = [const { [0..0, 0..0] }; 2];
         let centre = |chunk: &Range<usize>| (chunk.start - chunk.start % CHUNK + CHUNK / 2) as i64 - u as i64;
@@ -1689,10 +1753,6 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
                     for (range, less) in changes(&before.clone().unwrap_or(0..0), &after) {
                         changed |= !range.is_empty();
                         for chunk in select::chunks(self.selected(), y, range) {
-                            if L::LEN == 1 {
-                                self.add_fixed(&mut row.fixed, y, chunk, u, less);
-                                continue;
-                            }
                             self.gradients(y, &chunk, &mut pixels);
                             // (What is taken away is added to what has the other sign.)
                             if less {
@@ -1715,12 +1775,6 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
                 let mut sampled = range.start;
                 for chunk in select::chunks(self.selected(), y, range.clone()) {
                     let walk = walk.at(chunk.start - x);
-                    if L::LEN == 1 {
-                        let room = (&mut samples, &mut shifted);
-                        let Row { fixed, residual } = &mut row;
-                        self.add_singly(fixed, residual, &walk, y, chunk, u, room, tally);
-                        continue;
-                    }
                     // As many samples at once as there is room for, each at its place in an aligned run.
                     let at = chunk.start % RUN;
                     if sampled < chunk.end {
@@ -1744,43 +1798,14 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
                     Self::residual_chunk::<L>(&pixels, centre, &mut row, &mut blocks);
                 }
             }
-            if L::LEN > 1 && D::DEGREE == 2 {
+            if D::DEGREE == 2 {
                 row.gather(&blocks);
             }
-            let height = y as i64 - v as i64;
+            let at = [0, y as i64 - v as i64];
             if changed {
-                tile.add_fixed(&row.fixed, height, D::DEGREE);
+                tile.fixed.add_stretch(&row.fixed, at, D::DEGREE);
             }
-            tile.add_residual(&row.residual, height, D::DEGREE);
-        }
-    }
-
-    /// Adds a chunk of row `y`, about column `centre`, for one lane, with room for its samples.
-    #[expect(clippy::too_many_arguments)]
-    #[inline(always)]
-    fn add_singly(
-        &self,
-        fixed: &mut Fixed<i64, POWERS, HALF_POWERS>,
-        residual: &mut Residual<i64, HALF_POWERS>,
-        walk: &N::Walk,
-        y: usize,
-        chunk: Range<usize>,
-        centre: usize,
-        (all, shifted): (&mut [P::Fine; CHUNK], &mut Rows<P>),
-        tally: &mut Tally<S>,
-    ) {
-        let samples = all.get_mut(..chunk.len()).unwrap_or_default();
-        // (Of degree zero are translations.)
-        if D::DEGREE == 0 {
-            self.shifted(walk, shifted, samples);
-        } else {
-            self.interpolate::<One, _>(walk, samples);
-        }
-        if !S::WHOLE || self.is_shared() && !self.histogram {
-            tally.pixels += chunk.len() as u64;
-            self.add_residual(residual, y, chunk, centre, all);
-        } else {
-            self.add_weighted(fixed, residual, walk, y, chunk, centre, samples, tally);
+            tile.residual.add_stretch(&row.residual, at, D::DEGREE);
         }
     }
 
@@ -1788,7 +1813,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
     #[inline(never)]
     fn strip_outlined(
         &self,
-        support: &Support<N>,
+        support: &Support<'_, N>,
         columns: Range<usize>,
         rows: Range<usize>,
         centre: [usize; 2],
@@ -1802,7 +1827,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
     #[inline(always)]
     fn strip<L: Lanes>(
         &self,
-        support: &Support<N>,
+        support: &Support<'_, N>,
         columns: Range<usize>,
         rows: Range<usize>,
         [u, v]: [usize; 2],
@@ -1834,9 +1859,9 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
                 if L::LEN > 1 && D::DEGREE == 2 {
                     row.gather(&blocks);
                 }
-                let height = y as i64 - v as i64;
-                tile.add_fixed(&row.fixed, height, D::DEGREE);
-                tile.add_residual(&row.residual, height, D::DEGREE);
+                let at = [0, y as i64 - v as i64];
+                tile.fixed.add_stretch(&row.fixed, at, D::DEGREE);
+                tile.residual.add_stretch(&row.residual, at, D::DEGREE);
             }
             core::mem::swap(above, here);
             core::mem::swap(here, below);
@@ -1847,7 +1872,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
     #[inline(always)]
     fn residuals_of_row<L: Lanes>(
         &self,
-        support: &Support<N>,
+        support: &Support<'_, N>,
         y: usize,
         columns: &Range<usize>,
         out: &mut Residuals<P::Word>,
@@ -1905,7 +1930,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
 
     /// Which pixels to look at, if not all.
     #[inline(always)]
-    fn selected(&self) -> Option<Image<'_, P>> {
+    pub(super) fn selected(&self) -> Option<Image<'_, P>> {
         if S::WHOLE { self.pair.selected } else { None }
     }
 
@@ -2000,7 +2025,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
 
     /// The moving image along a walk.
     #[inline(always)]
-    fn interpolate<L: Lanes, W: Walk>(&self, walk: &W, samples: &mut [P::Fine]) {
+    pub(super) fn interpolate<L: Lanes, W: Walk>(&self, walk: &W, samples: &mut [P::Fine]) {
         match self.interpolation() {
             Interpolation::Bilinear => self.sample::<L, _, W>(Bilinear, walk, samples),
             Interpolation::Lagrange => self.sample::<L, _, W>(Lagrange, walk, samples),

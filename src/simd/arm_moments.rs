@@ -17,27 +17,26 @@ pub(crate) const MOST: usize = 64;
 /// Words of four pixels: differences along y, pixels, differences along x.
 const WORDS: usize = 6;
 
-/// Pixels beside each other of the fixed image, and what lies around them; that of the last four that there
+/// Pixels beside each other of the fixed image, and what lies around them, in fours; that of the last four that there
 /// are not may be anything.
-#[derive(Clone, Copy)]
 pub(crate) struct Cross<'a> {
-    /// From the pixel to the left of the first one on.
-    pub row: &'a [u8],
-    /// From the one above, and from the one below.
-    pub columns: [&'a [u8]; 2],
-    /// How many there are.
-    pub len: usize,
+    /// From the pixel to the left of the first one on: two more than in the fours.
+    row: &'a [u8],
+    /// Where those above are, and those below: as many as in the fours, as long as the row.
+    columns: [*const u8; 2],
+    /// How many there are, at least one and at most [`MOST`].
+    len: usize,
     /// Whether there is nothing to the left of the first one, and to the right of the last one: differences
     /// along x are zero there.
-    pub ends: [bool; 2],
+    ends: [bool; 2],
 }
 
 /// Room for a copy of pixels beside each other, and what lies around them.
 pub(crate) type Around = MaybeUninit<[[u8; MOST + 4]; 3]>;
 
 impl<'a> Cross<'a> {
-    /// At most [`MOST`] from places of a slice: of the first one, and of those above and below it. Where not all that
-    /// is read with them is there, it becomes a copy.
+    /// From places of a slice: of the first one, and of those above and below it. Where not all that
+    /// is read with them is there, it becomes a copy. `None` if there are none or too many.
     #[inline(always)]
     pub(crate) fn new(
         pixels: &'a [u8],
@@ -45,12 +44,18 @@ impl<'a> Cross<'a> {
         len: usize,
         ends: [bool; 2],
         around: &'a mut Around,
-    ) -> Self {
-        let from = |at: usize| pixels.get(at..).unwrap_or_default();
+    ) -> Option<Self> {
+        if !(1..=MOST).contains(&len) {
+            return None;
+        }
+        let n = len.next_multiple_of(4);
+        let from = |at: usize, n: usize| pixels.get(at..).and_then(|pixels| pixels.get(..n));
         let places = [at.wrapping_sub(1), above, below];
-        let [row, columns @ ..] = places.map(from);
-        let cross = Cross { row, columns, len, ends };
-        if cross.fours().is_some() { cross } else { Self::copied(pixels, places, len, ends, around) }
+        let there = (from(places[0], n + 2), from(above, n), from(below, n));
+        let (Some(row), Some(above), Some(below)) = there else {
+            return Some(Self::copied(pixels, places, len, ends, around));
+        };
+        Some(Cross { row, columns: [above.as_ptr(), below.as_ptr()], len, ends })
     }
 
     /// A copy, with nothing but zeros where there is nothing.
@@ -68,26 +73,24 @@ impl<'a> Cross<'a> {
                 *copy = pixels.get(place.wrapping_add(k)).copied().unwrap_or(0);
             }
         }
-        let [row, columns @ ..] = around.each_ref().map(|copy| &copy[..]);
-        Cross { row, columns, len, ends }
+        let [row, above, below] = around;
+        Cross { row, columns: [above.as_ptr(), below.as_ptr()], len, ends }
     }
 
-    /// How many fours there are, the last one included; `None` if not all that is read of them is there.
-    fn fours(&self) -> Option<usize> {
-        let fours = self.len.div_ceil(4);
-        let there = self.row.len() >= 4 * fours + 2 && self.columns.iter().all(|row| row.len() >= 4 * fours);
-        (there && (1..=MOST).contains(&self.len)).then_some(fours)
+    /// How many fours there are, the last one included.
+    fn fours(&self) -> usize {
+        self.len.div_ceil(4)
     }
 
     /// The pixels that have no difference along x.
     fn without(&self) -> impl Iterator<Item = usize> {
         let [first, last] = self.ends;
-        first.then_some(0).into_iter().chain(last.then_some(self.len - 1))
+        [first.then_some(0), last.then_some(self.len - 1)].into_iter().flatten()
     }
 }
 
-/// Room for [`Fours`].
-pub(crate) type Room = MaybeUninit<[u32; WORDS * MOST / 4]>;
+/// How much room [`Fours`] need.
+pub(crate) const ROOM: usize = WORDS * MOST / 4;
 
 /// Pixels and differences, as pairs.
 pub(crate) struct Fours<'r> {
@@ -102,27 +105,36 @@ pub(crate) const ALONG_Y: usize = 0;
 const PIXELS: usize = 2;
 
 impl<'r> Fours<'r> {
-    /// Those of some pixels; `None` if not all that is read of them is there.
+    /// Those of some pixels, in the room of numbers that are not needed; `None` if that is not enough.
     #[inline(never)]
-    pub(crate) fn new(cross: &Cross<'_>, room: &'r mut Room) -> Option<Self> {
-        let fours = cross.fours()?;
-        let [above, below] = cross.columns.map(<[u8]>::as_ptr);
+    pub(crate) fn new(cross: &Cross<'_>, room: &'r mut [Q6]) -> Option<Self> {
+        let fours = cross.fours();
+        let [above, below] = cross.columns;
+        let room = room.get_mut(..WORDS * fours)?;
+        // SAFETY: a number has 32 bits, of which any will do.
+        let words = unsafe { core::slice::from_raw_parts_mut(room.as_mut_ptr().cast::<u32>(), room.len()) };
         let mut sums = [0; 2];
-        let words: *mut u32 = room.as_mut_ptr().cast();
-        // SAFETY: all pixels are there, see `Cross::fours`, and words for all.
-        unsafe { set(words, above, cross.row.as_ptr(), below, fours, &mut sums) };
-        // SAFETY: so many have been written.
-        let words = unsafe { core::slice::from_raw_parts_mut(words, WORDS * fours) };
+        // SAFETY: all pixels are there, see `Cross`, and words for all.
+        unsafe { set(words.as_mut_ptr(), above, cross.row.as_ptr(), below, fours, &mut sums) };
         let [mut t1, mut tt] = sums;
-        for k in cross.len..4 * fours {
-            let t = cross.row.get(1 + k).map_or(0, |&t| u32::from(t));
-            (t1, tt) = (t1 - t, tt - t * t);
-            for pair in [ALONG_X, ALONG_Y, PIXELS] {
-                clear(words, pair, k);
+        // What there is not of the last four.
+        let rest = cross.len % 4;
+        if rest != 0 {
+            for &t in cross.row.get(1 + cross.len..1 + 4 * fours).unwrap_or_default() {
+                let t = u32::from(t);
+                (t1, tt) = (t1 - t, tt - t * t);
+            }
+            let masks = [if rest == 3 { !0 } else { 0xffff }, if rest == 1 { 0 } else { 0xffff }];
+            if let Some(last) = words.last_chunk_mut::<WORDS>() {
+                for (k, word) in last.iter_mut().enumerate() {
+                    *word &= masks[k % 2];
+                }
             }
         }
         for k in cross.without() {
-            clear(words, ALONG_X, k);
+            if let Some(word) = words.get_mut(k / 4 * WORDS + ALONG_X + k % 2) {
+                *word &= if k % 4 < 2 { 0xffff_0000 } else { 0xffff };
+            }
         }
         Some(Self { words, plain: [tt, t1] })
     }
@@ -143,16 +155,13 @@ impl<'r> Fours<'r> {
     pub(crate) fn full(&self, axes: [usize; 2], degree: usize) -> [i64; 5] {
         let [a, b] = axes.map(|axis| self.pair(axis));
         if degree < 2 {
-            let mut sums = [0; 3];
-            // SAFETY: there is one at least, see `Cross::fours`.
-            unsafe { full_1(a, b, self.len(), &mut sums) };
+            // SAFETY: there is one at least, see `Cross`.
+            let sums: [i32; 3] = unsafe { written(|sums| full_1(a, b, self.len(), sums)) };
             let [s, t, u] = sums.map(i64::from);
             return [s, t, u, 0, 0];
         }
-        let mut sums = Full::default();
         // SAFETY: as above.
-        unsafe { full_2(a, b, self.len(), &mut sums) };
-        let Full { s, t, u, v, w } = sums;
+        let Full { s, t, u, v, w } = unsafe { written(|sums| full_2(a, b, self.len(), sums)) };
         [s.into(), t.into(), u, v, w]
     }
 
@@ -161,31 +170,34 @@ impl<'r> Fours<'r> {
     pub(crate) fn half(&self, axis: usize, degree: usize) -> [[i64; 3]; 2] {
         let (a, b) = (self.pair(axis), self.pair(PIXELS));
         if degree < 2 {
-            let mut sums = [0; 4];
-            // SAFETY: there is one at least, see `Cross::fours`.
-            unsafe { half_1(a, b, self.len(), &mut sums) };
+            // SAFETY: there is one at least, see `Cross`.
+            let sums: [i32; 4] = unsafe { written(|sums| half_1(a, b, self.len(), sums)) };
             let [s, t, p, q] = sums.map(i64::from);
             return [[s, t, 0], [p, q, 0]];
         }
-        let mut sums = [Half::default(), Half::default()];
         // SAFETY: as above.
-        unsafe { half_2(a, b, self.len(), &mut sums) };
+        let sums: [Half; 2] = unsafe { written(|sums| half_2(a, b, self.len(), sums)) };
         sums.map(|Half { s, t, u }| [s.into(), t.into(), u])
     }
 }
 
-/// Lets one of the pixels be zero in a pair of words of each four.
-fn clear(words: &mut [u32], pair: usize, pixel: usize) {
-    if let Some(word) = words.get_mut(pixel / 4 * WORDS + pair + pixel % 2) {
-        *word &= if pixel % 4 < 2 { 0xffff_0000 } else { 0xffff };
-    }
+/// What something is made by. (Zeros would be written by a call.)
+///
+/// # Safety
+/// All of it is written.
+#[inline(always)]
+unsafe fn written<T>(write: impl FnOnce(&mut MaybeUninit<T>)) -> T {
+    let mut all = MaybeUninit::uninit();
+    write(&mut all);
+    // SAFETY: as here.
+    unsafe { all.assume_init() }
 }
 
 /// Makes residuals in pairs of samples in Q6, by a gain and an offset with which none is beyond its limit. Out: te,
 /// ee, e.
 #[inline(never)]
 pub(crate) fn residual(cross: &Cross<'_>, samples: &mut [Q6], [gain, offset]: [i32; 2]) -> Option<[i32; 3]> {
-    let samples = samples.get_mut(..4 * cross.fours()?)?;
+    let samples = samples.get_mut(..4 * cross.fours())?;
     let pixels = cross.row.get(1..)?;
     // Two halves, of the two roundings, beside the offset.
     let rest = 32 + ((offset - 2) << 6);
@@ -227,19 +239,18 @@ pub(crate) fn pack(numbers: &mut [Q6], len: usize) {
 /// place before the first pixel.
 #[inline(never)]
 pub(crate) fn with_differences(cross: &Cross<'_>, residuals: &[Q6], degree: usize) -> Option<[[i64; 3]; 2]> {
-    let fours = cross.fours()?;
+    let fours = cross.fours();
     let residuals = residuals.get(..4 * fours)?;
-    let row = |from: usize| cross.row.get(from..).unwrap_or_default().as_ptr();
-    let [above, below] = cross.columns.map(<[u8]>::as_ptr);
-    // SAFETY: all pixels are there, see `fours`, and residuals for all, numbers.
-    let [mut along, across] = [[row(0), row(2)], [above, below]]
+    let row = cross.row.as_ptr();
+    // SAFETY: all pixels are there, see `Cross`, and residuals for all, numbers.
+    let [mut along, across] = [[row, row.wrapping_add(2)], cross.columns]
         .map(|rows| unsafe { differences(rows, residuals.as_ptr().cast(), fours, degree) });
     for k in cross.without() {
         let [a, b] = [k, k + 2].map(|at| cross.row.get(at).map_or(0, |&v| i32::from(v)));
         let pair = residuals.get(k / 4 * 4 + k % 2).map_or(0, |pair| pair.0);
         let e = if k % 4 < 2 { i32::from(pair as i16) } else { pair >> 16 };
-        let (product, place) = (i64::from((b - a) * e), (4 * fours - k) as i64);
-        let less = [product, place * product, (place * (place + 1) / 2) * product];
+        let (product, place) = ((b - a) * e, (4 * fours - k) as i32);
+        let less = [1, place, place * (place + 1) / 2].map(|times| i64::from(times) * i64::from(product));
         along.iter_mut().zip(less).for_each(|(sum, less)| *sum -= less);
     }
     Some([along, across])
@@ -252,16 +263,14 @@ pub(crate) fn with_differences(cross: &Cross<'_>, residuals: &[Q6], degree: usiz
 #[inline(always)]
 unsafe fn differences([a, b]: [*const u8; 2], e: *const i32, fours: usize, degree: usize) -> [i64; 3] {
     if degree < 2 {
-        let mut sums = [0; 2];
         // SAFETY: as here.
-        unsafe { differences_1(a, b, e, fours, &mut sums) };
+        let sums: [i32; 2] = unsafe { written(|sums| differences_1(a, b, e, fours, sums)) };
         let [s, t] = sums.map(i64::from);
         return [s, t, 0];
     }
-    let mut sums = Differences { s: 0, t: 0, u: 0 };
     // SAFETY: as here.
-    unsafe { differences_2(a, b, e, fours, &mut sums) };
-    [sums.s.into(), sums.t, sums.u]
+    let Differences { s, t, u } = unsafe { written(|sums| differences_2(a, b, e, fours, sums)) };
+    [s.into(), t, u]
 }
 
 #[repr(C)]
@@ -271,7 +280,6 @@ struct Differences {
     s: i32,
 }
 
-#[derive(Default)]
 #[repr(C)]
 struct Full {
     s: i32,
@@ -281,7 +289,6 @@ struct Full {
     w: i64,
 }
 
-#[derive(Default)]
 #[repr(C)]
 struct Half {
     s: i32,
@@ -366,7 +373,7 @@ unsafe extern "C" fn differences_1(
     b: *const u8,
     e: *const i32,
     fours: usize,
-    sums: &mut [i32; 2],
+    sums: &mut MaybeUninit<[i32; 2]>,
 ) {
     naked_asm!(
         processor!(),
@@ -417,7 +424,7 @@ unsafe extern "C" fn differences_2(
     b: *const u8,
     e: *const i32,
     fours: usize,
-    sums: &mut Differences,
+    sums: &mut MaybeUninit<Differences>,
 ) {
     naked_asm!(
         processor!(),
@@ -450,7 +457,7 @@ macro_rules! full_1 {
 }
 
 #[unsafe(naked)]
-unsafe extern "C" fn full_1(a: *const u32, b: *const u32, fours: usize, sums: &mut [i32; 3]) {
+unsafe extern "C" fn full_1(a: *const u32, b: *const u32, fours: usize, sums: &mut MaybeUninit<[i32; 3]>) {
     naked_asm!(
         processor!(),
         "push {{r4-r6, r8-r11, lr}}",
@@ -536,7 +543,7 @@ macro_rules! end_2 {
 }
 
 #[unsafe(naked)]
-unsafe extern "C" fn full_2(a: *const u32, b: *const u32, fours: usize, sums: &mut Full) {
+unsafe extern "C" fn full_2(a: *const u32, b: *const u32, fours: usize, sums: &mut MaybeUninit<Full>) {
     naked_asm!(
         processor!(),
         begin_2!(),
@@ -570,7 +577,7 @@ macro_rules! half_1 {
 }
 
 #[unsafe(naked)]
-unsafe extern "C" fn half_1(a: *const u32, b: *const u32, fours: usize, sums: &mut [i32; 4]) {
+unsafe extern "C" fn half_1(a: *const u32, b: *const u32, fours: usize, sums: &mut MaybeUninit<[i32; 4]>) {
     naked_asm!(
         processor!(),
         "push {{r4-r11, lr}}",
@@ -612,7 +619,7 @@ macro_rules! half_2 {
 }
 
 #[unsafe(naked)]
-unsafe extern "C" fn half_2(a: *const u32, b: *const u32, fours: usize, sums: &mut [Half; 2]) {
+unsafe extern "C" fn half_2(a: *const u32, b: *const u32, fours: usize, sums: &mut MaybeUninit<[Half; 2]>) {
     naked_asm!(
         processor!(),
         begin_2!(),
