@@ -1,5 +1,6 @@
 //! Blocks: the taps of N neighbouring pixels, and the arithmetic of the channels on them.
 
+use core::mem::MaybeUninit;
 use core::ops::Range;
 
 use super::lanes::{LanesF32, LanesQ14, LanesQ24};
@@ -831,7 +832,7 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
             }
             return;
         }
-        let (mut told, mut left) = ([[0; TOLD]; 2], out);
+        let (mut told, mut left) = ([[MaybeUninit::uninit(); TOLD]; 2], out);
         while !left.is_empty() {
             let count = steps.tell(&mut told, left.len() / channels);
             let len = if count == 0 { left.len() } else { count * channels };
@@ -846,7 +847,9 @@ pub(crate) fn blocks<L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>
             for (pixel, k) in out.chunks_exact_mut(channels).zip(0..) {
                 let at = match (told[0].get(k), told[1].get(k)) {
                     (Some(&x), Some(&y)) if k < count => {
-                        Positions::gather(|| [x, y].map(|v| position(v, to.bits)))
+                        // SAFETY: so many have been told.
+                        let at = [x, y].map(|v| position(unsafe { v.assume_init() }, to.bits));
+                        Positions::gather(|| at)
                     }
                     _ => steps.next(),
                 };

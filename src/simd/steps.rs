@@ -2,6 +2,7 @@
 
 use core::convert::Infallible;
 use core::marker::PhantomData;
+use core::mem::MaybeUninit;
 
 use super::Operation;
 use super::block::ByteTable;
@@ -281,8 +282,9 @@ impl<L: Lanes> QuotientSteps<L> {
 /// The most positions that are told at once.
 pub(crate) const TOLD: usize = 32;
 
-/// Positions that are told at once, in units of their fractions; x before y.
-pub(crate) type Told = [[i32; TOLD]; 2];
+/// Positions that are told at once, in units of their fractions; x before y. (Clearing them would take as long as
+/// telling some.)
+pub(crate) type Told = [[MaybeUninit<i32>; TOLD]; 2];
 
 /// The positions of a run without divisions but one for each part of it, of up to [`TOLD`] pixels.
 ///
@@ -417,11 +419,11 @@ impl Quotient {
     /// The next results, by the first denominator and its step.
     #[cfg(not(dsp))]
     #[inline(never)]
-    fn tell(&mut self, [mut d, dd]: [i32; 2], told: &mut [i32]) {
+    fn tell(&mut self, [mut d, dd]: [i32; 2], told: &mut [MaybeUninit<i32>]) {
         // (A copy can be in registers.)
         let mut here = *self;
         for told in told {
-            *told = here.next(d);
+            told.write(here.next(d));
             d = d.wrapping_add(dd);
         }
         *self = here;
@@ -429,9 +431,9 @@ impl Quotient {
 
     #[cfg(dsp)]
     #[inline(always)]
-    fn tell(&mut self, [d, dd]: [i32; 2], told: &mut [i32]) {
+    fn tell(&mut self, [d, dd]: [i32; 2], told: &mut [MaybeUninit<i32>]) {
         // SAFETY: there is room for so many.
-        unsafe { super::arm_dsp::tell(self, d, dd, told.as_mut_ptr(), told.len()) };
+        unsafe { super::arm_dsp::tell(self, d, dd, told.as_mut_ptr().cast(), told.len()) };
     }
 }
 
@@ -1206,13 +1208,16 @@ mod tests {
                 let found = [0, 1].map(|i| (at.cell[i], at.fraction[i] as u32));
                 assert_eq!(found, exact(k), "{walk:?} {to:?} {k}");
             }
-            let (mut steps, mut told) = (QuotientSteps::<One>::new(*walk, to), [[0; TOLD]; 2]);
+            let mut told = [[MaybeUninit::uninit(); TOLD]; 2];
+            let mut steps = QuotientSteps::<One>::new(*walk, to);
             let mut k = 0;
             while k < len {
                 // (Parts may be told in parts.)
                 let count = steps.tell(&mut told, (len - k).min(1 + k % 50));
                 for i in 0..count {
-                    let found = told.map(|axis| position(axis[i], to.bits)).map(|p| (p.cell, p.fraction));
+                    // SAFETY: so many have been told.
+                    let found = told.map(|axis| position(unsafe { axis[i].assume_init() }, to.bits));
+                    let found = found.map(|p| (p.cell, p.fraction));
                     assert_eq!(found, exact(k + i), "{walk:?} {to:?} {k} {i}");
                 }
                 told_once += count;
