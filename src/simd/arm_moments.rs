@@ -106,7 +106,7 @@ const PIXELS: usize = 2;
 
 impl<'r> Fours<'r> {
     /// Those of some pixels, in the room of numbers that are not needed; `None` if that is not enough.
-    #[inline(never)]
+    #[inline(always)]
     pub(crate) fn new(cross: &Cross<'_>, room: &'r mut [Q6]) -> Option<Self> {
         let fours = cross.fours();
         let [above, below] = cross.columns;
@@ -195,7 +195,7 @@ unsafe fn written<T>(write: impl FnOnce(&mut MaybeUninit<T>)) -> T {
 
 /// Makes residuals in pairs of samples in Q6, by a gain and an offset with which none is beyond its limit. Out: te,
 /// ee, e.
-#[inline(never)]
+#[inline(always)]
 pub(crate) fn residual(cross: &Cross<'_>, samples: &mut [Q6], [gain, offset]: [i32; 2]) -> Option<[i32; 3]> {
     let samples = samples.get_mut(..4 * cross.fours())?;
     let pixels = cross.row.get(1..)?;
@@ -237,7 +237,7 @@ pub(crate) fn pack(numbers: &mut [Q6], len: usize) {
 
 /// Running sums of differences along x and y with residuals in pairs, up to a degree of 1 or 2, with `4 fours` as the
 /// place before the first pixel.
-#[inline(never)]
+#[inline(always)]
 pub(crate) fn with_differences(cross: &Cross<'_>, residuals: &[Q6], degree: usize) -> Option<[[i64; 3]; 2]> {
     let fours = cross.fours();
     let residuals = residuals.get(..4 * fours)?;
