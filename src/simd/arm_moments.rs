@@ -150,18 +150,19 @@ impl<'r> Fours<'r> {
         self.words.as_ptr().wrapping_add(pair)
     }
 
-    /// Running sums of the products of differences along two axes. (Of degree 1, modulo 2^32.)
+    /// Running sums of the products of differences, x x, x y and y y, up to the second power, modulo 2^32.
     #[inline(always)]
-    pub(crate) fn full(&self, axes: [usize; 2], degree: usize) -> [i64; 5] {
+    pub(crate) fn quadratic(&self) -> [[i32; 3]; 3] {
+        // SAFETY: there is one at least, see `Cross`.
+        unsafe { written(|sums| full_2(self.words.as_ptr(), self.len(), sums)) }
+    }
+
+    /// Running sums of the products of differences along two axes, up to the fourth power.
+    #[inline(always)]
+    pub(crate) fn quartic(&self, axes: [usize; 2]) -> [i64; 5] {
         let [a, b] = axes.map(|axis| self.pair(axis));
-        if degree < 2 {
-            // SAFETY: there is one at least, see `Cross`.
-            let sums: [i32; 3] = unsafe { written(|sums| full_1(a, b, self.len(), sums)) };
-            let [s, t, u] = sums.map(i64::from);
-            return [s, t, u, 0, 0];
-        }
-        // SAFETY: as above.
-        let Full { s, t, u, v, w } = unsafe { written(|sums| full_2(a, b, self.len(), sums)) };
+        // SAFETY: there is one at least, see `Cross`.
+        let Full { s, t, u, v, w } = unsafe { written(|sums| full_4(a, b, self.len(), sums)) };
         [s.into(), t.into(), u, v, w]
     }
 
@@ -366,7 +367,8 @@ macro_rules! four_differences {
     };
 }
 
-// r4 and r5 are the sums.
+// A four's first sum comes to the second one four times, less what its pixels are behind its first one. r4 and r6 are
+// the first sums, of pixels 0 and 2 and of 1 and 3, r5 is their running sum by fours, r7 the sum of pixels 2 and 3.
 #[unsafe(naked)]
 unsafe extern "C" fn differences_1(
     a: *const u8,
@@ -377,25 +379,28 @@ unsafe extern "C" fn differences_1(
 ) {
     naked_asm!(
         processor!(),
-        "push {{r4, r5, r9-r11, lr}}",
+        "push {{r4-r7, r9-r11, lr}}",
         "add r3, r0, r3, lsl #2",
-        "ldr lr, [sp, #24]",
+        "ldr lr, [sp, #32]",
         "mov r4, #0",
         "mov r5, #0",
+        "mov r6, #0",
+        "mov r7, #0",
         "2:",
         four_differences!(),
-        "smlabb r4, r11, r9, r4",
+        "smlad r4, r11, r9, r4",
+        "smlad r6, r12, r10, r6",
+        "smlatt r7, r11, r9, r7",
+        "smlatt r7, r12, r10, r7",
         "add r5, r5, r4",
-        "smlabb r4, r12, r10, r4",
-        "add r5, r5, r4",
-        "smlatt r4, r11, r9, r4",
-        "add r5, r5, r4",
-        "smlatt r4, r12, r10, r4",
-        "add r5, r5, r4",
+        "add r5, r5, r6",
         "cmp r0, r3",
         "bne 2b",
+        "add r4, r4, r6",
+        "add r6, r6, r7, lsl #1",
+        "rsb r5, r6, r5, lsl #2",
         "strd r4, r5, [lr]",
-        "pop {{r4, r5, r9-r11, pc}}",
+        "pop {{r4-r7, r9-r11, pc}}",
     )
 }
 
@@ -449,34 +454,59 @@ unsafe extern "C" fn differences_2(
     )
 }
 
-// r0 and r1 are where the pairs are, r2 where those of r0 end; r4 to r6 are the sums.
-macro_rules! full_1 {
-    ($half:literal, $a:literal, $b:literal) => {
-        concat!("smla", $half, " r4, ", $a, ", ", $b, ", r4\nadd r5, r5, r4\nadd r6, r6, r5")
+// Of the products of two halves.
+macro_rules! full_2 {
+    ($half:literal, $a:literal, $b:literal, $s:literal, $t:literal, $u:literal) => {
+        concat!(
+            "smla", $half, " ", $s, ", ", $a, ", ", $b, ", ", $s, "\nadd ", $t, ", ", $t, ", ", $s, "\nadd ", $u, ", ",
+            $u, ", ", $t
+        )
     };
 }
 
+// Of x x (r1 to r3), x y (r4 to r6) and y y (r7 to r9).
+macro_rules! full_2s {
+    ($half:literal, $x:literal, $y:literal) => {
+        concat!(
+            full_2!($half, $x, $x, "r1", "r2", "r3"),
+            "\n",
+            full_2!($half, $x, $y, "r4", "r5", "r6"),
+            "\n",
+            full_2!($half, $y, $y, "r7", "r8", "r9")
+        )
+    };
+}
+
+// r0 is where the words are; on the stack is where they end, and where the sums go.
 #[unsafe(naked)]
-unsafe extern "C" fn full_1(a: *const u32, b: *const u32, fours: usize, sums: &mut MaybeUninit<[i32; 3]>) {
+unsafe extern "C" fn full_2(words: *const u32, fours: usize, sums: &mut MaybeUninit<[[i32; 3]; 3]>) {
     naked_asm!(
         processor!(),
-        "push {{r4-r6, r8-r11, lr}}",
-        "add r2, r2, r2, lsl #1",
-        "add r2, r0, r2, lsl #3",
+        "add r1, r1, r1, lsl #1",
+        "add r1, r0, r1, lsl #3",
+        "push {{r1, r2, r4-r11, lr}}",
+        "mov r1, #0",
+        "mov r2, #0",
+        "mov r3, #0",
         "mov r4, #0",
         "mov r5, #0",
         "mov r6, #0",
+        "mov r7, #0",
+        "mov r8, #0",
+        "mov r9, #0",
         "2:",
-        "ldrd r8, r9, [r0], #24",
-        "ldrd r10, r11, [r1], #24",
-        full_1!("bb", "r8", "r10"),
-        full_1!("bb", "r9", "r11"),
-        full_1!("tt", "r8", "r10"),
-        full_1!("tt", "r9", "r11"),
-        "cmp r0, r2",
+        "ldrd r12, lr, [r0, #16]",
+        "ldrd r10, r11, [r0], #24",
+        full_2s!("bb", "r12", "r10"),
+        full_2s!("bb", "lr", "r11"),
+        full_2s!("tt", "r12", "r10"),
+        full_2s!("tt", "lr", "r11"),
+        "ldr r10, [sp]",
+        "cmp r0, r10",
         "bne 2b",
-        "stm r3, {{r4-r6}}",
-        "pop {{r4-r6, r8-r11, pc}}",
+        "ldr r10, [sp, #4]",
+        "stm r10, {{r1-r9}}",
+        "pop {{r1, r2, r4-r11, pc}}",
     )
 }
 
@@ -499,7 +529,7 @@ macro_rules! products_2 {
 }
 
 // As above; on the stack is where the pairs of r0 end, and where the sums go: then r8 and r9, r10 and r11.
-macro_rules! full_2 {
+macro_rules! full_4 {
     ($half:literal, $a:literal, $b:literal) => {
         concat!(
             products_2!($half, $a, $b),
@@ -543,14 +573,14 @@ macro_rules! end_2 {
 }
 
 #[unsafe(naked)]
-unsafe extern "C" fn full_2(a: *const u32, b: *const u32, fours: usize, sums: &mut MaybeUninit<Full>) {
+unsafe extern "C" fn full_4(a: *const u32, b: *const u32, fours: usize, sums: &mut MaybeUninit<Full>) {
     naked_asm!(
         processor!(),
         begin_2!(),
-        full_2!("bb", "r2", "r12"),
-        full_2!("bb", "r3", "lr"),
-        full_2!("tt", "r2", "r12"),
-        full_2!("tt", "r3", "lr"),
+        full_4!("bb", "r2", "r12"),
+        full_4!("bb", "r3", "lr"),
+        full_4!("tt", "r2", "r12"),
+        full_4!("tt", "r3", "lr"),
         end_2!(),
     )
 }
