@@ -270,15 +270,23 @@ unsafe fn differences([a, b]: [*const u8; 2], e: *const i32, fours: usize, degre
         return [s, t, 0];
     }
     // SAFETY: as here.
-    let Differences { s, t, u } = unsafe { written(|sums| differences_2(a, b, e, fours, sums)) };
-    [s.into(), t, u]
+    let sums: Differences = unsafe { written(|sums| differences_2(a, b, e, fours, sums)) };
+    let [p02, p13, p2, p3] = sums.pixels;
+    let (first, placed) = (i64::from(sums.first), i64::from(sums.placed));
+    // The place of pixel j of the k-th four from the end is 4 k - j.
+    let t = 4 * first - i64::from(p13 + 2 * (p2 + p3));
+    let u = 16 * sums.second - 6 * first - 4 * placed + i64::from(p2 + 3 * p3);
+    [(p02 + p13).into(), t, u]
 }
 
+/// By fours: running sums (once, and of those) of the sum of a four, and (once) of what its pixels sum to times their
+/// places 0 to 3; the sums of pixels 0 and 2, of 1 and 3, of 2, and of 3.
 #[repr(C)]
 struct Differences {
-    t: i64,
-    u: i64,
-    s: i32,
+    pixels: [i32; 4],
+    first: i32,
+    placed: i32,
+    second: i64,
 }
 
 #[repr(C)]
@@ -404,25 +412,8 @@ unsafe extern "C" fn differences_1(
     )
 }
 
-// r8 is the first sum, r4 and r5 are the second one, r6 and r7 the third one.
-macro_rules! difference_2 {
-    ($half:literal, $g:literal, $e:literal) => {
-        concat!(
-            "smla",
-            $half,
-            " r8, ",
-            $g,
-            ", ",
-            $e,
-            ", r8
-             adds r4, r4, r8
-             adc r5, r5, r8, asr #31
-             adds r6, r6, r4
-             adc r7, r7, r5"
-        )
-    };
-}
-
+// r4 to r7 are the sums of pixels, r8 and r9 those of fours, r10 and r11 the second one; lr is where the pixels of r0
+// end.
 #[unsafe(naked)]
 unsafe extern "C" fn differences_2(
     a: *const u8,
@@ -434,22 +425,43 @@ unsafe extern "C" fn differences_2(
     naked_asm!(
         processor!(),
         "push {{r4-r11, lr}}",
-        "add r3, r0, r3, lsl #2",
-        "ldr lr, [sp, #36]",
+        "add lr, r0, r3, lsl #2",
         "mov r4, #0",
         "mov r5, #0",
         "mov r6, #0",
         "mov r7, #0",
         "mov r8, #0",
+        "mov r9, #0",
+        "mov r10, #0",
+        "mov r11, #0",
         "2:",
-        four_differences!(),
-        difference_2!("bb", "r11", "r9"),
-        difference_2!("bb", "r12", "r10"),
-        difference_2!("tt", "r11", "r9"),
-        difference_2!("tt", "r12", "r10"),
-        "cmp r0, r3",
+        "ldr r3, [r0]",
+        "ldr r12, [r1]",
+        "uxtb16 r3, r3",
+        "uxtb16 r12, r12",
+        "ssub16 r3, r12, r3",
+        "ldr r12, [r2], #4",
+        "smlad r4, r3, r12, r4",
+        "smlatt r6, r3, r12, r6",
+        "ldr r3, [r0], #4",
+        "ldr r12, [r1], #4",
+        "uxtb16 r3, r3, ror #8",
+        "uxtb16 r12, r12, ror #8",
+        "ssub16 r3, r12, r3",
+        "ldr r12, [r2], #12",
+        "smlad r5, r3, r12, r5",
+        "smlatt r7, r3, r12, r7",
+        "add r8, r8, r4",
+        "add r8, r8, r5",
+        "add r9, r9, r5",
+        "add r9, r9, r6, lsl #1",
+        "add r9, r9, r7, lsl #1",
+        "adds r10, r10, r8",
+        "adc r11, r11, r8, asr #31",
+        "cmp r0, lr",
         "bne 2b",
-        "stm lr, {{r4-r8}}",
+        "ldr lr, [sp, #36]",
+        "stm lr, {{r4-r11}}",
         "pop {{r4-r11, pc}}",
     )
 }
@@ -562,13 +574,18 @@ macro_rules! begin_2 {
 }
 
 macro_rules! end_2 {
-    () => {
-        "ldr r2, [sp]
-         cmp r0, r2
-         bne 2b
-         ldr r3, [sp, #4]
-         stm r3, {{r4-r11}}
-         pop {{r2-r11, pc}}"
+    ($last:literal) => {
+        concat!(
+            "ldr r2, [sp]
+             cmp r0, r2
+             bne 2b
+             ldr r3, [sp, #4]
+             ",
+            $last,
+            "
+             stm r3, {{r4-r11}}
+             pop {{r2-r11, pc}}"
+        )
     };
 }
 
@@ -581,7 +598,7 @@ unsafe extern "C" fn full_4(a: *const u32, b: *const u32, fours: usize, sums: &m
         full_4!("bb", "r3", "lr"),
         full_4!("tt", "r2", "r12"),
         full_4!("tt", "r3", "lr"),
-        end_2!(),
+        end_2!(""),
     )
 }
 
@@ -631,7 +648,7 @@ unsafe extern "C" fn half_1(a: *const u32, b: *const u32, fours: usize, sums: &m
     )
 }
 
-// Then r8, r9, r10 and r11, the sums of what is at r0.
+// Then r8, r9 and r10, the sums of what is at r0, which fit 32 bits.
 macro_rules! half_2 {
     ($half:literal, $turn:literal, $a:literal, $b:literal) => {
         concat!(
@@ -642,8 +659,7 @@ macro_rules! half_2 {
             $turn,
             "
              add r9, r9, r8
-             adds r10, r10, r9
-             adc r11, r11, r9, asr #31"
+             add r10, r10, r9"
         )
     };
 }
@@ -657,6 +673,6 @@ unsafe extern "C" fn half_2(a: *const u32, b: *const u32, fours: usize, sums: &m
         half_2!("bb", "", "r3", "lr"),
         half_2!("tt", ", ror #16", "r2", "r12"),
         half_2!("tt", ", ror #16", "r3", "lr"),
-        end_2!(),
+        end_2!("asr r11, r10, #31"),
     )
 }
