@@ -157,7 +157,13 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
             for (x, walk, range) in supports.now.runs::<P>(y, columns.clone(), &mut above) {
                 if self.is_shared() {
                     let before = before.as_mut().and_then(|runs| runs.next()).map(|(.., range)| range);
-                    self.add_changes(&mut tile.fixed, y, [&before.unwrap_or(0..0), &range], centre, &mut room);
+                    self.add_changes(
+                        &mut tile.fixed,
+                        y,
+                        [&before.unwrap_or(0..0), &range],
+                        centre,
+                        &mut room,
+                    );
                 }
                 for chunk in select::chunks(self.selected(), y, range) {
                     let walk = walk.at(chunk.start - x);
@@ -321,8 +327,14 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
             let sign = if less { -1 } else { 1 };
             let [s, t, u] = [sign * s as i32, sign * t as i32, sign * u as i32];
             let first = half.wrapping_mul(s).wrapping_sub(t);
-            let second = u.wrapping_mul(2).wrapping_sub(t).wrapping_add(half.wrapping_mul(first.wrapping_sub(t)));
-            add_stretch::<HALF_POWERS>(sums.as_mut(), &[s.into(), first.into(), second.into()], [x, y], degree);
+            let second =
+                u.wrapping_mul(2).wrapping_sub(t).wrapping_add(half.wrapping_mul(first.wrapping_sub(t)));
+            add_stretch::<HALF_POWERS>(
+                sums.as_mut(),
+                &[s.into(), first.into(), second.into()],
+                [x, y],
+                degree,
+            );
         } else {
             let &[v, w] = running.last_chunk().filter(|_| K == POWERS).unwrap_or(&[0; 2]);
             let running = if less { [-s, -t, -u, -v, -w] } else { [s, t, u, v, w] };

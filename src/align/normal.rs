@@ -632,7 +632,12 @@ fn gather(sums: &mut [i64], blocks: &[Blocks]) {
 
 /// Adds moments of a stretch of a row, about a place that is at (`x`, `y`) from the origin of the sums.
 #[inline(always)]
-pub(super) fn add_stretch<const N: usize>(sums: &mut [i64], moments: &[i64], [x, y]: [i64; 2], degree: usize) {
+pub(super) fn add_stretch<const N: usize>(
+    sums: &mut [i64],
+    moments: &[i64],
+    [x, y]: [i64; 2],
+    degree: usize,
+) {
     let Some(&(mut moments)) = moments.first_chunk::<N>() else { return };
     move_powers(&mut moments, x, degree);
     // (As above.)
@@ -1635,7 +1640,14 @@ impl<N: Plan> Support<'_, N> {
         let middle = columns.start + RUN..columns.end.saturating_sub(RUN);
         let within = !middle.is_empty() && self.plan.inside(y, middle.clone(), &self.area);
         let (begin, middle) = (columns.start, if within { middle } else { 0..0 });
-        InsideRuns { area: &self.area, runs: self.plan.part(y, columns), begin, middle, above, kind: PhantomData }
+        InsideRuns {
+            area: &self.area,
+            runs: self.plan.part(y, columns),
+            begin,
+            middle,
+            above,
+            kind: PhantomData,
+        }
     }
 }
 

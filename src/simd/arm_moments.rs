@@ -470,8 +470,8 @@ unsafe extern "C" fn differences_2(
 macro_rules! full_2 {
     ($half:literal, $a:literal, $b:literal, $s:literal, $t:literal, $u:literal) => {
         concat!(
-            "smla", $half, " ", $s, ", ", $a, ", ", $b, ", ", $s, "\nadd ", $t, ", ", $t, ", ", $s, "\nadd ", $u, ", ",
-            $u, ", ", $t
+            "smla", $half, " ", $s, ", ", $a, ", ", $b, ", ", $s, "\nadd ", $t, ", ", $t, ", ", $s, "\nadd ",
+            $u, ", ", $u, ", ", $t
         )
     };
 }
