@@ -1,6 +1,6 @@
-//! The sums of a stretch of a row at a level of one lane: pixel by pixel, straight from the images.
+//! The sums of a tile at a level of one lane: pixel by pixel, straight from the images.
 //!
-//! In: where in the fixed image, and samples of the moving one. Out: the sums that
+//! In: a tile of the fixed image, and the supports of a pass. Out: the sums that
 //! [`normal`](super::normal) takes from buffers, in vectors, where there are more lanes.
 #![forbid(unsafe_code)]
 
@@ -360,10 +360,15 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         let Some(cross) = self.cross(pixels, y, chunk, &mut around) else { return };
         let Some(fours) = Fours::new(&cross, P::samples(room)) else { return };
         let at = Place::new(y, chunk, centre);
-        for (sums, axes) in
-            sums.gg.iter_mut().zip([[ALONG_X, ALONG_X], [ALONG_X, ALONG_Y], [ALONG_Y, ALONG_Y]])
-        {
-            Self::add_running(sums, &fours.full(axes, D::DEGREE), &at, less);
+        if D::DEGREE < 2 {
+            for (sums, [s, t, u]) in sums.gg.iter_mut().zip(fours.quadratic()) {
+                Self::add_running(sums, &[s.into(), t.into(), u.into(), 0, 0], &at, less);
+            }
+        } else {
+            let axes = [[ALONG_X, ALONG_X], [ALONG_X, ALONG_Y], [ALONG_Y, ALONG_Y]];
+            for (sums, axes) in sums.gg.iter_mut().zip(axes) {
+                Self::add_running(sums, &fours.quartic(axes), &at, less);
+            }
         }
         for (axis, (gt, g)) in [ALONG_X, ALONG_Y].into_iter().zip(sums.gt.iter_mut().zip(&mut sums.g)) {
             let [running_gt, running_g] = fours.half(axis, D::DEGREE);

@@ -106,7 +106,7 @@ const PIXELS: usize = 2;
 
 impl<'r> Fours<'r> {
     /// Those of some pixels, in the room of numbers that are not needed; `None` if that is not enough.
-    #[inline(never)]
+    #[inline(always)]
     pub(crate) fn new(cross: &Cross<'_>, room: &'r mut [Q6]) -> Option<Self> {
         let fours = cross.fours();
         let [above, below] = cross.columns;
@@ -150,18 +150,19 @@ impl<'r> Fours<'r> {
         self.words.as_ptr().wrapping_add(pair)
     }
 
-    /// Running sums of the products of differences along two axes. (Of degree 1, modulo 2^32.)
+    /// Running sums of the products of differences, x x, x y and y y, up to the second power, modulo 2^32.
     #[inline(always)]
-    pub(crate) fn full(&self, axes: [usize; 2], degree: usize) -> [i64; 5] {
+    pub(crate) fn quadratic(&self) -> [[i32; 3]; 3] {
+        // SAFETY: there is one at least, see `Cross`.
+        unsafe { written(|sums| full_2(self.words.as_ptr(), self.len(), sums)) }
+    }
+
+    /// Running sums of the products of differences along two axes, up to the fourth power.
+    #[inline(always)]
+    pub(crate) fn quartic(&self, axes: [usize; 2]) -> [i64; 5] {
         let [a, b] = axes.map(|axis| self.pair(axis));
-        if degree < 2 {
-            // SAFETY: there is one at least, see `Cross`.
-            let sums: [i32; 3] = unsafe { written(|sums| full_1(a, b, self.len(), sums)) };
-            let [s, t, u] = sums.map(i64::from);
-            return [s, t, u, 0, 0];
-        }
-        // SAFETY: as above.
-        let Full { s, t, u, v, w } = unsafe { written(|sums| full_2(a, b, self.len(), sums)) };
+        // SAFETY: there is one at least, see `Cross`.
+        let Full { s, t, u, v, w } = unsafe { written(|sums| full_4(a, b, self.len(), sums)) };
         [s.into(), t.into(), u, v, w]
     }
 
@@ -195,7 +196,7 @@ unsafe fn written<T>(write: impl FnOnce(&mut MaybeUninit<T>)) -> T {
 
 /// Makes residuals in pairs of samples in Q6, by a gain and an offset with which none is beyond its limit. Out: te,
 /// ee, e.
-#[inline(never)]
+#[inline(always)]
 pub(crate) fn residual(cross: &Cross<'_>, samples: &mut [Q6], [gain, offset]: [i32; 2]) -> Option<[i32; 3]> {
     let samples = samples.get_mut(..4 * cross.fours())?;
     let pixels = cross.row.get(1..)?;
@@ -237,7 +238,7 @@ pub(crate) fn pack(numbers: &mut [Q6], len: usize) {
 
 /// Running sums of differences along x and y with residuals in pairs, up to a degree of 1 or 2, with `4 fours` as the
 /// place before the first pixel.
-#[inline(never)]
+#[inline(always)]
 pub(crate) fn with_differences(cross: &Cross<'_>, residuals: &[Q6], degree: usize) -> Option<[[i64; 3]; 2]> {
     let fours = cross.fours();
     let residuals = residuals.get(..4 * fours)?;
@@ -269,15 +270,23 @@ unsafe fn differences([a, b]: [*const u8; 2], e: *const i32, fours: usize, degre
         return [s, t, 0];
     }
     // SAFETY: as here.
-    let Differences { s, t, u } = unsafe { written(|sums| differences_2(a, b, e, fours, sums)) };
-    [s.into(), t, u]
+    let sums: Differences = unsafe { written(|sums| differences_2(a, b, e, fours, sums)) };
+    let [p02, p13, p2, p3] = sums.pixels;
+    let (first, placed) = (i64::from(sums.first), i64::from(sums.placed));
+    // The place of pixel j of the k-th four from the end is 4 k - j.
+    let t = 4 * first - i64::from(p13 + 2 * (p2 + p3));
+    let u = 16 * sums.second - 6 * first - 4 * placed + i64::from(p2 + 3 * p3);
+    [(p02 + p13).into(), t, u]
 }
 
+/// By fours: running sums (once, and of those) of the sum of a four, and (once) of what its pixels sum to times their
+/// places 0 to 3; the sums of pixels 0 and 2, of 1 and 3, of 2, and of 3.
 #[repr(C)]
 struct Differences {
-    t: i64,
-    u: i64,
-    s: i32,
+    pixels: [i32; 4],
+    first: i32,
+    placed: i32,
+    second: i64,
 }
 
 #[repr(C)]
@@ -366,7 +375,8 @@ macro_rules! four_differences {
     };
 }
 
-// r4 and r5 are the sums.
+// A four's first sum comes to the second one four times, less what its pixels are behind its first one. r4 and r6 are
+// the first sums, of pixels 0 and 2 and of 1 and 3, r5 is their running sum by fours, r7 the sum of pixels 2 and 3.
 #[unsafe(naked)]
 unsafe extern "C" fn differences_1(
     a: *const u8,
@@ -377,47 +387,33 @@ unsafe extern "C" fn differences_1(
 ) {
     naked_asm!(
         processor!(),
-        "push {{r4, r5, r9-r11, lr}}",
+        "push {{r4-r7, r9-r11, lr}}",
         "add r3, r0, r3, lsl #2",
-        "ldr lr, [sp, #24]",
+        "ldr lr, [sp, #32]",
         "mov r4, #0",
         "mov r5, #0",
+        "mov r6, #0",
+        "mov r7, #0",
         "2:",
         four_differences!(),
-        "smlabb r4, r11, r9, r4",
+        "smlad r4, r11, r9, r4",
+        "smlad r6, r12, r10, r6",
+        "smlatt r7, r11, r9, r7",
+        "smlatt r7, r12, r10, r7",
         "add r5, r5, r4",
-        "smlabb r4, r12, r10, r4",
-        "add r5, r5, r4",
-        "smlatt r4, r11, r9, r4",
-        "add r5, r5, r4",
-        "smlatt r4, r12, r10, r4",
-        "add r5, r5, r4",
+        "add r5, r5, r6",
         "cmp r0, r3",
         "bne 2b",
+        "add r4, r4, r6",
+        "add r6, r6, r7, lsl #1",
+        "rsb r5, r6, r5, lsl #2",
         "strd r4, r5, [lr]",
-        "pop {{r4, r5, r9-r11, pc}}",
+        "pop {{r4-r7, r9-r11, pc}}",
     )
 }
 
-// r8 is the first sum, r4 and r5 are the second one, r6 and r7 the third one.
-macro_rules! difference_2 {
-    ($half:literal, $g:literal, $e:literal) => {
-        concat!(
-            "smla",
-            $half,
-            " r8, ",
-            $g,
-            ", ",
-            $e,
-            ", r8
-             adds r4, r4, r8
-             adc r5, r5, r8, asr #31
-             adds r6, r6, r4
-             adc r7, r7, r5"
-        )
-    };
-}
-
+// r4 to r7 are the sums of pixels, r8 and r9 those of fours, r10 and r11 the second one; lr is where the pixels of r0
+// end.
 #[unsafe(naked)]
 unsafe extern "C" fn differences_2(
     a: *const u8,
@@ -429,54 +425,100 @@ unsafe extern "C" fn differences_2(
     naked_asm!(
         processor!(),
         "push {{r4-r11, lr}}",
-        "add r3, r0, r3, lsl #2",
-        "ldr lr, [sp, #36]",
+        "add lr, r0, r3, lsl #2",
         "mov r4, #0",
         "mov r5, #0",
         "mov r6, #0",
         "mov r7, #0",
         "mov r8, #0",
+        "mov r9, #0",
+        "mov r10, #0",
+        "mov r11, #0",
         "2:",
-        four_differences!(),
-        difference_2!("bb", "r11", "r9"),
-        difference_2!("bb", "r12", "r10"),
-        difference_2!("tt", "r11", "r9"),
-        difference_2!("tt", "r12", "r10"),
-        "cmp r0, r3",
+        "ldr r3, [r0]",
+        "ldr r12, [r1]",
+        "uxtb16 r3, r3",
+        "uxtb16 r12, r12",
+        "ssub16 r3, r12, r3",
+        "ldr r12, [r2], #4",
+        "smlad r4, r3, r12, r4",
+        "smlatt r6, r3, r12, r6",
+        "ldr r3, [r0], #4",
+        "ldr r12, [r1], #4",
+        "uxtb16 r3, r3, ror #8",
+        "uxtb16 r12, r12, ror #8",
+        "ssub16 r3, r12, r3",
+        "ldr r12, [r2], #12",
+        "smlad r5, r3, r12, r5",
+        "smlatt r7, r3, r12, r7",
+        "add r8, r8, r4",
+        "add r8, r8, r5",
+        "add r9, r9, r5",
+        "add r9, r9, r6, lsl #1",
+        "add r9, r9, r7, lsl #1",
+        "adds r10, r10, r8",
+        "adc r11, r11, r8, asr #31",
+        "cmp r0, lr",
         "bne 2b",
-        "stm lr, {{r4-r8}}",
+        "ldr lr, [sp, #36]",
+        "stm lr, {{r4-r11}}",
         "pop {{r4-r11, pc}}",
     )
 }
 
-// r0 and r1 are where the pairs are, r2 where those of r0 end; r4 to r6 are the sums.
-macro_rules! full_1 {
-    ($half:literal, $a:literal, $b:literal) => {
-        concat!("smla", $half, " r4, ", $a, ", ", $b, ", r4\nadd r5, r5, r4\nadd r6, r6, r5")
+// Of the products of two halves.
+macro_rules! full_2 {
+    ($half:literal, $a:literal, $b:literal, $s:literal, $t:literal, $u:literal) => {
+        concat!(
+            "smla", $half, " ", $s, ", ", $a, ", ", $b, ", ", $s, "\nadd ", $t, ", ", $t, ", ", $s, "\nadd ",
+            $u, ", ", $u, ", ", $t
+        )
     };
 }
 
+// Of x x (r1 to r3), x y (r4 to r6) and y y (r7 to r9).
+macro_rules! full_2s {
+    ($half:literal, $x:literal, $y:literal) => {
+        concat!(
+            full_2!($half, $x, $x, "r1", "r2", "r3"),
+            "\n",
+            full_2!($half, $x, $y, "r4", "r5", "r6"),
+            "\n",
+            full_2!($half, $y, $y, "r7", "r8", "r9")
+        )
+    };
+}
+
+// r0 is where the words are; on the stack is where they end, and where the sums go.
 #[unsafe(naked)]
-unsafe extern "C" fn full_1(a: *const u32, b: *const u32, fours: usize, sums: &mut MaybeUninit<[i32; 3]>) {
+unsafe extern "C" fn full_2(words: *const u32, fours: usize, sums: &mut MaybeUninit<[[i32; 3]; 3]>) {
     naked_asm!(
         processor!(),
-        "push {{r4-r6, r8-r11, lr}}",
-        "add r2, r2, r2, lsl #1",
-        "add r2, r0, r2, lsl #3",
+        "add r1, r1, r1, lsl #1",
+        "add r1, r0, r1, lsl #3",
+        "push {{r1, r2, r4-r11, lr}}",
+        "mov r1, #0",
+        "mov r2, #0",
+        "mov r3, #0",
         "mov r4, #0",
         "mov r5, #0",
         "mov r6, #0",
+        "mov r7, #0",
+        "mov r8, #0",
+        "mov r9, #0",
         "2:",
-        "ldrd r8, r9, [r0], #24",
-        "ldrd r10, r11, [r1], #24",
-        full_1!("bb", "r8", "r10"),
-        full_1!("bb", "r9", "r11"),
-        full_1!("tt", "r8", "r10"),
-        full_1!("tt", "r9", "r11"),
-        "cmp r0, r2",
+        "ldrd r12, lr, [r0, #16]",
+        "ldrd r10, r11, [r0], #24",
+        full_2s!("bb", "r12", "r10"),
+        full_2s!("bb", "lr", "r11"),
+        full_2s!("tt", "r12", "r10"),
+        full_2s!("tt", "lr", "r11"),
+        "ldr r10, [sp]",
+        "cmp r0, r10",
         "bne 2b",
-        "stm r3, {{r4-r6}}",
-        "pop {{r4-r6, r8-r11, pc}}",
+        "ldr r10, [sp, #4]",
+        "stm r10, {{r1-r9}}",
+        "pop {{r1, r2, r4-r11, pc}}",
     )
 }
 
@@ -499,7 +541,7 @@ macro_rules! products_2 {
 }
 
 // As above; on the stack is where the pairs of r0 end, and where the sums go: then r8 and r9, r10 and r11.
-macro_rules! full_2 {
+macro_rules! full_4 {
     ($half:literal, $a:literal, $b:literal) => {
         concat!(
             products_2!($half, $a, $b),
@@ -532,26 +574,31 @@ macro_rules! begin_2 {
 }
 
 macro_rules! end_2 {
-    () => {
-        "ldr r2, [sp]
-         cmp r0, r2
-         bne 2b
-         ldr r3, [sp, #4]
-         stm r3, {{r4-r11}}
-         pop {{r2-r11, pc}}"
+    ($last:literal) => {
+        concat!(
+            "ldr r2, [sp]
+             cmp r0, r2
+             bne 2b
+             ldr r3, [sp, #4]
+             ",
+            $last,
+            "
+             stm r3, {{r4-r11}}
+             pop {{r2-r11, pc}}"
+        )
     };
 }
 
 #[unsafe(naked)]
-unsafe extern "C" fn full_2(a: *const u32, b: *const u32, fours: usize, sums: &mut MaybeUninit<Full>) {
+unsafe extern "C" fn full_4(a: *const u32, b: *const u32, fours: usize, sums: &mut MaybeUninit<Full>) {
     naked_asm!(
         processor!(),
         begin_2!(),
-        full_2!("bb", "r2", "r12"),
-        full_2!("bb", "r3", "lr"),
-        full_2!("tt", "r2", "r12"),
-        full_2!("tt", "r3", "lr"),
-        end_2!(),
+        full_4!("bb", "r2", "r12"),
+        full_4!("bb", "r3", "lr"),
+        full_4!("tt", "r2", "r12"),
+        full_4!("tt", "r3", "lr"),
+        end_2!(""),
     )
 }
 
@@ -601,7 +648,7 @@ unsafe extern "C" fn half_1(a: *const u32, b: *const u32, fours: usize, sums: &m
     )
 }
 
-// Then r8, r9, r10 and r11, the sums of what is at r0.
+// Then r8, r9 and r10, the sums of what is at r0, which fit 32 bits.
 macro_rules! half_2 {
     ($half:literal, $turn:literal, $a:literal, $b:literal) => {
         concat!(
@@ -612,8 +659,7 @@ macro_rules! half_2 {
             $turn,
             "
              add r9, r9, r8
-             adds r10, r10, r9
-             adc r11, r11, r9, asr #31"
+             add r10, r10, r9"
         )
     };
 }
@@ -627,6 +673,6 @@ unsafe extern "C" fn half_2(a: *const u32, b: *const u32, fours: usize, sums: &m
         half_2!("bb", "", "r3", "lr"),
         half_2!("tt", ", ror #16", "r2", "r12"),
         half_2!("tt", ", ror #16", "r3", "lr"),
-        end_2!(),
+        end_2!("asr r11, r10, #31"),
     )
 }
