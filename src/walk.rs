@@ -29,7 +29,9 @@
 
 use core::ops::Range;
 
-use crate::fixed::{Coord, Position, Rounding, floor_div, q32, round_coordinate, round_shift_i64, rounded};
+use crate::fixed::{
+    Coord, Position, Rounding, floor_div, q32, round_coordinate, round_shift_i64, rounded, times_power,
+};
 use crate::simd::{Lanes, LinearSteps, Positions, QuotientSteps, Steps};
 use crate::span::{self, Area};
 
@@ -556,7 +558,7 @@ impl ProjectivePlan {
         // The largest value of any of the three forms over all pixels there can be. (Positive numbers are in the
         // order of their bits.)
         let largest = f64::from_bits(m.as_chunks::<3>().0.iter().fold(0, |max, &[a, b, c]| {
-            max.max(((libm::fabs(a) + libm::fabs(b)) * 32_768.0 + libm::fabs(c)).to_bits())
+            max.max((times_power(libm::fabs(a) + libm::fabs(b), 15) + libm::fabs(c)).to_bits())
         }));
         if !largest.is_finite() {
             return None;
