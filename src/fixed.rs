@@ -23,6 +23,8 @@
 
 use core::ops::{Add, Mul, Sub};
 
+use crate::simd;
+
 /// `floor(v / 2^n + 1/2)`, for `n >= 1`.
 #[inline(always)]
 pub const fn round_shift(v: i32, n: u32) -> i32 {
@@ -159,7 +161,7 @@ pub(crate) const fn scaled(v: i128, exponent: i32) -> f64 {
 /// step of Newton's method.
 #[inline(never)]
 pub(crate) fn root(v: f64) -> f64 {
-    let near = f64::from(libm::sqrtf(v as f32));
+    let near = f64::from(simd::sqrt(v as f32));
     if near > 0.0 { (near + v / near) / 2.0 } else { 0.0 }
 }
 

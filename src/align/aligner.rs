@@ -16,7 +16,7 @@ use crate::image::Image;
 use crate::kernel::Array;
 use crate::parallel::{Bands, Threads};
 use crate::pyramid::{MAX_LEVELS, Pyramid, buffer_len, to_full, to_level};
-use crate::simd::{Lanes, Level, Operation};
+use crate::simd::{self, Lanes, Level, Operation};
 use crate::transform::{
     IDENTITY, Matrix, Term, Transform, after_shift, at, before_shift, inverse, multiply, of,
 };
@@ -746,7 +746,7 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
             }
             if let Ok(candidate) = candidate(&change) {
                 let square = moves.iter().fold(0.0_f32, |most, [x, y]| most.max(x * x + y * y));
-                let step = f64::from(libm::sqrtf(square));
+                let step = f64::from(simd::sqrt(square));
                 if step.is_finite() {
                     self.candidate = candidate;
                     self.photometry = best.photometry.plus::<P::Word>(at(&solution, n), at(&solution, n + 1));
