@@ -1,10 +1,10 @@
 //! Names the targets that have the portable vector backend (the manifest lists the same ones as those
 //! that depend on `wide`), the builds that can find or have AVX2 and AVX-512, the microcontrollers with a
-//! Cortex-M, and those of them that have the DSP extension or Helium, which stable Rust does not say.
+//! Cortex-M, and those of them that have an FPU, the DSP extension or Helium, which stable Rust does not say.
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rustc-check-cfg=cfg(wide, avx2, avx512, thumb, dsp, helium, armv8m)");
+    println!("cargo:rustc-check-cfg=cfg(wide, avx2, avx512, thumb, dsp, fpu, helium, armv8m)");
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
     let arch = variable("CARGO_CFG_TARGET_ARCH");
     if ["x86_64", "x86", "aarch64", "wasm32"].contains(&arch.as_str()) {
@@ -26,6 +26,9 @@ fn main() {
     let target = variable("TARGET");
     if ["thumbv6m-", "thumbv7m-", "thumbv7em-", "thumbv8m."].iter().any(|name| target.starts_with(name)) {
         println!("cargo:rustc-cfg=thumb");
+        if target.ends_with("-eabihf") {
+            println!("cargo:rustc-cfg=fpu");
+        }
     }
     // Every ARMv7E-M has it, and of ARMv8-M these.
     let processors = ["cortex-m33", "cortex-m35p", "cortex-m55", "cortex-m85"];

@@ -23,6 +23,8 @@
 
 use core::ops::{Add, Mul, Sub};
 
+use crate::simd;
+
 /// `floor(v / 2^n + 1/2)`, for `n >= 1`.
 #[inline(always)]
 pub const fn round_shift(v: i32, n: u32) -> i32 {
@@ -112,25 +114,25 @@ const fn digit(rest: u32, next: u32, d: u32, high: u32, low: u32) -> (u32, u32) 
 }
 
 /// `v 2^32` rounded to nearest, ties away from zero, for numbers within 2^30.
-#[inline]
+#[inline(always)]
 pub(crate) const fn q32(v: f64) -> i64 {
     rounded(v, 32)
 }
 
-/// `v 2^bits` rounded to nearest, ties away from zero, where that is below 2^62. From the bits, so that no FPU is
+/// `v 2^to` rounded to nearest, ties away from zero, where that is within 2^62. From the bits, so that no FPU is
 /// needed.
 #[inline(never)]
-pub(crate) const fn rounded(v: f64, bits: i32) -> i64 {
-    let (sign, v) = (v.to_bits() >> 63, v.to_bits());
+pub(crate) const fn rounded(v: f64, to: i32) -> i64 {
+    let bits = v.to_bits();
     // |v| = mantissa 2^(exponent - 1075).
-    let exponent = ((v >> 52) & 0x7ff) as i32;
-    let mantissa = (v & ((1 << 52) - 1) | 1 << 52) as i64;
-    let rounded = match exponent - 1075 + bits {
+    let exponent = ((bits >> 52) & 0x7ff) as i32;
+    let mantissa = (bits & ((1 << 52) - 1) | 1 << 52) as i64;
+    let rounded = match exponent - 1075 + to {
         shift @ 0..=10 => mantissa << shift,
         shift @ -54..0 => round_shift_i64(mantissa, -shift as u32),
         _ => 0,
     };
-    if sign != 0 { -rounded } else { rounded }
+    if bits >> 63 != 0 { -rounded } else { rounded }
 }
 
 /// `v 2^exponent` rounded to nearest, ties to even, for what is no smaller than normal numbers are. From the bits: one
@@ -159,7 +161,7 @@ pub(crate) const fn scaled(v: i128, exponent: i32) -> f64 {
 /// step of Newton's method.
 #[inline(never)]
 pub(crate) fn root(v: f64) -> f64 {
-    let near = f64::from(libm::sqrtf(v as f32));
+    let near = f64::from(simd::sqrt(v as f32));
     if near > 0.0 { (near + v / near) / 2.0 } else { 0.0 }
 }
 
@@ -167,6 +169,16 @@ pub(crate) fn root(v: f64) -> f64 {
 #[inline(always)]
 pub(crate) const fn power_of_two(n: i32) -> f64 {
     f64::from_bits(((1023 + n) as u64) << 52)
+}
+
+/// `v 2^n`, for n from -64 to 64. (By its exponent alone where it has that; a product takes long without an FPU.)
+#[inline(never)]
+pub(crate) const fn times_power(v: f64, n: i32) -> f64 {
+    let bits = v.to_bits();
+    match (bits >> 52) & 0x7ff {
+        65..1982 => f64::from_bits(bits.wrapping_add((n as u64) << 52)),
+        _ => v * power_of_two(n),
+    }
 }
 
 /// A coordinate in source pixels: Q32.32, pixel centres at integers.
@@ -623,9 +635,12 @@ mod tests {
             let v = f32::from_bits(bits);
             Coord::from(v) == Coord::from(f64::from(v))
         }
-        fn q32_is_rounded(v: f64) -> bool {
+        fn numbers_are_rounded(v: f64) -> bool {
             let parts = [v, v % 1e9, v % 1.0, v % 1e-9, (v % 1e9).floor() + 0.5, 0.5 / 4_294_967_296.0];
-            parts.into_iter().filter(|v| v.abs() < 1e9).all(|v| q32(v) == (v * 4_294_967_296.0).round() as i64)
+            parts.into_iter().all(|v| {
+                let mut scales = [0, 1, 31, 32, 33, 61].into_iter().map(|to| (to, v * power_of_two(to)));
+                scales.all(|(to, scaled)| scaled.abs() >= power_of_two(62) || rounded(v, to) == scaled.round() as i64)
+            })
         }
         fn scaled_is_rounded_to_even(high: i64, low: u64, shift: u32, exponent: i32) -> bool {
             let (v, exponent) = ((i128::from(high) << 64 | i128::from(low)) >> (shift % 128), exponent % 500);

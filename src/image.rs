@@ -129,8 +129,7 @@ impl<'a, T> Image<'a, T> {
         if y >= self.height {
             return &[];
         }
-        let start = y * self.stride;
-        self.data.get(start..start + self.width).unwrap_or(&[])
+        self.data.get(y * self.stride..).and_then(|rows| rows.get(..self.width)).unwrap_or(&[])
     }
 
     /// The rows from top to bottom.

@@ -11,7 +11,7 @@
 #![forbid(unsafe_code)]
 
 use crate::Error;
-use crate::fixed::power_of_two;
+use crate::fixed::{power_of_two, times_power};
 use crate::image::{Image, ImageMut, Pixel, Tap};
 use crate::kernel::Channel;
 use crate::parallel::{Bands, Threads};
@@ -40,25 +40,28 @@ pub const fn buffer_len(width: usize, height: usize, levels: usize) -> usize {
 
 /// A matrix between pixels of level `level`, as one between pixels of level 0.
 pub(crate) fn to_full(matrix: &Matrix, level: usize) -> Matrix {
-    let s = power_of_two(level as i32);
-    between(matrix, s, (s - 1.0) / 2.0)
+    between(matrix, level as i32)
 }
 
 /// The inverse of [`to_full`].
 pub(crate) fn to_level(matrix: &Matrix, level: usize) -> Matrix {
-    let s = power_of_two(-(level as i32));
-    between(matrix, s, (s - 1.0) / 2.0)
+    between(matrix, -(level as i32))
 }
 
-/// A matrix between pixels, as one between those to whose x (and y) belongs `scale x + shift`: of the product of
+/// A matrix between pixels, as one between those to whose x (and y) belongs `2^by x + shift`: of the product of
 /// three matrices what is not zero.
-fn between(matrix: &Matrix, scale: f64, shift: f64) -> Matrix {
-    if scale == 1.0 {
+#[inline(never)]
+fn between(matrix: &Matrix, by: i32) -> Matrix {
+    if by == 0 {
         return *matrix;
     }
-    let back = 1.0 / scale;
-    let [a, b, c, d, e, f, g, h, i] = after_shift(matrix, -shift * back, -shift * back);
-    before_shift(&[a, b, scale * c, d, e, scale * f, g * back, h * back, i], shift, shift)
+    // The centre of the first of the larger pixels, in smaller ones.
+    let shift = (power_of_two(by) - 1.0) / 2.0;
+    let back = -times_power(shift, -by);
+    let [a, b, c, d, e, f, g, h, i] = after_shift(matrix, back, back);
+    let [c, f] = [c, f].map(|v| times_power(v, by));
+    let [g, h] = [g, h].map(|v| times_power(v, -by));
+    before_shift(&[a, b, c, d, e, f, g, h, i], shift, shift)
 }
 
 /// An image at several sizes.

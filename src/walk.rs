@@ -29,7 +29,9 @@
 
 use core::ops::Range;
 
-use crate::fixed::{Coord, Position, Rounding, floor_div, q32, round_coordinate, round_shift_i64, rounded};
+use crate::fixed::{
+    Coord, Position, Rounding, floor_div, q32, round_coordinate, round_shift_i64, rounded, times_power,
+};
 use crate::simd::{Lanes, LinearSteps, Positions, QuotientSteps, Steps};
 use crate::span::{self, Area};
 
@@ -593,9 +595,8 @@ impl ProjectivePlan {
     #[inline(never)]
     pub(crate) fn scale(m: &[f64; 9]) -> Option<i32> {
         // The largest value of any of the three forms over all pixels there can be.
-        let largest = m.chunks_exact(3).fold(0, |max, r| match *r {
-            [a, b, c] => ((libm::fabs(a) + libm::fabs(b)) * 32_768.0 + libm::fabs(c)).to_bits().max(max),
-            _ => max,
+        let largest = m.as_chunks::<3>().0.iter().fold(0, |max, &[a, b, c]| {
+            max.max((times_power(libm::fabs(a) + libm::fabs(b), 15) + libm::fabs(c)).to_bits())
         });
         // It is below 2^(exponent - 1022). (Of what is not finite the exponent is 2047.)
         let exponent = (largest >> 52) as i32;

@@ -16,7 +16,7 @@ use crate::image::Image;
 use crate::kernel::Array;
 use crate::parallel::{Bands, Threads};
 use crate::pyramid::{MAX_LEVELS, Pyramid, buffer_len, to_full, to_level};
-use crate::simd::{Lanes, Level, Operation};
+use crate::simd::{self, Lanes, Level, Operation};
 use crate::transform::{
     IDENTITY, Matrix, Term, Transform, after_shift, at, before_shift, inverse, multiply, of,
 };
@@ -415,7 +415,7 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
                 T::from_matrix(turned(self.candidate, units))
             };
             if let Ok(turned) = turned
-                && let (here, x) = self.compare(&pair, &turned, columns, y, 1)
+                && let (here, x) = self.compare(&pair, &turned, columns, y, 1, found)
                 && here > found
             {
                 (best, found) = ([x, y, units], here);
@@ -460,7 +460,7 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
     }
 
     /// How well the images match, by every so many rows, under a transform after the best of a row of shifts, and
-    /// which that is.
+    /// which that is; the best so far if none of them is better.
     // (Once for all that ask for it.)
     #[inline(never)]
     fn compare(
@@ -470,6 +470,7 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
         columns: Range<i32>,
         y: i32,
         every: usize,
+        best: Match,
     ) -> (Match, i32) {
         let pair = if S::WHOLE { *pair } else { LevelPair { fixed_mask: None, moving_mask: None, ..*pair } };
         if pair.fixed_mask.is_none()
@@ -477,9 +478,9 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
             && let Some([u, v]) = search::shift(&transform.matrix())
         {
             let (fixed, moving, by) = (pair.fixed, pair.moving, [u, v + y]);
-            return self.options().level.run(search::Shifted { fixed, moving, by, columns, every });
+            return self.options().level.run(search::Shifted { fixed, moving, by, columns, every, best });
         }
-        let (plan, mut best) = (transform.plan(), (Match::NONE, 0));
+        let (plan, mut best) = (transform.plan(), (best, 0));
         for x in columns {
             let plan = plan.moved([x, y]);
             if let Some(here) = self.options().level.run(search::Compare { pair, plan, every })
@@ -503,7 +504,8 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
             && initial != self.candidate
         {
             let every = (pair.fixed.height() / LOOK).max(1);
-            let correlation = |transform: &T| self.compare(&pair, transform, 0..1, 0, every).0.correlation();
+            let correlation =
+                |transform: &T| self.compare(&pair, transform, 0..1, 0, every, Match::NONE).0.correlation();
             // (Correlations are at most one.)
             let limit = correlation(&self.candidate) + 0.1;
             if limit < 1.0 && correlation(&initial) > limit {
@@ -744,7 +746,7 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
             }
             if let Ok(candidate) = candidate(&change) {
                 let square = moves.iter().fold(0.0_f32, |most, [x, y]| most.max(x * x + y * y));
-                let step = f64::from(libm::sqrtf(square));
+                let step = f64::from(simd::sqrt(square));
                 if step.is_finite() {
                     self.candidate = candidate;
                     self.photometry = best.photometry.plus::<P::Word>(at(&solution, n), at(&solution, n + 1));

@@ -88,9 +88,9 @@ impl Match {
     /// Less than any.
     pub(super) const NONE: Self = Self(i32::MIN);
 
-    /// From n^2 times the variances and the covariance, or so; `None` if nothing varies.
+    /// From n^2 times the variances and the covariance, or so; `None` if nothing varies, or it is not above another.
     #[inline(always)]
-    fn new([tt, mm, tm]: [i64; 3]) -> Option<Self> {
+    fn new([tt, mm, tm]: [i64; 3], than: Self) -> Option<Self> {
         if tt <= 0 || mm <= 0 {
             return None;
         }
@@ -100,10 +100,14 @@ impl Match {
         let product = ((tt as u64) << up >> 33) * ((mm as u64) << along >> (33 + odd));
         // (Its magnitude is at most the mean of theirs, as far as there are bits.)
         let covariance = tm << ((up + along - odd) / 2).saturating_sub(1) >> 32;
+        let (square, unit) = (covariance * covariance, (product >> 30) as i64);
+        // (Most are not above the best so far, which is seen without a division.)
+        if than.0 >= 0 && (tm <= 0 || square < (i64::from(than.0) + 1) * unit) {
+            return None;
+        }
         // (A square that is not above the product, but for rounding.)
-        let square = narrow_floor_div(covariance * covariance, (product >> 30) as i64).unwrap_or(1 << 30);
-        let square = square.min(1 << 30) as i32;
-        Some(Self(if covariance < 0 { -square } else { square }))
+        let square = narrow_floor_div(square, unit).unwrap_or(1 << 30).min(1 << 30) as i32;
+        Some(Self(if covariance < 0 { -square } else { square })).filter(|found| *found > than)
     }
 
     /// The correlation; -1 for [`Match::NONE`].
@@ -193,7 +197,7 @@ impl<P: Grey, N: Plan> Operation for Compare<'_, P, N> {
                 }
             }
         }
-        sums.finish::<L>().matched(counted)
+        sums.finish::<L>().matched(counted, Match::NONE)
     }
 }
 
@@ -209,7 +213,7 @@ pub(super) fn shift(m: &Matrix) -> Option<[i32; 2]> {
     if only { Some([cell(x)?, cell(y)?]) } else { None }
 }
 
-/// The best of a row of shifts and where that is, for images without masks.
+/// The best of a row of shifts and where that is, or the best so far, for images without masks.
 pub(super) struct Shifted<'a, P> {
     pub(super) fixed: Image<'a, P>,
     pub(super) moving: Image<'a, P>,
@@ -218,6 +222,8 @@ pub(super) struct Shifted<'a, P> {
     pub(super) columns: Range<i32>,
     /// Only every so many rows.
     pub(super) every: usize,
+    /// The best so far.
+    pub(super) best: Match,
 }
 
 impl<P: Grey> Operation for Shifted<'_, P> {
@@ -225,12 +231,12 @@ impl<P: Grey> Operation for Shifted<'_, P> {
 
     #[inline(always)]
     fn run<L: Lanes>(self) -> (Match, i32) {
-        let Self { fixed, moving, by: [u, v], .. } = self;
+        let Self { fixed, moving, by: [u, v], best, .. } = self;
         let every = self.every.max(1);
         let (width, height) = (fixed.width(), fixed.height());
         let rows = shared(height, moving.height(), v);
         let counted = width * height.div_ceil(every);
-        let mut best = (Match::NONE, 0);
+        let mut best = (best, 0);
         for x in self.columns {
             let columns = shared(width, moving.width(), u + x);
             let first = moved(columns.start, u + x);
@@ -251,9 +257,7 @@ impl<P: Grey> Operation for Shifted<'_, P> {
                     }
                 }
             }
-            if let Some(here) = blocks.finish::<L>().matched(counted)
-                && here > best.0
-            {
+            if let Some(here) = blocks.finish::<L>().matched(counted, best.0) {
                 best = (here, x);
             }
         }
@@ -301,22 +305,23 @@ impl Sums {
         }
     }
 
-    /// How well they match, if they are at least half of those that counted.
+    /// How well they match, if they are at least half of those that counted, and if it is above another match.
     // (Once for all that ask for it.)
     #[inline(never)]
-    fn matched(&self, counted: usize) -> Option<Match> {
+    fn matched(&self, counted: usize, than: Match) -> Option<Match> {
         let (n, [t, m, tt, tm, mm]) = (self.n, self.sums);
         if n == 0 || 2 * n < counted as i64 {
             return None;
         }
         let covariances = [(tt, t, t), (mm, m, m), (tm, t, m)];
         // (Most sums multiply at once on small processors.)
-        Match::new(if (n | t | m | tt | mm) as u64 >> 31 == 0 {
+        let covariances = if (n | t | m | tt | mm) as u64 >> 31 == 0 {
             let product = |a: i64, b: i64| i64::from(a as i32) * i64::from(b as i32);
             covariances.map(|(ab, a, b)| product(n, ab) - product(a, b))
         } else {
             fitted(covariances.map(|(ab, a, b)| covariance(n, ab, a, b)))
-        })
+        };
+        Match::new(covariances, than)
     }
 }
 
@@ -417,8 +422,13 @@ mod tests {
                 None
             };
             let all = [tt, mm, tm];
-            let narrow = all.iter().all(|v| v.unsigned_abs() < 1 << 62).then(|| Match::new(all.map(|v| v as i64)));
-            Match::new(fitted(all)) == expected && narrow.is_none_or(|found| found == expected)
+            let narrow = all.iter().all(|v| v.unsigned_abs() < 1 << 62).then(|| all.map(|v| v as i64));
+            narrow.into_iter().chain([fitted(all)]).all(|all| {
+                let around = expected.map_or(0, |found| found.0);
+                [i32::MIN, around - 1, around, around + 1, 0, 1 << 30].into_iter().map(Match).all(|than| {
+                    Match::new(all, than) == expected.filter(|found| *found > than)
+                })
+            })
         }
     }
 

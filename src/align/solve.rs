@@ -7,6 +7,8 @@
 
 use core::ops::{Add, Div, Mul, Sub};
 
+use crate::simd;
+
 /// Eight parameters, a gain and an offset.
 pub(super) const SIZE: usize = 10;
 
@@ -70,7 +72,7 @@ macro_rules! real {
     )*};
 }
 real! {
-    f32: 1e-5, libm::sqrtf;
+    f32: 1e-5, simd::sqrt;
     f64: 1e-10, libm::sqrt;
 }
 

@@ -28,6 +28,8 @@ mod arm;
 mod arm_base;
 #[cfg(dsp)]
 mod arm_dsp;
+#[cfg(fpu)]
+mod arm_fpu;
 #[cfg(all(dsp, not(helium)))]
 pub(crate) mod arm_moments;
 #[cfg(dsp)]
@@ -54,8 +56,13 @@ mod wide;
 
 #[cfg(thumb)]
 pub(crate) use arm::frame;
+/// The square root, rounded to nearest.
+#[cfg(fpu)]
+pub(crate) use arm_fpu::sqrt;
 pub(crate) use block::{blocks, partials as partials_at};
 pub(crate) use lanes::{Lanes, Register, interleave};
+#[cfg(not(fpu))]
+pub(crate) use libm::sqrtf as sqrt;
 pub(crate) use partials::{one_by_one as partials_each, run_partials};
 pub(crate) use places::{KnownSteps, PLACES, Places};
 pub(crate) use scalar::One;

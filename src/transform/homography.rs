@@ -61,14 +61,24 @@ impl Transform for Homography {
     fn from_matrix(matrix: Matrix) -> Result<Self, Error> {
         let matrix = normalised(matrix)?;
         ProjectivePlan::scale(&matrix).ok_or(Error::OutOfRange)?;
-        // The determinant relative to the lengths of the rows (Hadamard), in squares.
-        let square = |a: f64, b: f64, c: f64| a * a + b * b + c * c;
         let m = &matrix;
-        let bound = square(m[0], m[1], m[2]) * square(m[3], m[4], m[5]) * square(m[6], m[7], m[8]);
+        let linear = [m[0], m[1], m[3], m[4]].iter().fold(0, |max, v| libm::fabs(*v).to_bits().max(max));
+        if linear < 9.5e-7_f64.to_bits() {
+            return Err(Error::Singular);
+        }
+        // The determinant relative to the lengths of the rows (Hadamard): at least 1e-18 of their product. (Mostly
+        // exponents show that, which takes no products.)
         let determinant = determinant(m);
-        let linear = [m[0], m[1], m[3], m[4]].iter().fold(0.0_f64, |max, v| max.max(libm::fabs(*v)));
+        let exponent = |v: f64| (v.to_bits() >> 52) as i32 & 0x7ff;
+        let longest = |row: &[f64; 3]| row.iter().fold(0, |max, &v| exponent(v).max(max));
+        let lengths: i32 = m.as_chunks::<3>().0.iter().map(longest).sum();
+        if determinant.is_normal() && exponent(determinant) >= lengths - 2 * 1023 - 50 {
+            return Ok(Self { matrix });
+        }
+        let square = |a: f64, b: f64, c: f64| a * a + b * b + c * c;
+        let bound = square(m[0], m[1], m[2]) * square(m[3], m[4], m[5]) * square(m[6], m[7], m[8]);
         // Not true of NaN either.
-        if !(determinant * determinant >= 1e-36 * bound && linear >= 9.5e-7 && bound > 0.0) {
+        if !(determinant * determinant >= 1e-36 * bound && bound > 0.0) {
             return Err(Error::Singular);
         }
         Ok(Self { matrix })
