@@ -240,15 +240,15 @@ impl<P: Grey> Operation for Shifted<'_, P> {
         for x in self.columns {
             let columns = shared(width, moving.width(), u + x);
             let first = moved(columns.start, u + x);
-            let mut blocks = Blocks::<P>::new();
-            if L::LEN == 1
+            let sums = if L::LEN == 1
                 && let Some([a, b]) = P::bytes([fixed.elements(), moving.elements()])
             {
                 let a = a.get(rows.start * fixed.stride() + columns.start..).unwrap_or_default();
                 let b = b.get(moved(rows.start, v) * moving.stride() + first..).unwrap_or_default();
                 let rows_of = [(a, fixed.stride() * every), (b, moving.stride() * every)];
-                blocks.sums.add_bytes(rows_of, [columns.len(), rows.len().div_ceil(every)]);
+                Sums::of_bytes(rows_of, [columns.len(), rows.len().div_ceil(every)])
             } else {
+                let mut blocks = Blocks::<P>::new();
                 for y in rows.clone().step_by(every) {
                     let a = fixed.row(y).get(columns.clone()).unwrap_or_default();
                     let b = moving.row(moved(y, v)).get(first..).unwrap_or_default();
@@ -256,8 +256,9 @@ impl<P: Grey> Operation for Shifted<'_, P> {
                         blocks.add::<L>(a, b);
                     }
                 }
-            }
-            if let Some(here) = blocks.finish::<L>().matched(counted, best.0) {
+                blocks.finish::<L>()
+            };
+            if let Some(here) = sums.matched(counted, best.0) {
                 best = (here, x);
             }
         }
@@ -286,23 +287,25 @@ struct Sums {
 impl Sums {
     /// Adds those of so many pixels.
     #[inline(always)]
-    fn add(&mut self, n: usize, sums: [i64; 5]) {
-        self.n += n as i64;
+    fn add(&mut self, n: i64, sums: [i64; 5]) {
+        self.n += n;
         for (sum, v) in self.sums.iter_mut().zip(sums) {
             *sum += v;
         }
     }
 
-    /// Adds those of two rectangles of bytes.
-    #[inline(never)]
-    fn add_bytes<'a>(&mut self, [a, b]: [Rows<'a>; 2], [width, height]: [usize; 2]) {
-        self.n += (width * height) as i64;
-        let band = (PAIRS / width.max(1)).max(1);
-        for first in (0..height).step_by(band) {
+    /// Those of two rectangles of bytes.
+    #[inline(always)]
+    fn of_bytes<'a>(rows: [Rows<'a>; 2], [width, height]: [usize; 2]) -> Self {
+        let band = (PAIRS / width.max(1)).min(height).max(1);
+        let mut sums = Self { n: (width * height) as i64, sums: pairs(rows, [width, band]).map(Into::into) };
+        // (Most rectangles are one band.)
+        for first in (band..height).step_by(band) {
             let from =
                 |(pixels, stride): Rows<'a>| (pixels.get(first * stride..).unwrap_or_default(), stride);
-            pairs([from(a), from(b)], [width, band.min(height - first)], &mut self.sums);
+            sums.add(0, pairs(rows.map(from), [width, band.min(height - first)]).map(Into::into));
         }
+        sums
     }
 
     /// How well they match, if they are at least half of those that counted, and if it is above another match.
@@ -346,7 +349,8 @@ impl<P: Grey> Blocks<P> {
         if L::LEN == 1
             && let Some([a, b]) = P::bytes([fixed, moving])
         {
-            return self.sums.add_bytes([(a, 0), (b, 0)], [a.len(), 1]);
+            let Sums { n, sums } = Sums::of_bytes([(a, 0), (b, 0)], [a.len(), 1]);
+            return self.sums.add(n, sums);
         }
         if L::LEN == 1 {
             let mut block = [<P::Word as Word>::Sum::default(); 5];
@@ -356,7 +360,7 @@ impl<P: Grey> Blocks<P> {
                     *sum = P::Word::add(*sum, a, b);
                 }
             }
-            return self.sums.add(fixed.len(), block.map(Into::into));
+            return self.sums.add(fixed.len() as i64, block.map(Into::into));
         }
         if self.filled + fixed.len() > CHUNK {
             self.flush::<L>();
@@ -386,7 +390,7 @@ impl<P: Grey> Blocks<P> {
             }
         }
         let [sums] = totals::<P::Word, L, 5, 1>(&[block]);
-        self.sums.add(self.filled, sums);
+        self.sums.add(self.filled as i64, sums);
         let none = [P::default(); CHUNK];
         (self.fixed, self.moving, self.filled) = (none, none, 0);
     }

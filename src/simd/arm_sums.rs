@@ -421,12 +421,16 @@ unsafe extern "C" fn reduced(
 
 /// See `sums`.
 #[inline(always)]
-pub(crate) fn pairs(rows @ [a, b]: [Rows<'_>; 2], size @ [width, height]: [usize; 2], sums: &mut [i64; 5]) {
+pub(crate) fn pairs(rows @ [a, b]: [Rows<'_>; 2], size @ [width, height]: [usize; 2]) -> [u32; 5] {
     if !(holds(a, size) && holds(b, size)) || width * height > PAIRS {
-        return single_pairs(rows, size, sums);
+        return single_pairs(rows, size);
     }
-    // SAFETY: all pixels are there, at least four in a row.
-    unsafe { rectangles(a.0.as_ptr(), a.1, b.0.as_ptr(), b.1, width, height, sums) };
+    let mut sums = MaybeUninit::uninit();
+    // SAFETY: all pixels are there, at least four in a row, and all sums are written.
+    unsafe {
+        rectangles(a.0.as_ptr(), a.1, b.0.as_ptr(), b.1, width, height, &mut sums);
+        sums.assume_init()
+    }
 }
 
 // r4 to r7 and r12 are the sums, r1 is zero, r8 and r9 four pixels each.
@@ -458,7 +462,7 @@ unsafe extern "C" fn rectangles(
     b_stride: usize,
     width: usize,
     height: usize,
-    sums: &mut [i64; 5],
+    sums: &mut MaybeUninit<[u32; 5]>,
 ) {
     naked_asm!(
         processor!(),
@@ -504,12 +508,7 @@ unsafe extern "C" fn rectangles(
         "str r3, [sp, #56]",
         "bne 2b",
         "ldr r3, [sp, #60]",
-        ".irp sum, r4, r5, r6, r7, r12",
-        "ldrd r8, r9, [r3]",
-        "adds r8, r8, \\sum",
-        "adc r9, r9, r1",
-        "strd r8, r9, [r3], #8",
-        ".endr",
+        "stm r3, {{r4-r7, r12}}",
         "add sp, sp, #16",
         "pop {{r4-r11, pc}}",
     )

@@ -125,29 +125,27 @@ pub(crate) fn distance([a, b]: [&[u8]; 2], stride: usize, [width, height]: [usiz
     sum
 }
 
-/// Adds the sums of a, b, a a, a b and b b for the pixels a and b of two rectangles of so many columns and rows, at
+/// The sums of a, b, a a, a b and b b for the pixels a and b of two rectangles of so many columns and rows, at
 /// most [`PAIRS`] pixels each.
 #[cfg(not(dsp))]
 #[inline(never)]
-pub(crate) fn pairs(rows: [Rows<'_>; 2], size: [usize; 2], sums: &mut [i64; 5]) {
-    single_pairs(rows, size, sums);
+pub(crate) fn pairs(rows: [Rows<'_>; 2], size: [usize; 2]) -> [u32; 5] {
+    single_pairs(rows, size)
 }
 
 /// The same, pixel by pixel.
 #[inline(never)]
-pub(super) fn single_pairs([a, b]: [Rows<'_>; 2], [width, height]: [usize; 2], sums: &mut [i64; 5]) {
-    let mut block = [0_u32; 5];
+pub(super) fn single_pairs([a, b]: [Rows<'_>; 2], [width, height]: [usize; 2]) -> [u32; 5] {
+    let mut sums = [0_u32; 5];
     for y in 0..height {
         for (&a, &b) in at(a, 0, y).iter().zip(at(b, 0, y)).take(width) {
             let [a, b] = [a, b].map(u32::from);
-            for (sum, v) in block.iter_mut().zip([a, b, a * a, a * b, b * b]) {
+            for (sum, v) in sums.iter_mut().zip([a, b, a * a, a * b, b * b]) {
                 *sum += v;
             }
         }
     }
-    for (sum, v) in sums.iter_mut().zip(block) {
-        *sum += i64::from(v);
-    }
+    sums
 }
 
 #[cfg(test)]
@@ -224,10 +222,7 @@ mod tests {
             let sum = |of: fn([u32; 2]) -> u32| {
                 places().map(|(x, y)| of([at(&a, x, y), at(&b, x, y)])).sum::<u32>()
             };
-            // Beside what there is.
-            let before = i64::from(u32::MAX);
-            let mut sums = [before; 5];
-            pairs([(&a, stride), (&b, stride)], [width, height], &mut sums);
+            let sums = pairs([(&a, stride), (&b, stride)], [width, height]);
             let expected = [
                 sum(|[a, _]| a),
                 sum(|[_, b]| b),
@@ -235,7 +230,7 @@ mod tests {
                 sum(|[a, b]| a * b),
                 sum(|[_, b]| b * b),
             ];
-            assert_eq!(sums, expected.map(|v| i64::from(v) + before));
+            assert_eq!(sums, expected);
 
             let mut halves = std::vec![0; width * height];
             halve((&a, stride), &mut halves, [width, height]);
