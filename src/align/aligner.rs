@@ -25,7 +25,7 @@ use crate::walk::Subpixel;
 /// Levels but the last are left when no corner moves by this many of their pixels any more.
 const COARSE_EPSILON: f64 = 1.0 / 32.0;
 /// How many rows, at least, are looked at to compare two transforms.
-const LOOK: usize = 32;
+const LOOK: usize = 16;
 /// From this correlation on there is no need to look elsewhere.
 const ALIKE: f64 = 0.98;
 /// So many iterations are enough to be shared between two beginnings.
