@@ -82,10 +82,15 @@ impl<'a> Cross<'a> {
         self.len.div_ceil(4)
     }
 
-    /// The pixels that have no difference along x.
-    fn without(&self) -> impl Iterator<Item = usize> {
-        let [first, last] = self.ends;
-        [first.then_some(0), last.then_some(self.len - 1)].into_iter().flatten()
+    /// Lets what pairs have of the pixels without a difference along x be zero; of each four there are so many
+    /// words.
+    #[inline(always)]
+    fn clear_ends(&self, pairs: &mut [u32], words: usize) {
+        for (end, k) in [(self.ends[0], 0), (self.ends[1], self.len - 1)] {
+            if end && let Some(pair) = pairs.get_mut(k / 4 * words + k % 2) {
+                *pair &= if k % 4 < 2 { 0xffff_0000 } else { 0xffff };
+            }
+        }
     }
 }
 
@@ -95,6 +100,8 @@ pub(crate) const ROOM: usize = WORDS * MOST / 4;
 /// Pixels and differences, as pairs.
 pub(crate) struct Fours<'r> {
     words: &'r [u32],
+    /// How many there are.
+    len: usize,
     /// The sums of the squares of the pixels, and of the pixels.
     pub plain: [u32; 2],
 }
@@ -110,9 +117,7 @@ impl<'r> Fours<'r> {
     pub(crate) fn new(cross: &Cross<'_>, room: &'r mut [Q6]) -> Option<Self> {
         let fours = cross.fours();
         let [above, below] = cross.columns;
-        let room = room.get_mut(..WORDS * fours)?;
-        // SAFETY: a number has 32 bits, of which any will do.
-        let words = unsafe { core::slice::from_raw_parts_mut(room.as_mut_ptr().cast::<u32>(), room.len()) };
+        let words = words(room.get_mut(..WORDS * fours)?);
         let mut sums = [0; 2];
         // SAFETY: all pixels are there, see `Cross`, and words for all.
         unsafe { set(words.as_mut_ptr(), above, cross.row.as_ptr(), below, fours, &mut sums) };
@@ -131,17 +136,8 @@ impl<'r> Fours<'r> {
                 }
             }
         }
-        for k in cross.without() {
-            if let Some(word) = words.get_mut(k / 4 * WORDS + ALONG_X + k % 2) {
-                *word &= if k % 4 < 2 { 0xffff_0000 } else { 0xffff };
-            }
-        }
-        Some(Self { words, plain: [tt, t1] })
-    }
-
-    /// How many there are.
-    fn len(&self) -> usize {
-        self.words.len() / WORDS
+        cross.clear_ends(words.get_mut(ALONG_X..)?, WORDS);
+        Some(Self { words, len: fours, plain: [tt, t1] })
     }
 
     /// A pair of words of the first four.
@@ -152,34 +148,43 @@ impl<'r> Fours<'r> {
 
     /// Running sums of the products of differences, x x, x y and y y, up to the second power, modulo 2^32.
     #[inline(always)]
-    pub(crate) fn quadratic(&self) -> [[i32; 3]; 3] {
+    pub(crate) fn full_1(&self) -> [[i32; 3]; 3] {
         // SAFETY: there is one at least, see `Cross`.
-        unsafe { written(|sums| full_2(self.words.as_ptr(), self.len(), sums)) }
+        unsafe { written(|sums| full_2(self.words.as_ptr(), self.len, sums)) }
     }
 
     /// Running sums of the products of differences along two axes, up to the fourth power.
     #[inline(always)]
-    pub(crate) fn quartic(&self, axes: [usize; 2]) -> [i64; 5] {
+    pub(crate) fn full_2(&self, axes: [usize; 2]) -> [i64; 5] {
         let [a, b] = axes.map(|axis| self.pair(axis));
         // SAFETY: there is one at least, see `Cross`.
-        let Full { s, t, u, v, w } = unsafe { written(|sums| full_4(a, b, self.len(), sums)) };
+        let Full { s, t, u, v, w } = unsafe { written(|sums| full_4(a, b, self.len, sums)) };
         [s.into(), t.into(), u, v, w]
     }
 
-    /// Running sums of the products of differences along an axis and pixels, and of the differences.
+    /// Running sums of the products of differences along an axis and pixels, and of the differences, up to the first
+    /// power.
     #[inline(always)]
-    pub(crate) fn half(&self, axis: usize, degree: usize) -> [[i64; 3]; 2] {
-        let (a, b) = (self.pair(axis), self.pair(PIXELS));
-        if degree < 2 {
-            // SAFETY: there is one at least, see `Cross`.
-            let sums: [i32; 4] = unsafe { written(|sums| half_1(a, b, self.len(), sums)) };
-            let [s, t, p, q] = sums.map(i64::from);
-            return [[s, t, 0], [p, q, 0]];
-        }
-        // SAFETY: as above.
-        let sums: [Half; 2] = unsafe { written(|sums| half_2(a, b, self.len(), sums)) };
+    pub(crate) fn half_1(&self, axis: usize) -> [[i32; 2]; 2] {
+        // SAFETY: there is one at least, see `Cross`.
+        unsafe { written(|sums| half_1(self.pair(axis), self.pair(PIXELS), self.len, sums)) }
+    }
+
+    /// The same up to the second power.
+    #[inline(always)]
+    pub(crate) fn half_2(&self, axis: usize) -> [[i64; 3]; 2] {
+        // SAFETY: there is one at least, see `Cross`.
+        let sums: [Half; 2] =
+            unsafe { written(|sums| half_2(self.pair(axis), self.pair(PIXELS), self.len, sums)) };
         sums.map(|Half { s, t, u }| [s.into(), t.into(), u])
     }
+}
+
+/// Numbers as words of any bits.
+#[inline(always)]
+fn words(numbers: &mut [Q6]) -> &mut [u32] {
+    // SAFETY: a number has 32 bits, of which any will do.
+    unsafe { core::slice::from_raw_parts_mut(numbers.as_mut_ptr().cast(), numbers.len()) }
 }
 
 /// What something is made by. (Zeros would be written by a call.)
@@ -198,32 +203,19 @@ unsafe fn written<T>(write: impl FnOnce(&mut MaybeUninit<T>)) -> T {
 /// ee, e.
 #[inline(always)]
 pub(crate) fn residual(cross: &Cross<'_>, samples: &mut [Q6], [gain, offset]: [i32; 2]) -> Option<[i32; 3]> {
-    let samples = samples.get_mut(..4 * cross.fours())?;
+    let fours = cross.fours();
+    let samples = samples.get_mut(..4 * fours)?;
     let pixels = cross.row.get(1..)?;
     // Two halves, of the two roundings, beside the offset.
     let rest = 32 + ((offset - 2) << 6);
-    let whole = cross.len / 4;
-    let mut plain = [0; 3];
-    let words = samples.as_mut_ptr().cast::<i32>();
-    if whole > 0 {
-        // SAFETY: so many pixels and samples are there.
-        unsafe { residuals(words, pixels.as_ptr(), whole, gain, rest, &mut plain) };
+    // What there is not of the last four has no residual.
+    for (sample, &t) in samples.iter_mut().zip(pixels).skip(cross.len) {
+        *sample = Q6((gain * i32::from(t) + rest) >> 6);
     }
-    // SAFETY: a sample is a number.
-    let words = unsafe { core::slice::from_raw_parts_mut(words, samples.len()) };
-    // The last four, if it is not whole.
-    if let Some(last) = words.get_mut(4 * whole..).and_then(|last| last.first_chunk_mut::<4>()) {
-        let mut pairs = [0; 2];
-        let row = pixels.iter().skip(4 * whole).take(cross.len % 4);
-        for (k, (&t, sample)) in row.zip(&*last).enumerate() {
-            let t = i32::from(t);
-            let e = (sample - ((gain * t + rest) >> 6)) >> 2;
-            plain = [plain[0] + t * e, plain[1] + e * e, plain[2] + e];
-            pairs[k % 2] |= if k < 2 { e & 0xffff } else { e << 16 };
-        }
-        [last[0], last[1]] = pairs;
-    }
-    Some(plain)
+    // SAFETY: so many pixels and samples are there, numbers.
+    Some(unsafe {
+        written(|plain| residuals(samples.as_mut_ptr().cast(), pixels.as_ptr(), fours, gain, rest, plain))
+    })
 }
 
 /// Makes pairs of numbers of 16 bits: of the first so many, zero for those after them.
@@ -236,47 +228,43 @@ pub(crate) fn pack(numbers: &mut [Q6], len: usize) {
     }
 }
 
-/// Running sums of differences along x and y with residuals in pairs, up to a degree of 1 or 2, with `4 fours` as the
-/// place before the first pixel.
+/// Running sums of differences along x and y with residuals in pairs, up to the first power, modulo 2^32, with `4 fours`
+/// as the place before the first pixel. (The pairs of pixels without a difference along x are not kept.)
 #[inline(always)]
-pub(crate) fn with_differences(cross: &Cross<'_>, residuals: &[Q6], degree: usize) -> Option<[[i64; 3]; 2]> {
-    let fours = cross.fours();
-    let residuals = residuals.get(..4 * fours)?;
-    let row = cross.row.as_ptr();
-    // SAFETY: all pixels are there, see `Cross`, and residuals for all, numbers.
-    let [mut along, across] = [[row, row.wrapping_add(2)], cross.columns]
-        .map(|rows| unsafe { differences(rows, residuals.as_ptr().cast(), fours, degree) });
-    for k in cross.without() {
-        let [a, b] = [k, k + 2].map(|at| cross.row.get(at).map_or(0, |&v| i32::from(v)));
-        let pair = residuals.get(k / 4 * 4 + k % 2).map_or(0, |pair| pair.0);
-        let e = if k % 4 < 2 { i32::from(pair as i16) } else { pair >> 16 };
-        let (product, place) = ((b - a) * e, (4 * fours - k) as i32);
-        let less = [1, place, place * (place + 1) / 2].map(|times| i64::from(times) * i64::from(product));
-        along.iter_mut().zip(less).for_each(|(sum, less)| *sum -= less);
-    }
-    Some([along, across])
+pub(crate) fn with_differences_1(cross: &Cross<'_>, residuals: &mut [Q6]) -> [[i32; 2]; 2] {
+    with_differences(cross, residuals, |[a, b], e, fours| {
+        // SAFETY: see there.
+        unsafe { written(|sums| differences_1(a, b, e, fours, sums)) }
+    })
 }
 
-/// Running sums of differences with residuals. (Of degree 1, modulo 2^32.)
-///
-/// # Safety
-/// There are so many fours of both rows and of residuals.
+/// The same up to the second power.
 #[inline(always)]
-unsafe fn differences([a, b]: [*const u8; 2], e: *const i32, fours: usize, degree: usize) -> [i64; 3] {
-    if degree < 2 {
-        // SAFETY: as here.
-        let sums: [i32; 2] = unsafe { written(|sums| differences_1(a, b, e, fours, sums)) };
-        let [s, t] = sums.map(i64::from);
-        return [s, t, 0];
-    }
-    // SAFETY: as here.
-    let sums: Differences = unsafe { written(|sums| differences_2(a, b, e, fours, sums)) };
-    let [p02, p13, p2, p3] = sums.pixels;
-    let (first, placed) = (i64::from(sums.first), i64::from(sums.placed));
-    // The place of pixel j of the k-th four from the end is 4 k - j.
-    let t = 4 * first - i64::from(p13 + 2 * (p2 + p3));
-    let u = 16 * sums.second - 6 * first - 4 * placed + i64::from(p2 + 3 * p3);
-    [(p02 + p13).into(), t, u]
+pub(crate) fn with_differences_2(cross: &Cross<'_>, residuals: &mut [Q6]) -> [[i64; 3]; 2] {
+    with_differences(cross, residuals, |[a, b], e, fours| {
+        // SAFETY: see there.
+        let sums: Differences = unsafe { written(|sums| differences_2(a, b, e, fours, sums)) };
+        let [p02, p13, p2, p3] = sums.pixels;
+        let (first, placed) = (i64::from(sums.first), i64::from(sums.placed));
+        // The place of pixel j of the k-th four from the end is 4 k - j.
+        let t = 4 * first - i64::from(p13 + 2 * (p2 + p3));
+        let u = 16 * sums.second - 6 * first - 4 * placed + i64::from(p2 + 3 * p3);
+        [(p02 + p13).into(), t, u]
+    })
+}
+
+/// Sums along x and y, of which each is given so many fours of both rows and of residuals.
+#[inline(always)]
+fn with_differences<S: Default + Copy>(
+    cross: &Cross<'_>,
+    residuals: &mut [Q6],
+    sum: impl Fn([*const u8; 2], *const i32, usize) -> S,
+) -> [S; 2] {
+    let (fours, row) = (cross.fours(), cross.row.as_ptr());
+    let Some(residuals) = residuals.get_mut(..4 * fours) else { return [S::default(); 2] };
+    let across = sum(cross.columns, residuals.as_ptr().cast(), fours);
+    cross.clear_ends(words(residuals), 4);
+    [sum([row, row.wrapping_add(2)], residuals.as_ptr().cast(), fours), across]
 }
 
 /// By fours: running sums (once, and of those) of the sum of a four, and (once) of what its pixels sum to times their
@@ -314,7 +302,7 @@ unsafe extern "C" fn residuals(
     fours: usize,
     gain: i32,
     rest: i32,
-    sums: &mut [i32; 3],
+    sums: &mut MaybeUninit<[i32; 3]>,
 ) {
     naked_asm!(
         processor!(),
@@ -624,7 +612,12 @@ macro_rules! half_1 {
 }
 
 #[unsafe(naked)]
-unsafe extern "C" fn half_1(a: *const u32, b: *const u32, fours: usize, sums: &mut MaybeUninit<[i32; 4]>) {
+unsafe extern "C" fn half_1(
+    a: *const u32,
+    b: *const u32,
+    fours: usize,
+    sums: &mut MaybeUninit<[[i32; 2]; 2]>,
+) {
     naked_asm!(
         processor!(),
         "push {{r4-r11, lr}}",
