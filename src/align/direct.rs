@@ -307,12 +307,10 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         around: &'c mut Around,
     ) -> Option<Cross<'c>> {
         let fixed = &self.pair.fixed;
-        let (stride, at) = (fixed.stride(), y * fixed.stride() + chunk.start);
         // (No differences across the border: see differences().)
-        let [above, below] =
-            if y > 0 && y + 1 < fixed.height() { [at - stride, at + stride] } else { [at; 2] };
+        let down = if y > 0 && y + 1 < fixed.height() { fixed.stride() } else { 0 };
         let ends = [chunk.start == 0, chunk.end == fixed.width() && fixed.width() > 1];
-        Cross::new(pixels, [at, above, below], chunk.len(), ends, around)
+        Cross::new(pixels, y * fixed.stride() + chunk.start, down, chunk.len(), ends, around)
     }
 
     /// Adds the moments that running sums over a chunk come to, up to the second power.
@@ -401,9 +399,9 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
                 Self::add_running_2(g, &running_g, &at);
             }
         }
-        let [tt, t] = fours.plain.map(i64::from);
-        for (sum, v) in sums.plain.iter_mut().zip([tt, t, chunk.len() as i64]) {
-            *sum += if less { -v } else { v };
+        let [tt, t] = fours.plain;
+        for (sum, v) in sums.plain.iter_mut().zip([tt, t, chunk.len() as i32]) {
+            *sum += i64::from(at.sign) * i64::from(v);
         }
     }
 

@@ -6,6 +6,7 @@
 //! j (j + 1) / 2 times and so on.
 
 use core::arch::naked_asm;
+use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 
 use super::arm_dsp::processor;
@@ -20,27 +21,31 @@ const WORDS: usize = 6;
 /// Pixels beside each other of the fixed image, and what lies around them, in fours; that of the last four that there
 /// are not may be anything.
 pub(crate) struct Cross<'a> {
-    /// From the pixel to the left of the first one on: two more than in the fours.
-    row: &'a [u8],
-    /// Where those above are, and those below: as many as in the fours, as long as the row.
+    /// The first one; there are as many as in the fours, and one more on either side.
+    row: *const u8,
+    /// The first ones above and below: as many as in the fours.
     columns: [*const u8; 2],
     /// How many there are, at least one and at most [`MOST`].
     len: usize,
+    /// How many fours there are, the last one included.
+    fours: usize,
     /// Whether there is nothing to the left of the first one, and to the right of the last one: differences
     /// along x are zero there.
     ends: [bool; 2],
+    pixels: PhantomData<&'a [u8]>,
 }
 
 /// Room for a copy of pixels beside each other, and what lies around them.
 pub(crate) type Around = MaybeUninit<[[u8; MOST + 4]; 3]>;
 
 impl<'a> Cross<'a> {
-    /// From places of a slice: of the first one, and of those above and below it. Where not all that
-    /// is read with them is there, it becomes a copy. `None` if there are none or too many.
+    /// From the place of the first one in a slice, in which those above and below are so far before and behind it.
+    /// Where not all that is read with them is there, it becomes a copy. `None` if there are none or too many.
     #[inline(always)]
     pub(crate) fn new(
         pixels: &'a [u8],
-        [at, above, below]: [usize; 3],
+        at: usize,
+        down: usize,
         len: usize,
         ends: [bool; 2],
         around: &'a mut Around,
@@ -48,25 +53,19 @@ impl<'a> Cross<'a> {
         if !(1..=MOST).contains(&len) {
             return None;
         }
-        let n = len.next_multiple_of(4);
-        let from = |at: usize, n: usize| pixels.get(at..).and_then(|pixels| pixels.get(..n));
-        let places = [at.wrapping_sub(1), above, below];
-        let there = (from(places[0], n + 2), from(above, n), from(below, n));
-        let (Some(row), Some(above), Some(below)) = there else {
-            return Some(Self::copied(pixels, places, len, ends, around));
+        let (fours, beside) = (len.div_ceil(4), down.max(1));
+        let all = at.checked_sub(beside).and_then(|first| pixels.get(first..at + beside + 4 * fours));
+        let [row, above, below] = if all.is_some() {
+            [at, at - down, at + down].map(|place| pixels.as_ptr().wrapping_add(place))
+        } else {
+            Self::copied(pixels, [at.wrapping_sub(1), at.wrapping_sub(down), at + down], around)
         };
-        Some(Cross { row, columns: [above.as_ptr(), below.as_ptr()], len, ends })
+        Some(Self { row, columns: [above, below], len, fours, ends, pixels: PhantomData })
     }
 
-    /// A copy, with nothing but zeros where there is nothing.
+    /// The first ones of a copy, with nothing but zeros where there is nothing; of the row itself behind one more.
     #[inline(never)]
-    fn copied(
-        pixels: &[u8],
-        places: [usize; 3],
-        len: usize,
-        ends: [bool; 2],
-        around: &'a mut Around,
-    ) -> Self {
+    fn copied(pixels: &[u8], places: [usize; 3], around: &'a mut Around) -> [*const u8; 3] {
         let around = around.write([[0; MOST + 4]; 3]);
         for (copy, place) in around.iter_mut().zip(places) {
             for (k, copy) in copy.iter_mut().enumerate() {
@@ -74,12 +73,14 @@ impl<'a> Cross<'a> {
             }
         }
         let [row, above, below] = around;
-        Cross { row, columns: [above.as_ptr(), below.as_ptr()], len, ends }
+        [row.as_ptr().wrapping_add(1), above.as_ptr(), below.as_ptr()]
     }
 
-    /// How many fours there are, the last one included.
-    fn fours(&self) -> usize {
-        self.len.div_ceil(4)
+    /// What is not of the last four.
+    #[inline(always)]
+    fn rest(&self) -> &[u8] {
+        // SAFETY: there are as many as in the fours.
+        unsafe { core::slice::from_raw_parts(self.row.wrapping_add(self.len), 4 * self.fours - self.len) }
     }
 
     /// Lets what pairs have of the pixels without a difference along x be zero; of each four there are so many
@@ -103,7 +104,7 @@ pub(crate) struct Fours<'r> {
     /// How many there are.
     len: usize,
     /// The sums of the squares of the pixels, and of the pixels.
-    pub plain: [u32; 2],
+    pub plain: [i32; 2],
 }
 
 /// Where a pair of words is: of differences along x, along y, and of pixels.
@@ -115,25 +116,24 @@ impl<'r> Fours<'r> {
     /// Those of some pixels, in the room of numbers that are not needed; `None` if that is not enough.
     #[inline(always)]
     pub(crate) fn new(cross: &Cross<'_>, room: &'r mut [Q6]) -> Option<Self> {
-        let fours = cross.fours();
-        let [above, below] = cross.columns;
+        let (fours, [above, below]) = (cross.fours, cross.columns);
         let words = words(room.get_mut(..WORDS * fours)?);
         let mut sums = [0; 2];
         // SAFETY: all pixels are there, see `Cross`, and words for all.
-        unsafe { set(words.as_mut_ptr(), above, cross.row.as_ptr(), below, fours, &mut sums) };
-        let [mut t1, mut tt] = sums;
+        unsafe { set(words.as_mut_ptr(), above, cross.row.wrapping_sub(1), below, fours, &mut sums) };
+        let [mut t1, mut tt] = sums.map(|sum| sum as i32);
         // What there is not of the last four.
-        let rest = cross.len % 4;
-        if rest != 0 {
-            for &t in cross.row.get(1 + cross.len..1 + 4 * fours).unwrap_or_default() {
-                let t = u32::from(t);
-                (t1, tt) = (t1 - t, tt - t * t);
-            }
-            let masks = [if rest == 3 { !0 } else { 0xffff }, if rest == 1 { 0 } else { 0xffff }];
-            if let Some(last) = words.last_chunk_mut::<WORDS>() {
-                for (k, word) in last.iter_mut().enumerate() {
-                    *word &= masks[k % 2];
-                }
+        let rest = cross.rest();
+        for &t in rest {
+            let t = i32::from(t);
+            (t1, tt) = (t1 - t, tt - t * t);
+        }
+        let masks = [if rest.len() > 1 { 0xffff } else { !0 }, if rest.len() > 2 { 0 } else { 0xffff }];
+        if !rest.is_empty()
+            && let Some(last) = words.last_chunk_mut::<WORDS>()
+        {
+            for (k, word) in last.iter_mut().enumerate() {
+                *word &= masks[k % 2];
             }
         }
         cross.clear_ends(words.get_mut(ALONG_X..)?, WORDS);
@@ -203,19 +203,16 @@ unsafe fn written<T>(write: impl FnOnce(&mut MaybeUninit<T>)) -> T {
 /// ee, e.
 #[inline(always)]
 pub(crate) fn residual(cross: &Cross<'_>, samples: &mut [Q6], [gain, offset]: [i32; 2]) -> Option<[i32; 3]> {
-    let fours = cross.fours();
-    let samples = samples.get_mut(..4 * fours)?;
-    let pixels = cross.row.get(1..)?;
+    let samples = samples.get_mut(..4 * cross.fours)?;
     // Two halves, of the two roundings, beside the offset.
-    let rest = 32 + ((offset - 2) << 6);
+    let offset = 32 + ((offset - 2) << 6);
     // What there is not of the last four has no residual.
-    for (sample, &t) in samples.iter_mut().zip(pixels).skip(cross.len) {
-        *sample = Q6((gain * i32::from(t) + rest) >> 6);
+    for (sample, &t) in samples.get_mut(cross.len..)?.iter_mut().zip(cross.rest()) {
+        *sample = Q6((gain * i32::from(t) + offset) >> 6);
     }
+    let samples = samples.as_mut_ptr().cast();
     // SAFETY: so many pixels and samples are there, numbers.
-    Some(unsafe {
-        written(|plain| residuals(samples.as_mut_ptr().cast(), pixels.as_ptr(), fours, gain, rest, plain))
-    })
+    Some(unsafe { written(|plain| residuals(samples, cross.row, cross.fours, gain, offset, plain)) })
 }
 
 /// Makes pairs of numbers of 16 bits: of the first so many, zero for those after them.
@@ -260,11 +257,11 @@ fn with_differences<S: Default + Copy>(
     residuals: &mut [Q6],
     sum: impl Fn([*const u8; 2], *const i32, usize) -> S,
 ) -> [S; 2] {
-    let (fours, row) = (cross.fours(), cross.row.as_ptr());
+    let (fours, beside) = (cross.fours, [cross.row.wrapping_sub(1), cross.row.wrapping_add(1)]);
     let Some(residuals) = residuals.get_mut(..4 * fours) else { return [S::default(); 2] };
     let across = sum(cross.columns, residuals.as_ptr().cast(), fours);
     cross.clear_ends(words(residuals), 4);
-    [sum([row, row.wrapping_add(2)], residuals.as_ptr().cast(), fours), across]
+    [sum(beside, residuals.as_ptr().cast(), fours), across]
 }
 
 /// By fours: running sums (once, and of those) of the sum of a four, and (once) of what its pixels sum to times their
