@@ -380,7 +380,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         let at = Place::new(y, chunk, centre, less);
         let halves = sums.gt.iter_mut().zip(&mut sums.g).zip(&[ALONG_X, ALONG_Y]);
         if D::DEGREE < 2 {
-            for (sums, running) in sums.gg.iter_mut().zip(&fours.full_1()) {
+            for (sums, running) in sums.gg.iter_mut().zip(&fours.full_2()) {
                 Self::add_running(sums, running, &at);
             }
             for ((gt, g), &axis) in halves {
@@ -391,7 +391,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         } else {
             let axes = [[ALONG_X, ALONG_X], [ALONG_X, ALONG_Y], [ALONG_Y, ALONG_Y]];
             for (sums, &axes) in sums.gg.iter_mut().zip(&axes) {
-                Self::add_running_2(sums, &fours.full_2(axes), &at);
+                Self::add_running_2(sums, &fours.full_4(axes), &at);
             }
             for ((gt, g), &axis) in halves {
                 let [running_gt, running_g] = fours.half_2(axis);

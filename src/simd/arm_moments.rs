@@ -148,14 +148,14 @@ impl<'r> Fours<'r> {
 
     /// Running sums of the products of differences, x x, x y and y y, up to the second power, modulo 2^32.
     #[inline(always)]
-    pub(crate) fn full_1(&self) -> [[i32; 3]; 3] {
+    pub(crate) fn full_2(&self) -> [[i32; 3]; 3] {
         // SAFETY: there is one at least, see `Cross`.
         unsafe { written(|sums| full_2(self.words.as_ptr(), self.len, sums)) }
     }
 
     /// Running sums of the products of differences along two axes, up to the fourth power.
     #[inline(always)]
-    pub(crate) fn full_2(&self, axes: [usize; 2]) -> [i64; 5] {
+    pub(crate) fn full_4(&self, axes: [usize; 2]) -> [i64; 5] {
         let [a, b] = axes.map(|axis| self.pair(axis));
         // SAFETY: there is one at least, see `Cross`.
         let Full { s, t, u, v, w } = unsafe { written(|sums| full_4(a, b, self.len, sums)) };
@@ -230,7 +230,7 @@ pub(crate) fn pack(numbers: &mut [Q6], len: usize) {
 #[inline(always)]
 pub(crate) fn with_differences_1(cross: &Cross<'_>, residuals: &mut [Q6]) -> [[i32; 2]; 2] {
     with_differences(cross, residuals, |[a, b], e, fours| {
-        // SAFETY: see there.
+        // SAFETY: as there.
         unsafe { written(|sums| differences_1(a, b, e, fours, sums)) }
     })
 }
@@ -239,7 +239,7 @@ pub(crate) fn with_differences_1(cross: &Cross<'_>, residuals: &mut [Q6]) -> [[i
 #[inline(always)]
 pub(crate) fn with_differences_2(cross: &Cross<'_>, residuals: &mut [Q6]) -> [[i64; 3]; 2] {
     with_differences(cross, residuals, |[a, b], e, fours| {
-        // SAFETY: see there.
+        // SAFETY: as there.
         let sums: Differences = unsafe { written(|sums| differences_2(a, b, e, fours, sums)) };
         let [p02, p13, p2, p3] = sums.pixels;
         let (first, placed) = (i64::from(sums.first), i64::from(sums.placed));
@@ -250,7 +250,7 @@ pub(crate) fn with_differences_2(cross: &Cross<'_>, residuals: &mut [Q6]) -> [[i
     })
 }
 
-/// Sums along x and y, of which each is given so many fours of both rows and of residuals.
+/// Sums along x and y, each made from so many fours of both rows and of residuals, which are there.
 #[inline(always)]
 fn with_differences<S: Default + Copy>(
     cross: &Cross<'_>,
@@ -360,8 +360,32 @@ macro_rules! four_differences {
     };
 }
 
-// A four's first sum comes to the second one four times, less what its pixels are behind its first one. r4 and r6 are
-// the first sums, of pixels 0 and 2 and of 1 and 3, r5 is their running sum by fours, r7 the sum of pixels 2 and 3.
+// Up to the first power: r4 and r6 are the first sums, of pixels 0 and 2 and of 1 and 3, r5 is their running sum by
+// fours, r7 the sum of pixels 2 and 3. A four's first sum comes to the second one four times, less what its pixels are
+// behind its first one. Both come to r4 and r5.
+macro_rules! first_power {
+    () => {
+        "add r4, r4, r6
+         add r6, r6, r7, lsl #1
+         rsb r5, r6, r5, lsl #2"
+    };
+}
+
+macro_rules! differences_1 {
+    () => {
+        concat!(
+            four_differences!(),
+            "
+             smlad r4, r11, r9, r4
+             smlad r6, r12, r10, r6
+             smlatt r7, r11, r9, r7
+             smlatt r7, r12, r10, r7
+             add r5, r5, r4
+             add r5, r5, r6"
+        )
+    };
+}
+
 #[unsafe(naked)]
 unsafe extern "C" fn differences_1(
     a: *const u8,
@@ -373,25 +397,22 @@ unsafe extern "C" fn differences_1(
     naked_asm!(
         processor!(),
         "push {{r4-r7, r9-r11, lr}}",
+        "lsls r4, r3, #31",
         "add r3, r0, r3, lsl #2",
         "ldr lr, [sp, #32]",
         "mov r4, #0",
         "mov r5, #0",
         "mov r6, #0",
         "mov r7, #0",
+        // Two at a time, of an odd number one before.
+        "bmi 3f",
         "2:",
-        four_differences!(),
-        "smlad r4, r11, r9, r4",
-        "smlad r6, r12, r10, r6",
-        "smlatt r7, r11, r9, r7",
-        "smlatt r7, r12, r10, r7",
-        "add r5, r5, r4",
-        "add r5, r5, r6",
+        differences_1!(),
+        "3:",
+        differences_1!(),
         "cmp r0, r3",
         "bne 2b",
-        "add r4, r4, r6",
-        "add r6, r6, r7, lsl #1",
-        "rsb r5, r6, r5, lsl #2",
+        first_power!(),
         "strd r4, r5, [lr]",
         "pop {{r4-r7, r9-r11, pc}}",
     )
@@ -587,27 +608,8 @@ unsafe extern "C" fn full_4(a: *const u32, b: *const u32, fours: usize, sums: &m
     )
 }
 
-// r4 and r5 are the sums of products, r6 and r7 those of what is at r0.
-macro_rules! half_1 {
-    ($half:literal, $turn:literal, $a:literal, $b:literal) => {
-        concat!(
-            "smla",
-            $half,
-            " r4, ",
-            $a,
-            ", ",
-            $b,
-            ", r4
-             add r5, r5, r4
-             sxtah r6, r6, ",
-            $a,
-            $turn,
-            "
-             add r7, r7, r6"
-        )
-    };
-}
-
+// r4 to r7 are as above. What is at r0 is summed to pairs, r8 and r10, which fit 16 bits; r9 is their running sum by
+// fours, lr two ones.
 #[unsafe(naked)]
 unsafe extern "C" fn half_1(
     a: *const u32,
@@ -617,22 +619,41 @@ unsafe extern "C" fn half_1(
 ) {
     naked_asm!(
         processor!(),
-        "push {{r4-r11, lr}}",
+        "push {{r3-r11, lr}}",
         "add r2, r2, r2, lsl #1",
         "add r2, r0, r2, lsl #3",
         "mov r4, #0",
         "mov r5, #0",
         "mov r6, #0",
         "mov r7, #0",
+        "mov r8, #0",
+        "mov r9, #0",
+        "mov r10, #0",
+        "mov lr, #0x00010001",
         "2:",
-        "ldrd r8, r9, [r0], #24",
-        "ldrd r10, r11, [r1], #24",
-        half_1!("bb", "", "r8", "r10"),
-        half_1!("bb", "", "r9", "r11"),
-        half_1!("tt", ", ror #16", "r8", "r10"),
-        half_1!("tt", ", ror #16", "r9", "r11"),
+        "ldrd r11, r12, [r0], #24",
+        "ldr r3, [r1, #4]",
+        "smlad r6, r12, r3, r6",
+        "smlatt r7, r12, r3, r7",
+        "ldr r3, [r1], #24",
+        "smlad r4, r11, r3, r4",
+        "smlatt r7, r11, r3, r7",
+        "add r5, r5, r4",
+        "add r5, r5, r6",
+        "sadd16 r8, r8, r11",
+        "sadd16 r10, r10, r12",
+        "smlad r9, r8, lr, r9",
+        "smlad r9, r10, lr, r9",
         "cmp r0, r2",
         "bne 2b",
+        first_power!(),
+        "smuad r7, r10, lr",
+        "smlad r6, r8, lr, r7",
+        "asr r8, r8, #16",
+        "add r8, r8, r10, asr #16",
+        "add r7, r7, r8, lsl #1",
+        "rsb r7, r7, r9, lsl #2",
+        "pop {{r3}}",
         "stm r3, {{r4-r7}}",
         "pop {{r4-r11, pc}}",
     )
