@@ -205,6 +205,10 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         centre: [usize; 2],
         room: &mut [P::Fine; ROOM],
     ) {
+        // (Mostly none.)
+        if before == now {
+            return;
+        }
         for (range, less) in changes(before, now) {
             for chunk in select::chunks(self.selected(), y, range) {
                 self.add_fixed(sums, y, chunk, centre, less, room);

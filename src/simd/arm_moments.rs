@@ -79,8 +79,8 @@ impl<'a> Cross<'a> {
     /// What is not of the last four.
     #[inline(always)]
     fn rest(&self) -> &[u8] {
-        // SAFETY: there are as many as in the fours.
-        unsafe { core::slice::from_raw_parts(self.row.wrapping_add(self.len), 4 * self.fours - self.len) }
+        // SAFETY: there are as many as in the fours. (Like this it is seen that they are at most three.)
+        unsafe { core::slice::from_raw_parts(self.row.wrapping_add(self.len), self.len.wrapping_neg() % 4) }
     }
 
     /// Lets what pairs have of the pixels without a difference along x be zero; of each four there are so many
