@@ -80,14 +80,16 @@ struct Place {
     middle: [i32; 2],
     /// The place of the middle, counted from the end of the last four.
     half: i32,
+    /// 1, or -1 where they are taken away.
+    sign: i32,
 }
 
 #[cfg(all(dsp, not(helium)))]
 impl Place {
     #[inline(always)]
-    fn new(y: usize, chunk: &Range<usize>, centre: [usize; 2]) -> Self {
+    fn new(y: usize, chunk: &Range<usize>, centre: [usize; 2], less: bool) -> Self {
         let half = (chunk.len().next_multiple_of(4) - chunk.len() / 2) as i32;
-        Self { middle: middle(y, chunk, centre), half }
+        Self { middle: middle(y, chunk, centre), half, sign: if less { -1 } else { 1 } }
     }
 }
 
@@ -203,6 +205,10 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         centre: [usize; 2],
         room: &mut [P::Fine; ROOM],
     ) {
+        // (Mostly none.)
+        if before == now {
+            return;
+        }
         for (range, less) in changes(before, now) {
             for chunk in select::chunks(self.selected(), y, range) {
                 self.add_fixed(sums, y, chunk, centre, less, room);
@@ -305,41 +311,57 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         around: &'c mut Around,
     ) -> Option<Cross<'c>> {
         let fixed = &self.pair.fixed;
-        let (stride, at) = (fixed.stride(), y * fixed.stride() + chunk.start);
         // (No differences across the border: see differences().)
-        let [above, below] =
-            if y > 0 && y + 1 < fixed.height() { [at - stride, at + stride] } else { [at; 2] };
+        let down = if y > 0 && y + 1 < fixed.height() { fixed.stride() } else { 0 };
         let ends = [chunk.start == 0, chunk.end == fixed.width() && fixed.width() > 1];
-        Cross::new(pixels, [at, above, below], chunk.len(), ends, around)
+        Cross::new(pixels, y * fixed.stride() + chunk.start, down, chunk.len(), ends, around)
     }
 
-    /// Adds the moments that running sums over a chunk come to, or takes them away.
+    /// Adds the moments that running sums over a chunk come to, up to the second power.
+    ///
+    /// In 32 bits: moments about the middle fit, and these come to them modulo 2^32. So do places and their
+    /// products, as an image has at most 2^15 columns: that leaves one instruction for each product.
     #[cfg(all(dsp, not(helium)))]
     #[inline(never)]
-    fn add_running<const K: usize, A: Array<i64>>(sums: &mut A, running: &[i64; K], at: &Place, less: bool) {
-        // (Products of two gradients have more moments.)
-        let degree = if K == POWERS { 2 * D::DEGREE } else { D::DEGREE };
-        // (One by one: where code is to be small, loops over arrays take more of it.)
-        let Some(&[s, t, u]) = running.first_chunk() else { return };
-        let (half, [x, y]) = (at.half, at.middle.map(i64::from));
-        if D::DEGREE < 2 {
-            // In 32 bits: moments about the middle fit, and these come to them modulo 2^32.
-            let sign = if less { -1 } else { 1 };
-            let [s, t, u] = [sign * s as i32, sign * t as i32, sign * u as i32];
-            let first = half.wrapping_mul(s).wrapping_sub(t);
-            let second =
-                u.wrapping_mul(2).wrapping_sub(t).wrapping_add(half.wrapping_mul(first.wrapping_sub(t)));
-            add_stretch::<HALF_POWERS>(
-                sums.as_mut(),
-                &[s.into(), first.into(), second.into()],
-                [x, y],
-                degree,
-            );
-        } else {
-            let &[v, w] = running.last_chunk().filter(|_| K == POWERS).unwrap_or(&[0; 2]);
-            let running = if less { [-s, -t, -u, -v, -w] } else { [s, t, u, v, w] };
-            add_stretch::<POWERS>(sums.as_mut(), &about_end(running), [i64::from(half) + x, y], degree);
+    fn add_running<const K: usize, A: Array<i64>>(sums: &mut A, running: &[i32; K], at: &Place) {
+        let (&Place { middle: [x, y], half, sign }, Some(&[s, t])) = (at, running.first_chunk()) else {
+            return;
+        };
+        let (s, t) = (sign * s, sign * t);
+        let first = half.wrapping_mul(s).wrapping_sub(t);
+        let add = |sum: &mut i64, a: i32, b: i32| *sum += i64::from(a) * i64::from(b);
+        let Some((sum, powers)) = sums.as_mut().split_first_mut() else { return };
+        *sum += i64::from(s);
+        let Some(([sum_x, sum_y], powers)) = powers.split_first_chunk_mut() else { return };
+        *sum_x += i64::from(first);
+        add(sum_x, x, s);
+        add(sum_y, y, s);
+        if let ([sum_xx, sum_xy, sum_yy], Some(&u)) = (powers, running.get(2)) {
+            let second = (2 * sign)
+                .wrapping_mul(u)
+                .wrapping_sub(t)
+                .wrapping_add(half.wrapping_mul(first.wrapping_sub(t)));
+            *sum_xx += i64::from(second);
+            add(sum_xx, 2 * x, first);
+            add(sum_xx, x * x, s);
+            add(sum_xy, y, first);
+            add(sum_xy, x * y, s);
+            add(sum_yy, y * y, s);
         }
+    }
+
+    /// The same for a model of degree 2.
+    #[cfg(all(dsp, not(helium)))]
+    #[inline(never)]
+    fn add_running_2<const K: usize, A: Array<i64>>(sums: &mut A, running: &[i64; K], at: &Place) {
+        // (Products of two gradients have more moments. One by one: where code is to be small, loops over arrays take
+        // more of it.)
+        let degree = if K == POWERS { 4 } else { 2 };
+        let Some(&[s, t, u]) = running.first_chunk() else { return };
+        let &[v, w] = running.last_chunk().filter(|_| K == POWERS).unwrap_or(&[0; 2]);
+        let running = if at.sign < 0 { [-s, -t, -u, -v, -w] } else { [s, t, u, v, w] };
+        let [x, y] = at.middle.map(i64::from);
+        add_stretch::<POWERS>(sums.as_mut(), &about_end(running), [i64::from(at.half) + x, y], degree);
     }
 
     /// [`add_fixed`](Self::add_fixed) where pixels are bytes and a processor has instructions for it.
@@ -359,25 +381,31 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         let mut around = Around::uninit();
         let Some(cross) = self.cross(pixels, y, chunk, &mut around) else { return };
         let Some(fours) = Fours::new(&cross, P::samples(room)) else { return };
-        let at = Place::new(y, chunk, centre);
+        let at = Place::new(y, chunk, centre, less);
+        let halves = sums.gt.iter_mut().zip(&mut sums.g).zip(&[ALONG_X, ALONG_Y]);
         if D::DEGREE < 2 {
-            for (sums, [s, t, u]) in sums.gg.iter_mut().zip(fours.quadratic()) {
-                Self::add_running(sums, &[s.into(), t.into(), u.into(), 0, 0], &at, less);
+            for (sums, running) in sums.gg.iter_mut().zip(&fours.full_2()) {
+                Self::add_running(sums, running, &at);
+            }
+            for ((gt, g), &axis) in halves {
+                let [running_gt, running_g] = fours.half_1(axis);
+                Self::add_running(gt, &running_gt, &at);
+                Self::add_running(g, &running_g, &at);
             }
         } else {
             let axes = [[ALONG_X, ALONG_X], [ALONG_X, ALONG_Y], [ALONG_Y, ALONG_Y]];
-            for (sums, axes) in sums.gg.iter_mut().zip(axes) {
-                Self::add_running(sums, &fours.quartic(axes), &at, less);
+            for (sums, &axes) in sums.gg.iter_mut().zip(&axes) {
+                Self::add_running_2(sums, &fours.full_4(axes), &at);
+            }
+            for ((gt, g), &axis) in halves {
+                let [running_gt, running_g] = fours.half_2(axis);
+                Self::add_running_2(gt, &running_gt, &at);
+                Self::add_running_2(g, &running_g, &at);
             }
         }
-        for (axis, (gt, g)) in [ALONG_X, ALONG_Y].into_iter().zip(sums.gt.iter_mut().zip(&mut sums.g)) {
-            let [running_gt, running_g] = fours.half(axis, D::DEGREE);
-            Self::add_running(gt, &running_gt, &at, less);
-            Self::add_running(g, &running_g, &at, less);
-        }
-        let [tt, t] = fours.plain.map(i64::from);
-        for (sum, v) in sums.plain.iter_mut().zip([tt, t, chunk.len() as i64]) {
-            *sum += if less { -v } else { v };
+        let [tt, t] = fours.plain;
+        for (sum, v) in sums.plain.iter_mut().zip([tt, t, chunk.len() as i32]) {
+            *sum += i64::from(at.sign) * i64::from(v);
         }
     }
 
@@ -407,12 +435,16 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
             plain
         };
         sums.plain.iter_mut().zip(plain).for_each(|(sum, v)| *sum += v);
-        let Some(found) = arm_moments::with_differences(&cross, P::samples(samples), D::DEGREE) else {
-            return;
-        };
-        let at = Place::new(y, chunk, centre);
-        for (sums, running) in sums.ge.iter_mut().zip(&found) {
-            Self::add_running(sums, running, &at, false);
+        let (at, residuals) = (Place::new(y, chunk, centre, false), P::samples(samples));
+        let [along, across] = &mut sums.ge;
+        if D::DEGREE < 2 {
+            let [running_along, running_across] = arm_moments::with_differences_1(&cross, residuals);
+            Self::add_running(along, &running_along, &at);
+            Self::add_running(across, &running_across, &at);
+        } else {
+            let [running_along, running_across] = arm_moments::with_differences_2(&cross, residuals);
+            Self::add_running_2(along, &running_along, &at);
+            Self::add_running_2(across, &running_across, &at);
         }
     }
 

@@ -6,6 +6,7 @@
 //! j (j + 1) / 2 times and so on.
 
 use core::arch::naked_asm;
+use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 
 use super::arm_dsp::processor;
@@ -20,27 +21,31 @@ const WORDS: usize = 6;
 /// Pixels beside each other of the fixed image, and what lies around them, in fours; that of the last four that there
 /// are not may be anything.
 pub(crate) struct Cross<'a> {
-    /// From the pixel to the left of the first one on: two more than in the fours.
-    row: &'a [u8],
-    /// Where those above are, and those below: as many as in the fours, as long as the row.
+    /// The first one; there are as many as in the fours, and one more on either side.
+    row: *const u8,
+    /// The first ones above and below: as many as in the fours.
     columns: [*const u8; 2],
     /// How many there are, at least one and at most [`MOST`].
     len: usize,
+    /// How many fours there are, the last one included.
+    fours: usize,
     /// Whether there is nothing to the left of the first one, and to the right of the last one: differences
     /// along x are zero there.
     ends: [bool; 2],
+    pixels: PhantomData<&'a [u8]>,
 }
 
 /// Room for a copy of pixels beside each other, and what lies around them.
 pub(crate) type Around = MaybeUninit<[[u8; MOST + 4]; 3]>;
 
 impl<'a> Cross<'a> {
-    /// From places of a slice: of the first one, and of those above and below it. Where not all that
-    /// is read with them is there, it becomes a copy. `None` if there are none or too many.
+    /// From the place of the first one in a slice, in which those above and below are so far before and behind it.
+    /// Where not all that is read with them is there, it becomes a copy. `None` if there are none or too many.
     #[inline(always)]
     pub(crate) fn new(
         pixels: &'a [u8],
-        [at, above, below]: [usize; 3],
+        at: usize,
+        down: usize,
         len: usize,
         ends: [bool; 2],
         around: &'a mut Around,
@@ -48,25 +53,19 @@ impl<'a> Cross<'a> {
         if !(1..=MOST).contains(&len) {
             return None;
         }
-        let n = len.next_multiple_of(4);
-        let from = |at: usize, n: usize| pixels.get(at..).and_then(|pixels| pixels.get(..n));
-        let places = [at.wrapping_sub(1), above, below];
-        let there = (from(places[0], n + 2), from(above, n), from(below, n));
-        let (Some(row), Some(above), Some(below)) = there else {
-            return Some(Self::copied(pixels, places, len, ends, around));
+        let (fours, beside) = (len.div_ceil(4), down.max(1));
+        let all = at.checked_sub(beside).and_then(|first| pixels.get(first..at + beside + 4 * fours));
+        let [row, above, below] = if all.is_some() {
+            [at, at - down, at + down].map(|place| pixels.as_ptr().wrapping_add(place))
+        } else {
+            Self::copied(pixels, [at.wrapping_sub(1), at.wrapping_sub(down), at + down], around)
         };
-        Some(Cross { row, columns: [above.as_ptr(), below.as_ptr()], len, ends })
+        Some(Self { row, columns: [above, below], len, fours, ends, pixels: PhantomData })
     }
 
-    /// A copy, with nothing but zeros where there is nothing.
+    /// The first ones of a copy, with nothing but zeros where there is nothing; of the row itself behind one more.
     #[inline(never)]
-    fn copied(
-        pixels: &[u8],
-        places: [usize; 3],
-        len: usize,
-        ends: [bool; 2],
-        around: &'a mut Around,
-    ) -> Self {
+    fn copied(pixels: &[u8], places: [usize; 3], around: &'a mut Around) -> [*const u8; 3] {
         let around = around.write([[0; MOST + 4]; 3]);
         for (copy, place) in around.iter_mut().zip(places) {
             for (k, copy) in copy.iter_mut().enumerate() {
@@ -74,18 +73,25 @@ impl<'a> Cross<'a> {
             }
         }
         let [row, above, below] = around;
-        Cross { row, columns: [above.as_ptr(), below.as_ptr()], len, ends }
+        [row.as_ptr().wrapping_add(1), above.as_ptr(), below.as_ptr()]
     }
 
-    /// How many fours there are, the last one included.
-    fn fours(&self) -> usize {
-        self.len.div_ceil(4)
+    /// What is not of the last four.
+    #[inline(always)]
+    fn rest(&self) -> &[u8] {
+        // SAFETY: there are as many as in the fours. (Like this it is seen that they are at most three.)
+        unsafe { core::slice::from_raw_parts(self.row.wrapping_add(self.len), self.len.wrapping_neg() % 4) }
     }
 
-    /// The pixels that have no difference along x.
-    fn without(&self) -> impl Iterator<Item = usize> {
-        let [first, last] = self.ends;
-        [first.then_some(0), last.then_some(self.len - 1)].into_iter().flatten()
+    /// Lets what pairs have of the pixels without a difference along x be zero; of each four there are so many
+    /// words.
+    #[inline(always)]
+    fn clear_ends(&self, pairs: &mut [u32], words: usize) {
+        for (end, k) in [(self.ends[0], 0), (self.ends[1], self.len - 1)] {
+            if end && let Some(pair) = pairs.get_mut(k / 4 * words + k % 2) {
+                *pair &= if k % 4 < 2 { 0xffff_0000 } else { 0xffff };
+            }
+        }
     }
 }
 
@@ -95,8 +101,10 @@ pub(crate) const ROOM: usize = WORDS * MOST / 4;
 /// Pixels and differences, as pairs.
 pub(crate) struct Fours<'r> {
     words: &'r [u32],
+    /// How many there are.
+    len: usize,
     /// The sums of the squares of the pixels, and of the pixels.
-    pub plain: [u32; 2],
+    pub plain: [i32; 2],
 }
 
 /// Where a pair of words is: of differences along x, along y, and of pixels.
@@ -108,40 +116,28 @@ impl<'r> Fours<'r> {
     /// Those of some pixels, in the room of numbers that are not needed; `None` if that is not enough.
     #[inline(always)]
     pub(crate) fn new(cross: &Cross<'_>, room: &'r mut [Q6]) -> Option<Self> {
-        let fours = cross.fours();
-        let [above, below] = cross.columns;
-        let room = room.get_mut(..WORDS * fours)?;
-        // SAFETY: a number has 32 bits, of which any will do.
-        let words = unsafe { core::slice::from_raw_parts_mut(room.as_mut_ptr().cast::<u32>(), room.len()) };
+        let (fours, [above, below]) = (cross.fours, cross.columns);
+        let words = words(room.get_mut(..WORDS * fours)?);
         let mut sums = [0; 2];
         // SAFETY: all pixels are there, see `Cross`, and words for all.
-        unsafe { set(words.as_mut_ptr(), above, cross.row.as_ptr(), below, fours, &mut sums) };
-        let [mut t1, mut tt] = sums;
+        unsafe { set(words.as_mut_ptr(), above, cross.row.wrapping_sub(1), below, fours, &mut sums) };
+        let [mut t1, mut tt] = sums.map(|sum| sum as i32);
         // What there is not of the last four.
-        let rest = cross.len % 4;
-        if rest != 0 {
-            for &t in cross.row.get(1 + cross.len..1 + 4 * fours).unwrap_or_default() {
-                let t = u32::from(t);
-                (t1, tt) = (t1 - t, tt - t * t);
-            }
-            let masks = [if rest == 3 { !0 } else { 0xffff }, if rest == 1 { 0 } else { 0xffff }];
-            if let Some(last) = words.last_chunk_mut::<WORDS>() {
-                for (k, word) in last.iter_mut().enumerate() {
-                    *word &= masks[k % 2];
-                }
+        let rest = cross.rest();
+        for &t in rest {
+            let t = i32::from(t);
+            (t1, tt) = (t1 - t, tt - t * t);
+        }
+        let masks = [if rest.len() > 1 { 0xffff } else { !0 }, if rest.len() > 2 { 0 } else { 0xffff }];
+        if !rest.is_empty()
+            && let Some(last) = words.last_chunk_mut::<WORDS>()
+        {
+            for (k, word) in last.iter_mut().enumerate() {
+                *word &= masks[k % 2];
             }
         }
-        for k in cross.without() {
-            if let Some(word) = words.get_mut(k / 4 * WORDS + ALONG_X + k % 2) {
-                *word &= if k % 4 < 2 { 0xffff_0000 } else { 0xffff };
-            }
-        }
-        Some(Self { words, plain: [tt, t1] })
-    }
-
-    /// How many there are.
-    fn len(&self) -> usize {
-        self.words.len() / WORDS
+        cross.clear_ends(words.get_mut(ALONG_X..)?, WORDS);
+        Some(Self { words, len: fours, plain: [tt, t1] })
     }
 
     /// A pair of words of the first four.
@@ -152,34 +148,43 @@ impl<'r> Fours<'r> {
 
     /// Running sums of the products of differences, x x, x y and y y, up to the second power, modulo 2^32.
     #[inline(always)]
-    pub(crate) fn quadratic(&self) -> [[i32; 3]; 3] {
+    pub(crate) fn full_2(&self) -> [[i32; 3]; 3] {
         // SAFETY: there is one at least, see `Cross`.
-        unsafe { written(|sums| full_2(self.words.as_ptr(), self.len(), sums)) }
+        unsafe { written(|sums| full_2(self.words.as_ptr(), self.len, sums)) }
     }
 
     /// Running sums of the products of differences along two axes, up to the fourth power.
     #[inline(always)]
-    pub(crate) fn quartic(&self, axes: [usize; 2]) -> [i64; 5] {
+    pub(crate) fn full_4(&self, axes: [usize; 2]) -> [i64; 5] {
         let [a, b] = axes.map(|axis| self.pair(axis));
         // SAFETY: there is one at least, see `Cross`.
-        let Full { s, t, u, v, w } = unsafe { written(|sums| full_4(a, b, self.len(), sums)) };
+        let Full { s, t, u, v, w } = unsafe { written(|sums| full_4(a, b, self.len, sums)) };
         [s.into(), t.into(), u, v, w]
     }
 
-    /// Running sums of the products of differences along an axis and pixels, and of the differences.
+    /// Running sums of the products of differences along an axis and pixels, and of the differences, up to the first
+    /// power.
     #[inline(always)]
-    pub(crate) fn half(&self, axis: usize, degree: usize) -> [[i64; 3]; 2] {
-        let (a, b) = (self.pair(axis), self.pair(PIXELS));
-        if degree < 2 {
-            // SAFETY: there is one at least, see `Cross`.
-            let sums: [i32; 4] = unsafe { written(|sums| half_1(a, b, self.len(), sums)) };
-            let [s, t, p, q] = sums.map(i64::from);
-            return [[s, t, 0], [p, q, 0]];
-        }
-        // SAFETY: as above.
-        let sums: [Half; 2] = unsafe { written(|sums| half_2(a, b, self.len(), sums)) };
+    pub(crate) fn half_1(&self, axis: usize) -> [[i32; 2]; 2] {
+        // SAFETY: there is one at least, see `Cross`.
+        unsafe { written(|sums| half_1(self.pair(axis), self.pair(PIXELS), self.len, sums)) }
+    }
+
+    /// The same up to the second power.
+    #[inline(always)]
+    pub(crate) fn half_2(&self, axis: usize) -> [[i64; 3]; 2] {
+        // SAFETY: there is one at least, see `Cross`.
+        let sums: [Half; 2] =
+            unsafe { written(|sums| half_2(self.pair(axis), self.pair(PIXELS), self.len, sums)) };
         sums.map(|Half { s, t, u }| [s.into(), t.into(), u])
     }
+}
+
+/// Numbers as words of any bits.
+#[inline(always)]
+fn words(numbers: &mut [Q6]) -> &mut [u32] {
+    // SAFETY: a number has 32 bits, of which any will do.
+    unsafe { core::slice::from_raw_parts_mut(numbers.as_mut_ptr().cast(), numbers.len()) }
 }
 
 /// What something is made by. (Zeros would be written by a call.)
@@ -198,32 +203,16 @@ unsafe fn written<T>(write: impl FnOnce(&mut MaybeUninit<T>)) -> T {
 /// ee, e.
 #[inline(always)]
 pub(crate) fn residual(cross: &Cross<'_>, samples: &mut [Q6], [gain, offset]: [i32; 2]) -> Option<[i32; 3]> {
-    let samples = samples.get_mut(..4 * cross.fours())?;
-    let pixels = cross.row.get(1..)?;
+    let samples = samples.get_mut(..4 * cross.fours)?;
     // Two halves, of the two roundings, beside the offset.
-    let rest = 32 + ((offset - 2) << 6);
-    let whole = cross.len / 4;
-    let mut plain = [0; 3];
-    let words = samples.as_mut_ptr().cast::<i32>();
-    if whole > 0 {
-        // SAFETY: so many pixels and samples are there.
-        unsafe { residuals(words, pixels.as_ptr(), whole, gain, rest, &mut plain) };
+    let offset = 32 + ((offset - 2) << 6);
+    // What there is not of the last four has no residual.
+    for (sample, &t) in samples.get_mut(cross.len..)?.iter_mut().zip(cross.rest()) {
+        *sample = Q6((gain * i32::from(t) + offset) >> 6);
     }
-    // SAFETY: a sample is a number.
-    let words = unsafe { core::slice::from_raw_parts_mut(words, samples.len()) };
-    // The last four, if it is not whole.
-    if let Some(last) = words.get_mut(4 * whole..).and_then(|last| last.first_chunk_mut::<4>()) {
-        let mut pairs = [0; 2];
-        let row = pixels.iter().skip(4 * whole).take(cross.len % 4);
-        for (k, (&t, sample)) in row.zip(&*last).enumerate() {
-            let t = i32::from(t);
-            let e = (sample - ((gain * t + rest) >> 6)) >> 2;
-            plain = [plain[0] + t * e, plain[1] + e * e, plain[2] + e];
-            pairs[k % 2] |= if k < 2 { e & 0xffff } else { e << 16 };
-        }
-        [last[0], last[1]] = pairs;
-    }
-    Some(plain)
+    let samples = samples.as_mut_ptr().cast();
+    // SAFETY: so many pixels and samples are there, numbers.
+    Some(unsafe { written(|plain| residuals(samples, cross.row, cross.fours, gain, offset, plain)) })
 }
 
 /// Makes pairs of numbers of 16 bits: of the first so many, zero for those after them.
@@ -236,47 +225,43 @@ pub(crate) fn pack(numbers: &mut [Q6], len: usize) {
     }
 }
 
-/// Running sums of differences along x and y with residuals in pairs, up to a degree of 1 or 2, with `4 fours` as the
-/// place before the first pixel.
+/// Running sums of differences along x and y with residuals in pairs, up to the first power, modulo 2^32, with `4 fours`
+/// as the place before the first pixel. (The pairs of pixels without a difference along x are not kept.)
 #[inline(always)]
-pub(crate) fn with_differences(cross: &Cross<'_>, residuals: &[Q6], degree: usize) -> Option<[[i64; 3]; 2]> {
-    let fours = cross.fours();
-    let residuals = residuals.get(..4 * fours)?;
-    let row = cross.row.as_ptr();
-    // SAFETY: all pixels are there, see `Cross`, and residuals for all, numbers.
-    let [mut along, across] = [[row, row.wrapping_add(2)], cross.columns]
-        .map(|rows| unsafe { differences(rows, residuals.as_ptr().cast(), fours, degree) });
-    for k in cross.without() {
-        let [a, b] = [k, k + 2].map(|at| cross.row.get(at).map_or(0, |&v| i32::from(v)));
-        let pair = residuals.get(k / 4 * 4 + k % 2).map_or(0, |pair| pair.0);
-        let e = if k % 4 < 2 { i32::from(pair as i16) } else { pair >> 16 };
-        let (product, place) = ((b - a) * e, (4 * fours - k) as i32);
-        let less = [1, place, place * (place + 1) / 2].map(|times| i64::from(times) * i64::from(product));
-        along.iter_mut().zip(less).for_each(|(sum, less)| *sum -= less);
-    }
-    Some([along, across])
+pub(crate) fn with_differences_1(cross: &Cross<'_>, residuals: &mut [Q6]) -> [[i32; 2]; 2] {
+    with_differences(cross, residuals, |[a, b], e, fours| {
+        // SAFETY: as there.
+        unsafe { written(|sums| differences_1(a, b, e, fours, sums)) }
+    })
 }
 
-/// Running sums of differences with residuals. (Of degree 1, modulo 2^32.)
-///
-/// # Safety
-/// There are so many fours of both rows and of residuals.
+/// The same up to the second power.
 #[inline(always)]
-unsafe fn differences([a, b]: [*const u8; 2], e: *const i32, fours: usize, degree: usize) -> [i64; 3] {
-    if degree < 2 {
-        // SAFETY: as here.
-        let sums: [i32; 2] = unsafe { written(|sums| differences_1(a, b, e, fours, sums)) };
-        let [s, t] = sums.map(i64::from);
-        return [s, t, 0];
-    }
-    // SAFETY: as here.
-    let sums: Differences = unsafe { written(|sums| differences_2(a, b, e, fours, sums)) };
-    let [p02, p13, p2, p3] = sums.pixels;
-    let (first, placed) = (i64::from(sums.first), i64::from(sums.placed));
-    // The place of pixel j of the k-th four from the end is 4 k - j.
-    let t = 4 * first - i64::from(p13 + 2 * (p2 + p3));
-    let u = 16 * sums.second - 6 * first - 4 * placed + i64::from(p2 + 3 * p3);
-    [(p02 + p13).into(), t, u]
+pub(crate) fn with_differences_2(cross: &Cross<'_>, residuals: &mut [Q6]) -> [[i64; 3]; 2] {
+    with_differences(cross, residuals, |[a, b], e, fours| {
+        // SAFETY: as there.
+        let sums: Differences = unsafe { written(|sums| differences_2(a, b, e, fours, sums)) };
+        let [p02, p13, p2, p3] = sums.pixels;
+        let (first, placed) = (i64::from(sums.first), i64::from(sums.placed));
+        // The place of pixel j of the k-th four from the end is 4 k - j.
+        let t = 4 * first - i64::from(p13 + 2 * (p2 + p3));
+        let u = 16 * sums.second - 6 * first - 4 * placed + i64::from(p2 + 3 * p3);
+        [(p02 + p13).into(), t, u]
+    })
+}
+
+/// Sums along x and y, each made from so many fours of both rows and of residuals, which are there.
+#[inline(always)]
+fn with_differences<S: Default + Copy>(
+    cross: &Cross<'_>,
+    residuals: &mut [Q6],
+    sum: impl Fn([*const u8; 2], *const i32, usize) -> S,
+) -> [S; 2] {
+    let (fours, beside) = (cross.fours, [cross.row.wrapping_sub(1), cross.row.wrapping_add(1)]);
+    let Some(residuals) = residuals.get_mut(..4 * fours) else { return [S::default(); 2] };
+    let across = sum(cross.columns, residuals.as_ptr().cast(), fours);
+    cross.clear_ends(words(residuals), 4);
+    [sum(beside, residuals.as_ptr().cast(), fours), across]
 }
 
 /// By fours: running sums (once, and of those) of the sum of a four, and (once) of what its pixels sum to times their
@@ -314,7 +299,7 @@ unsafe extern "C" fn residuals(
     fours: usize,
     gain: i32,
     rest: i32,
-    sums: &mut [i32; 3],
+    sums: &mut MaybeUninit<[i32; 3]>,
 ) {
     naked_asm!(
         processor!(),
@@ -375,8 +360,32 @@ macro_rules! four_differences {
     };
 }
 
-// A four's first sum comes to the second one four times, less what its pixels are behind its first one. r4 and r6 are
-// the first sums, of pixels 0 and 2 and of 1 and 3, r5 is their running sum by fours, r7 the sum of pixels 2 and 3.
+// Up to the first power: r4 and r6 are the first sums, of pixels 0 and 2 and of 1 and 3, r5 is their running sum by
+// fours, r7 the sum of pixels 2 and 3. A four's first sum comes to the second one four times, less what its pixels are
+// behind its first one. Both come to r4 and r5.
+macro_rules! first_power {
+    () => {
+        "add r4, r4, r6
+         add r6, r6, r7, lsl #1
+         rsb r5, r6, r5, lsl #2"
+    };
+}
+
+macro_rules! differences_1 {
+    () => {
+        concat!(
+            four_differences!(),
+            "
+             smlad r4, r11, r9, r4
+             smlad r6, r12, r10, r6
+             smlatt r7, r11, r9, r7
+             smlatt r7, r12, r10, r7
+             add r5, r5, r4
+             add r5, r5, r6"
+        )
+    };
+}
+
 #[unsafe(naked)]
 unsafe extern "C" fn differences_1(
     a: *const u8,
@@ -388,25 +397,22 @@ unsafe extern "C" fn differences_1(
     naked_asm!(
         processor!(),
         "push {{r4-r7, r9-r11, lr}}",
+        "lsls r4, r3, #31",
         "add r3, r0, r3, lsl #2",
         "ldr lr, [sp, #32]",
         "mov r4, #0",
         "mov r5, #0",
         "mov r6, #0",
         "mov r7, #0",
+        // Two at a time, of an odd number one before.
+        "bmi 3f",
         "2:",
-        four_differences!(),
-        "smlad r4, r11, r9, r4",
-        "smlad r6, r12, r10, r6",
-        "smlatt r7, r11, r9, r7",
-        "smlatt r7, r12, r10, r7",
-        "add r5, r5, r4",
-        "add r5, r5, r6",
+        differences_1!(),
+        "3:",
+        differences_1!(),
         "cmp r0, r3",
         "bne 2b",
-        "add r4, r4, r6",
-        "add r6, r6, r7, lsl #1",
-        "rsb r5, r6, r5, lsl #2",
+        first_power!(),
         "strd r4, r5, [lr]",
         "pop {{r4-r7, r9-r11, pc}}",
     )
@@ -602,47 +608,52 @@ unsafe extern "C" fn full_4(a: *const u32, b: *const u32, fours: usize, sums: &m
     )
 }
 
-// r4 and r5 are the sums of products, r6 and r7 those of what is at r0.
-macro_rules! half_1 {
-    ($half:literal, $turn:literal, $a:literal, $b:literal) => {
-        concat!(
-            "smla",
-            $half,
-            " r4, ",
-            $a,
-            ", ",
-            $b,
-            ", r4
-             add r5, r5, r4
-             sxtah r6, r6, ",
-            $a,
-            $turn,
-            "
-             add r7, r7, r6"
-        )
-    };
-}
-
+// r4 to r7 are as above. What is at r0 is summed to pairs, r8 and r10, which fit 16 bits; r9 is their running sum by
+// fours, lr two ones.
 #[unsafe(naked)]
-unsafe extern "C" fn half_1(a: *const u32, b: *const u32, fours: usize, sums: &mut MaybeUninit<[i32; 4]>) {
+unsafe extern "C" fn half_1(
+    a: *const u32,
+    b: *const u32,
+    fours: usize,
+    sums: &mut MaybeUninit<[[i32; 2]; 2]>,
+) {
     naked_asm!(
         processor!(),
-        "push {{r4-r11, lr}}",
+        "push {{r3-r11, lr}}",
         "add r2, r2, r2, lsl #1",
         "add r2, r0, r2, lsl #3",
         "mov r4, #0",
         "mov r5, #0",
         "mov r6, #0",
         "mov r7, #0",
+        "mov r8, #0",
+        "mov r9, #0",
+        "mov r10, #0",
+        "mov lr, #0x00010001",
         "2:",
-        "ldrd r8, r9, [r0], #24",
-        "ldrd r10, r11, [r1], #24",
-        half_1!("bb", "", "r8", "r10"),
-        half_1!("bb", "", "r9", "r11"),
-        half_1!("tt", ", ror #16", "r8", "r10"),
-        half_1!("tt", ", ror #16", "r9", "r11"),
+        "ldrd r11, r12, [r0], #24",
+        "ldr r3, [r1, #4]",
+        "smlad r6, r12, r3, r6",
+        "smlatt r7, r12, r3, r7",
+        "ldr r3, [r1], #24",
+        "smlad r4, r11, r3, r4",
+        "smlatt r7, r11, r3, r7",
+        "add r5, r5, r4",
+        "add r5, r5, r6",
+        "sadd16 r8, r8, r11",
+        "sadd16 r10, r10, r12",
+        "smlad r9, r8, lr, r9",
+        "smlad r9, r10, lr, r9",
         "cmp r0, r2",
         "bne 2b",
+        first_power!(),
+        "smuad r7, r10, lr",
+        "smlad r6, r8, lr, r7",
+        "asr r8, r8, #16",
+        "add r8, r8, r10, asr #16",
+        "add r7, r7, r8, lsl #1",
+        "rsb r7, r7, r9, lsl #2",
+        "pop {{r3}}",
         "stm r3, {{r4-r7}}",
         "pop {{r4-r11, pc}}",
     )
