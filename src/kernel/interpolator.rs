@@ -413,8 +413,7 @@ impl Lines {
         Some(Self { frame, to, inside, touching, beside: support::<K>() - 1, copied })
     }
 
-    /// All pixels. Row by row what has no taps inside and what has some, and the same part of many rows at once where
-    /// all are.
+    /// All pixels.
     #[inline(never)]
     fn fill<P: Tap>(
         &self,
@@ -429,6 +428,19 @@ impl Lines {
         if self.inside.contains_frame(&self.frame, [width, height], self.to) {
             return self.draw(parts, source, 0..width, 0..height, destination);
         }
+        self.fill_spans(parts, source, destination);
+    }
+
+    /// Row by row what has no taps inside and what has some, and the same part of many rows at once where all are.
+    // (On its own, so that its stack is not needed by a warp without.)
+    #[inline(never)]
+    fn fill_spans<P: Tap>(
+        &self,
+        parts: &dyn Parts<P>,
+        source: &Source<'_, P>,
+        destination: &mut ImageMut<'_, P::Sampled>,
+    ) {
+        let (width, height) = (destination.width(), destination.height());
         let size = [source.image.width(), source.image.height()];
         let known = !source.boundary.folds();
         let mut spans = Spans::new(&self.touching, self.beside, size, width, &self.frame, self.to);
