@@ -254,11 +254,11 @@ pub(crate) struct Spans {
 }
 
 impl Spans {
-    /// Of rows of `len` pixels on an image of this size, from the cells around which some tap is inside, and the taps
-    /// beside the first one. Halves are rounded up.
+    /// Of rows of `len` pixels on an image of this size, from the cells around which all taps are inside, and how many
+    /// there are beside the first one. Halves are rounded up.
     #[inline(never)]
     pub(crate) fn new(
-        touching: &Area,
+        inside: &Area,
         beside: usize,
         size: [usize; 2],
         len: usize,
@@ -268,7 +268,9 @@ impl Spans {
         // The least coordinate in a cell.
         let limit = |cell: i32| (i64::from(cell) << 32).wrapping_sub(1 << (31 - to.bits));
         let axis = |i: usize| {
-            let (min, max) = (limit(touching.min[i]), limit(touching.max[i] + 1));
+            // (Some are within so many cells around them.)
+            let (min, max) = (inside.min[i] - beside as i32, inside.max[i] + beside as i32);
+            let (min, max) = (limit(min), limit(max + 1));
             Crossings::new([min, max], at[i], step[i], down[i], [beside, size[i], size[i] + beside])
         };
         Self { x: axis(0), y: axis(1), len, single: beside == 0 }
@@ -405,7 +407,7 @@ mod tests {
             };
             let mut pair = |limit: i64| [number(limit), number(limit)];
             let frame = Frame { at: pair(10), step: pair(3), down: pair(3) };
-            let area = Area::touching::<K>(size[0], size[1]);
+            let area = Area::new::<K>(size[0], size[1]);
             let mut spans = Spans::new(&area, support::<K>() - 1, size, len, &frame, to);
             for y in 0..height {
                 let cells = |x: usize| frame.at(x, y).map(|v| round_coordinate(v, to));

@@ -267,6 +267,12 @@ pub struct AffineWalk {
 }
 
 impl AffineWalk {
+    /// The same, so much from here.
+    #[inline(always)]
+    pub(crate) fn from(&self, [x, y]: [i64; 2]) -> Self {
+        Self { at: [self.at[0].wrapping_add(x), self.at[1].wrapping_add(y)], ..*self }
+    }
+
     /// The coordinates here.
     #[inline(always)]
     pub(crate) fn coordinates(&self) -> [i64; 2] {

@@ -11,7 +11,7 @@ use core::ops::Range;
 use super::{Array, Channel, Kernel, Output, rounding, support};
 use crate::boundary::{Boundary, Patch};
 use crate::fixed::{Position, Rounding, Weight, round_coordinate};
-use crate::image::{ImageMut, RowsMut, Tap};
+use crate::image::{Image, ImageMut, RowsMut, Tap};
 use crate::sample::{Footprint, Source, footprint};
 use crate::simd::block::Outside;
 use crate::simd::{self, Lanes, One};
@@ -361,9 +361,8 @@ struct Lines {
     frame: Frame,
     /// How coordinates are rounded.
     to: Rounding,
-    /// Where all taps are inside, and where some are; how many there are beside the first one.
+    /// Where all taps are inside, and how many there are beside the first one.
     inside: Area,
-    touching: Area,
     beside: usize,
     /// The source pixel of the first pixel, if every pixel is a copy of one, all in the same order.
     copied: Option<[i32; 2]>,
@@ -390,9 +389,10 @@ impl<K: Kernel, P: Tap> Parts<P> for Edge<'_, K, P> {
         if let Some(drawn) = simd::frame::<P, K>(&image, frame, out) {
             return drawn;
         }
-        for (k, row) in out.rows_mut().enumerate() {
-            let (walk, row) = (frame.from(0, k).walk(), <P::Sampled>::flatten_mut(row));
-            simd::blocks::<One, P, K, _, _>(self.rule, image, &walk, row, self);
+        let mut walk = frame.walk();
+        for row in out.rows_mut() {
+            simd::blocks::<One, P, K, _, _>(self.rule, image, &walk, <P::Sampled>::flatten_mut(row), self);
+            walk = walk.from(frame.down);
         }
         true
     }
@@ -409,12 +409,12 @@ impl Lines {
         let [x, y] = frame.at.map(|v| round_coordinate(v, to));
         let shift = frame.is_shift() && x.fraction == 0 && y.fraction == 0;
         let copied = (shift && copies::<K, P::Channel>(kernel)).then_some([x.cell, y.cell]);
-        let (inside, touching) = (Area::new::<K>(width, height), Area::touching::<K>(width, height));
-        Some(Self { frame, to, inside, touching, beside: support::<K>() - 1, copied })
+        let inside = Area::new::<K>(width, height);
+        Some(Self { frame, to, inside, beside: support::<K>() - 1, copied })
     }
 
     /// All pixels.
-    #[inline(never)]
+    #[inline(always)]
     fn fill<P: Tap>(
         &self,
         parts: &dyn Parts<P>,
@@ -443,7 +443,7 @@ impl Lines {
         let (width, height) = (destination.width(), destination.height());
         let size = [source.image.width(), source.image.height()];
         let known = !source.boundary.folds();
-        let mut spans = Spans::new(&self.touching, self.beside, size, width, &self.frame, self.to);
+        let mut spans = Spans::new(&self.inside, self.beside, size, width, &self.frame, self.to);
         let (mut drawn, mut inner) = (0, 0..0);
         for y in 0..height {
             let (mut touching, now) = spans.next();
@@ -487,23 +487,43 @@ impl Lines {
     ) {
         let (x, y) = (columns.start, rows.start);
         let Ok(mut out) = destination.view_mut(x, y, columns.len(), rows.len()) else { return };
-        let Some([cell_x, cell_y]) = self.copied else {
-            let frame = self.frame.from(x, y);
-            if !parts.inside(&frame, &mut out) {
-                // (Rows may be too far from each other for it.)
-                for (k, row) in out.rows_mut().enumerate() {
-                    parts.edge(&frame.from(0, k).walk(), row);
-                }
-            }
-            return;
-        };
-        let first = (x as i32).wrapping_add(cell_x) as usize;
-        for (k, row) in out.rows_mut().enumerate() {
-            let from = source.image.row((y + k).wrapping_add(cell_y as usize));
-            for (out, pixel) in row.iter_mut().zip(from.get(first..).unwrap_or_default()) {
-                *out = pixel.sampled();
-            }
+        if let Some(cells) = self.copied {
+            return copy(&source.image, [x, y], cells, out);
         }
+        let frame = self.frame.from(x, y);
+        if !parts.inside(&frame, &mut out) {
+            // (Rows may be too far from each other for it.)
+            row_by_row(parts, &frame, out);
+        }
+    }
+}
+
+// (On their own, so that their stack is not needed by what is drawn at once.)
+
+/// Copies pixels from a cell and a place further on, which are there.
+#[inline(never)]
+fn copy<P: Tap>(
+    source: &Image<'_, P>,
+    [x, y]: [usize; 2],
+    cells: [i32; 2],
+    mut out: ImageMut<'_, P::Sampled>,
+) {
+    let [left, top] = cells.map(|cell| cell as usize);
+    for (k, row) in out.rows_mut().enumerate() {
+        let from = source.row((y + k).wrapping_add(top)).get(x.wrapping_add(left)..);
+        for (out, pixel) in row.iter_mut().zip(from.unwrap_or_default()) {
+            *out = pixel.sampled();
+        }
+    }
+}
+
+/// Row by row as if some taps may be outside.
+#[inline(never)]
+fn row_by_row<P: Tap>(parts: &dyn Parts<P>, frame: &Frame, mut out: ImageMut<'_, P::Sampled>) {
+    let mut walk = frame.walk();
+    for row in out.rows_mut() {
+        parts.edge(&walk, row);
+        walk = walk.from(frame.down);
     }
 }
 
