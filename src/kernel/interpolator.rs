@@ -376,6 +376,15 @@ trait Parts<P: Tap> {
     fn inside(&self, frame: &Frame, out: &mut ImageMut<'_, P::Sampled>) -> bool;
 }
 
+impl<K: Kernel, P: Tap> Edge<'_, K, P> {
+    /// Pixels all of whose taps are inside.
+    // (On its own, so that its loop has the registers.)
+    #[inline(never)]
+    fn inside_row(&self, walk: &AffineWalk, out: &mut [<P::Sampled as Tap>::Channel]) {
+        simd::blocks::<One, P, K, _, _>(self.rule, self.source.image, walk, out, self);
+    }
+}
+
 impl<K: Kernel, P: Tap> Parts<P> for Edge<'_, K, P> {
     #[inline]
     fn edge(&self, walk: &AffineWalk, out: &mut [P::Sampled]) {
@@ -384,14 +393,13 @@ impl<K: Kernel, P: Tap> Parts<P> for Edge<'_, K, P> {
 
     #[inline]
     fn inside(&self, frame: &Frame, out: &mut ImageMut<'_, P::Sampled>) -> bool {
-        let image = self.source.image;
         #[cfg(thumb)]
-        if let Some(drawn) = simd::frame::<P, K>(&image, frame, out) {
+        if let Some(drawn) = simd::frame::<P, K>(&self.source.image, frame, out) {
             return drawn;
         }
         let mut walk = frame.walk();
         for row in out.rows_mut() {
-            simd::blocks::<One, P, K, _, _>(self.rule, image, &walk, <P::Sampled>::flatten_mut(row), self);
+            self.inside_row(&walk, <P::Sampled>::flatten_mut(row));
             walk = walk.from(frame.down);
         }
         true
