@@ -92,12 +92,19 @@ impl Area {
     #[cfg_attr(thumb, inline(never))]
     #[cfg_attr(not(thumb), inline)]
     pub(crate) fn contains_frame(&self, frame: &Frame, [width, height]: [usize; 2], to: Rounding) -> bool {
-        // They are if the corners are.
+        // They are if the corners are: the ends of the first row, and of the last one.
         let (x, y) = (width.saturating_sub(1), height.saturating_sub(1));
-        for (x, y) in [(0, 0), (x, 0), (0, y), (x, y)] {
-            if !self.contains(frame.at(x, y).map(|v| round_coordinate(v, to))) {
-                return false;
+        let mut ends = [frame.at, frame.at(x, 0)];
+        for last in [y == 0, true] {
+            for end in ends {
+                if !self.contains(end.map(|v| round_coordinate(v, to))) {
+                    return false;
+                }
             }
+            if last {
+                break;
+            }
+            ends = [frame.at(0, y), frame.at(x, y)];
         }
         true
     }
