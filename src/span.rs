@@ -14,7 +14,7 @@ use crate::boundary::Boundary;
 use crate::fixed::{Position, Rounding, floor_div, round_coordinate};
 use crate::kernel::{Kernel, first_tap, support};
 use crate::simd::Lanes;
-use crate::walk::{Frame, Walk};
+use crate::walk::{AffineWalk, Frame, Walk};
 
 /// The cells (of rounded coordinates) from which every tap of a kernel lies inside an image:
 /// inclusive bounds, empty if `min > max`.
@@ -94,7 +94,8 @@ impl Area {
     pub(crate) fn contains_frame(&self, frame: &Frame, [width, height]: [usize; 2], to: Rounding) -> bool {
         // They are if the corners are: the ends of the first row, and of the last one.
         let (x, y) = (width.saturating_sub(1), height.saturating_sub(1));
-        let mut ends = [frame.at, frame.at(x, 0)];
+        let along = |first: AffineWalk| [first.coordinates(), first.at(x).coordinates()];
+        let mut ends = along(frame.walk());
         for last in [y == 0, true] {
             for end in ends {
                 if !self.contains(end.map(|v| round_coordinate(v, to))) {
@@ -104,7 +105,7 @@ impl Area {
             if last {
                 break;
             }
-            ends = [frame.at(0, y), frame.at(x, y)];
+            ends = along(frame.from(0, y).walk());
         }
         true
     }

@@ -467,12 +467,14 @@ impl Lines {
             } else {
                 touching = 0..width;
             }
-            for part in [touching.start..now.start, now.end..touching.end] {
-                let first = part.start;
-                if let Some(out) = row.get_mut(part)
-                    && !out.is_empty()
-                {
-                    parts.edge(&self.frame.from(first, y).walk(), out);
+            if touching != now {
+                for part in [touching.start..now.start, now.end..touching.end] {
+                    let first = part.start;
+                    if let Some(out) = row.get_mut(part)
+                        && !out.is_empty()
+                    {
+                        parts.edge(&self.frame.from(first, y).walk(), out);
+                    }
                 }
             }
             if now != inner {
