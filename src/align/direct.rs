@@ -327,7 +327,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         let (&Place { middle: [x, y], half, sign }, Some(&[s, t])) = (at, running.first_chunk()) else {
             return;
         };
-        let (s, t) = (sign * s, sign * t);
+        let (s, t) = (sign.wrapping_mul(s), sign.wrapping_mul(t));
         let first = half.wrapping_mul(s).wrapping_sub(t);
         let add = |sum: &mut i64, a: i32, b: i32| *sum += i64::from(a) * i64::from(b);
         let Some((sum, powers)) = sums.as_mut().split_first_mut() else { return };
