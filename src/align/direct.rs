@@ -7,8 +7,8 @@
 use core::ops::Range;
 
 use super::normal::{
-    Accumulate, Fixed, FixedMoments, HALF_POWERS, POWERS, ResidualMoments, Row, Supports, Tally, TileMoments,
-    Word, add_stretch, changes, move_powers, to,
+    Accumulate, Fixed, FixedMoments, HALF_POWERS, NONE_ABOVE, POWERS, ResidualMoments, Row, Supports, Tally,
+    TileMoments, Word, add_stretch, changes, move_powers, to,
 };
 use super::shifted::Rows;
 use super::{CHUNK, Grey, Interpolation, Scope, select};
@@ -152,11 +152,10 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         tally: &mut Tally<S>,
     ) {
         let (mut room, mut shifted) = ([P::Fine::from_channel(P::default()); ROOM], Rows::new());
-        let [mut above, mut above_before] = [const { [0..0, 0..0] }; 2];
+        let mut above = NONE_ABOVE;
         for y in rows {
-            let before = supports.before.as_ref();
-            let mut before = before.map(|support| support.runs::<P>(y, columns.clone(), &mut above_before));
-            for (x, walk, range) in supports.now.runs::<P>(y, columns.clone(), &mut above) {
+            let (mut before, now) = supports.runs::<P>(y, columns.clone(), &mut above);
+            for (x, walk, range) in now {
                 if self.is_shared() {
                     let before = before.as_mut().and_then(|runs| runs.next()).map(|(.., range)| range);
                     self.add_changes(

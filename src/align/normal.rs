@@ -1619,6 +1619,8 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
 
 /// What was inside of the first run of the row above, and of the last one.
 type Above = [Range<usize>; 2];
+/// Before the first row: of both supports.
+pub(super) const NONE_ABOVE: [Above; 2] = [const { [0..0, 0..0] }; 2];
 
 /// Where a transform finds all taps inside the moving image.
 pub(super) struct Support<'a, N> {
@@ -1630,7 +1632,7 @@ impl<N: Plan> Support<'_, N> {
     /// The runs of a stretch of row `y`: where each begins, its walk, and the range of its columns that
     /// is inside, which is likely to be near what was so in the row above.
     #[inline(always)]
-    pub(super) fn runs<'a, P: Grey>(
+    fn runs<'a, P: Grey>(
         &'a self,
         y: usize,
         columns: Range<usize>,
@@ -1692,8 +1694,8 @@ fn inside<P: Grey, W: Walk>(walk: &W, len: usize, area: &Area, near: &mut Range<
 
 /// The support of a pass, and that of the one whose sums it takes over.
 pub(super) struct Supports<'a, N> {
-    pub(super) now: Support<'a, N>,
-    pub(super) before: Option<Support<'a, N>>,
+    now: Support<'a, N>,
+    before: Option<Support<'a, N>>,
 }
 
 impl<'a, N: Plan> Supports<'a, N> {
@@ -1709,6 +1711,18 @@ impl<'a, N: Plan> Supports<'a, N> {
             now: support(&pass.plan, pass.interpolation()),
             before: known.map(|known| support(&known.plan, pass.at_most(known.interpolation))),
         }
+    }
+
+    /// The runs of both for a stretch of row `y`: those of before, if there are any, and those of now.
+    #[inline(always)]
+    pub(super) fn runs<'s, P: Grey>(
+        &'s self,
+        y: usize,
+        columns: Range<usize>,
+        [above_now, above_before]: &'s mut [Above; 2],
+    ) -> (Option<InsideRuns<'s, N, P>>, InsideRuns<'s, N, P>) {
+        let before = self.before.as_ref().map(|support| support.runs(y, columns.clone(), above_before));
+        (before, self.now.runs(y, columns, above_now))
     }
 }
 
@@ -1750,15 +1764,14 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         // (What there is nothing to share with is summed with the residuals.)
         let shared = self.is_shared() && supports.before.is_some();
         let (mut stretch, mut pixels) = ([P::Fine::from_channel(P::default()); RUN], Pixels::none());
-        let [mut above, mut above_before] = [const { [0..0, 0..0] }; 2];
+        let mut above = NONE_ABOVE;
         let centre = |chunk: &Range<usize>| (chunk.start - chunk.start % CHUNK + CHUNK / 2) as i64 - u as i64;
         for y in rows {
             let (mut row, mut blocks) = (Row::zero(), RowBlocks::zero());
             // Whether the fixed image's sums of this row are not zero.
             let mut changed = !shared;
-            let before = supports.before.as_ref();
-            let mut before = before.map(|support| support.runs::<P>(y, columns.clone(), &mut above_before));
-            for (x, walk, range) in supports.now.runs::<P>(y, columns.clone(), &mut above) {
+            let (mut before, now) = supports.runs::<P>(y, columns.clone(), &mut above);
+            for (x, walk, range) in now {
                 let mut now = shared.then(|| range.clone());
                 while let Some(after) = now.take() {
                     let before = before.as_mut().and_then(|runs| runs.next()).map(|(.., range)| range);

@@ -452,8 +452,9 @@ macro_rules! pairs_block {
 }
 
 // On the stack are what lies between the whole fours of a row and the next one of a, and of b, how many bits of a
-// row's last four are not its own (32 if all are whole) and where those four are from the end of the whole ones, and above what is
-// saved the rows that are left, and where the sums go. r3 is where the fours of a row end, lr how many pixels they are.
+// row's last four are not its own (32 if all are whole), and where those four are from the end of the whole ones; above
+// what is saved the rows that are left, and where the sums go. r3 is where the fours of a row end, lr how many pixels
+// they are.
 #[unsafe(naked)]
 unsafe extern "C" fn rectangles(
     a: *const u8,
