@@ -203,6 +203,25 @@ pub(crate) fn interior<W: Walk>(
     range
 }
 
+/// What of a monotone walk is not beside an area, and what of that is interior of another one: `None` is an area
+/// that nothing is beside. (An empty interior is at an end.)
+#[inline]
+pub(crate) fn parts<W: Walk>(
+    walk: &W,
+    len: usize,
+    to: Rounding,
+    inside: &Area,
+    touching: Option<&Area>,
+) -> [Range<usize>; 2] {
+    let inner = interior(walk, 0, len, to, inside);
+    let outer = match touching {
+        Some(touching) if inner != (0..len) => interior(walk, 0, len, to, touching),
+        _ => 0..len,
+    };
+    let within = |v: usize| v.max(outer.start).min(outer.end);
+    [outer.clone(), within(inner.start)..within(inner.end)]
+}
+
 /// [`interior`] of a whole monotone walk, which is likely to be near that of the row above.
 #[inline]
 pub(crate) fn interior_near<W: Walk>(

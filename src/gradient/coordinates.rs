@@ -7,7 +7,7 @@ use crate::kernel::Interpolator;
 use crate::parallel::Bands;
 use crate::sample::{Sampler, Source};
 use crate::simd::{Lanes, Level, Operation};
-use crate::walk::{Plan, Walk, Warp};
+use crate::walk::{Plan, Warp};
 
 impl<K: Interpolator, P: Tap> Sampler<K, P> {
     /// Writes dV/dx and dV/dy at `warp(x, y)` for every destination pixel (x, y), as
@@ -28,8 +28,8 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
             return Err(Error::SizeMismatch);
         }
         let (planes, plan) = ([dx.reborrow(), dy.reborrow()], warp.plan());
-        // The same code at every level.
-        self.threads.run(Level::SCALAR, Rows { sampler: self, source: self.source(source), planes, plan });
+        let level = self.level.unwrap_or_else(Level::best);
+        self.threads.run(level, Rows { sampler: self, source: self.source(source), planes, plan });
         Ok(())
     }
 }
@@ -47,20 +47,11 @@ impl<K: Interpolator, P: Tap, N: Plan> Operation for Rows<'_, K, P, N> {
     #[inline(always)]
     fn run<L: Lanes>(self) {
         let Self { sampler, source, planes: [mut dx, mut dy], plan } = self;
-        let (width, to) = (dx.width(), K::partials_rounding::<P::Channel>());
+        let width = dx.width();
         for (y, (dx, dy)) in dx.rows_mut().zip(dy.rows_mut()).enumerate() {
-            for (x, mut walk, len) in plan.row(y, width) {
-                let pixels = dx.iter_mut().zip(dy.iter_mut()).skip(x).take(len);
-                for (dx, dy) in pixels {
-                    let (dx, dy) = (core::slice::from_mut(dx), core::slice::from_mut(dy));
-                    sampler.kernel.partials(
-                        &source,
-                        walk.position(to),
-                        P::flatten_derivatives(dx),
-                        P::flatten_derivatives(dy),
-                    );
-                    walk.step();
-                }
+            for (x, walk, len) in plan.row(y, width) {
+                let (Some(dx), Some(dy)) = (dx.get_mut(x..x + len), dy.get_mut(x..x + len)) else { return };
+                sampler.kernel.partials_run::<L, P, _>(&source, &walk, &mut [], dx, dy);
             }
         }
     }

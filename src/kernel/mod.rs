@@ -425,7 +425,7 @@ pub trait Channel: Copy + PartialEq + core::fmt::Debug + Default + sealed::Seale
     /// Whether there is [`block_partials`](Self::block_partials).
     #[doc(hidden)]
     const BLOCK_PARTIALS: bool = false;
-    /// The partials of a block of lanes at once, and the values if there is room for any.
+    /// The partials of a block of lanes at once, and the values if there is room for any; or false, with nothing done.
     #[doc(hidden)]
     #[inline(always)]
     fn block_partials<L: Lanes, K: Kernel, O: Output<Self>>(
@@ -436,7 +436,8 @@ pub trait Channel: Copy + PartialEq + core::fmt::Debug + Default + sealed::Seale
         _values: &mut [O],
         _dx: &mut [Self::Derivative],
         _dy: &mut [Self::Derivative],
-    ) {
+    ) -> bool {
+        false
     }
 
     /// Whether there is [`block_scatter`](Self::block_scatter).
@@ -573,6 +574,7 @@ macro_rules! eight_bit_arithmetic {
 }
 
 impl Channel for u8 {
+    const BLOCK_PARTIALS: bool = true;
     type Sampled = Self;
     eight_bit_arithmetic!(i32::from);
 
@@ -633,6 +635,18 @@ impl Channel for u8 {
         out: &mut [O],
     ) -> bool {
         block::line_u8::<L, K, O>(line, fraction, kernel, out)
+    }
+    #[inline(always)]
+    fn block_partials<L: Lanes, K: Kernel, O: Output<Self>>(
+        window: &Window<'_, Self>,
+        at: &Positions<L>,
+        reach: Reach<Self>,
+        kernel: &K,
+        values: &mut [O],
+        dx: &mut [i32],
+        dy: &mut [i32],
+    ) -> bool {
+        block::partials_u8(window, at, reach, kernel, values, dx, dy)
     }
 }
 
@@ -1075,8 +1089,9 @@ impl Channel for f32 {
         values: &mut [O],
         dx: &mut [f32],
         dy: &mut [f32],
-    ) {
+    ) -> bool {
         partials::partials_f32(window, at, reach, kernel, values, dx, dy);
+        true
     }
     #[inline(always)]
     fn block_scatter<L: Lanes, K: Kernel>(

@@ -191,6 +191,23 @@ fn each<C: Channel, K: Kernel, O: Output<C>>(
     }
 }
 
+impl<C: Channel> Window<'_, C> {
+    /// The partials at a position that the caller has found in the kernel's area, channel by channel.
+    #[inline(always)]
+    pub(super) fn partials<K: Kernel>(
+        &self,
+        kernel: &K,
+        at: [Position; 2],
+        dx: &mut [C::Derivative],
+        dy: &mut [C::Derivative],
+    ) {
+        let at = Positions::<One>::gather(|| at);
+        for (c, (dx, dy)) in dx.iter_mut().zip(dy).enumerate().take(self.step) {
+            [*dx, *dy] = Block::new(&Window { channel: c, ..*self }, &at).partials(kernel);
+        }
+    }
+}
+
 impl<C: Channel> Block<'_, One, C> {
     /// The partials of the only lane.
     #[inline(always)]
@@ -445,6 +462,78 @@ fn summed_u8<L: Lanes, C: Channel<Rounded = i32>, K: Kernel, O: Output<C>, T: Pa
         sum = L::dot_add(sum, L::pack(*t0, *t1), L::pack(w0.0, w1.0));
     }
     L::shr(sum, 21 - O::BITS)
+}
+
+/// The partials of a block of `u8`, whose taps the caller knows to be within reach, and the values if there is room for
+/// any. False, with nothing done, if there is no way for these.
+#[inline(always)]
+pub(crate) fn partials_u8<L: Lanes, K: Kernel, O: Output<u8>>(
+    window: &Window<'_, u8>,
+    at: &Positions<L>,
+    reach: Reach<u8>,
+    kernel: &K,
+    values: &mut [O],
+    dx: &mut [i32],
+    dy: &mut [i32],
+) -> bool {
+    let support = support::<K>();
+    if !support.is_multiple_of(2) {
+        return false;
+    }
+    let table = match reach {
+        Reach::Inside => L::ByteTable::new(window, at, support as i32),
+        Reach::Across(outside) => match L::ByteTable::across(window, at, support as i32, outside) {
+            None => return false,
+            table => table,
+        },
+    };
+    if let Some(table) = table {
+        if !values.is_empty() {
+            picked_u8::<L, K, O>(&table, at.fraction, kernel, values);
+        }
+        sloped_u8::<L, K, _>(kernel, at.fraction, &table, [dx, dy]);
+        return true;
+    }
+    if !values.is_empty() {
+        block_u8(window, at, kernel, values);
+    }
+    let mut pairs = no_pairs::<L, K>();
+    if L::FETCHES && L::fetch_bytes(window, at, pairs.as_mut()) {
+        sloped_u8::<L, K, _>(kernel, at.fraction, &Fetched::<K, L>(pairs), [dx, dy]);
+    } else {
+        sloped_u8::<L, K, _>(kernel, at.fraction, &Neighbours(Block::new(window, at)), [dx, dy]);
+    }
+    true
+}
+
+/// The partials of a block of `u8`. (In 32 bits: a slope of two does not fit 16.)
+#[inline(always)]
+fn sloped_u8<L: Lanes, K: Kernel, T: Pairs<L>>(
+    kernel: &K,
+    fraction: [L::I32; 2],
+    taps: &T,
+    [dx, dy]: [&mut [i32]; 2],
+) {
+    let [wx, wy] = weights_u8::<L, K>(kernel, fraction);
+    let [x, y] = fraction;
+    let (sx, sy) = (kernel.slopes(LanesQ14::<L>(x)), kernel.slopes(LanesQ14::<L>(y)));
+    let (zero, one, half) = (L::splat(0), L::splat(1), L::splat(1 << 6));
+    let (low, high) = (L::pack(one, zero), L::pack(zero, one));
+    let (mut along, mut across) = (half, half);
+    for (j, (wy, sy)) in wy.as_ref().iter().zip(sy.as_ref()).enumerate() {
+        let (mut row, mut sloped) = (half, half);
+        let columns = wx.as_ref().as_chunks::<2>().0.iter().zip(sx.as_ref().as_chunks::<2>().0);
+        for (n, ([w0, w1], [s0, s1])) in columns.enumerate() {
+            let pair = taps.pair(2 * n, j);
+            row = L::dot_add(row, pair, L::pack(w0.0, w1.0));
+            sloped = L::add(sloped, L::mul(L::dot(pair, low), s0.0));
+            sloped = L::add(sloped, L::mul(L::dot(pair, high), s1.0));
+        }
+        along = L::add(along, L::mul(L::shr(sloped, 7), wy.0));
+        across = L::add(across, L::mul(L::shr(row, 7), sy.0));
+    }
+    <i32 as Output<u8>>::store::<L>(L::shr(along, 7), dx);
+    <i32 as Output<u8>>::store::<L>(L::shr(across, 7), dy);
 }
 
 /// Whether 16-bit taps of a kernel are read and summed two at a time: of more than 14 the sums would not fit.
@@ -1244,11 +1333,6 @@ pub(crate) fn partials<P: Tap, K: Kernel>(
     if !Area::new::<K>(source.width(), source.height()).contains(at) {
         return false;
     }
-    let window = Window::new::<K, P>(&source);
-    let at = Positions::<One>::gather(|| at);
-    for (c, (dx, dy)) in dx.iter_mut().zip(dy).enumerate().take(P::CHANNELS) {
-        let block = Block::new(&Window { channel: c, ..window }, &at);
-        [*dx, *dy] = block.partials(kernel);
-    }
+    Window::new::<K, P>(&source).partials(kernel, at, dx, dy);
     true
 }

@@ -12,7 +12,7 @@ use crate::boundary::Boundary;
 use crate::image::Tap;
 use crate::kernel::{Array, Channel, Interpolator, Kernel, Output, rounding, support};
 use crate::sample::Source;
-use crate::span::Area;
+use crate::span::{self, Area};
 use crate::walk::Walk;
 
 /// Where the taps of a block are.
@@ -35,17 +35,22 @@ pub(crate) fn run_partials<L: Lanes, P: Tap, K: Kernel, W: Walk>(
     dx: &mut [P::Derivative],
     dy: &mut [P::Derivative],
 ) {
-    let (to, n) = (rounding::<K, P::Channel>(), L::LEN);
-    let len = dx.len();
+    let (to, n, len) = (rounding::<K, P::Channel>(), L::LEN, dx.len());
+    let (width, height) = (source.image.width(), source.image.height());
+    let (area, touching) = (Area::new::<K>(width, height), Area::touching::<K>(width, height));
+    // Where all taps are one value there is no slope. (A sum of one that is not finite is not that.)
+    let flat = match &source.boundary {
+        Boundary::Constant(v) => P::flatten(core::slice::from_ref(v)).iter().all(|v| v.is_finite()),
+        Boundary::Transparent => true,
+        _ => false,
+    };
+    let flat = flat && values.is_empty();
     let mut done = 0;
     if n > 1 && P::CHANNELS == 1 && P::Channel::BLOCK_PARTIALS {
-        let area = Area::new::<K>(source.image.width(), source.image.height());
-        let across = match source.boundary {
-            Boundary::Constant(v) => P::flatten(core::slice::from_ref(&v)).first().copied(),
+        let across = match &source.boundary {
+            Boundary::Constant(v) => P::flatten(core::slice::from_ref(v)).first().filter(|v| v.is_finite()),
             _ => None,
         };
-        // (A sum of one that is not finite is not that.)
-        let across = across.filter(|v| v.is_finite());
         let window = Window::new::<K, P>(&source.image);
         let mut steps = walk.lanes::<L>(to);
         // Whole blocks; the last one again begins earlier, so as to end with the run.
@@ -56,17 +61,22 @@ pub(crate) fn run_partials<L: Lanes, P: Tap, K: Kernel, W: Walk>(
                 done = len - n;
                 walk.at(done).lanes::<L>(to).next()
             };
-            // What the blocks' invariant rests on.
-            let reach = match across {
-                _ if area.contains_lanes::<L>(at.cell) => Some(Reach::Inside),
-                Some(v) => Some(Reach::Across(v)),
-                None => None,
-            };
             let block = done..done + n;
             done += n;
             let (Some(dx), Some(dy)) = (dx.get_mut(block.clone()), dy.get_mut(block.clone())) else { return };
+            if flat && touching.misses_box(&at.min, &at.max) {
+                dx.fill(P::zero_derivative());
+                dy.fill(P::zero_derivative());
+                continue;
+            }
+            // What the blocks' invariant rests on.
+            let reach = match across {
+                _ if area.contains_lanes::<L>(at.cell) => Some(Reach::Inside),
+                Some(&v) => Some(Reach::Across(v)),
+                None => None,
+            };
             let values = values.get_mut(block).unwrap_or_default();
-            match reach {
+            let drawn = match reach {
                 Some(reach) => P::Channel::block_partials(
                     &window,
                     &at,
@@ -76,12 +86,49 @@ pub(crate) fn run_partials<L: Lanes, P: Tap, K: Kernel, W: Walk>(
                     P::flatten_derivatives(dx),
                     P::flatten_derivatives(dy),
                 ),
-                None => one_by_one(kernel, source, &walk.at(done - n), values, dx, dy),
+                None => false,
+            };
+            if !drawn {
+                one_by_one(kernel, source, &walk.at(done - n), values, dx, dy);
             }
         }
+    } else if values.is_empty() && walk.monotone(len) {
+        let [outer, inner] = span::parts(walk, len, to, &area, flat.then_some(&touching));
+        for nothing in [0..outer.start, outer.end..len] {
+            dx.get_mut(nothing.clone()).unwrap_or_default().fill(P::zero_derivative());
+            dy.get_mut(nothing).unwrap_or_default().fill(P::zero_derivative());
+        }
+        for edge in [outer.start..inner.start, inner.end..outer.end] {
+            let first = edge.start;
+            let (Some(dx), Some(dy)) = (dx.get_mut(edge.clone()), dy.get_mut(edge)) else { return };
+            one_by_one(kernel, source, &walk.at(first), &mut [], dx, dy);
+        }
+        let first = walk.at(inner.start);
+        let (Some(dx), Some(dy)) = (dx.get_mut(inner.clone()), dy.get_mut(inner)) else { return };
+        return inside(kernel, source, &first, dx, dy);
     }
     let (Some(dx), Some(dy)) = (dx.get_mut(done..), dy.get_mut(done..)) else { return };
     one_by_one(kernel, source, &walk.at(done), values.get_mut(done..).unwrap_or_default(), dx, dy);
+}
+
+/// The same for pixels that the caller has found in the kernel's area.
+// (On its own, so that its loop has the registers.)
+#[inline(never)]
+fn inside<P: Tap, K: Kernel, W: Walk>(
+    kernel: &K,
+    source: &Source<'_, P>,
+    walk: &W,
+    dx: &mut [P::Derivative],
+    dy: &mut [P::Derivative],
+) {
+    let (to, mut walk) = (rounding::<K, P::Channel>(), walk.clone());
+    let window = Window::new::<K, P>(&source.image);
+    let (dx, dy) = (P::flatten_derivatives(dx), P::flatten_derivatives(dy));
+    let channels = P::CHANNELS.max(1);
+    for (dx, dy) in dx.chunks_exact_mut(channels).zip(dy.chunks_exact_mut(channels)) {
+        window.partials(kernel, walk.position(to), dx, dy);
+        walk.step();
+    }
 }
 
 /// The same, pixel by pixel.
