@@ -4,7 +4,7 @@
 //! a transform. The [module above](super) has the definition.
 #![forbid(unsafe_code)]
 
-use crate::fixed::{Position, Rounding, round_shift_i128};
+use crate::fixed::{Rounding, round_shift_i128};
 use crate::image::{Image, Tap};
 use crate::kernel::{Array, Channel, Interpolator};
 use crate::parallel::Bands;
@@ -25,6 +25,19 @@ pub trait Product: Copy + Default + Send + Sync {
     fn cross(a: Self, x: i64, b: Self, y: i64) -> Self;
     /// Adds `self` times a whole number.
     fn add_to(self, sum: &mut Self::Sum, factor: i32);
+    /// Adds products of neighbouring pixels, at most [`CHUNK`], times their x, times their y, and as they are.
+    fn add_line(
+        sums: &mut [Self::Sum; 3],
+        products: impl ExactSizeIterator<Item = Self> + Clone,
+        [x, y]: [i32; 2],
+    ) {
+        let [along_x, along_y, plain] = sums;
+        for (product, x) in products.zip(x..) {
+            product.add_to(along_x, x);
+            product.add_to(along_y, y);
+            product.add_to(plain, 1);
+        }
+    }
     /// Adds one sum to another.
     fn join(sum: &mut Self::Sum, part: Self::Sum);
     /// A sum times a whole number.
@@ -54,6 +67,33 @@ impl Product for i64 {
     #[inline(always)]
     fn add_to(self, sum: &mut i128, factor: i32) {
         *sum = sum.wrapping_add(i128::from(self) * i128::from(factor));
+    }
+    #[inline(always)]
+    fn add_line(
+        [along_x, along_y, plain]: &mut [i128; 3],
+        products: impl ExactSizeIterator<Item = i64> + Clone,
+        [x, y]: [i32; 2],
+    ) {
+        // Where sums of products times places fit, they are sums of sums: from the last place back.
+        let n = products.len() as i64;
+        let bits = products.clone().fold(0, |bits, v| bits | (v ^ v >> 63));
+        if bits >> 51 != 0 || n > CHUNK as i64 {
+            for (product, x) in products.zip(x..) {
+                product.add_to(along_x, x);
+                product.add_to(along_y, y);
+                product.add_to(plain, 1);
+            }
+            return;
+        }
+        let (mut sum, mut sums) = (0, 0);
+        for product in products {
+            sum += product;
+            sums += sum;
+        }
+        // The k-th of n is in n - k of them.
+        *along_x += i128::from(sum) * i128::from(i64::from(x) + n) - i128::from(sums);
+        *along_y += i128::from(sum) * i128::from(y);
+        *plain += i128::from(sum);
     }
     #[inline(always)]
     fn join(sum: &mut i128, part: i128) {
@@ -127,21 +167,7 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
     ) -> T::Parameters {
         let plan = transform.plan();
         let rows = Rows::<_, _, T> { sampler: self, source: self.source(source), cotangent, plan, first: 0 };
-        // The same code at every level.
-        self.threads.sum(Level::SCALAR, rows).parameters(transform)
-    }
-
-    /// dV/dx and dV/dy at a position.
-    #[inline(always)]
-    pub(super) fn partials_at(&self, source: &Source<'_, P>, at: [Position; 2]) -> [P::Derivative; 2] {
-        let (mut dx, mut dy) = (P::zero_derivative(), P::zero_derivative());
-        self.kernel.partials(
-            source,
-            at,
-            P::flatten_derivatives(core::slice::from_mut(&mut dx)),
-            P::flatten_derivatives(core::slice::from_mut(&mut dy)),
-        );
-        [dx, dy]
+        self.threads.sum(self.level.unwrap_or_else(Level::best), rows).parameters(transform)
     }
 }
 
@@ -160,14 +186,14 @@ impl<K: Interpolator, P: Tap, T: Transform> Operation for Rows<'_, K, P, T> {
     #[inline(always)]
     fn run<L: Lanes>(self) -> Self::Output {
         let Self { sampler, source, cotangent, plan, first } = self;
-        let (mut sums, to) = (Sums::default(), K::partials_rounding::<P::Channel>());
+        let (mut sums, mut slopes) = (Sums::default(), Slopes::<P>::new());
         for (y, row) in (first..).zip(cotangent.rows()) {
-            for (start, mut walk, len) in plan.row(y, cotangent.width()) {
-                for (x, value) in row.iter().enumerate().skip(start).take(len) {
-                    let [dx, dy] = sampler.partials_at(&source, walk.position(to));
-                    let value = P::flatten_cotangents(core::slice::from_ref(value));
-                    sums.add::<T, _>(chained::<P>(dx, value), chained::<P>(dy, value), &walk, (x, y));
-                    walk.step();
+            for (start, walk, len) in plan.row(y, cotangent.width()) {
+                for k in (0..len).step_by(CHUNK) {
+                    let (walk, x) = (walk.at(k), start + k);
+                    let cotangents = row.get(x..start + len.min(k + CHUNK)).unwrap_or_default();
+                    slopes.find::<L, _, _>(&sampler.kernel, &source, &walk, &mut [], cotangents.len());
+                    sums.add_run::<P, T, _>(&slopes, cotangents, &walk, (x, y));
                 }
             }
             sums.end_row();
@@ -190,78 +216,128 @@ impl<K: Interpolator, P: Tap, T: Transform> Bands for Rows<'_, K, P, T> {
     }
 }
 
+/// Pixels whose derivatives are kept at a time.
+pub(super) const CHUNK: usize = 64;
+
+/// The derivatives of neighbouring pixels.
+pub(super) struct Slopes<P: Tap> {
+    dx: [P::Derivative; CHUNK],
+    dy: [P::Derivative; CHUNK],
+}
+
+impl<P: Tap> Slopes<P> {
+    pub(super) fn new() -> Self {
+        let zero = [P::zero_derivative(); CHUNK];
+        Self { dx: zero, dy: zero }
+    }
+
+    /// Those of so many pixels along a walk; and their values if there is room for them.
+    #[inline(always)]
+    pub(super) fn find<L: Lanes, K: Interpolator, W: Walk>(
+        &mut self,
+        kernel: &K,
+        source: &Source<'_, P>,
+        walk: &W,
+        values: &mut [P::Sampled],
+        len: usize,
+    ) {
+        let (Some(dx), Some(dy)) = (self.dx.get_mut(..len), self.dy.get_mut(..len)) else { return };
+        kernel.partials_run::<L, P, W>(source, walk, values, dx, dy);
+    }
+}
+
 /// A product for the channels of `P`.
 pub(super) type ProductOf<P> = <<P as Tap>::Channel as Channel>::Product;
 
-/// A derivative times a cotangent, summed over channels.
+/// Derivatives times cotangents, summed over channels.
 #[inline(always)]
-pub(super) fn chained<P: Tap>(
-    mut derivative: P::Derivative,
-    cotangent: &[<P::Channel as Channel>::Cotangent],
-) -> ProductOf<P> {
-    let derivatives = P::flatten_derivatives(core::slice::from_mut(&mut derivative)).iter();
-    let products = derivatives.zip(cotangent).map(|(&d, &v)| P::Channel::chain(d, v));
-    products.fold(<ProductOf<P>>::default(), Product::plus)
+fn chained<'a, P: Tap>(
+    derivatives: &'a [P::Derivative],
+    cotangents: &'a [P::Cotangent],
+) -> impl ExactSizeIterator<Item = ProductOf<P>> + Clone + 'a {
+    derivatives.iter().zip(cotangents).map(|(derivative, cotangent)| {
+        let mut derivative = *derivative;
+        let derivatives = P::flatten_derivatives(core::slice::from_mut(&mut derivative)).iter();
+        let cotangents = P::flatten_cotangents(core::slice::from_ref(cotangent));
+        let products = derivatives.zip(cotangents).map(|(&d, &v)| P::Channel::chain(d, v));
+        products.fold(<ProductOf<P>>::default(), Product::plus)
+    })
 }
 
-/// The sums of a parameter gradient: those of a row, and those of all rows before it.
+/// The sums of a parameter gradient by (x, y, 1) and (x, y, 1) of A and B, and by (x, y) of C: those of a row, and
+/// those of all rows before it.
 #[derive(Default)]
 pub(super) struct Sums<Q: Product> {
-    row: [Q::Sum; 8],
-    total: [Q::Sum; 8],
+    row: [[Q::Sum; 3]; 3],
+    total: [[Q::Sum; 3]; 3],
 }
 
 impl<Q: Product> Sums<Q> {
-    /// Adds the share of destination pixel (x, y), where the walk is: A and B of the definition.
+    /// Adds the shares of destination pixels from (x, y) on, where the walk is.
     #[inline(always)]
-    pub(super) fn add<T: Transform, W: Walk>(&mut self, a: Q, b: Q, walk: &W, (x, y): (usize, usize)) {
-        let (mut a, mut b, mut c) = (a, b, Q::default());
-        if T::DEGREE == 2 {
+    pub(super) fn add_run<P: Tap<Channel: Channel<Product = Q>>, T: Transform, W: Walk>(
+        &mut self,
+        slopes: &Slopes<P>,
+        cotangents: &[P::Cotangent],
+        walk: &W,
+        (x, y): (usize, usize),
+    ) {
+        let at = [x as i32, y as i32];
+        let (a, b) = (chained::<P>(&slopes.dx, cotangents), chained::<P>(&slopes.dy, cotangents));
+        let [of_a, of_b, of_c] = &mut self.row;
+        if T::DEGREE < 2 {
+            Q::add_line(of_a, a, at);
+            Q::add_line(of_b, b, at);
+            return;
+        }
+        let ([x, y], mut walk) = (at, walk.clone());
+        for ((a, b), x) in a.zip(b).zip(x..) {
             let r = walk.reciprocal();
-            (a, b) = (a.times(r), b.times(r));
+            let (a, b) = (a.times(r), b.times(r));
             let at = walk.position(Rounding::half_up(14));
             let [u, v] = at.map(|p| (i64::from(p.cell) << 14) | i64::from(p.fraction));
-            c = Q::cross(a, u, b, v);
-        }
-        let (x, y) = (x as i32, y as i32);
-        let terms = [(a, x), (a, y), (a, 1), (b, x), (b, y), (b, 1), (c, x), (c, y)];
-        for (sum, (term, factor)) in self.row.iter_mut().zip(terms) {
-            term.add_to(sum, factor);
+            let c = Q::cross(a, u, b, v);
+            for (sums, term) in [(&mut *of_a, a), (of_b, b), (of_c, c)] {
+                for (sum, factor) in sums.iter_mut().zip([x, y, 1]) {
+                    term.add_to(sum, factor);
+                }
+            }
+            walk.step();
         }
     }
 
     /// Ends a row.
     pub(super) fn end_row(&mut self) {
-        for (total, part) in self.total.iter_mut().zip(core::mem::take(&mut self.row)) {
-            Q::join(total, part);
+        let row = core::mem::take(&mut self.row);
+        for (total, part) in self.total.as_flattened_mut().iter_mut().zip(row.as_flattened()) {
+            Q::join(total, *part);
         }
     }
 
     /// These, and those of the rows below.
     pub(super) fn joined(mut self, below: &Self) -> Self {
-        for (total, &part) in self.total.iter_mut().zip(&below.total) {
-            Q::join(total, part);
+        for (total, part) in self.total.as_flattened_mut().iter_mut().zip(below.total.as_flattened()) {
+            Q::join(total, *part);
         }
         self
     }
 
     /// The gradient with respect to the parameters of a transform.
     pub(super) fn parameters<T: Transform>(&self, transform: &T) -> T::Parameters {
-        let entries = self.total.map(Q::real);
+        let [a, b, c] = self.total.map(|sums| sums.map(Q::real));
         if T::DEGREE == 2 {
             // The parameters of a homography are the entries.
-            return T::Parameters::from_fn(|i| at(&entries, i));
+            return T::Parameters::from_fn(|i| at([a, b, c].as_flattened(), i));
         }
         // The Jacobian is linear in x and y.
         let [[x0, y0], [xx, yx], [xy, yy]] =
             [transform.jacobian(0.0, 0.0), transform.jacobian(1.0, 0.0), transform.jacobian(0.0, 1.0)];
-        let [ax, ay, a, bx, by, b, ..] = entries;
         T::Parameters::from_fn(|i| {
             let along = |origin: &T::Parameters, x: &T::Parameters, y: &T::Parameters, sums: [f64; 3]| {
                 let o = at(origin.as_ref(), i);
                 sums[0] * (at(x.as_ref(), i) - o) + sums[1] * (at(y.as_ref(), i) - o) + sums[2] * o
             };
-            along(&x0, &xx, &xy, [ax, ay, a]) + along(&y0, &yx, &yy, [bx, by, b])
+            along(&x0, &xx, &xy, a) + along(&y0, &yx, &yy, b)
         })
     }
 }

@@ -1,8 +1,9 @@
 //! Loss and parameter gradient of a warp against a target, in one pass.
 #![forbid(unsafe_code)]
 
-use super::parameters::{Product, ProductOf, Sums, chained};
+use super::parameters::{CHUNK, Product, ProductOf, Slopes, Sums};
 use crate::Error;
+use crate::boundary::Boundary;
 use crate::image::{Image, ImageMut, Tap};
 use crate::kernel::{Array, Channel, Interpolator};
 use crate::parallel::Bands;
@@ -67,8 +68,8 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
         let warped = warped.map(ImageMut::reborrow);
         let (source, plan) = (self.source(source), transform.plan());
         let rows = Rows::<_, _, T> { sampler: self, source, target, warped, plan, first: 0 };
-        // The same code at every level.
-        let Found { sums, loss, count } = self.threads.sum(Level::SCALAR, rows);
+        let level = self.level.unwrap_or_else(Level::best);
+        let Found { sums, loss, count } = self.threads.sum(level, rows);
         let half = sums.parameters(transform);
         let gradient = T::Parameters::from_fn(|i| 2.0 * at(half.as_ref(), i));
         Ok(Residual { loss, gradient, count })
@@ -98,32 +99,46 @@ impl<K: Interpolator, P: Tap, T: Transform> Operation for Rows<'_, K, P, T> {
     #[inline(always)]
     fn run<L: Lanes>(self) -> Self::Output {
         let Self { sampler, source, target, mut warped, plan, first } = self;
-        let (to, to_partials) = (K::rounding::<P::Channel>(), K::partials_rounding::<P::Channel>());
+        let to = K::rounding::<P::Channel>();
+        // Only this boundary leaves pixels: then it is asked for each.
+        let leaves = matches!(source.boundary, Boundary::Transparent);
         let (mut sums, mut loss, mut count) = (Sums::default(), Loss::<P>::default(), 0);
+        let (mut slopes, mut values) = (Slopes::<P>::new(), [<P::Sampled>::zero(); CHUNK]);
+        let mut residuals = [P::zero_cotangent(); CHUNK];
         for (k, row) in target.rows().enumerate() {
             let y = first + k;
             let mut squares = Loss::<P>::default();
-            for (start, mut walk, len) in plan.row(y, target.width()) {
-                for (x, target) in row.iter().enumerate().skip(start).take(len) {
-                    let mut value = <P::Sampled>::zero();
-                    let channels = <P::Sampled>::flatten_mut(core::slice::from_mut(&mut value));
-                    if sampler.kernel.value(&source, walk.position(to), channels) {
-                        let mut residual = P::zero_cotangent();
-                        let residuals = P::flatten_cotangents_mut(core::slice::from_mut(&mut residual));
+            for (start, walk, len) in plan.row(y, target.width()) {
+                for at in (0..len).step_by(CHUNK) {
+                    let (mut along, x) = (walk.at(at), start + at);
+                    let walk = along.clone();
+                    let targets = row.get(x..start + len.min(at + CHUNK)).unwrap_or_default();
+                    let values = values.get_mut(..targets.len()).unwrap_or_default();
+                    let wanted = if leaves { Default::default() } else { &mut *values };
+                    slopes.find::<L, _, _>(&sampler.kernel, &source, &walk, wanted, targets.len());
+                    for (i, ((residual, value), target)) in
+                        residuals.iter_mut().zip(&mut *values).zip(targets).enumerate()
+                    {
+                        *residual = P::zero_cotangent();
+                        let channels = <P::Sampled>::flatten_mut(core::slice::from_mut(value));
+                        let left = leaves && !sampler.kernel.value(&source, along.position(to), channels);
+                        along.step();
+                        if left {
+                            continue;
+                        }
+                        let residuals = P::flatten_cotangents_mut(core::slice::from_mut(residual));
                         let targets = <P::Sampled>::flatten(core::slice::from_ref(target));
                         for ((r, &v), &t) in residuals.iter_mut().zip(channels.iter()).zip(targets) {
                             *r = P::Channel::residual(v, t);
                             P::Channel::square(*r).add_to(&mut squares, 1);
                         }
-                        let [dx, dy] = sampler.partials_at(&source, walk.position(to_partials));
-                        let (a, b) = (chained::<P>(dx, residuals), chained::<P>(dy, residuals));
-                        sums.add::<T, _>(a, b, &walk, (x, y));
                         count += 1;
-                        if let Some(out) = warped.as_mut().and_then(|image| image.get_mut(x, k)) {
-                            *out = value;
+                        if let Some(out) = warped.as_mut().and_then(|image| image.get_mut(x + i, k)) {
+                            *out = *value;
                         }
                     }
-                    walk.step();
+                    let residuals = residuals.get(..targets.len()).unwrap_or_default();
+                    sums.add_run::<P, T, _>(&slopes, residuals, &walk, (x, y));
                 }
             }
             sums.end_row();

@@ -44,7 +44,6 @@ pub(crate) fn run_partials<L: Lanes, P: Tap, K: Kernel, W: Walk>(
         Boundary::Transparent => true,
         _ => false,
     };
-    let flat = flat && values.is_empty();
     let mut done = 0;
     if n > 1 && P::CHANNELS == 1 && P::Channel::BLOCK_PARTIALS {
         let across = match &source.boundary {
@@ -64,7 +63,9 @@ pub(crate) fn run_partials<L: Lanes, P: Tap, K: Kernel, W: Walk>(
             let block = done..done + n;
             done += n;
             let (Some(dx), Some(dy)) = (dx.get_mut(block.clone()), dy.get_mut(block.clone())) else { return };
+            let values = values.get_mut(block).unwrap_or_default();
             if flat && touching.misses_box(&at.min, &at.max) {
+                source.fill_nothing(<P::Sampled>::flatten_mut(values));
                 dx.fill(P::zero_derivative());
                 dy.fill(P::zero_derivative());
                 continue;
@@ -75,7 +76,6 @@ pub(crate) fn run_partials<L: Lanes, P: Tap, K: Kernel, W: Walk>(
                 Some(&v) => Some(Reach::Across(v)),
                 None => None,
             };
-            let values = values.get_mut(block).unwrap_or_default();
             let drawn = match reach {
                 Some(reach) => P::Channel::block_partials(
                     &window,
@@ -92,7 +92,10 @@ pub(crate) fn run_partials<L: Lanes, P: Tap, K: Kernel, W: Walk>(
                 one_by_one(kernel, source, &walk.at(done - n), values, dx, dy);
             }
         }
-    } else if values.is_empty() && walk.monotone(len) {
+    } else if walk.monotone(len) {
+        if !values.is_empty() {
+            kernel.fill_run::<L, P, W>(source, walk, values, false);
+        }
         let [outer, inner] = span::parts(walk, len, to, &area, flat.then_some(&touching));
         for nothing in [0..outer.start, outer.end..len] {
             dx.get_mut(nothing.clone()).unwrap_or_default().fill(P::zero_derivative());
