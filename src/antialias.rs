@@ -21,6 +21,7 @@ use crate::image::{Image, ImageMut, RowsMut, Tap};
 use crate::kernel::{Channel, Interpolator, Linear, Unrounded};
 use crate::parallel::Bands;
 use crate::sample::{Sampler, Source};
+use crate::simd::scatter::Exact;
 use crate::simd::{Lanes, Level, Operation};
 use crate::transform::Transform;
 use crate::walk::{RUN, Subpixel, Walk};
@@ -247,7 +248,7 @@ impl<K: Linear, P: Tap, N: Subpixel> Operation for Adjoint<'_, K, P, N> {
                     if samples.plans(plan).all(there) {
                         let value = P::flatten_cotangents(core::slice::from_ref(value));
                         for plan in samples.plans(plan) {
-                            kernel.scatter(boundary, position(plan), value, &mut gradient);
+                            kernel.scatter::<P, Exact>(boundary, position(plan), value, &mut gradient);
                         }
                     }
                 }

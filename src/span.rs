@@ -146,6 +146,12 @@ impl InRows {
         }
     }
 
+    /// Beside what there is no tap in the rows, if that is where no cell of the rows is.
+    #[inline(always)]
+    pub(crate) fn beside(&self) -> Option<&Area> {
+        self.whole.is_none().then_some(&self.touching)
+    }
+
     /// Whether no cell of a box has a tap in the rows.
     #[inline(always)]
     pub(crate) fn misses_box(&self, min: &[i32; 2], max: &[i32; 2]) -> bool {

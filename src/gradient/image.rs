@@ -3,9 +3,10 @@
 
 use crate::Error;
 use crate::image::{Image, ImageMut, RowsMut, Tap};
-use crate::kernel::{Channel, Linear};
+use crate::kernel::Linear;
 use crate::parallel::Bands;
 use crate::sample::Sampler;
+use crate::simd::scatter::{Accumulator, Exact, Short};
 use crate::simd::{Lanes, Level, Operation};
 use crate::walk::{Plan, RUN, Walk, Warp};
 
@@ -64,11 +65,11 @@ impl<K: Linear, P: Tap> Sampler<K, P> {
         self.push::<W, Short>(cotangent, warp, gradient)
     }
 
-    fn push<W: Warp, F: Format<P>>(
+    fn push<W: Warp, F: Accumulator<P>>(
         &self,
         cotangent: Image<'_, P::Cotangent>,
         warp: &W,
-        gradient: &mut ImageMut<'_, F::Sum>,
+        gradient: &mut ImageMut<'_, F::Pixel>,
     ) -> Result<(), Error> {
         if !warp.covers(cotangent.width(), cotangent.height()) {
             return Err(Error::SizeMismatch);
@@ -80,71 +81,15 @@ impl<K: Linear, P: Tap> Sampler<K, P> {
     }
 }
 
-/// The format of sums.
-trait Format<P: Tap> {
-    /// The sums of a pixel.
-    type Sum: Send;
-    /// Adds the cotangents of the pixels of a run.
-    fn add<L: Lanes, K: Linear, W: Walk>(
-        sampler: &Sampler<K, P>,
-        walk: &W,
-        cotangents: &[P::Cotangent],
-        gradient: &mut RowsMut<'_, Self::Sum>,
-    );
-}
-
-/// Q28.
-struct Exact;
-
-impl<P: Tap> Format<P> for Exact {
-    type Sum = P::Adjoint;
-    #[inline(always)]
-    fn add<L: Lanes, K: Linear, W: Walk>(
-        sampler: &Sampler<K, P>,
-        walk: &W,
-        cotangents: &[P::Cotangent],
-        gradient: &mut RowsMut<'_, P::Adjoint>,
-    ) {
-        sampler.kernel.scatter_run::<L, P, W>(&sampler.boundary, walk, cotangents, gradient);
-    }
-}
-
-/// Q14.
-struct Short;
-
-impl<P: Tap> Format<P> for Short {
-    type Sum = P::Derivative;
-    #[inline(always)]
-    fn add<L: Lanes, K: Linear, W: Walk>(
-        sampler: &Sampler<K, P>,
-        walk: &W,
-        cotangents: &[P::Cotangent],
-        gradient: &mut RowsMut<'_, P::Derivative>,
-    ) {
-        let (mut walk, to) = (walk.clone(), K::rounding::<P::Channel>());
-        for cotangent in cotangents {
-            let cotangent = P::flatten_cotangents(core::slice::from_ref(cotangent));
-            sampler.kernel.taps(&sampler.boundary, gradient.size(), walk.position(to), |x, y, wx, wy| {
-                let Some(pixel) = gradient.get_mut(x, y) else { return };
-                let sums = P::flatten_derivatives(core::slice::from_mut(pixel));
-                for (sum, &value) in sums.iter_mut().zip(cotangent) {
-                    P::Channel::scatter_q14(sum, value, wx, wy);
-                }
-            });
-            walk.step();
-        }
-    }
-}
-
 /// Bands are rows of the gradient: each goes over all cotangents, and adds those of its taps.
-struct Adjoint<'a, K, P: Tap, N, F: Format<P>> {
+struct Adjoint<'a, K, P: Tap, N, F: Accumulator<P>> {
     sampler: &'a Sampler<K, P>,
     cotangent: Image<'a, P::Cotangent>,
     plan: N,
-    gradient: RowsMut<'a, F::Sum>,
+    gradient: RowsMut<'a, F::Pixel>,
 }
 
-impl<K: Linear, P: Tap, N: Plan, F: Format<P>> Operation for Adjoint<'_, K, P, N, F> {
+impl<K: Linear, P: Tap, N: Plan, F: Accumulator<P>> Operation for Adjoint<'_, K, P, N, F> {
     type Output = ();
 
     #[inline(always)]
@@ -161,7 +106,12 @@ impl<K: Linear, P: Tap, N: Plan, F: Format<P>> Operation for Adjoint<'_, K, P, N
                     let missed = gradient.is_band()
                         && K::misses(&sampler.boundary, gradient.size(), &rows, &walk, values.len());
                     if !missed {
-                        F::add::<L, K, _>(sampler, &walk, values, &mut gradient);
+                        sampler.kernel.scatter_run::<L, P, F, _>(
+                            &sampler.boundary,
+                            &walk,
+                            values,
+                            &mut gradient,
+                        );
                     }
                 }
             }
@@ -169,7 +119,7 @@ impl<K: Linear, P: Tap, N: Plan, F: Format<P>> Operation for Adjoint<'_, K, P, N
     }
 }
 
-impl<K: Linear, P: Tap, N: Plan, F: Format<P>> Bands for Adjoint<'_, K, P, N, F> {
+impl<K: Linear, P: Tap, N: Plan, F: Accumulator<P>> Bands for Adjoint<'_, K, P, N, F> {
     fn size(&self) -> [usize; 2] {
         let rows = self.gradient.range().len().max(1);
         [(self.cotangent.width() * self.cotangent.height()).div_ceil(rows), rows]

@@ -14,6 +14,7 @@ use crate::fixed::{Position, Rounding, Weight, round_coordinate};
 use crate::image::{Image, ImageMut, RowsMut, Tap};
 use crate::sample::{Footprint, Source, footprint};
 use crate::simd::block::Outside;
+use crate::simd::scatter::Accumulator;
 use crate::simd::{self, Lanes, One};
 use crate::span::{self, Area, InRows, Spans};
 use crate::walk::{AffineWalk, Frame, Plan, Walk};
@@ -131,18 +132,18 @@ pub trait Linear: Interpolator {
     /// made of: the transpose of the value before its roundings. What is not of the rows is left out.
     #[doc(hidden)]
     #[inline]
-    fn scatter<P: Tap>(
+    fn scatter<P: Tap, F: Accumulator<P>>(
         &self,
         boundary: &Boundary<P>,
         at: [Position; 2],
         cotangent: &[<P::Channel as Channel>::Cotangent],
-        gradient: &mut RowsMut<'_, P::Adjoint>,
+        gradient: &mut RowsMut<'_, F::Pixel>,
     ) {
         self.taps(boundary, gradient.size(), at, |x, y, wx, wy| {
             let Some(pixel) = gradient.get_mut(x, y) else { return };
-            let sums = P::flatten_adjoints(core::slice::from_mut(pixel));
+            let sums = F::flatten(core::slice::from_mut(pixel));
             for (sum, &value) in sums.iter_mut().zip(cotangent) {
-                P::Channel::scatter(sum, value, wx, wy);
+                F::add(sum, value, wx, wy);
             }
         });
     }
@@ -150,17 +151,17 @@ pub trait Linear: Interpolator {
     /// Adds the cotangents of the pixels of a run, one after the other.
     #[doc(hidden)]
     #[inline(always)]
-    fn scatter_run<L: Lanes, P: Tap, W: Walk>(
+    fn scatter_run<L: Lanes, P: Tap, F: Accumulator<P>, W: Walk>(
         &self,
         boundary: &Boundary<P>,
         walk: &W,
         cotangents: &[P::Cotangent],
-        gradient: &mut RowsMut<'_, P::Adjoint>,
+        gradient: &mut RowsMut<'_, F::Pixel>,
     ) {
         let (to, mut walk) = (Self::rounding::<P::Channel>(), walk.clone());
         for cotangent in cotangents {
             let cotangent = P::flatten_cotangents(core::slice::from_ref(cotangent));
-            self.scatter(boundary, walk.position(to), cotangent, gradient);
+            self.scatter::<P, F>(boundary, walk.position(to), cotangent, gradient);
             walk.step();
         }
     }
@@ -598,14 +599,14 @@ impl<K: Kernel> Linear for K {
     }
 
     #[inline(always)]
-    fn scatter_run<L: Lanes, P: Tap, W: Walk>(
+    fn scatter_run<L: Lanes, P: Tap, F: Accumulator<P>, W: Walk>(
         &self,
         boundary: &Boundary<P>,
         walk: &W,
         cotangents: &[P::Cotangent],
-        gradient: &mut RowsMut<'_, P::Adjoint>,
+        gradient: &mut RowsMut<'_, F::Pixel>,
     ) {
-        simd::run_scatter::<L, P, K, W>(self, boundary, walk, cotangents, gradient);
+        simd::run_scatter::<L, P, F, K, W>(self, boundary, walk, cotangents, gradient);
     }
 
     #[inline(always)]

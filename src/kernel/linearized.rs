@@ -35,6 +35,7 @@ use crate::fixed::{Position, Rounding};
 use crate::image::{RowsMut, Tap};
 use crate::sample::Source;
 use crate::simd::Lanes;
+use crate::simd::scatter::Accumulator;
 use crate::span::Area;
 use crate::transform::Transform;
 use crate::walk::Walk;
@@ -188,14 +189,14 @@ impl Linear for Linearized {
         Bilinear.taps(boundary, size, at, tap)
     }
     #[inline(always)]
-    fn scatter_run<L: Lanes, P: Tap, W: Walk>(
+    fn scatter_run<L: Lanes, P: Tap, F: Accumulator<P>, W: Walk>(
         &self,
         boundary: &Boundary<P>,
         walk: &W,
         cotangents: &[P::Cotangent],
-        gradient: &mut RowsMut<'_, P::Adjoint>,
+        gradient: &mut RowsMut<'_, F::Pixel>,
     ) {
-        Bilinear.scatter_run::<L, P, W>(boundary, walk, cotangents, gradient);
+        Bilinear.scatter_run::<L, P, F, W>(boundary, walk, cotangents, gradient);
     }
     #[inline(always)]
     fn misses<P: Tap, W: Walk>(

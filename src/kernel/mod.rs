@@ -44,6 +44,8 @@ pub use bilinear::Bilinear;
 pub use bspline::BSpline;
 pub use cubic::Cubic;
 pub use fine::Fine;
+#[doc(hidden)]
+pub use interpolator::WeightOf;
 pub use interpolator::{Interpolator, Linear};
 pub use lagrange::Lagrange;
 pub use lanczos::Lanczos;
@@ -448,7 +450,7 @@ pub trait Channel: Copy + PartialEq + core::fmt::Debug + Default + sealed::Seale
     #[doc(hidden)]
     #[inline(always)]
     fn block_scatter<L: Lanes, K: Kernel>(
-        _: &mut Sums<'_, Self>,
+        _: &mut Sums<'_, Self::Adjoint>,
         _: &Positions<L>,
         _: &K,
         _: &[Self::Cotangent],
@@ -555,8 +557,9 @@ macro_rules! eight_bit_arithmetic {
         }
         #[inline(always)]
         fn scatter(to: &mut i64, cotangent: i32, wx: Q14, wy: Q14) {
-            let w = i64::from(wx.to_bits()) * i64::from(wy.to_bits());
-            *to = to.saturating_add(i64::from(cotangent).wrapping_mul(w));
+            // (Below 2^31: weights are at most two.)
+            let w = wx.to_bits().wrapping_mul(wy.to_bits());
+            *to = to.saturating_add(i64::from(cotangent) * i64::from(w));
         }
         #[inline(always)]
         fn scatter_q14(to: &mut i32, cotangent: i32, wx: Q14, wy: Q14) {
@@ -1016,7 +1019,10 @@ impl Channel for f32 {
     }
     #[inline(always)]
     fn scatter(to: &mut f32, cotangent: f32, wx: f32, wy: f32) {
-        *to += cotangent * (wx * wy);
+        // Taps of weight zero are left out, whatever the cotangent.
+        if wx != 0.0 && wy != 0.0 {
+            *to += cotangent * (wx * wy);
+        }
     }
     #[inline(always)]
     fn scatter_q14(to: &mut f32, cotangent: f32, wx: f32, wy: f32) {
@@ -1095,7 +1101,7 @@ impl Channel for f32 {
     }
     #[inline(always)]
     fn block_scatter<L: Lanes, K: Kernel>(
-        sums: &mut Sums<'_, Self>,
+        sums: &mut Sums<'_, f32>,
         at: &Positions<L>,
         kernel: &K,
         cotangents: &[f32],

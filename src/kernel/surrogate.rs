@@ -13,6 +13,7 @@ use crate::fixed::{Position, Rounding, Weight};
 use crate::image::{RowsMut, Tap};
 use crate::sample::Source;
 use crate::simd::Lanes;
+use crate::simd::scatter::Accumulator;
 use crate::span::Area;
 use crate::walk::Walk;
 
@@ -121,14 +122,14 @@ impl<V: Linear, G: Interpolator> Linear for Surrogate<V, G> {
         self.value.taps(boundary, size, at, tap)
     }
     #[inline(always)]
-    fn scatter_run<L: Lanes, P: Tap, W: Walk>(
+    fn scatter_run<L: Lanes, P: Tap, F: Accumulator<P>, W: Walk>(
         &self,
         boundary: &Boundary<P>,
         walk: &W,
         cotangents: &[P::Cotangent],
-        gradient: &mut RowsMut<'_, P::Adjoint>,
+        gradient: &mut RowsMut<'_, F::Pixel>,
     ) {
-        self.value.scatter_run::<L, P, W>(boundary, walk, cotangents, gradient);
+        self.value.scatter_run::<L, P, F, W>(boundary, walk, cotangents, gradient);
     }
     #[inline(always)]
     fn misses<P: Tap, W: Walk>(

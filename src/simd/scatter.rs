@@ -4,22 +4,82 @@
 //! order of the pixels, row by row of their taps. Positions and weights are made N at a time where the
 //! channel has a way; sums are added one after the other, since neighbours share their taps.
 
+use core::ops::Range;
+
 use super::Lanes;
 use super::lanes::LanesF32;
 use super::steps::{Positions, Steps};
 use crate::boundary::Boundary;
-use crate::fixed::{Position, Weight};
+use crate::fixed::Position;
 use crate::image::{RowsMut, Tap};
-use crate::kernel::{Array, Channel, Kernel, Linear, first_tap, rounding};
-use crate::span::InRows;
+use crate::kernel::{Array, Channel, Kernel, Linear, WeightOf, first_tap, rounding};
+use crate::span::{self, InRows};
 use crate::walk::Walk;
+
+/// The format of an adjoint's sums.
+pub trait Accumulator<P: Tap> {
+    /// Those of a pixel.
+    type Pixel: Send;
+    /// That of a channel.
+    type Sum;
+    /// Sums as channels.
+    fn flatten(sums: &mut [Self::Pixel]) -> &mut [Self::Sum];
+    /// Adds a cotangent times the product of the weights.
+    fn add(sum: &mut Self::Sum, cotangent: CotangentOf<P>, wx: WeightOf<P>, wy: WeightOf<P>);
+    /// Those that [`Channel::block_scatter`] adds to, if they are such.
+    #[inline(always)]
+    fn blocks(_: &mut [Self::Sum]) -> Option<&mut [<P::Channel as Channel>::Adjoint]> {
+        None
+    }
+}
+
+/// A cotangent for the channels of `P`.
+type CotangentOf<P> = <<P as Tap>::Channel as Channel>::Cotangent;
+
+/// In Q28: [`Channel::scatter`].
+#[derive(Debug)]
+pub struct Exact;
+
+impl<P: Tap> Accumulator<P> for Exact {
+    type Pixel = P::Adjoint;
+    type Sum = <P::Channel as Channel>::Adjoint;
+    #[inline(always)]
+    fn flatten(sums: &mut [P::Adjoint]) -> &mut [Self::Sum] {
+        P::flatten_adjoints(sums)
+    }
+    #[inline(always)]
+    fn add(sum: &mut Self::Sum, cotangent: CotangentOf<P>, wx: WeightOf<P>, wy: WeightOf<P>) {
+        P::Channel::scatter(sum, cotangent, wx, wy);
+    }
+    #[inline(always)]
+    fn blocks(sums: &mut [Self::Sum]) -> Option<&mut [Self::Sum]> {
+        Some(sums)
+    }
+}
+
+/// In Q14: [`Channel::scatter_q14`].
+#[derive(Debug)]
+pub struct Short;
+
+impl<P: Tap> Accumulator<P> for Short {
+    type Pixel = P::Derivative;
+    type Sum = <P::Channel as Channel>::Derivative;
+    #[inline(always)]
+    fn flatten(sums: &mut [P::Derivative]) -> &mut [Self::Sum] {
+        P::flatten_derivatives(sums)
+    }
+    #[inline(always)]
+    fn add(sum: &mut Self::Sum, cotangent: CotangentOf<P>, wx: WeightOf<P>, wy: WeightOf<P>) {
+        P::Channel::scatter_q14(sum, cotangent, wx, wy);
+    }
+}
 
 /// The accumulators of an image, channel by channel.
 ///
 /// Invariant: as a [`Window`](super::block::Window)'s.
 #[derive(Debug)]
-pub struct Sums<'a, C: Channel> {
-    data: &'a mut [C::Adjoint],
+pub struct Sums<'a, A> {
+    data: &'a mut [A],
     stride: usize,
     /// Channels.
     step: usize,
@@ -27,16 +87,20 @@ pub struct Sums<'a, C: Channel> {
     first: [i32; 2],
 }
 
-impl<'a, C: Channel> Sums<'a, C> {
+impl<'a, A> Sums<'a, A> {
     #[inline(always)]
-    fn new<K: Kernel, P: Tap<Channel = C, Adjoint = A>, A>(gradient: &'a mut RowsMut<'_, A>) -> Self {
+    fn new<K: Kernel, P: Tap, F: Accumulator<P, Sum = A>>(gradient: &'a mut RowsMut<'_, F::Pixel>) -> Self {
         let above = gradient.range().start as i32;
         let rows = gradient.rows_mut();
         // (The stride of an image of one row may be anything.)
         let stride = rows.stride().wrapping_mul(P::CHANNELS);
         let first = first_tap::<K>();
-        let data = P::flatten_adjoints(rows.elements_mut());
-        Self { data, stride, step: P::CHANNELS, first: [first, first - above] }
+        Self {
+            data: F::flatten(rows.elements_mut()),
+            stride,
+            step: P::CHANNELS,
+            first: [first, first - above],
+        }
     }
 
     /// The index of the first tap of a cell in the kernel's area.
@@ -49,24 +113,21 @@ impl<'a, C: Channel> Sums<'a, C> {
     /// Adds a cotangent (by channels) to the taps of a pixel, whose cell the caller has found in the
     /// kernel's area.
     #[inline(always)]
-    fn add<K: Kernel>(
+    fn add<K: Kernel, P: Tap, F: Accumulator<P, Sum = A>>(
         &mut self,
         [x, y]: [i32; 2],
-        wx: &K::Taps<C::Weight>,
-        wy: &K::Taps<C::Weight>,
-        cotangent: &[C::Cotangent],
+        wx: &K::Taps<WeightOf<P>>,
+        wy: &K::Taps<WeightOf<P>>,
+        cotangent: &[CotangentOf<P>],
     ) {
         let base = self.base(x, y);
         for (j, &wy) in wy.as_ref().iter().enumerate() {
             for (i, &wx) in wx.as_ref().iter().enumerate() {
-                if wx == Weight::zero() || wy == Weight::zero() {
-                    continue;
-                }
                 for (c, &cotangent) in cotangent.iter().enumerate().take(self.step) {
                     let index = base + j * self.stride + i * self.step + c;
                     debug_assert!(index < self.data.len());
                     // SAFETY: all taps of a cell in the area are in the image (the caller's promise).
-                    C::scatter(unsafe { self.data.get_unchecked_mut(index) }, cotangent, wx, wy);
+                    F::add(unsafe { self.data.get_unchecked_mut(index) }, cotangent, wx, wy);
                 }
             }
         }
@@ -120,54 +181,85 @@ impl Sums<'_, f32> {
 
 /// Adds the cotangents of the pixels along a walk.
 #[inline(always)]
-pub(crate) fn run_scatter<L: Lanes, P: Tap, K: Kernel, W: Walk>(
+pub(crate) fn run_scatter<L: Lanes, P: Tap, F: Accumulator<P>, K: Kernel, W: Walk>(
     kernel: &K,
     boundary: &Boundary<P>,
     walk: &W,
     cotangents: &[P::Cotangent],
-    gradient: &mut RowsMut<'_, P::Adjoint>,
+    gradient: &mut RowsMut<'_, F::Pixel>,
 ) {
     let (to, n) = (rounding::<K, P::Channel>(), L::LEN);
     let rows = InRows::new::<K, P>(boundary, gradient.size(), &gradient.range());
-    let mut along = walk.clone();
-    let mut done = 0;
-    if n > 1 && P::CHANNELS == 1 && P::Channel::BLOCK_SCATTER {
+    if n > 1 && P::CHANNELS == 1 && P::Channel::BLOCK_SCATTER && F::blocks(&mut []).is_some() {
         let mut steps = walk.lanes::<L>(to);
-        for (k, block) in cotangents.chunks_exact(n).enumerate() {
+        let (blocks, rest) = cotangents.split_at(cotangents.len() - cotangents.len() % n);
+        for (k, block) in blocks.chunks_exact(n).enumerate() {
             let at = steps.next();
-            done += n;
             if rows.inside.contains_lanes::<L>(at.cell) {
-                let mut sums = Sums::new::<K, P, _>(gradient);
-                P::Channel::block_scatter(&mut sums, &at, kernel, P::flatten_cotangents(block));
+                let Sums { data, stride, step, first } = Sums::new::<K, P, F>(gradient);
+                let Some(data) = F::blocks(data) else { return };
+                P::Channel::block_scatter(
+                    &mut Sums { data, stride, step, first },
+                    &at,
+                    kernel,
+                    P::flatten_cotangents(block),
+                );
             } else if !rows.misses_box(&at.min, &at.max) {
-                each(kernel, boundary, &walk.at(k * n), block, gradient);
+                each::<_, F, _, _>(kernel, boundary, &walk.at(k * n), block, gradient);
             }
         }
-        along = walk.at(done);
+        return each::<_, F, _, _>(kernel, boundary, &walk.at(blocks.len()), rest, gradient);
     }
-    each(kernel, boundary, &along, cotangents.get(done..).unwrap_or_default(), gradient);
+    if !walk.monotone(cotangents.len()) {
+        return each::<_, F, _, _>(kernel, boundary, walk, cotangents, gradient);
+    }
+    let [outer, inner] = span::parts(walk, cotangents.len(), to, &rows.inside, rows.beside());
+    let part = |range: Range<usize>| (walk.at(range.start), cotangents.get(range).unwrap_or_default());
+    let (first, some) = part(outer.start..inner.start);
+    each::<_, F, _, _>(kernel, boundary, &first, some, gradient);
+    let (first, some) = part(inner.clone());
+    inside::<_, F, _, _>(kernel, &first, some, gradient);
+    let (first, some) = part(inner.end..outer.end);
+    each::<_, F, _, _>(kernel, boundary, &first, some, gradient);
 }
 
-/// The same, pixel by pixel.
+/// The same for pixels that the caller has found in the kernel's area of these rows.
+// (On its own, so that its loop has the registers.)
 #[inline(never)]
-fn each<P: Tap, K: Kernel, W: Walk>(
+fn inside<P: Tap, F: Accumulator<P>, K: Kernel, W: Walk>(
+    kernel: &K,
+    walk: &W,
+    cotangents: &[P::Cotangent],
+    gradient: &mut RowsMut<'_, F::Pixel>,
+) {
+    let (to, mut walk) = (rounding::<K, P::Channel>(), walk.clone());
+    let mut sums = Sums::new::<K, P, F>(gradient);
+    for cotangent in cotangents {
+        let at @ [x, y] = walk.position(to);
+        let cotangent = P::flatten_cotangents(core::slice::from_ref(cotangent));
+        let [wx, wy] = at.map(|p: Position| kernel.weights(P::Channel::fraction(p.fraction)));
+        sums.add::<K, P, F>([x.cell, y.cell], &wx, &wy, cotangent);
+        walk.step();
+    }
+}
+
+/// The same for any pixels.
+#[inline(never)]
+fn each<P: Tap, F: Accumulator<P>, K: Kernel, W: Walk>(
     kernel: &K,
     boundary: &Boundary<P>,
     walk: &W,
     cotangents: &[P::Cotangent],
-    gradient: &mut RowsMut<'_, P::Adjoint>,
+    gradient: &mut RowsMut<'_, F::Pixel>,
 ) {
     let to = rounding::<K, P::Channel>();
     let rows = InRows::new::<K, P>(boundary, gradient.size(), &gradient.range());
     let mut walk = walk.clone();
     for cotangent in cotangents {
         let at @ [x, y] = walk.position(to);
-        let cotangent = P::flatten_cotangents(core::slice::from_ref(cotangent));
-        if rows.inside.contains(at) {
-            let [wx, wy] = at.map(|p: Position| kernel.weights(P::Channel::fraction(p.fraction)));
-            Sums::new::<K, P, _>(gradient).add::<K>([x.cell, y.cell], &wx, &wy, cotangent);
-        } else if !rows.misses_box(&[x.cell, y.cell], &[x.cell, y.cell]) {
-            kernel.scatter(boundary, at, cotangent, gradient);
+        if !rows.misses_box(&[x.cell, y.cell], &[x.cell, y.cell]) {
+            let cotangent = P::flatten_cotangents(core::slice::from_ref(cotangent));
+            kernel.scatter::<P, F>(boundary, at, cotangent, gradient);
         }
         walk.step();
     }
@@ -198,7 +290,7 @@ pub(crate) fn scatter_f32<L: Lanes, K: Kernel>(
             let lane = |w: &LanesF32<L>| L::f32_array(w.0).as_ref().get(l).copied().unwrap_or(0.0);
             let along = |w: &K::Taps<LanesF32<L>>| K::Taps::from_fn(|i| w.as_ref().get(i).map_or(0.0, lane));
             let cell = |v: &L::Array<i32>| v.as_ref().get(l).copied().unwrap_or(0);
-            sums.add::<K>([cell(&x), cell(&y)], &along(&wx), &along(&wy), &[cotangent]);
+            sums.add::<K, f32, Exact>([cell(&x), cell(&y)], &along(&wx), &along(&wy), &[cotangent]);
         }
         return;
     }

@@ -19,6 +19,7 @@ use crate::image::{RowsMut, Tap};
 use crate::kernel::{Channel, Interpolator, Linear};
 use crate::parallel::Bands;
 use crate::sample::Source;
+use crate::simd::scatter::Exact;
 use crate::simd::{Lanes, Level, Operation};
 
 /// dL/d(grid point): x before y, in the formats of the [module](super).
@@ -238,7 +239,12 @@ impl<K: Linear, P: Tap, G: Points> Operation for Adjoint<'_, K, P, G> {
                         let Some(plane) = gradient.plane_mut(n, c) else { continue };
                         let mut plane = RowsMut::all(plane);
                         let values = cotangent.row(n0 + n, c0 + c, y).get(x..x + len).unwrap_or_default();
-                        sampler.kernel.scatter_run::<L, P, _>(&boundary, &chunk.walk(), values, &mut plane);
+                        sampler.kernel.scatter_run::<L, P, Exact, _>(
+                            &boundary,
+                            &chunk.walk(),
+                            values,
+                            &mut plane,
+                        );
                     }
                 }
             }
