@@ -47,7 +47,7 @@ pub(crate) fn run_partials<L: Lanes, P: Tap, K: Kernel, W: Walk>(
     let mut done = 0;
     if n > 1 && P::CHANNELS == 1 && P::Channel::BLOCK_PARTIALS {
         let across = match &source.boundary {
-            Boundary::Constant(v) => P::flatten(core::slice::from_ref(v)).first().filter(|v| v.is_finite()),
+            Boundary::Constant(v) => P::flatten(core::slice::from_ref(v)).first().filter(|v| v.is_kept()),
             _ => None,
         };
         let window = Window::new::<K, P>(&source.image);
@@ -71,8 +71,10 @@ pub(crate) fn run_partials<L: Lanes, P: Tap, K: Kernel, W: Walk>(
                 continue;
             }
             // What the blocks' invariant rests on.
+            let all = area.contains_box(&at.min, &at.max);
+            let at = if all { at } else { at.tight() };
             let reach = match across {
-                _ if area.contains_lanes::<L>(at.cell) => Some(Reach::Inside),
+                _ if all || area.contains_box(&at.min, &at.max) => Some(Reach::Inside),
                 Some(&v) => Some(Reach::Across(v)),
                 None => None,
             };
