@@ -29,21 +29,28 @@ pub trait Product: Copy + Default + Send + Sync {
     fn add_line(
         sums: &mut [Self::Sum; 3],
         products: impl ExactSizeIterator<Item = Self> + Clone,
-        [x, y]: [i32; 2],
-    ) {
-        let [along_x, along_y, plain] = sums;
-        for (product, x) in products.zip(x..) {
-            product.add_to(along_x, x);
-            product.add_to(along_y, y);
-            product.add_to(plain, 1);
-        }
-    }
+        at: [i32; 2],
+    );
     /// Adds one sum to another.
     fn join(sum: &mut Self::Sum, part: Self::Sum);
     /// A sum times a whole number.
     fn scale(sum: Self::Sum, factor: i32) -> Self::Sum;
     /// In the unit of cotangent times grey level per pixel.
     fn real(sum: Self::Sum) -> f64;
+}
+
+/// [`Product::add_line`] product by product.
+#[inline(always)]
+fn add_each<Q: Product>(
+    [along_x, along_y, plain]: &mut [Q::Sum; 3],
+    products: impl Iterator<Item = Q>,
+    [x, y]: [i32; 2],
+) {
+    for (product, x) in products.zip(x..) {
+        product.add_to(along_x, x);
+        product.add_to(along_y, y);
+        product.add_to(plain, 1);
+    }
 }
 
 impl Product for i64 {
@@ -69,29 +76,21 @@ impl Product for i64 {
         *sum = sum.wrapping_add(i128::from(self) * i128::from(factor));
     }
     #[inline(always)]
-    fn add_line(
-        [along_x, along_y, plain]: &mut [i128; 3],
-        products: impl ExactSizeIterator<Item = i64> + Clone,
-        [x, y]: [i32; 2],
-    ) {
+    fn add_line(sums: &mut [i128; 3], products: impl ExactSizeIterator<Item = i64> + Clone, at: [i32; 2]) {
         // Where sums of products times places fit, they are sums of sums: from the last place back.
         let n = products.len() as i64;
         let bits = products.clone().fold(0, |bits, v| bits | (v ^ v >> 63));
         if bits >> 51 != 0 || n > CHUNK as i64 {
-            for (product, x) in products.zip(x..) {
-                product.add_to(along_x, x);
-                product.add_to(along_y, y);
-                product.add_to(plain, 1);
-            }
-            return;
+            return add_each(sums, products, at);
         }
-        let (mut sum, mut sums) = (0, 0);
+        let ([along_x, along_y, plain], [x, y]) = (sums, at);
+        let (mut sum, mut running) = (0, 0);
         for product in products {
             sum += product;
-            sums += sum;
+            running += sum;
         }
         // The k-th of n is in n - k of them.
-        *along_x += i128::from(sum) * i128::from(i64::from(x) + n) - i128::from(sums);
+        *along_x += i128::from(sum) * i128::from(i64::from(x) + n) - i128::from(running);
         *along_y += i128::from(sum) * i128::from(y);
         *plain += i128::from(sum);
     }
@@ -126,6 +125,10 @@ impl Product for f64 {
     #[inline(always)]
     fn add_to(self, sum: &mut f64, factor: i32) {
         *sum += self * f64::from(factor);
+    }
+    #[inline(always)]
+    fn add_line(sums: &mut [f64; 3], products: impl ExactSizeIterator<Item = f64> + Clone, at: [i32; 2]) {
+        add_each(sums, products, at);
     }
     #[inline(always)]
     fn join(sum: &mut f64, part: f64) {
@@ -217,7 +220,7 @@ impl<K: Interpolator, P: Tap, T: Transform> Bands for Rows<'_, K, P, T> {
 }
 
 /// Pixels whose derivatives are kept at a time.
-pub(super) const CHUNK: usize = 64;
+pub(super) const CHUNK: usize = 32;
 
 /// The derivatives of neighbouring pixels.
 pub(super) struct Slopes<P: Tap> {
