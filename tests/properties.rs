@@ -688,21 +688,25 @@ where
         nonius::gradient::Loss<P>: Real,
     {
         for boundary in boundaries(constant) {
-            let (sampler, reference) = (Sampler::new(kernel, boundary), Reference::new(kernel, boundary));
-            let gradient = sampler.parameter_gradient(source.image(), any.image(), t);
-            let expected = reference.parameter_gradient(source.image(), any.image(), t);
-            assert_eq!(gradient.as_ref(), expected, "{boundary:?} {t:?}");
-
-            let mut out = before.clone();
-            let mut to = out.image_mut();
-            let found = sampler.residual(source.image(), target.image(), t, Some(&mut to)).unwrap();
-            assert_eq!(out, self::warped(kernel, boundary, source, before, t));
+            let reference = Reference::new(kernel, boundary);
+            let of_cotangent = reference.parameter_gradient(source.image(), any.image(), t);
             let (loss, gradient, count) = reference.residual(source.image(), target.image(), t);
-            assert_eq!(
-                (found.loss.real(), found.gradient.as_ref(), found.count),
-                (loss, &gradient[..], count)
-            );
-            assert_eq!(sampler.residual(source.image(), target.image(), t, None).unwrap().count, count);
+            let warped = self::warped(kernel, boundary, source, before, t);
+            for level in Level::available() {
+                let sampler = Sampler::new(kernel, boundary).with_level(level);
+                let found = sampler.parameter_gradient(source.image(), any.image(), t);
+                assert_eq!(found.as_ref(), of_cotangent, "{boundary:?} {t:?} {}", level.name());
+
+                let mut out = before.clone();
+                let mut to = out.image_mut();
+                let found = sampler.residual(source.image(), target.image(), t, Some(&mut to)).unwrap();
+                assert_eq!(out, warped);
+                assert_eq!(
+                    (found.loss.real(), found.gradient.as_ref(), found.count),
+                    (loss, &gradient[..], count)
+                );
+                assert_eq!(sampler.residual(source.image(), target.image(), t, None).unwrap().count, count);
+            }
             if !matches!(boundary, Boundary::Transparent) {
                 assert_eq!(count, target.pixels.len());
             }
