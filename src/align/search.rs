@@ -268,8 +268,8 @@ impl<P: Grey> Operation for Shifted<'_, P> {
 /// The pixels of a side of the fixed image that meet one of the moving one's, and where the first meets it.
 fn shared(side: usize, other: usize, by: i32) -> (Range<usize>, usize) {
     // (Sides have 15 bits.)
-    let end = (other as i32).saturating_sub(by).clamp(0, side as i32);
-    let start = by.saturating_neg().clamp(0, end);
+    let end = (other as i32).saturating_sub(by).min(side as i32).max(0);
+    let start = by.saturating_neg().min(end).max(0);
     (start as usize..end as usize, start.saturating_add(by).max(0) as usize)
 }
 
