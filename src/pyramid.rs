@@ -39,29 +39,37 @@ pub const fn buffer_len(width: usize, height: usize, levels: usize) -> usize {
 }
 
 /// A matrix between pixels of level `level`, as one between pixels of level 0.
+#[inline(always)]
 pub(crate) fn to_full(matrix: &Matrix, level: usize) -> Matrix {
-    between(matrix, level as i32)
+    let mut matrix = *matrix;
+    scale(&mut matrix, level as i32);
+    matrix
 }
 
 /// The inverse of [`to_full`].
+#[inline(always)]
 pub(crate) fn to_level(matrix: &Matrix, level: usize) -> Matrix {
-    between(matrix, -(level as i32))
+    let mut matrix = *matrix;
+    scale(&mut matrix, -(level as i32));
+    matrix
 }
 
-/// A matrix between pixels, as one between those to whose x (and y) belongs `2^by x + shift`: of the product of
-/// three matrices what is not zero.
+/// Makes a matrix between pixels one between those to whose x (and y) belongs `2^by x + shift`: of the product of three
+/// matrices what is not zero.
 #[inline(never)]
-fn between(matrix: &Matrix, by: i32) -> Matrix {
+fn scale(m: &mut Matrix, by: i32) {
     if by == 0 {
-        return *matrix;
+        return;
     }
     // The centre of the first of the larger pixels, in smaller ones.
     let shift = (power_of_two(by) - 1.0) / 2.0;
     let back = -times_power(shift, -by);
-    let [a, b, c, d, e, f, g, h, i] = after_shift(matrix, back, back);
-    let [c, f] = [c, f].map(|v| times_power(v, by));
-    let [g, h] = [g, h].map(|v| times_power(v, -by));
-    before_shift(&[a, b, c, d, e, f, g, h, i], shift, shift)
+    after_shift(m, back, back);
+    let [_, _, c, _, _, f, g, h, _] = m;
+    for (v, by) in [(c, by), (f, by), (g, -by), (h, -by)] {
+        *v = times_power(*v, by);
+    }
+    before_shift(m, shift, shift);
 }
 
 /// An image at several sizes.
