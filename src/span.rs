@@ -188,11 +188,13 @@ pub(crate) fn interior<W: Walk>(
         }
         // What begins below the area rises, as does what ends above it.
         let rising = below[0] || above[1];
-        if below[0] || above[0] {
-            range.start = walk.crossing(axis, if rising { min } else { max + 1 }, rising, &range, to);
-        }
-        if below[1] || above[1] {
-            range.end = walk.crossing(axis, if rising { max + 1 } else { min }, rising, &range, to);
+        let (begins, ends) = (below[0] || above[0], below[1] || above[1]);
+        let [enter, leave] = if rising { [min, max + 1] } else { [max + 1, min] };
+        for (crosses, limit, end) in [(begins, enter, false), (ends, leave, true)] {
+            if crosses {
+                let at = walk.crossing(axis, limit, rising, &range, to);
+                *(if end { &mut range.end } else { &mut range.start }) = at;
+            }
         }
         if range.is_empty() {
             return none;
