@@ -73,9 +73,16 @@ pub(crate) const fn narrow_floor_div(n: i64, d: i64) -> Option<i64> {
     let shift = (d as u32).leading_zeros();
     let (n, d) = (magnitude << shift, (d as u32) << shift);
     let (high, low) = (d >> 16, d & 0xffff);
-    let (q1, rest) = digit((n >> 32) as u32, (n >> 16) as u32 & 0xffff, d, high, low);
-    let (q0, _) = digit(rest, n as u32 & 0xffff, d, high, low);
-    Some((q1 << 16 | q0) as i64 ^ sign)
+    let (mut quotient, mut rest, mut next) = (0, (n >> 32) as u32, n as u32);
+    let mut digits = 2;
+    while digits > 0 {
+        let digit;
+        (digit, rest) = one_digit(rest, next >> 16, d, high, low);
+        quotient = quotient << 16 | digit;
+        next <<= 16;
+        digits -= 1;
+    }
+    Some(quotient as i64 ^ sign)
 }
 
 /// [`floor_div`] bit by bit: soon done where the quotient is small.
@@ -85,25 +92,25 @@ const fn long_floor_div(n: i64, d: i64) -> i64 {
         return 0;
     }
     let sign = n >> 63;
-    let (mut rest, d) = ((n ^ sign) as u64, d as u64);
-    let mut bit = d.leading_zeros().saturating_sub(rest.leading_zeros());
+    let (mut rest, mut d) = ((n ^ sign) as u64, d as u64);
+    let mut bits = d.leading_zeros().saturating_sub(rest.leading_zeros()) + 1;
+    d <<= bits - 1;
     let mut quotient = 0;
-    loop {
+    while bits > 0 {
         quotient <<= 1;
-        if let Some(left) = rest.checked_sub(d << bit) {
-            rest = left;
+        if rest >= d {
+            rest -= d;
             quotient |= 1;
         }
-        if bit == 0 {
-            return quotient ^ sign;
-        }
-        bit -= 1;
+        d >>= 1;
+        bits -= 1;
     }
+    quotient ^ sign
 }
 
 /// The next 16 bits of a quotient, and what is left: `rest 2^16 + next` by d, with `rest` below d.
 #[inline(always)]
-const fn digit(rest: u32, next: u32, d: u32, high: u32, low: u32) -> (u32, u32) {
+const fn one_digit(rest: u32, next: u32, d: u32, high: u32, low: u32) -> (u32, u32) {
     let Some(mut q) = rest.checked_div(high) else { return (0, 0) };
     let mut left = rest.wrapping_sub(q.wrapping_mul(high));
     while left <= 0xffff && (q > 0xffff || q.wrapping_mul(low) > (left << 16 | next)) {

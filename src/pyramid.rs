@@ -39,29 +39,37 @@ pub const fn buffer_len(width: usize, height: usize, levels: usize) -> usize {
 }
 
 /// A matrix between pixels of level `level`, as one between pixels of level 0.
+#[inline(always)]
 pub(crate) fn to_full(matrix: &Matrix, level: usize) -> Matrix {
-    between(matrix, level as i32)
+    let mut matrix = *matrix;
+    scale(&mut matrix, level as i32);
+    matrix
 }
 
 /// The inverse of [`to_full`].
+#[inline(always)]
 pub(crate) fn to_level(matrix: &Matrix, level: usize) -> Matrix {
-    between(matrix, -(level as i32))
+    let mut matrix = *matrix;
+    scale(&mut matrix, -(level as i32));
+    matrix
 }
 
-/// A matrix between pixels, as one between those to whose x (and y) belongs `2^by x + shift`: of the product of
-/// three matrices what is not zero.
+/// Makes a matrix between pixels one between those to whose x (and y) belongs `2^by x + shift`: of the product of three
+/// matrices what is not zero.
 #[inline(never)]
-fn between(matrix: &Matrix, by: i32) -> Matrix {
+fn scale(m: &mut Matrix, by: i32) {
     if by == 0 {
-        return *matrix;
+        return;
     }
     // The centre of the first of the larger pixels, in smaller ones.
     let shift = (power_of_two(by) - 1.0) / 2.0;
     let back = -times_power(shift, -by);
-    let [a, b, c, d, e, f, g, h, i] = after_shift(matrix, back, back);
-    let [c, f] = [c, f].map(|v| times_power(v, by));
-    let [g, h] = [g, h].map(|v| times_power(v, -by));
-    before_shift(&[a, b, c, d, e, f, g, h, i], shift, shift)
+    after_shift(m, back, back);
+    let [_, _, c, _, _, f, g, h, _] = m;
+    for (v, by) in [(c, by), (f, by), (g, -by), (h, -by)] {
+        *v = times_power(*v, by);
+    }
+    before_shift(m, shift, shift);
 }
 
 /// An image at several sizes.
@@ -264,24 +272,33 @@ impl<P: Tap> Bands for Reduce<'_, P> {
 /// A row that four rows of bytes make: four columns at a time, two in the halves of a number.
 #[inline(never)]
 pub(crate) fn reduce_bytes(rows: [&[u8]; 4], out: &mut [u8]) {
-    // The fours begin a column to the left of their pixels'; outside, the border is repeated.
-    let first = |row: &[u8]| match (row.first_chunk(), row) {
-        (Some(&[a, b, c, _]), _) | (None, &[a, b, c]) => [a, a, b, c],
-        (None, &[a, b]) => [a, a, b, b],
-        _ => [0; 4],
-    };
-    let mut left = columns(rows.map(|row| u32::from_le_bytes(first(row))));
+    // Of the first and of the last four pixels of the rows, the border repeated where they are fewer.
+    let [mut left, mut right] = [[0; 2]; 2];
+    for (row, weight) in rows.into_iter().zip(WEIGHTS) {
+        let (first, last) = if let (Some(first), Some(last)) = (row.first_chunk(), row.last_chunk()) {
+            (*first, *last)
+        } else {
+            let mut four = [row.last().copied().unwrap_or_default(); 4];
+            four.iter_mut().zip(row).for_each(|(four, &v)| *four = v);
+            (four, four)
+        };
+        let first = u32::from_le_bytes(first);
+        // The fours begin a column to the left of their pixels'.
+        add_columns(&mut left, first << 8 | first & 0xff, weight);
+        add_columns(&mut right, u32::from_le_bytes(last), weight);
+    }
     let columns_left = rows[0].len().saturating_sub(3);
     let (pairs, _) = out.as_chunks_mut::<2>();
     let done = (columns_left / 4).min(pairs.len());
     reduce_fours(rows, &mut left, pairs.get_mut(..done).unwrap_or_default());
     // At most three pixels are left, and so many columns.
-    let bits = 8 * (columns_left as u32 % 4);
-    let mut next = columns(rows.map(|row| {
-        let last = row.last_chunk().map_or(0, |four| u32::from_le_bytes(*four));
-        let border = row.last().map_or(0, |&last| u32::from(last) * 0x0101_0101);
-        last.checked_shr(32 - bits).unwrap_or(0) | border << bits
-    }));
+    let [even, odd] = right;
+    let (border, third) = (odd >> 16, even >> 16);
+    let mut next = match columns_left % 4 {
+        3 => [odd, border << 16 | third],
+        2 => [border << 16 | third, border << 16 | border],
+        _ => [border << 16 | border; 2],
+    };
     for out in out.get_mut(2 * done..).unwrap_or_default().chunks_mut(2) {
         for (out, pixel) in out.iter_mut().zip(reduced(&mut left, next)) {
             *out = pixel;
@@ -291,13 +308,14 @@ pub(crate) fn reduce_bytes(rows: [&[u8]; 4], out: &mut [u8]) {
     }
 }
 
-/// Columns 0 and 2, and 1 and 3, of four rows of four bytes.
+/// What each of four rows counts for.
+const WEIGHTS: [u32; 4] = [1, 3, 3, 1];
+
+/// Adds four bytes of a row to columns 0 and 2, and 1 and 3.
 #[inline(always)]
-fn columns(words: [u32; 4]) -> [u32; 2] {
-    [0, 8].map(|shift| {
-        let [a, b, c, d] = words.map(|word| word >> shift & 0x00ff_00ff);
-        a + d + 3 * (b + c)
-    })
+fn add_columns(sums: &mut [u32; 2], four: u32, weight: u32) {
+    sums[0] += weight * (four & 0x00ff_00ff);
+    sums[1] += weight * (four >> 8 & 0x00ff_00ff);
 }
 
 /// Two pixels, of the columns that are left for them and those that follow, which are left then.
@@ -320,7 +338,11 @@ use crate::simd::sums::reduce_fours;
 fn reduce_fours(rows: [&[u8]; 4], left: &mut [u32; 2], out: &mut [[u8; 2]]) {
     let [a, b, c, d] = rows.map(|row| row.get(3..).unwrap_or_default().as_chunks::<4>().0);
     for (out, (((a, b), c), d)) in out.iter_mut().zip(a.iter().zip(b).zip(c).zip(d)) {
-        *out = reduced(left, columns([a, b, c, d].map(|four| u32::from_le_bytes(*four))));
+        let mut next = [0; 2];
+        for (four, weight) in [a, b, c, d].into_iter().zip(WEIGHTS) {
+            add_columns(&mut next, u32::from_le_bytes(*four), weight);
+        }
+        *out = reduced(left, next);
     }
 }
 

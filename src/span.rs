@@ -14,7 +14,7 @@ use crate::boundary::Boundary;
 use crate::fixed::{Position, Rounding, floor_div, round_coordinate};
 use crate::kernel::{Kernel, first_tap, support};
 use crate::simd::Lanes;
-use crate::walk::{AffineWalk, Frame, Walk};
+use crate::walk::{Frame, Walk};
 
 /// The cells (of rounded coordinates) from which every tap of a kernel lies inside an image:
 /// inclusive bounds, empty if `min > max`.
@@ -92,20 +92,18 @@ impl Area {
     #[cfg_attr(thumb, inline(never))]
     #[cfg_attr(not(thumb), inline)]
     pub(crate) fn contains_frame(&self, frame: &Frame, [width, height]: [usize; 2], to: Rounding) -> bool {
-        // They are if the corners are: the ends of the first row, and of the last one.
-        let (x, y) = (width.saturating_sub(1), height.saturating_sub(1));
-        let along = |first: AffineWalk| [first.coordinates(), first.at(x).coordinates()];
-        let mut ends = along(frame.walk());
-        for last in [y == 0, true] {
-            for end in ends {
-                if !self.contains(end.map(|v| round_coordinate(v, to))) {
-                    return false;
-                }
+        // They are if those of the corners are, the least and the greatest of which are so along each axis.
+        let (x, y) = (width.saturating_sub(1) as i64, height.saturating_sub(1) as i64);
+        for (axis, &at) in frame.at.iter().enumerate() {
+            let (mut least, mut greatest) = (at, at);
+            for by in [frame.step[axis].wrapping_mul(x), frame.down[axis].wrapping_mul(y)] {
+                let end = if by < 0 { &mut least } else { &mut greatest };
+                *end = end.wrapping_add(by);
             }
-            if last {
-                break;
+            let cell = |v: i64| round_coordinate(v, to).cell;
+            if cell(least) < self.min[axis] || self.max[axis] < cell(greatest) {
+                return false;
             }
-            ends = along(frame.from(0, y).walk());
         }
         true
     }
@@ -196,11 +194,13 @@ pub(crate) fn interior<W: Walk>(
         }
         // What begins below the area rises, as does what ends above it.
         let rising = below[0] || above[1];
-        if below[0] || above[0] {
-            range.start = walk.crossing(axis, if rising { min } else { max + 1 }, rising, &range, to);
-        }
-        if below[1] || above[1] {
-            range.end = walk.crossing(axis, if rising { max + 1 } else { min }, rising, &range, to);
+        let (begins, ends) = (below[0] || above[0], below[1] || above[1]);
+        let [enter, leave] = if rising { [min, max + 1] } else { [max + 1, min] };
+        for (crosses, limit, end) in [(begins, enter, false), (ends, leave, true)] {
+            if crosses {
+                let at = walk.crossing(axis, limit, rising, &range, to);
+                *(if end { &mut range.end } else { &mut range.start }) = at;
+            }
         }
         if range.is_empty() {
             return none;
@@ -354,12 +354,16 @@ impl Crossings {
         } else {
             (at.wrapping_sub(max).wrapping_sub(step), step.wrapping_neg(), down)
         };
-        let divide = |n: i64| {
-            let quotient = floor_div(n, step);
-            [quotient, n.wrapping_sub(quotient.wrapping_mul(step))]
-        };
-        let others = cells.map(|cells| if cells == 0 { [0; 2] } else { divide((cells as i64) << 32) });
-        let [mut first, down] = [first, down].map(divide);
+        let [a, b, c] = cells.map(|cells| (cells as i64) << 32);
+        let mut divided = [[0; 2]; 5];
+        for (n, divided) in [first, down, a, b, c].into_iter().zip(&mut divided) {
+            // (Often there are no cells between.)
+            if n != 0 {
+                let quotient = floor_div(n, step);
+                *divided = [quotient, n.wrapping_sub(quotient.wrapping_mul(step))];
+            }
+        }
+        let [mut first, down, others @ ..] = divided;
         // One row back.
         first = [first[0].wrapping_sub(down[0]), first[1].wrapping_sub(down[1])];
         if first[1] < 0 {
@@ -394,9 +398,17 @@ impl Crossings {
                 quotient as usize
             }
         };
-        let other = |i: usize| pixel(self.add(self.first, self.others[i]));
-        let (first, last) = (pixel(self.first), other(2));
-        if single { [first, first, last, last] } else { [first, other(0), other(1), last] }
+        let first = pixel(self.first);
+        let mut pixels = [first; 4];
+        let mut last = first;
+        for (i, (out, &other)) in pixels.iter_mut().skip(1).zip(&self.others).enumerate() {
+            // (With one tap, all are inside where some are, of which the first and the last are told.)
+            if !(single && i != 1) {
+                last = pixel(self.add(self.first, other));
+            }
+            *out = last;
+        }
+        pixels
     }
 }
 

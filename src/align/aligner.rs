@@ -440,7 +440,8 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
             return;
         }
         let [x, y, units] = best;
-        let moved = before_shift(&turned(self.candidate, units), x.into(), y.into());
+        let mut moved = turned(self.candidate, units);
+        before_shift(&mut moved, x.into(), y.into());
         self.candidate = T::from_matrix(moved).unwrap_or(self.candidate);
         if self.level == self.top {
             self.phase = Phase::Refine;
@@ -1123,7 +1124,10 @@ fn centre<P>(fixed: &Image<'_, P>) -> [f64; 2] {
 
 /// A matrix about a pixel instead of the origin.
 fn about(m: &Matrix, [x, y]: [f64; 2]) -> Matrix {
-    before_shift(&after_shift(m, -x, -y), x, y)
+    let mut m = *m;
+    after_shift(&mut m, -x, -y);
+    before_shift(&mut m, x, y);
+    m
 }
 
 /// A transform between pixels of level 0, as one between those of a level.

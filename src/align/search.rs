@@ -234,24 +234,23 @@ impl<P: Grey> Operation for Shifted<'_, P> {
         let Self { fixed, moving, by: [u, v], best, .. } = self;
         let every = self.every.max(1);
         let (width, height) = (fixed.width(), fixed.height());
-        let rows = shared(height, moving.height(), v);
+        let (rows, top) = shared(height, moving.height(), v);
         let counted = width * height.div_ceil(every);
         let mut best = (best, 0);
         for x in self.columns {
-            let columns = shared(width, moving.width(), u + x);
-            let first = moved(columns.start, u + x);
+            let (columns, left) = shared(width, moving.width(), u + x);
             let sums = if L::LEN == 1
                 && let Some([a, b]) = P::bytes([fixed.elements(), moving.elements()])
             {
                 let a = a.get(rows.start * fixed.stride() + columns.start..).unwrap_or_default();
-                let b = b.get(moved(rows.start, v) * moving.stride() + first..).unwrap_or_default();
+                let b = b.get(top * moving.stride() + left..).unwrap_or_default();
                 let rows_of = [(a, fixed.stride() * every), (b, moving.stride() * every)];
                 Sums::of_bytes(rows_of, [columns.len(), rows.len().div_ceil(every)])
             } else {
                 let mut blocks = Blocks::<P>::new();
-                for y in rows.clone().step_by(every) {
+                for (y, to) in rows.clone().step_by(every).zip((top..).step_by(every)) {
                     let a = fixed.row(y).get(columns.clone()).unwrap_or_default();
-                    let b = moving.row(moved(y, v)).get(first..).unwrap_or_default();
+                    let b = moving.row(to).get(left..).unwrap_or_default();
                     for (a, b) in a.chunks(CHUNK).zip(b.get(..a.len()).unwrap_or_default().chunks(CHUNK)) {
                         blocks.add::<L>(a, b);
                     }
@@ -266,15 +265,12 @@ impl<P: Grey> Operation for Shifted<'_, P> {
     }
 }
 
-/// The pixels of a side of the fixed image that meet one of the moving one's.
-fn shared(side: usize, other: usize, by: i32) -> Range<usize> {
-    let end = moved(other, by.saturating_neg()).min(side);
-    moved(0, by.saturating_neg()).min(end)..end
-}
-
-/// A coordinate after a shift, or zero if that is below it.
-fn moved(at: usize, by: i32) -> usize {
-    at.saturating_add_signed(by as isize)
+/// The pixels of a side of the fixed image that meet one of the moving one's, and where the first meets it.
+fn shared(side: usize, other: usize, by: i32) -> (Range<usize>, usize) {
+    // (Sides have 15 bits.)
+    let end = (other as i32).saturating_sub(by).min(side as i32).max(0);
+    let start = by.saturating_neg().min(end).max(0);
+    (start as usize..end as usize, start.saturating_add(by).max(0) as usize)
 }
 
 /// How many pixels, and their sums a, b, aa, ab, bb.
@@ -295,15 +291,15 @@ impl Sums {
     }
 
     /// Those of two rectangles of bytes.
-    #[inline(always)]
+    #[inline(never)]
     fn of_bytes<'a>(rows: [Rows<'a>; 2], [width, height]: [usize; 2]) -> Self {
-        let band = (PAIRS / width.max(1)).min(height).max(1);
-        let mut sums = Self { n: (width * height) as i64, sums: pairs(rows, [width, band]).map(Into::into) };
-        // (Most rectangles are one band.)
-        for first in (band..height).step_by(band) {
-            let from =
-                |(pixels, stride): Rows<'a>| (pixels.get(first * stride..).unwrap_or_default(), stride);
-            sums.add(0, pairs(rows.map(from), [width, band.min(height - first)]).map(Into::into));
+        if width * height <= PAIRS {
+            return Self { n: (width * height) as i64, sums: pairs(rows, [width, height]).map(Into::into) };
+        }
+        let mut sums = Self::default();
+        for y in 0..height {
+            let from = |(pixels, stride): Rows<'a>| (pixels.get(y * stride..).unwrap_or_default(), stride);
+            sums.add(width as i64, pairs(rows.map(from), [width, 1]).map(Into::into));
         }
         sums
     }
@@ -316,13 +312,12 @@ impl Sums {
         if n == 0 || 2 * n < counted as i64 {
             return None;
         }
-        let covariances = [(tt, t, t), (mm, m, m), (tm, t, m)];
         // (Most sums multiply at once on small processors.)
         let covariances = if (n | t | m | tt | mm) as u64 >> 31 == 0 {
             let product = |a: i64, b: i64| i64::from(a as i32) * i64::from(b as i32);
-            covariances.map(|(ab, a, b)| product(n, ab) - product(a, b))
+            [product(n, tt) - product(t, t), product(n, mm) - product(m, m), product(n, tm) - product(t, m)]
         } else {
-            fitted(covariances.map(|(ab, a, b)| covariance(n, ab, a, b)))
+            fitted([covariance(n, tt, t, t), covariance(n, mm, m, m), covariance(n, tm, t, m)])
         };
         Match::new(covariances, than)
     }

@@ -118,8 +118,8 @@ impl<R: Real> Cholesky<R> {
         *size = n;
         for (i, s) in scale.iter_mut().enumerate().take(n) {
             let d = m.get(i, i);
-            // Also false for NaN.
-            if !(d > 0.0 && d.is_finite()) {
+            // Above zero, finite and a number, which its bits tell.
+            if !(1..f64::INFINITY.to_bits()).contains(&d.to_bits()) {
                 return None;
             }
             *s = R::new(1.0) / R::new(d).sqrt();

@@ -457,19 +457,17 @@ impl Lines {
         for y in 0..height {
             let (mut touching, now) = spans.next();
             let row = destination.row_mut(y);
-            if known {
-                for rest in [0..touching.start, touching.end..width] {
+            if !known {
+                touching = 0..width;
+            }
+            if now != (0..width) {
+                let left = (0..touching.start, touching.start..now.start);
+                for (rest, part) in [left, (touching.end..width, now.end..touching.end)] {
                     if let Some(out) = row.get_mut(rest)
                         && !out.is_empty()
                     {
                         source.fill_nothing(<P::Sampled>::flatten_mut(out));
                     }
-                }
-            } else {
-                touching = 0..width;
-            }
-            if touching != now {
-                for part in [touching.start..now.start, now.end..touching.end] {
                     let first = part.start;
                     if let Some(out) = row.get_mut(part)
                         && !out.is_empty()

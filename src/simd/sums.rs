@@ -136,16 +136,15 @@ pub(crate) fn pairs(rows: [Rows<'_>; 2], size: [usize; 2]) -> [u32; 5] {
 /// The same, pixel by pixel.
 #[inline(never)]
 pub(super) fn single_pairs([a, b]: [Rows<'_>; 2], [width, height]: [usize; 2]) -> [u32; 5] {
-    let mut sums = [0_u32; 5];
+    let [mut t, mut m, mut tt, mut tm, mut mm] = [0_u32; 5];
     for y in 0..height {
         for (&a, &b) in at(a, 0, y).iter().zip(at(b, 0, y)).take(width) {
-            let [a, b] = [a, b].map(u32::from);
-            for (sum, v) in sums.iter_mut().zip([a, b, a * a, a * b, b * b]) {
-                *sum += v;
-            }
+            let (a, b) = (u32::from(a), u32::from(b));
+            (t, m) = (t + a, m + b);
+            (tt, tm, mm) = (tt + a * a, tm + a * b, mm + b * b);
         }
     }
-    sums
+    [t, m, tt, tm, mm]
 }
 
 #[cfg(test)]

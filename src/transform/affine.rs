@@ -1,7 +1,7 @@
 //! Any linear map and a shift.
 #![forbid(unsafe_code)]
 
-use super::{Matrix, Of, Term, Transform, affine_warp, at, check_affine, normalised};
+use super::{Matrix, Of, Term, Transform, affine_warp, at, check_affine, normalise};
 use crate::Error;
 
 /// `x' = m00 x + m01 y + m02, y' = m10 x + m11 y + m12`. Parameters: the six coefficients, row by
@@ -75,8 +75,8 @@ impl Transform for Affine {
     fn parameters(&self) -> [f64; 6] {
         self.parameters
     }
-    fn from_matrix(matrix: Matrix) -> Result<Self, Error> {
-        let m = normalised(matrix)?;
+    fn from_matrix(mut m: Matrix) -> Result<Self, Error> {
+        normalise(&mut m)?;
         Self::from_parameters([m[0], m[1], m[2], m[3], m[4], m[5]])
     }
     fn matrix(&self) -> Matrix {

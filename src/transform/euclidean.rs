@@ -1,7 +1,7 @@
 //! A rotation and a shift.
 #![forbid(unsafe_code)]
 
-use super::{Matrix, Of, Term, Transform, affine_warp, check_affine, normalised};
+use super::{Matrix, Of, Term, Transform, affine_warp, check_affine, normalise};
 use crate::Error;
 
 /// `x' = cos(t) x - sin(t) y + tx, y' = sin(t) x + cos(t) y + ty`: rigid. Parameters: angle t in
@@ -47,8 +47,8 @@ impl Transform for Euclidean {
         [self.angle, self.shift[0], self.shift[1]]
     }
     /// The rotation nearest to the linear part (least squares).
-    fn from_matrix(matrix: Matrix) -> Result<Self, Error> {
-        let m = normalised(matrix)?;
+    fn from_matrix(mut m: Matrix) -> Result<Self, Error> {
+        normalise(&mut m)?;
         let (sine, cosine) = (m[3] - m[1], m[0] + m[4]);
         if sine == 0.0 && cosine == 0.0 {
             return Err(Error::Singular);

@@ -1,7 +1,7 @@
 //! A projective map of the plane.
 #![forbid(unsafe_code)]
 
-use super::{IDENTITY, Matrix, Of, Term, Transform, at, determinant, normalised};
+use super::{IDENTITY, Matrix, Of, Term, Transform, at, determinant, normalise};
 use crate::Error;
 use crate::walk::{ProjectivePlan, ProjectiveWalk, Warp, sealed};
 
@@ -58,8 +58,8 @@ impl Transform for Homography {
         let [a, b, c, d, e, f, g, h, _] = self.matrix;
         [a, b, c, d, e, f, g, h]
     }
-    fn from_matrix(matrix: Matrix) -> Result<Self, Error> {
-        let matrix = normalised(matrix)?;
+    fn from_matrix(mut matrix: Matrix) -> Result<Self, Error> {
+        normalise(&mut matrix)?;
         ProjectivePlan::scale(&matrix).ok_or(Error::OutOfRange)?;
         let m = &matrix;
         let linear = [m[0], m[1], m[3], m[4]].iter().fold(0, |max, v| libm::fabs(*v).to_bits().max(max));

@@ -221,34 +221,27 @@ pub(crate) fn of<T: Transform>(m: &Matrix) -> Matrix {
 
 // (What follows goes row by row in loops, which take less flash.)
 
-/// The matrix after a shift by (`x`, `y`): [`multiply`] by that of the shift, with less work.
-pub(crate) fn after_shift(m: &Matrix, x: f64, y: f64) -> Matrix {
-    let mut m = *m;
+/// Makes it the matrix after a shift by (`x`, `y`): [`multiply`] by that of the shift, with less work.
+pub(crate) fn after_shift(m: &mut Matrix, x: f64, y: f64) {
     for [a, b, c] in m.as_chunks_mut::<3>().0 {
         if !(is_zero(*a) && is_zero(*b)) {
             *c += *a * x + *b * y;
         }
     }
-    m
 }
 
-/// The matrix before a shift by (`x`, `y`).
-pub(crate) fn before_shift(m: &Matrix, x: f64, y: f64) -> Matrix {
-    let mut m = *m;
-    if is_affine(&m) {
-        m[2] += x;
-        m[5] += y;
-        return m;
-    }
-    let [.., g, h, i] = m;
+/// Makes it the matrix before a shift by (`x`, `y`).
+pub(crate) fn before_shift(m: &mut Matrix, x: f64, y: f64) {
+    let [.., g, h, i] = *m;
     for (row, by) in m.as_chunks_mut::<3>().0.iter_mut().zip([x, y]) {
         for (v, last) in row.iter_mut().zip([g, h, i]) {
-            if !is_zero(last) {
+            if is_one(last) {
+                *v += by;
+            } else if !is_zero(last) {
                 *v += by * last;
             }
         }
     }
-    m
 }
 
 /// The matrix product `a b`.
@@ -303,21 +296,19 @@ pub(crate) fn inverse(m: &Matrix) -> Result<Matrix, Error> {
     Ok(inverse)
 }
 
-/// A matrix scaled so that its last entry is one.
-pub(crate) fn normalised(m: Matrix) -> Result<Matrix, Error> {
+/// Scales a matrix so that its last entry is one.
+pub(crate) fn normalise(m: &mut Matrix) -> Result<(), Error> {
     if !m.iter().all(|v| v.is_finite()) {
         return Err(Error::NotFinite);
     }
-    let last = m[8];
-    if is_zero(last) {
-        return Err(Error::OutOfRange);
-    }
     // (Most matrices come with a one, and a division takes long without an FPU.)
-    let n = if is_one(last) { m } else { m.map(|v| v / last) };
-    if !n.iter().all(|v| v.is_finite()) {
-        return Err(Error::OutOfRange);
+    let last = m[8];
+    if is_one(last) {
+        return Ok(());
     }
-    Ok(n)
+    m.iter_mut().for_each(|v| *v /= last);
+    // By zero they are not finite either.
+    if m.iter().all(|v| v.is_finite()) { Ok(()) } else { Err(Error::OutOfRange) }
 }
 
 /// Checks what every affine transform upholds.

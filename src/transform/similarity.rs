@@ -1,7 +1,7 @@
 //! A rotation, a uniform scale and a shift.
 #![forbid(unsafe_code)]
 
-use super::{Matrix, Of, Term, Transform, affine_warp, check_affine, normalised};
+use super::{Matrix, Of, Term, Transform, affine_warp, check_affine, normalise};
 use crate::Error;
 
 /// `x' = a x - b y + tx, y' = b x + a y + ty`. Parameters: a, b (scale times cosine and sine of the
@@ -48,8 +48,8 @@ impl Transform for Similarity {
         self.parameters
     }
     /// The similarity nearest to the linear part (least squares).
-    fn from_matrix(matrix: Matrix) -> Result<Self, Error> {
-        let m = normalised(matrix)?;
+    fn from_matrix(mut m: Matrix) -> Result<Self, Error> {
+        normalise(&mut m)?;
         Self::from_parameters([(m[0] + m[4]) / 2.0, (m[3] - m[1]) / 2.0, m[2], m[5]])
     }
     fn matrix(&self) -> Matrix {

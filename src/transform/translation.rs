@@ -1,7 +1,7 @@
 //! A shift.
 #![forbid(unsafe_code)]
 
-use super::{Matrix, Of, Term, Transform, affine_warp, check_affine, normalised};
+use super::{Matrix, Of, Term, Transform, affine_warp, check_affine, normalise};
 use crate::Error;
 
 /// `x' = x + tx, y' = y + ty`. Parameters: tx, ty in pixels.
@@ -37,8 +37,8 @@ impl Transform for Translation {
     fn parameters(&self) -> [f64; 2] {
         self.shift
     }
-    fn from_matrix(matrix: Matrix) -> Result<Self, Error> {
-        let m = normalised(matrix)?;
+    fn from_matrix(mut m: Matrix) -> Result<Self, Error> {
+        normalise(&mut m)?;
         Self::new(m[2], m[5])
     }
     fn matrix(&self) -> Matrix {
