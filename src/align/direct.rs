@@ -15,6 +15,8 @@ use super::{CHUNK, Grey, Interpolation, Scope, select};
 #[cfg(all(dsp, not(helium)))]
 use crate::kernel::Array;
 use crate::kernel::{Bilinear, Lagrange, Output};
+#[cfg(dsp)]
+use crate::simd;
 use crate::simd::One;
 #[cfg(all(dsp, not(helium)))]
 use crate::simd::arm_moments::{self, ALONG_X, ALONG_Y, Around, Cross, Fours};
@@ -169,18 +171,17 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
                 for chunk in select::chunks(self.selected(), y, range) {
                     let walk = walk.at(chunk.start - x);
                     let Some(all) = room.first_chunk_mut() else { return };
-                    let samples = all.get_mut(..chunk.len()).unwrap_or_default();
                     // (Of degree zero are translations.)
                     if D::DEGREE == 0 {
-                        self.shifted(&walk, &mut shifted, samples);
+                        self.shifted(&walk, &mut shifted, all, chunk.len());
                     } else {
-                        self.interpolate::<One, _>(&walk, samples);
+                        self.interpolate::<One, _>(&walk, all.get_mut(..chunk.len()).unwrap_or_default());
                     }
                     if !S::WHOLE || self.is_shared() && !self.histogram {
                         tally.pixels += chunk.len() as u64;
                         self.add_residual(&mut tile.residual, y, chunk, centre, all);
                     } else {
-                        self.add_weighted(tile, &walk, y, chunk, centre, samples, tally);
+                        self.add_weighted(tile, &walk, y, chunk, centre, all, tally);
                     }
                 }
             }
@@ -215,10 +216,29 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         }
     }
 
-    /// The moving image along the walk of a translation.
+    /// Whether samples of a shifted image share rows.
+    #[inline(always)]
+    pub(super) fn shares_rows(&self) -> bool {
+        self.shifted_bytes().is_none()
+    }
+
+    /// The pixels of the moving image, if a processor has instructions for samples of it when it is shifted.
+    #[inline(always)]
+    fn shifted_bytes(&self) -> Option<&[u8]> {
+        let [pixels, _] = P::bytes([self.pair.moving.elements(); 2])?;
+        (cfg!(dsp) && self.interpolation() == Interpolation::Bilinear).then_some(pixels)
+    }
+
+    /// The moving image along the walk of a translation, so many samples.
     #[inline(never)]
-    fn shifted<W: Walk>(&self, walk: &W, rows: &mut Rows<P>, samples: &mut [P::Fine]) {
+    fn shifted<W: Walk>(&self, walk: &W, rows: &mut Rows<P>, samples: &mut [P::Fine; CHUNK], len: usize) {
         let (moving, at) = (&self.pair.moving, walk.position(to::<P>()));
+        #[cfg(dsp)]
+        if let Some(pixels) = self.shifted_bytes() {
+            simd::shifted(pixels, moving.stride(), at, P::samples(samples), len);
+            return;
+        }
+        let samples = samples.get_mut(..len).unwrap_or_default();
         match self.interpolation() {
             Interpolation::Bilinear => rows.sample(&Bilinear, moving, at, samples),
             Interpolation::Lagrange => rows.sample(&Lagrange, moving, at, samples),
