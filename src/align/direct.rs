@@ -19,7 +19,7 @@ use crate::kernel::{Bilinear, Lagrange, Output};
 use crate::simd;
 use crate::simd::One;
 #[cfg(all(dsp, not(helium)))]
-use crate::simd::arm_moments::{self, ALONG_X, ALONG_Y, Around, Cross, Fours};
+use crate::simd::arm_moments::{self, ALONG_X, ALONG_Y, Around, Cross, Fours, Place};
 use crate::transform::Degree;
 use crate::walk::{Plan, Walk};
 
@@ -78,21 +78,9 @@ fn middle(y: usize, chunk: &Range<usize>, [u, v]: [usize; 2]) -> [i32; 2] {
 
 /// Where the running sums of a chunk belong.
 #[cfg(all(dsp, not(helium)))]
-struct Place {
-    middle: [i32; 2],
-    /// The place of the middle, counted from the end of the last four.
-    half: i32,
-    /// 1, or -1 where they are taken away.
-    sign: i32,
-}
-
-#[cfg(all(dsp, not(helium)))]
-impl Place {
-    #[inline(always)]
-    fn new(y: usize, chunk: &Range<usize>, centre: [usize; 2], less: bool) -> Self {
-        let half = (chunk.len().next_multiple_of(4) - chunk.len() / 2) as i32;
-        Self { middle: middle(y, chunk, centre), half, sign: if less { -1 } else { 1 } }
-    }
+#[inline(always)]
+fn place(y: usize, chunk: &Range<usize>, centre: [usize; 2], less: bool) -> Place {
+    Place::new(middle(y, chunk, centre), chunk.len(), less)
 }
 
 impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
@@ -369,20 +357,6 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         }
     }
 
-    /// The same for a model of degree 2.
-    #[cfg(all(dsp, not(helium)))]
-    #[inline(never)]
-    fn add_running_2<const K: usize, A: Array<i64>>(sums: &mut A, running: &[i64; K], at: &Place) {
-        // (Products of two gradients have more moments. One by one: where code is to be small, loops over arrays take
-        // more of it.)
-        let degree = if K == POWERS { 4 } else { 2 };
-        let Some(&[s, t, u]) = running.first_chunk() else { return };
-        let &[v, w] = running.last_chunk().filter(|_| K == POWERS).unwrap_or(&[0; 2]);
-        let running = if at.sign < 0 { [-s, -t, -u, -v, -w] } else { [s, t, u, v, w] };
-        let [x, y] = at.middle.map(i64::from);
-        add_stretch::<POWERS>(sums.as_mut(), &about_end(running), [i64::from(at.half) + x, y], degree);
-    }
-
     /// [`add_fixed`](Self::add_fixed) where pixels are bytes and a processor has instructions for it.
     #[cfg(all(dsp, not(helium)))]
     #[expect(clippy::too_many_arguments)]
@@ -400,7 +374,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         let mut around = Around::uninit();
         let Some(cross) = self.cross(pixels, y, chunk, &mut around) else { return };
         let Some(fours) = Fours::new(&cross, P::samples(room)) else { return };
-        let at = Place::new(y, chunk, centre, less);
+        let at = place(y, chunk, centre, less);
         let halves = sums.gt.iter_mut().zip(&mut sums.g).zip(&[ALONG_X, ALONG_Y]);
         if D::DEGREE < 2 {
             for (sums, running) in sums.gg.iter_mut().zip(&fours.full_2()) {
@@ -414,12 +388,12 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         } else {
             let axes = [[ALONG_X, ALONG_X], [ALONG_X, ALONG_Y], [ALONG_Y, ALONG_Y]];
             for (sums, &axes) in sums.gg.iter_mut().zip(&axes) {
-                Self::add_running_2(sums, &fours.full_4(axes), &at);
+                arm_moments::add_4(sums.as_mut(), &fours.full_4(axes), &at);
             }
             for ((gt, g), &axis) in halves {
                 let [running_gt, running_g] = fours.half_2(axis);
-                Self::add_running_2(gt, &running_gt, &at);
-                Self::add_running_2(g, &running_g, &at);
+                arm_moments::add_2(gt.as_mut(), &running_gt, &at);
+                arm_moments::add_2(g.as_mut(), &running_g, &at);
             }
         }
         let [tt, t] = fours.plain;
@@ -454,7 +428,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
             plain
         };
         sums.plain.iter_mut().zip(plain).for_each(|(sum, v)| *sum += v);
-        let (at, residuals) = (Place::new(y, chunk, centre, false), P::samples(samples));
+        let (at, residuals) = (place(y, chunk, centre, false), P::samples(samples));
         let [along, across] = &mut sums.ge;
         if D::DEGREE < 2 {
             let [running_along, running_across] = arm_moments::with_differences_1(&cross, residuals);
@@ -462,8 +436,8 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
             Self::add_running(across, &running_across, &at);
         } else {
             let [running_along, running_across] = arm_moments::with_differences_2(&cross, residuals);
-            Self::add_running_2(along, &running_along, &at);
-            Self::add_running_2(across, &running_across, &at);
+            arm_moments::add_2(along.as_mut(), &running_along, &at);
+            arm_moments::add_2(across.as_mut(), &running_across, &at);
         }
     }
 

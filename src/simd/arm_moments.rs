@@ -180,6 +180,42 @@ impl<'r> Fours<'r> {
     }
 }
 
+/// Where the running sums of a chunk belong.
+#[repr(C)]
+pub(crate) struct Place {
+    /// From the origin of the sums to the middle (rounded down) of the chunk.
+    pub middle: [i32; 2],
+    /// The place of the middle, counted from the end of the last four.
+    pub half: i32,
+    /// 1, or -1 where they are taken away.
+    pub sign: i32,
+}
+
+impl Place {
+    /// That of a chunk with its middle there.
+    #[inline(always)]
+    pub(crate) fn new(middle: [i32; 2], len: usize, less: bool) -> Self {
+        let half = (len.next_multiple_of(4) - len / 2) as i32;
+        Self { middle, half, sign: if less { -1 } else { 1 } }
+    }
+}
+
+/// Adds the moments that running sums come to, up to the second power: those of `u^k v^l` by degree, then by l.
+#[inline(always)]
+pub(crate) fn add_2(sums: &mut [i64], running: &[i64; 3], at: &Place) {
+    let Some(sums) = sums.first_chunk_mut() else { return };
+    // SAFETY: all are there.
+    unsafe { moved_2(sums, running, at) };
+}
+
+/// The same up to the fourth power.
+#[inline(always)]
+pub(crate) fn add_4(sums: &mut [i64], running: &[i64; 5], at: &Place) {
+    let Some(sums) = sums.first_chunk_mut() else { return };
+    // SAFETY: as there.
+    unsafe { moved_4(sums, running, at) };
+}
+
 /// Numbers as words of any bits.
 #[inline(always)]
 fn words(numbers: &mut [Q6]) -> &mut [u32] {
@@ -685,5 +721,186 @@ unsafe extern "C" fn half_2(a: *const u32, b: *const u32, fours: usize, sums: &m
         half_2!("tt", ", ror #16", "r2", "r12"),
         half_2!("tt", ", ror #16", "r3", "lr"),
         end_2!("asr r11, r10, #31"),
+    )
+}
+
+// Adds r3 (whose sign r1 has) times one number of 64 bits to another.
+macro_rules! add_times {
+    ($lo:literal, $hi:literal, $to_lo:literal, $to_hi:literal) => {
+        concat!(
+            "umlal ", $to_lo, ", ", $to_hi, ", ", $lo, ", r3\n", "mla ", $to_hi, ", ", $hi, ", r3, ", $to_hi,
+            "\n", "mla ", $to_hi, ", ", $lo, ", r1, ", $to_hi
+        )
+    };
+}
+
+// Makes one such number r3 times another.
+macro_rules! set_times {
+    ($lo:literal, $hi:literal, $to_lo:literal, $to_hi:literal) => {
+        concat!(
+            "umull ", $to_lo, ", ", $to_hi, ", ", $lo, ", r3\n", "mla ", $to_hi, ", ", $hi, ", r3, ", $to_hi,
+            "\n", "mla ", $to_hi, ", ", $lo, ", r1, ", $to_hi
+        )
+    };
+}
+
+macro_rules! negate {
+    ($lo:literal, $hi:literal) => {
+        concat!("rsbs ", $lo, ", ", $lo, ", #0\nsbc ", $hi, ", ", $hi, ", ", $hi, ", lsl #1")
+    };
+}
+
+// Adds to the sum that is so far from r0.
+macro_rules! add_to {
+    ($at:literal, $lo:literal, $hi:literal) => {
+        concat!(
+            "ldrd r12, lr, [r0, #",
+            $at,
+            "]\n",
+            "adds r12, r12, ",
+            $lo,
+            "\n",
+            "adc lr, lr, ",
+            $hi,
+            "\n",
+            "strd r12, lr, [r0, #",
+            $at,
+            "]"
+        )
+    };
+}
+
+// The same r3 times.
+macro_rules! add_times_to {
+    ($at:literal, $lo:literal, $hi:literal) => {
+        concat!(
+            "ldrd r12, lr, [r0, #",
+            $at,
+            "]\n",
+            add_times!($lo, $hi, "r12", "lr"),
+            "\nstrd r12, lr, [r0, #",
+            $at,
+            "]"
+        )
+    };
+}
+
+// r0 is where the sums are, r1 where the running ones, r2 is where they belong. With B(i) = j (j + 1) ... (j + i - 1), which
+// the i-th running sum counts divided by i!, and p = X - j, which is to be raised to powers, p B(i) is (X + i) B(i) -
+// B(i + 1). So with the signs of every other one changed, (X + i) times each is added to the next one, and so on with
+// those that come of it, of which the first is the first power and so on.
+#[unsafe(naked)]
+unsafe extern "C" fn moved_2(sums: &mut [i64; 6], running: &[i64; 3], at: &Place) {
+    naked_asm!(
+        "push {{r4-r9, lr}}",
+        "ldm r1, {{r4-r9}}",
+        "ldr r3, [r2, #12]",
+        "cmp r3, #0",
+        "bpl 2f",
+        negate!("r4", "r5"),
+        negate!("r6", "r7"),
+        negate!("r8", "r9"),
+        "2:",
+        negate!("r6", "r7"),
+        "adds r8, r8, r8",
+        "adc r9, r9, r9",
+        "ldr r3, [r2]",
+        "ldr r1, [r2, #8]",
+        "add r3, r3, r1",
+        "add r3, r3, #1",
+        "asr r1, r3, #31",
+        add_times!("r6", "r7", "r8", "r9"),
+        "sub r3, r3, #1",
+        "asr r1, r3, #31",
+        add_times!("r4", "r5", "r6", "r7"),
+        add_times!("r6", "r7", "r8", "r9"),
+        // By powers of y.
+        "ldr r3, [r2, #4]",
+        "asr r1, r3, #31",
+        add_to!("24", "r8", "r9"),
+        add_to!("8", "r6", "r7"),
+        add_times_to!("32", "r6", "r7"),
+        add_to!("0", "r4", "r5"),
+        set_times!("r4", "r5", "r6", "r7"),
+        add_to!("16", "r6", "r7"),
+        add_times_to!("40", "r6", "r7"),
+        "pop {{r4-r9, pc}}",
+    )
+}
+
+#[unsafe(naked)]
+unsafe extern "C" fn moved_4(sums: &mut [i64; 15], running: &[i64; 5], at: &Place) {
+    naked_asm!(
+        "push {{r4-r11, lr}}",
+        "ldm r1!, {{r4-r11}}",
+        "ldrd r12, lr, [r1]",
+        "ldr r3, [r2, #12]",
+        "cmp r3, #0",
+        "bpl 2f",
+        negate!("r4", "r5"),
+        negate!("r6", "r7"),
+        negate!("r8", "r9"),
+        negate!("r10", "r11"),
+        negate!("r12", "lr"),
+        "2:",
+        negate!("r6", "r7"),
+        "adds r8, r8, r8",
+        "adc r9, r9, r9",
+        negate!("r10", "r11"),
+        "mov r1, #6",
+        "umull r10, r3, r10, r1",
+        "mla r11, r11, r1, r3",
+        "mov r1, #24",
+        "umull r12, r3, r12, r1",
+        "mla lr, lr, r1, r3",
+        "ldr r3, [r2]",
+        "ldr r1, [r2, #8]",
+        "add r3, r3, r1",
+        "add r3, r3, #3",
+        "asr r1, r3, #31",
+        add_times!("r10", "r11", "r12", "lr"),
+        "sub r3, r3, #1",
+        "asr r1, r3, #31",
+        add_times!("r8", "r9", "r10", "r11"),
+        add_times!("r10", "r11", "r12", "lr"),
+        "sub r3, r3, #1",
+        "asr r1, r3, #31",
+        add_times!("r6", "r7", "r8", "r9"),
+        add_times!("r8", "r9", "r10", "r11"),
+        add_times!("r10", "r11", "r12", "lr"),
+        "sub r3, r3, #1",
+        "asr r1, r3, #31",
+        add_times!("r4", "r5", "r6", "r7"),
+        add_times!("r6", "r7", "r8", "r9"),
+        add_times!("r8", "r9", "r10", "r11"),
+        add_times!("r10", "r11", "r12", "lr"),
+        // By powers of y.
+        "ldr r3, [r2, #4]",
+        "ldrd r1, r2, [r0, #80]",
+        "adds r1, r1, r12",
+        "adc r2, r2, lr",
+        "strd r1, r2, [r0, #80]",
+        "asr r1, r3, #31",
+        add_to!("48", "r10", "r11"),
+        add_times_to!("88", "r10", "r11"),
+        add_to!("24", "r8", "r9"),
+        set_times!("r8", "r9", "r10", "r11"),
+        add_to!("56", "r10", "r11"),
+        add_times_to!("96", "r10", "r11"),
+        add_to!("8", "r6", "r7"),
+        set_times!("r6", "r7", "r8", "r9"),
+        add_to!("32", "r8", "r9"),
+        set_times!("r8", "r9", "r10", "r11"),
+        add_to!("64", "r10", "r11"),
+        add_times_to!("104", "r10", "r11"),
+        add_to!("0", "r4", "r5"),
+        set_times!("r4", "r5", "r6", "r7"),
+        add_to!("16", "r6", "r7"),
+        set_times!("r6", "r7", "r8", "r9"),
+        add_to!("40", "r8", "r9"),
+        set_times!("r8", "r9", "r10", "r11"),
+        add_to!("72", "r10", "r11"),
+        add_times_to!("112", "r10", "r11"),
+        "pop {{r4-r11, pc}}",
     )
 }
