@@ -331,15 +331,19 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
     #[cfg(all(dsp, not(helium)))]
     #[inline(never)]
     fn add_running<const K: usize, A: Array<i64>>(sums: &mut A, running: &[i32; K], at: &Place) {
-        let (&Place { middle: [x, y], half, sign }, Some(&[s, t])) = (at, running.first_chunk()) else {
+        let &Place { middle: [x, y], half, sign } = at;
+        let (Some((sum, powers)), Some(&s)) = (sums.as_mut().split_first_mut(), running.first()) else {
             return;
         };
-        let (s, t) = (sign.wrapping_mul(s), sign.wrapping_mul(t));
+        let s = sign.wrapping_mul(s);
+        *sum += i64::from(s);
+        let (Some(([sum_x, sum_y], powers)), Some(&t)) = (powers.split_first_chunk_mut(), running.get(1))
+        else {
+            return;
+        };
+        let t = sign.wrapping_mul(t);
         let first = half.wrapping_mul(s).wrapping_sub(t);
         let add = |sum: &mut i64, a: i32, b: i32| *sum += i64::from(a) * i64::from(b);
-        let Some((sum, powers)) = sums.as_mut().split_first_mut() else { return };
-        *sum += i64::from(s);
-        let Some(([sum_x, sum_y], powers)) = powers.split_first_chunk_mut() else { return };
         *sum_x += i64::from(first);
         add(sum_x, x, s);
         add(sum_y, y, s);
@@ -376,7 +380,18 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         let Some(fours) = Fours::new(&cross, P::samples(room)) else { return };
         let at = place(y, chunk, centre, less);
         let halves = sums.gt.iter_mut().zip(&mut sums.g).zip(&[ALONG_X, ALONG_Y]);
-        if D::DEGREE < 2 {
+        if D::DEGREE == 0 {
+            let zeroth = fours.zeroth();
+            for (sums, sum) in sums.gg.iter_mut().zip(&zeroth.gg) {
+                Self::add_running(sums, sum, &at);
+            }
+            for (sums, sum) in sums.gt.iter_mut().zip(&zeroth.gt) {
+                Self::add_running(sums, sum, &at);
+            }
+            for (sums, sum) in sums.g.iter_mut().zip(&zeroth.g) {
+                Self::add_running(sums, sum, &at);
+            }
+        } else if D::DEGREE == 1 {
             for (sums, running) in sums.gg.iter_mut().zip(&fours.full_2()) {
                 Self::add_running(sums, running, &at);
             }
@@ -430,7 +445,11 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         sums.plain.iter_mut().zip(plain).for_each(|(sum, v)| *sum += v);
         let (at, residuals) = (place(y, chunk, centre, false), P::samples(samples));
         let [along, across] = &mut sums.ge;
-        if D::DEGREE < 2 {
+        if D::DEGREE == 0 {
+            let [sum_along, sum_across] = arm_moments::with_differences_0(&cross, residuals);
+            Self::add_running(along, &sum_along, &at);
+            Self::add_running(across, &sum_across, &at);
+        } else if D::DEGREE == 1 {
             let [running_along, running_across] = arm_moments::with_differences_1(&cross, residuals);
             Self::add_running(along, &running_along, &at);
             Self::add_running(across, &running_across, &at);

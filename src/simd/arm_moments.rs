@@ -146,6 +146,13 @@ impl<'r> Fours<'r> {
         self.words.as_ptr().wrapping_add(pair)
     }
 
+    /// Sums of the products of differences, x x, x y and y y, of both with pixels, and of both.
+    #[inline(always)]
+    pub(crate) fn zeroth(&self) -> Zeroth {
+        // SAFETY: there is one at least, see `Cross`.
+        unsafe { written(|sums| zeroth(self.words.as_ptr(), self.len, sums)) }
+    }
+
     /// Running sums of the products of differences, x x, x y and y y, up to the second power, modulo 2^32.
     #[inline(always)]
     pub(crate) fn full_2(&self) -> [[i32; 3]; 3] {
@@ -261,8 +268,17 @@ pub(crate) fn pack(numbers: &mut [Q6], len: usize) {
     }
 }
 
-/// Running sums of differences along x and y with residuals in pairs, up to the first power, modulo 2^32, with `4 fours`
-/// as the place before the first pixel. (The pairs of pixels without a difference along x are not kept.)
+/// Sums of differences along x and y with residuals in pairs. (Those of pixels without a difference along x are not
+/// kept.)
+#[inline(always)]
+pub(crate) fn with_differences_0(cross: &Cross<'_>, residuals: &mut [Q6]) -> [[i32; 1]; 2] {
+    with_differences(cross, residuals, |[a, b], e, fours| {
+        // SAFETY: as there.
+        [unsafe { differences_0(a, b, e, fours) }]
+    })
+}
+
+/// Running sums up to the first power, modulo 2^32, with `4 fours` as the place before the first pixel.
 #[inline(always)]
 pub(crate) fn with_differences_1(cross: &Cross<'_>, residuals: &mut [Q6]) -> [[i32; 2]; 2] {
     with_differences(cross, residuals, |[a, b], e, fours| {
@@ -308,6 +324,14 @@ struct Differences {
     first: i32,
     placed: i32,
     second: i64,
+}
+
+/// What [`Fours::zeroth`] sums.
+#[repr(C)]
+pub(crate) struct Zeroth {
+    pub gg: [[i32; 1]; 3],
+    pub gt: [[i32; 1]; 2],
+    pub g: [[i32; 1]; 2],
 }
 
 #[repr(C)]
@@ -394,6 +418,24 @@ macro_rules! four_differences {
          ssub16 r11, r10, r9
          ldrd r9, r10, [r2], #16"
     };
+}
+
+#[unsafe(naked)]
+unsafe extern "C" fn differences_0(a: *const u8, b: *const u8, e: *const i32, fours: usize) -> i32 {
+    naked_asm!(
+        processor!(),
+        "push {{r4, r9-r11, lr}}",
+        "add r3, r0, r3, lsl #2",
+        "mov r4, #0",
+        "2:",
+        four_differences!(),
+        "smlad r4, r11, r9, r4",
+        "smlad r4, r12, r10, r4",
+        "cmp r0, r3",
+        "bne 2b",
+        "mov r0, r4",
+        "pop {{r4, r9-r11, pc}}",
+    )
 }
 
 // Up to the first power: r4 and r6 are the first sums, of pixels 0 and 2 and of 1 and 3, r5 is their running sum by
@@ -505,6 +547,50 @@ unsafe extern "C" fn differences_2(
         "ldr lr, [sp, #36]",
         "stm lr, {{r4-r11}}",
         "pop {{r4-r11, pc}}",
+    )
+}
+
+// r4 to r9 are the words; on the stack is where they end. Sums of what is not multiplied fit pairs of 16 bits, r12 and lr.
+#[unsafe(naked)]
+unsafe extern "C" fn zeroth(words: *const u32, fours: usize, sums: &mut MaybeUninit<Zeroth>) {
+    naked_asm!(
+        processor!(),
+        "add r1, r1, r1, lsl #1",
+        "add r1, r0, r1, lsl #3",
+        "push {{r1, r2, r4-r11, lr}}",
+        "mov r1, #0",
+        "mov r2, #0",
+        "mov r3, #0",
+        "mov r10, #0",
+        "mov r11, #0",
+        "mov r12, #0",
+        "mov lr, #0",
+        "2:",
+        "ldm r0!, {{r4-r9}}",
+        "smlad r1, r8, r8, r1",
+        "smlad r1, r9, r9, r1",
+        "smlad r2, r8, r4, r2",
+        "smlad r2, r9, r5, r2",
+        "smlad r3, r4, r4, r3",
+        "smlad r3, r5, r5, r3",
+        "smlad r10, r8, r6, r10",
+        "smlad r10, r9, r7, r10",
+        "smlad r11, r4, r6, r11",
+        "smlad r11, r5, r7, r11",
+        "sadd16 r12, r12, r8",
+        "sadd16 r12, r12, r9",
+        "sadd16 lr, lr, r4",
+        "sadd16 lr, lr, r5",
+        "ldr r4, [sp]",
+        "cmp r0, r4",
+        "bne 2b",
+        "sxth r4, r12",
+        "add r12, r4, r12, asr #16",
+        "sxth r4, lr",
+        "add lr, r4, lr, asr #16",
+        "ldr r4, [sp, #4]",
+        "stm r4, {{r1-r3, r10-r12, lr}}",
+        "pop {{r1, r2, r4-r11, pc}}",
     )
 }
 
