@@ -76,13 +76,6 @@ fn middle(y: usize, chunk: &Range<usize>, [u, v]: [usize; 2]) -> [i32; 2] {
     [(chunk.start + chunk.len() / 2) as i32 - u as i32, y as i32 - v as i32]
 }
 
-/// Where the running sums of a chunk belong.
-#[cfg(all(dsp, not(helium)))]
-#[inline(always)]
-fn place(y: usize, chunk: &Range<usize>, centre: [usize; 2], less: bool) -> Place {
-    Place::new(middle(y, chunk, centre), chunk.len(), less)
-}
-
 impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
     /// [`moments`] in sums that hold them.
     #[inline(always)]
@@ -378,7 +371,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         let mut around = Around::uninit();
         let Some(cross) = self.cross(pixels, y, chunk, &mut around) else { return };
         let Some(fours) = Fours::new(&cross, P::samples(room)) else { return };
-        let at = place(y, chunk, centre, less);
+        let at = cross.place(middle(y, chunk, centre), less);
         let halves = sums.gt.iter_mut().zip(&mut sums.g).zip(&[ALONG_X, ALONG_Y]);
         if D::DEGREE == 0 {
             let zeroth = fours.zeroth();
@@ -434,16 +427,14 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         // Bilinear samples are within the range of pixels.
         let unlimited =
             self.photometry.unlimited().filter(|_| self.interpolation() == Interpolation::Bilinear);
-        let plain = if let Some(photometry) = unlimited {
-            arm_moments::residual(&cross, P::samples(samples), photometry).unwrap_or_default().map(i64::from)
+        if let Some(photometry) = unlimited {
+            arm_moments::residual(&cross, P::samples(samples), photometry, &mut sums.plain);
         } else {
             let row = self.pair.fixed.row(y).get(chunk.clone()).unwrap_or_default();
-            let plain = self.residuals(row, samples);
+            self.residuals(row, samples, &mut sums.plain);
             arm_moments::pack(P::samples(samples), chunk.len());
-            plain
-        };
-        sums.plain.iter_mut().zip(plain).for_each(|(sum, v)| *sum += v);
-        let (at, residuals) = (place(y, chunk, centre, false), P::samples(samples));
+        }
+        let (at, residuals) = (cross.place(middle(y, chunk, centre), false), P::samples(samples));
         let [along, across] = &mut sums.ge;
         if D::DEGREE == 0 {
             let [sum_along, sum_across] = arm_moments::with_differences_0(&cross, residuals);
@@ -493,10 +484,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         let samples = samples.get_mut(..chunk.len()).unwrap_or_default();
         let fixed = &self.pair.fixed;
         let row = |y: usize, columns: Range<usize>| fixed.row(y).get(columns).unwrap_or_default();
-        let plain = self.residuals(row(y, chunk.clone()), samples);
-        for (sum, found) in sums.plain.iter_mut().zip(plain) {
-            *sum += found;
-        }
+        self.residuals(row(y, chunk.clone()), samples, &mut sums.plain);
         let residuals = &*samples;
         let [along, across] = &mut sums.ge;
         let add = |sums: &mut D::Monomials<i64>, a: &[P], b: &[P], from: usize, residuals: &[P::Fine]| {
@@ -515,9 +503,9 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         }
     }
 
-    /// Makes residuals of the samples of a chunk. Out: te, ee, e.
+    /// Makes residuals of the samples of a chunk, and adds to te, ee, e.
     #[inline(always)]
-    fn residuals(&self, fixed: &[P], samples: &mut [P::Fine]) -> [i64; 3] {
+    fn residuals(&self, fixed: &[P], samples: &mut [P::Fine], plain: &mut [i64; 3]) {
         let [mut te, mut ee, mut e1] = [<P::Word as Word>::Sum::default(); 3];
         let photometry = self.photometry;
         for (&t, sample) in fixed.iter().zip(samples) {
@@ -528,7 +516,9 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
             e1 = P::Word::add(e1, e, P::Word::new(1));
             *sample = e.get().into();
         }
-        [te, ee, e1].map(Into::into)
+        for (sum, v) in plain.iter_mut().zip([te, ee, e1]) {
+            *sum += v.into();
+        }
     }
 
     /// Adds both over a chunk of row `y`, about `centre`: weighted, by masks and the loss; and what

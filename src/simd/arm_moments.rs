@@ -56,7 +56,8 @@ impl<'a> Cross<'a> {
         let (fours, beside) = (len.div_ceil(4), down.max(1));
         let all = at.checked_sub(beside).and_then(|first| pixels.get(first..at + beside + 4 * fours));
         let [row, above, below] = if all.is_some() {
-            [at, at - down, at + down].map(|place| pixels.as_ptr().wrapping_add(place))
+            let row = pixels.as_ptr().wrapping_add(at);
+            [row, row.wrapping_sub(down), row.wrapping_add(down)]
         } else {
             Self::copied(pixels, [at.wrapping_sub(1), at.wrapping_sub(down), at + down], around)
         };
@@ -87,11 +88,27 @@ impl<'a> Cross<'a> {
     /// words.
     #[inline(always)]
     fn clear_ends(&self, pairs: &mut [u32], words: usize) {
-        for (end, k) in [(self.ends[0], 0), (self.ends[1], self.len - 1)] {
-            if end && let Some(pair) = pairs.get_mut(k / 4 * words + k % 2) {
-                *pair &= if k % 4 < 2 { 0xffff_0000 } else { 0xffff };
-            }
+        if self.ends[0] {
+            clear(pairs, 0, words);
         }
+        if self.ends[1] {
+            clear(pairs, self.len - 1, words);
+        }
+    }
+
+    /// Where running sums over the pixels belong if their middle (rounded down) is there, or are taken away.
+    #[inline(always)]
+    pub(crate) fn place(&self, middle: [i32; 2], less: bool) -> Place {
+        let half = (4 * self.fours - self.len / 2) as i32;
+        Place { middle, half, sign: if less { -1 } else { 1 } }
+    }
+}
+
+/// Lets what pairs have of a pixel be zero.
+#[inline(never)]
+fn clear(pairs: &mut [u32], k: usize, words: usize) {
+    if let Some(pair) = pairs.get_mut(k / 4 * words + k % 2) {
+        *pair &= if k % 4 < 2 { 0xffff_0000 } else { 0xffff };
     }
 }
 
@@ -198,15 +215,6 @@ pub(crate) struct Place {
     pub sign: i32,
 }
 
-impl Place {
-    /// That of a chunk with its middle there.
-    #[inline(always)]
-    pub(crate) fn new(middle: [i32; 2], len: usize, less: bool) -> Self {
-        let half = (len.next_multiple_of(4) - len / 2) as i32;
-        Self { middle, half, sign: if less { -1 } else { 1 } }
-    }
-}
-
 /// Adds the moments that running sums come to, up to the second power: those of `u^k v^l` by degree, then by l.
 #[inline(always)]
 pub(crate) fn add_2(sums: &mut [i64], running: &[i64; 3], at: &Place) {
@@ -242,20 +250,26 @@ unsafe fn written<T>(write: impl FnOnce(&mut MaybeUninit<T>)) -> T {
     unsafe { all.assume_init() }
 }
 
-/// Makes residuals in pairs of samples in Q6, by a gain and an offset with which none is beyond its limit. Out: te,
-/// ee, e.
+/// Makes residuals in pairs of samples in Q6, by a gain and an offset with which none is beyond its limit, and adds to
+/// te, ee, e.
 #[inline(always)]
-pub(crate) fn residual(cross: &Cross<'_>, samples: &mut [Q6], [gain, offset]: [i32; 2]) -> Option<[i32; 3]> {
-    let samples = samples.get_mut(..4 * cross.fours)?;
+pub(crate) fn residual(
+    cross: &Cross<'_>,
+    samples: &mut [Q6],
+    [gain, offset]: [i32; 2],
+    plain: &mut [i64; 3],
+) {
+    let Some(samples) = samples.get_mut(..4 * cross.fours) else { return };
     // Two halves, of the two roundings, beside the offset.
     let offset = 32 + ((offset - 2) << 6);
     // What there is not of the last four has no residual.
-    for (sample, &t) in samples.get_mut(cross.len..)?.iter_mut().zip(cross.rest()) {
+    let rest = samples.get_mut(cross.len..).unwrap_or_default();
+    for (sample, &t) in rest.iter_mut().zip(cross.rest()) {
         *sample = Q6((gain * i32::from(t) + offset) >> 6);
     }
     let samples = samples.as_mut_ptr().cast();
     // SAFETY: so many pixels and samples are there, numbers.
-    Some(unsafe { written(|plain| residuals(samples, cross.row, cross.fours, gain, offset, plain)) })
+    unsafe { residuals(samples, cross.row, cross.fours, gain, offset, plain) };
 }
 
 /// Makes pairs of numbers of 16 bits: of the first so many, zero for those after them.
@@ -359,7 +373,7 @@ unsafe extern "C" fn residuals(
     fours: usize,
     gain: i32,
     rest: i32,
-    sums: &mut MaybeUninit<[i32; 3]>,
+    sums: &mut [i64; 3],
 ) {
     naked_asm!(
         processor!(),
@@ -399,7 +413,14 @@ unsafe extern "C" fn residuals(
         "cmp r1, r2",
         "bne 2b",
         "ldr r0, [sp, #44]",
-        "stm r0, {{r8-r10}}",
+        "ldm r0, {{r2-r7}}",
+        "adds r2, r2, r8",
+        "adc r3, r3, r8, asr #31",
+        "adds r4, r4, r9",
+        "adc r5, r5, r9, asr #31",
+        "adds r6, r6, r10",
+        "adc r7, r7, r10, asr #31",
+        "stm r0, {{r2-r7}}",
         "pop {{r2, r4-r11, pc}}",
     )
 }
