@@ -182,8 +182,7 @@ impl<'r> Fours<'r> {
     pub(crate) fn full_4(&self, axes: [usize; 2]) -> [i64; 5] {
         let [a, b] = axes.map(|axis| self.pair(axis));
         // SAFETY: there is one at least, see `Cross`.
-        let Full { s, t, u, v, w } = unsafe { written(|sums| full_4(a, b, self.len, sums)) };
-        [s.into(), t.into(), u, v, w]
+        unsafe { written(|sums| full_4(a, b, self.len, sums)) }
     }
 
     /// Running sums of the products of differences along an axis and pixels, and of the differences, up to the first
@@ -198,9 +197,7 @@ impl<'r> Fours<'r> {
     #[inline(always)]
     pub(crate) fn half_2(&self, axis: usize) -> [[i64; 3]; 2] {
         // SAFETY: there is one at least, see `Cross`.
-        let sums: [Half; 2] =
-            unsafe { written(|sums| half_2(self.pair(axis), self.pair(PIXELS), self.len, sums)) };
-        sums.map(|Half { s, t, u }| [s.into(), t.into(), u])
+        unsafe { written(|sums| half_2(self.pair(axis), self.pair(PIXELS), self.len, sums)) }
     }
 }
 
@@ -306,13 +303,7 @@ pub(crate) fn with_differences_1(cross: &Cross<'_>, residuals: &mut [Q6]) -> [[i
 pub(crate) fn with_differences_2(cross: &Cross<'_>, residuals: &mut [Q6]) -> [[i64; 3]; 2] {
     with_differences(cross, residuals, |[a, b], e, fours| {
         // SAFETY: as there.
-        let sums: Differences = unsafe { written(|sums| differences_2(a, b, e, fours, sums)) };
-        let [p02, p13, p2, p3] = sums.pixels;
-        let (first, placed) = (i64::from(sums.first), i64::from(sums.placed));
-        // The place of pixel j of the k-th four from the end is 4 k - j.
-        let t = 4 * first - i64::from(p13 + 2 * (p2 + p3));
-        let u = 16 * sums.second - 6 * first - 4 * placed + i64::from(p2 + 3 * p3);
-        [(p02 + p13).into(), t, u]
+        unsafe { written(|sums| differences_2(a, b, e, fours, sums)) }
     })
 }
 
@@ -330,38 +321,12 @@ fn with_differences<S: Default + Copy>(
     [sum(beside, residuals.as_ptr().cast(), fours), across]
 }
 
-/// By fours: running sums (once, and of those) of the sum of a four, and (once) of what its pixels sum to times their
-/// places 0 to 3; the sums of pixels 0 and 2, of 1 and 3, of 2, and of 3.
-#[repr(C)]
-struct Differences {
-    pixels: [i32; 4],
-    first: i32,
-    placed: i32,
-    second: i64,
-}
-
 /// What [`Fours::zeroth`] sums.
 #[repr(C)]
 pub(crate) struct Zeroth {
     pub gg: [[i32; 1]; 3],
     pub gt: [[i32; 1]; 2],
     pub g: [[i32; 1]; 2],
-}
-
-#[repr(C)]
-struct Full {
-    s: i32,
-    t: i32,
-    u: i64,
-    v: i64,
-    w: i64,
-}
-
-#[repr(C)]
-struct Half {
-    s: i32,
-    t: i32,
-    u: i64,
 }
 
 // r0 is where samples are and residuals go, r1 where pixels are; on the stack is where they end. r3 is the gain,
@@ -517,15 +482,16 @@ unsafe extern "C" fn differences_1(
     )
 }
 
-// r4 to r7 are the sums of pixels, r8 and r9 those of fours, r10 and r11 the second one; lr is where the pixels of r0
-// end.
+// r4 to r7 are the sums of pixels 0 and 2, of 1 and 3, of 2, and of 3; by fours, r8 is the running sum of the sum of a
+// four, r10 and r11 that of those, r9 that of what its pixels sum to times their places 0 to 3. lr is where the pixels
+// of r0 end.
 #[unsafe(naked)]
 unsafe extern "C" fn differences_2(
     a: *const u8,
     b: *const u8,
     e: *const i32,
     fours: usize,
-    sums: &mut MaybeUninit<Differences>,
+    sums: &mut MaybeUninit<[i64; 3]>,
 ) {
     naked_asm!(
         processor!(),
@@ -565,8 +531,27 @@ unsafe extern "C" fn differences_2(
         "adc r11, r11, r8, asr #31",
         "cmp r0, lr",
         "bne 2b",
+        // The place of pixel j of the k-th four from the end is 4 k - j.
         "ldr lr, [sp, #36]",
-        "stm lr, {{r4-r11}}",
+        "add r4, r4, r5",
+        "add r6, r6, r7",
+        "add r1, r5, r6, lsl #1",
+        "add r0, r6, r7, lsl #1",
+        "asr r5, r4, #31",
+        "lsl r6, r8, #2",
+        "asr r7, r8, #30",
+        "subs r6, r6, r1",
+        "sbc r7, r7, r1, asr #31",
+        "lsl r11, r11, #4",
+        "orr r11, r11, r10, lsr #28",
+        "lsl r10, r10, #4",
+        "adds r10, r10, r0",
+        "adc r11, r11, r0, asr #31",
+        "mvn r0, #5",
+        "smlal r10, r11, r8, r0",
+        "mvn r0, #3",
+        "smlal r10, r11, r9, r0",
+        "stm lr, {{r4-r7, r10, r11}}",
         "pop {{r4-r11, pc}}",
     )
 }
@@ -722,24 +707,28 @@ macro_rules! begin_2 {
     };
 }
 
+// The first two sums, of 32 bits, are stored, then what is beyond them.
 macro_rules! end_2 {
-    ($last:literal) => {
+    ($beyond:literal) => {
         concat!(
             "ldr r2, [sp]
              cmp r0, r2
              bne 2b
              ldr r3, [sp, #4]
+             asr r12, r4, #31
+             asr lr, r5, #31
+             strd r4, r12, [r3], #8
+             strd r5, lr, [r3], #8
              ",
-            $last,
+            $beyond,
             "
-             stm r3, {{r4-r11}}
              pop {{r2-r11, pc}}"
         )
     };
 }
 
 #[unsafe(naked)]
-unsafe extern "C" fn full_4(a: *const u32, b: *const u32, fours: usize, sums: &mut MaybeUninit<Full>) {
+unsafe extern "C" fn full_4(a: *const u32, b: *const u32, fours: usize, sums: &mut MaybeUninit<[i64; 5]>) {
     naked_asm!(
         processor!(),
         begin_2!(),
@@ -747,7 +736,7 @@ unsafe extern "C" fn full_4(a: *const u32, b: *const u32, fours: usize, sums: &m
         full_4!("bb", "r3", "lr"),
         full_4!("tt", "r2", "r12"),
         full_4!("tt", "r3", "lr"),
-        end_2!(""),
+        end_2!("stm r3, {{r6-r11}}"),
     )
 }
 
@@ -819,7 +808,12 @@ macro_rules! half_2 {
 }
 
 #[unsafe(naked)]
-unsafe extern "C" fn half_2(a: *const u32, b: *const u32, fours: usize, sums: &mut MaybeUninit<[Half; 2]>) {
+unsafe extern "C" fn half_2(
+    a: *const u32,
+    b: *const u32,
+    fours: usize,
+    sums: &mut MaybeUninit<[[i64; 3]; 2]>,
+) {
     naked_asm!(
         processor!(),
         begin_2!(),
@@ -827,7 +821,15 @@ unsafe extern "C" fn half_2(a: *const u32, b: *const u32, fours: usize, sums: &m
         half_2!("bb", "", "r3", "lr"),
         half_2!("tt", ", ror #16", "r2", "r12"),
         half_2!("tt", ", ror #16", "r3", "lr"),
-        end_2!("asr r11, r10, #31"),
+        end_2!(
+            "strd r6, r7, [r3], #8
+             asr r12, r8, #31
+             strd r8, r12, [r3], #8
+             asr r12, r9, #31
+             strd r9, r12, [r3], #8
+             asr r12, r10, #31
+             strd r10, r12, [r3]"
+        ),
     )
 }
 
