@@ -396,7 +396,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         } else {
             let axes = [[ALONG_X, ALONG_X], [ALONG_X, ALONG_Y], [ALONG_Y, ALONG_Y]];
             for (sums, &axes) in sums.gg.iter_mut().zip(&axes) {
-                arm_moments::add_4(sums.as_mut(), &fours.full_4(axes), &at);
+                fours.add_full_4(axes, sums.as_mut(), &at);
             }
             for ((gt, g), &axis) in halves {
                 let [running_gt, running_g] = fours.half_2(axis);

@@ -177,12 +177,13 @@ impl<'r> Fours<'r> {
         unsafe { written(|sums| full_2(self.words.as_ptr(), self.len, sums)) }
     }
 
-    /// Running sums of the products of differences along two axes, up to the fourth power.
+    /// Adds the moments of the products of differences along two axes, up to the fourth power: those of `u^k v^l` by
+    /// degree, then by l.
     #[inline(always)]
-    pub(crate) fn full_4(&self, axes: [usize; 2]) -> [i64; 5] {
-        let [a, b] = axes.map(|axis| self.pair(axis));
+    pub(crate) fn add_full_4(&self, axes: [usize; 2], sums: &mut [i64], at: &Place) {
+        let ([a, b], Some(sums)) = (axes.map(|axis| self.pair(axis)), sums.first_chunk_mut()) else { return };
         // SAFETY: there is one at least, see `Cross`.
-        unsafe { written(|sums| full_4(a, b, self.len, sums)) }
+        unsafe { full_4(a, b, self.len, sums, at) };
     }
 
     /// Running sums of the products of differences along an axis and pixels, and of the differences, up to the first
@@ -218,14 +219,6 @@ pub(crate) fn add_2(sums: &mut [i64], running: &[i64; 3], at: &Place) {
     let Some(sums) = sums.first_chunk_mut() else { return };
     // SAFETY: all are there.
     unsafe { moved_2(sums, running, at) };
-}
-
-/// The same up to the fourth power.
-#[inline(always)]
-pub(crate) fn add_4(sums: &mut [i64], running: &[i64; 5], at: &Place) {
-    let Some(sums) = sums.first_chunk_mut() else { return };
-    // SAFETY: as there.
-    unsafe { moved_4(sums, running, at) };
 }
 
 /// Numbers as words of any bits.
@@ -656,92 +649,8 @@ unsafe extern "C" fn full_2(words: *const u32, fours: usize, sums: &mut MaybeUni
     )
 }
 
-// The first three sums of products: r4, r5, r6 and r7.
-macro_rules! products_2 {
-    ($half:literal, $a:literal, $b:literal) => {
-        concat!(
-            "smla",
-            $half,
-            " r4, ",
-            $a,
-            ", ",
-            $b,
-            ", r4
-             add r5, r5, r4
-             adds r6, r6, r5
-             adc r7, r7, r5, asr #31"
-        )
-    };
-}
-
-// As above; on the stack is where the pairs of r0 end, and where the sums go: then r8 and r9, r10 and r11.
-macro_rules! full_4 {
-    ($half:literal, $a:literal, $b:literal) => {
-        concat!(
-            products_2!($half, $a, $b),
-            "
-             adds r8, r8, r6
-             adc r9, r9, r7
-             adds r10, r10, r8
-             adc r11, r11, r9"
-        )
-    };
-}
-
-macro_rules! begin_2 {
-    () => {
-        "add r2, r2, r2, lsl #1
-         add r2, r0, r2, lsl #3
-         push {{r2-r11, lr}}
-         mov r4, #0
-         mov r5, #0
-         mov r6, #0
-         mov r7, #0
-         mov r8, #0
-         mov r9, #0
-         mov r10, #0
-         mov r11, #0
-         2:
-         ldrd r2, r3, [r0], #24
-         ldrd r12, lr, [r1], #24"
-    };
-}
-
-// The first two sums, of 32 bits, are stored, then what is beyond them.
-macro_rules! end_2 {
-    ($beyond:literal) => {
-        concat!(
-            "ldr r2, [sp]
-             cmp r0, r2
-             bne 2b
-             ldr r3, [sp, #4]
-             asr r12, r4, #31
-             asr lr, r5, #31
-             strd r4, r12, [r3], #8
-             strd r5, lr, [r3], #8
-             ",
-            $beyond,
-            "
-             pop {{r2-r11, pc}}"
-        )
-    };
-}
-
-#[unsafe(naked)]
-unsafe extern "C" fn full_4(a: *const u32, b: *const u32, fours: usize, sums: &mut MaybeUninit<[i64; 5]>) {
-    naked_asm!(
-        processor!(),
-        begin_2!(),
-        full_4!("bb", "r2", "r12"),
-        full_4!("bb", "r3", "lr"),
-        full_4!("tt", "r2", "r12"),
-        full_4!("tt", "r3", "lr"),
-        end_2!("stm r3, {{r6-r11}}"),
-    )
-}
-
-// r4 to r7 are as above. What is at r0 is summed to pairs, r8 and r10, which fit 16 bits; r9 is their running sum by
-// fours, lr two ones.
+// r4 to r7 are those of products as in first_power. What is at r0 is summed to pairs, r8 and r10, which fit 16 bits; r9
+// is their running sum by fours, lr two ones.
 #[unsafe(naked)]
 unsafe extern "C" fn half_1(
     a: *const u32,
@@ -791,18 +700,66 @@ unsafe extern "C" fn half_1(
     )
 }
 
-// Then r8, r9 and r10, the sums of what is at r0, which fit 32 bits.
+// r0 and r1 are where pairs are that are multiplied; on the stack is where those of r0 end, and where the sums go.
+macro_rules! begin_2 {
+    () => {
+        "add r2, r2, r2, lsl #1
+         add r2, r0, r2, lsl #3
+         push {{r2-r11, lr}}
+         mov r4, #0
+         mov r6, #0
+         mov r8, #0
+         mov r9, #0
+         mov r10, #0
+         mov r11, #0
+         mov r12, #0
+         mov lr, #0
+         2:
+         ldrd r2, r3, [r0], #24
+         ldrd r5, r7, [r1], #24"
+    };
+}
+
+// The first three running sums of products: r4, r6, and r8 and r9. The former two become as long as that one.
+macro_rules! products_2 {
+    ($half:literal, $a:literal, $b:literal) => {
+        concat!(
+            "smla",
+            $half,
+            " r4, ",
+            $a,
+            ", ",
+            $b,
+            ", r4
+             add r6, r6, r4
+             adds r8, r8, r6
+             adc r9, r9, r6, asr #31"
+        )
+    };
+}
+
+macro_rules! end_2 {
+    () => {
+        "ldr r2, [sp]
+         cmp r0, r2
+         bne 2b
+         asr r5, r4, #31
+         asr r7, r6, #31"
+    };
+}
+
+// Then r10, r11 and r12, the sums of what is at r0, which fit 32 bits.
 macro_rules! half_2 {
     ($half:literal, $turn:literal, $a:literal, $b:literal) => {
         concat!(
             products_2!($half, $a, $b),
             "
-             sxtah r8, r8, ",
+             sxtah r10, r10, ",
             $a,
             $turn,
             "
-             add r9, r9, r8
-             add r10, r10, r9"
+             add r11, r11, r10
+             add r12, r12, r11"
         )
     };
 }
@@ -817,19 +774,21 @@ unsafe extern "C" fn half_2(
     naked_asm!(
         processor!(),
         begin_2!(),
-        half_2!("bb", "", "r2", "r12"),
-        half_2!("bb", "", "r3", "lr"),
-        half_2!("tt", ", ror #16", "r2", "r12"),
-        half_2!("tt", ", ror #16", "r3", "lr"),
-        end_2!(
-            "strd r6, r7, [r3], #8
-             asr r12, r8, #31
-             strd r8, r12, [r3], #8
-             asr r12, r9, #31
-             strd r9, r12, [r3], #8
-             asr r12, r10, #31
-             strd r10, r12, [r3]"
-        ),
+        half_2!("bb", "", "r2", "r5"),
+        half_2!("bb", "", "r3", "r7"),
+        half_2!("tt", ", ror #16", "r2", "r5"),
+        half_2!("tt", ", ror #16", "r3", "r7"),
+        end_2!(),
+        "ldr r3, [sp, #4]",
+        "stm r3!, {{r4-r9}}",
+        "mov r4, r10",
+        "asr r5, r10, #31",
+        "mov r6, r11",
+        "asr r7, r11, #31",
+        "mov r8, r12",
+        "asr r9, r12, #31",
+        "stm r3, {{r4-r9}}",
+        "pop {{r2-r11, pc}}",
     )
 }
 
@@ -937,21 +896,42 @@ unsafe extern "C" fn moved_2(sums: &mut [i64; 6], running: &[i64; 3], at: &Place
     )
 }
 
+// Then r10 and r11, r12 and lr.
+macro_rules! full_4 {
+    ($half:literal, $a:literal, $b:literal) => {
+        concat!(
+            products_2!($half, $a, $b),
+            "
+             adds r10, r10, r8
+             adc r11, r11, r9
+             adds r12, r12, r10
+             adc lr, lr, r11"
+        )
+    };
+}
+
+// As half_2; then as moved_2.
 #[unsafe(naked)]
-unsafe extern "C" fn moved_4(sums: &mut [i64; 15], running: &[i64; 5], at: &Place) {
+unsafe extern "C" fn full_4(a: *const u32, b: *const u32, fours: usize, sums: &mut [i64; 15], at: &Place) {
     naked_asm!(
-        "push {{r4-r11, lr}}",
-        "ldm r1!, {{r4-r11}}",
-        "ldrd r12, lr, [r1]",
+        processor!(),
+        begin_2!(),
+        full_4!("bb", "r2", "r5"),
+        full_4!("bb", "r3", "r7"),
+        full_4!("tt", "r2", "r5"),
+        full_4!("tt", "r3", "r7"),
+        end_2!(),
+        "ldr r0, [sp, #4]",
+        "ldr r2, [sp, #44]",
         "ldr r3, [r2, #12]",
         "cmp r3, #0",
-        "bpl 2f",
+        "bpl 3f",
         negate!("r4", "r5"),
         negate!("r6", "r7"),
         negate!("r8", "r9"),
         negate!("r10", "r11"),
         negate!("r12", "lr"),
-        "2:",
+        "3:",
         negate!("r6", "r7"),
         "adds r8, r8, r8",
         "adc r9, r9, r9",
@@ -1010,6 +990,6 @@ unsafe extern "C" fn moved_4(sums: &mut [i64; 15], running: &[i64; 5], at: &Plac
         set_times!("r8", "r9", "r10", "r11"),
         add_to!("72", "r10", "r11"),
         add_times_to!("112", "r10", "r11"),
-        "pop {{r4-r11, pc}}",
+        "pop {{r2-r11, pc}}",
     )
 }
