@@ -549,7 +549,8 @@ unsafe extern "C" fn differences_2(
     )
 }
 
-// r4 to r9 are the words; on the stack is where they end. Sums of what is not multiplied fit pairs of 16 bits, r12 and lr.
+// r4 to r9 are the words; on the stack is where they end, and where the sums go. Those of what is not multiplied fit
+// pairs of 16 bits, r12 and lr.
 #[unsafe(naked)]
 unsafe extern "C" fn zeroth(words: *const u32, fours: usize, sums: &mut MaybeUninit<Zeroth>) {
     naked_asm!(
@@ -853,10 +854,10 @@ macro_rules! add_times_to {
     };
 }
 
-// r0 is where the sums are, r1 where the running ones, r2 is where they belong. With B(i) = j (j + 1) ... (j + i - 1), which
-// the i-th running sum counts divided by i!, and p = X - j, which is to be raised to powers, p B(i) is (X + i) B(i) -
-// B(i + 1). So with the signs of every other one changed, (X + i) times each is added to the next one, and so on with
-// those that come of it, of which the first is the first power and so on.
+// r0 is where the sums are, r1 where the running ones, r2 is where they belong. The i-th running sum has each product
+// times B(i) / i!, with B(i) = j (j + 1) ... (j + i - 1) and j its place from the end; wanted are powers of p = X - j,
+// and p B(i) is (X + i) B(i) - B(i + 1). So i! times each, with the sign of every other one changed, (X + i) times each
+// is added to the next one: the second one is the first power then. Likewise from that one on, and so on.
 #[unsafe(naked)]
 unsafe extern "C" fn moved_2(sums: &mut [i64; 6], running: &[i64; 3], at: &Place) {
     naked_asm!(
