@@ -317,6 +317,17 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         Cross::new(pixels, y * fixed.stride() + chunk.start, down, chunk.len(), ends, around)
     }
 
+    /// Adds moments of order zero, so many times.
+    #[cfg(all(dsp, not(helium)))]
+    #[inline(always)]
+    fn add_zeroth<const K: usize, A: Array<i64>>(sums: &mut [A; K], zeroth: &[i32; K], times: i32) {
+        for (sums, &v) in sums.iter_mut().zip(zeroth) {
+            if let Some(sum) = sums.as_mut().first_mut() {
+                *sum += i64::from(times) * i64::from(v);
+            }
+        }
+    }
+
     /// Adds the moments that running sums over a chunk come to, up to the second power.
     ///
     /// In 32 bits: moments about the middle fit, and these come to them modulo 2^32. So do places and their
@@ -324,19 +335,15 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
     #[cfg(all(dsp, not(helium)))]
     #[inline(never)]
     fn add_running<const K: usize, A: Array<i64>>(sums: &mut A, running: &[i32; K], at: &Place) {
-        let &Place { middle: [x, y], half, sign } = at;
-        let (Some((sum, powers)), Some(&s)) = (sums.as_mut().split_first_mut(), running.first()) else {
+        let (&Place { middle: [x, y], half, sign }, Some(&[s, t])) = (at, running.first_chunk()) else {
             return;
         };
-        let s = sign.wrapping_mul(s);
-        *sum += i64::from(s);
-        let (Some(([sum_x, sum_y], powers)), Some(&t)) = (powers.split_first_chunk_mut(), running.get(1))
-        else {
-            return;
-        };
-        let t = sign.wrapping_mul(t);
+        let (s, t) = (sign.wrapping_mul(s), sign.wrapping_mul(t));
         let first = half.wrapping_mul(s).wrapping_sub(t);
         let add = |sum: &mut i64, a: i32, b: i32| *sum += i64::from(a) * i64::from(b);
+        let Some((sum, powers)) = sums.as_mut().split_first_mut() else { return };
+        *sum += i64::from(s);
+        let Some(([sum_x, sum_y], powers)) = powers.split_first_chunk_mut() else { return };
         *sum_x += i64::from(first);
         add(sum_x, x, s);
         add(sum_y, y, s);
@@ -375,15 +382,9 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         let halves = sums.gt.iter_mut().zip(&mut sums.g).zip(&[ALONG_X, ALONG_Y]);
         if D::DEGREE == 0 {
             let zeroth = fours.zeroth();
-            for (sums, sum) in sums.gg.iter_mut().zip(&zeroth.gg) {
-                Self::add_running(sums, sum, &at);
-            }
-            for (sums, sum) in sums.gt.iter_mut().zip(&zeroth.gt) {
-                Self::add_running(sums, sum, &at);
-            }
-            for (sums, sum) in sums.g.iter_mut().zip(&zeroth.g) {
-                Self::add_running(sums, sum, &at);
-            }
+            Self::add_zeroth(&mut sums.gg, &zeroth.gg, at.sign);
+            Self::add_zeroth(&mut sums.gt, &zeroth.gt, at.sign);
+            Self::add_zeroth(&mut sums.g, &zeroth.g, at.sign);
         } else if D::DEGREE == 1 {
             for (sums, running) in sums.gg.iter_mut().zip(&fours.full_2()) {
                 Self::add_running(sums, running, &at);
@@ -435,12 +436,12 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
             arm_moments::pack(P::samples(samples), chunk.len());
         }
         let (at, residuals) = (cross.place(middle(y, chunk, centre), false), P::samples(samples));
-        let [along, across] = &mut sums.ge;
         if D::DEGREE == 0 {
-            let [sum_along, sum_across] = arm_moments::with_differences_0(&cross, residuals);
-            Self::add_running(along, &sum_along, &at);
-            Self::add_running(across, &sum_across, &at);
-        } else if D::DEGREE == 1 {
+            let zeroth = arm_moments::with_differences_0(&cross, residuals);
+            return Self::add_zeroth(&mut sums.ge, &zeroth, at.sign);
+        }
+        let [along, across] = &mut sums.ge;
+        if D::DEGREE == 1 {
             let [running_along, running_across] = arm_moments::with_differences_1(&cross, residuals);
             Self::add_running(along, &running_along, &at);
             Self::add_running(across, &running_across, &at);

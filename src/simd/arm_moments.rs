@@ -275,10 +275,10 @@ pub(crate) fn pack(numbers: &mut [Q6], len: usize) {
 /// Sums of differences along x and y with residuals in pairs. (Those of pixels without a difference along x are not
 /// kept.)
 #[inline(always)]
-pub(crate) fn with_differences_0(cross: &Cross<'_>, residuals: &mut [Q6]) -> [[i32; 1]; 2] {
+pub(crate) fn with_differences_0(cross: &Cross<'_>, residuals: &mut [Q6]) -> [i32; 2] {
     with_differences(cross, residuals, |[a, b], e, fours| {
         // SAFETY: as there.
-        [unsafe { differences_0(a, b, e, fours) }]
+        unsafe { differences_0(a, b, e, fours) }
     })
 }
 
@@ -317,9 +317,9 @@ fn with_differences<S: Default + Copy>(
 /// What [`Fours::zeroth`] sums.
 #[repr(C)]
 pub(crate) struct Zeroth {
-    pub gg: [[i32; 1]; 3],
-    pub gt: [[i32; 1]; 2],
-    pub g: [[i32; 1]; 2],
+    pub gg: [i32; 3],
+    pub gt: [i32; 2],
+    pub g: [i32; 2],
 }
 
 // r0 is where samples are and residuals go, r1 where pixels are; on the stack is where they end. r3 is the gain,
