@@ -15,9 +15,11 @@ use super::{CHUNK, Grey, Interpolation, Scope, select};
 #[cfg(all(dsp, not(helium)))]
 use crate::kernel::Array;
 use crate::kernel::{Bilinear, Lagrange, Output};
+#[cfg(dsp)]
+use crate::simd;
 use crate::simd::One;
 #[cfg(all(dsp, not(helium)))]
-use crate::simd::arm_moments::{self, ALONG_X, ALONG_Y, Around, Cross, Fours};
+use crate::simd::arm_moments::{self, ALONG_X, ALONG_Y, Around, Cross, Fours, Place};
 use crate::transform::Degree;
 use crate::walk::{Plan, Walk};
 
@@ -72,25 +74,6 @@ fn about_middle<S: Word>(running: [i64; POWERS], half: i64, degree: usize) -> [i
 #[inline(always)]
 fn middle(y: usize, chunk: &Range<usize>, [u, v]: [usize; 2]) -> [i32; 2] {
     [(chunk.start + chunk.len() / 2) as i32 - u as i32, y as i32 - v as i32]
-}
-
-/// Where the running sums of a chunk belong.
-#[cfg(all(dsp, not(helium)))]
-struct Place {
-    middle: [i32; 2],
-    /// The place of the middle, counted from the end of the last four.
-    half: i32,
-    /// 1, or -1 where they are taken away.
-    sign: i32,
-}
-
-#[cfg(all(dsp, not(helium)))]
-impl Place {
-    #[inline(always)]
-    fn new(y: usize, chunk: &Range<usize>, centre: [usize; 2], less: bool) -> Self {
-        let half = (chunk.len().next_multiple_of(4) - chunk.len() / 2) as i32;
-        Self { middle: middle(y, chunk, centre), half, sign: if less { -1 } else { 1 } }
-    }
 }
 
 impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
@@ -169,18 +152,17 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
                 for chunk in select::chunks(self.selected(), y, range) {
                     let walk = walk.at(chunk.start - x);
                     let Some(all) = room.first_chunk_mut() else { return };
-                    let samples = all.get_mut(..chunk.len()).unwrap_or_default();
                     // (Of degree zero are translations.)
                     if D::DEGREE == 0 {
-                        self.shifted(&walk, &mut shifted, samples);
+                        self.shifted(&walk, &mut shifted, all, chunk.len());
                     } else {
-                        self.interpolate::<One, _>(&walk, samples);
+                        self.interpolate::<One, _>(&walk, all.get_mut(..chunk.len()).unwrap_or_default());
                     }
                     if !S::WHOLE || self.is_shared() && !self.histogram {
                         tally.pixels += chunk.len() as u64;
                         self.add_residual(&mut tile.residual, y, chunk, centre, all);
                     } else {
-                        self.add_weighted(tile, &walk, y, chunk, centre, samples, tally);
+                        self.add_weighted(tile, &walk, y, chunk, centre, all, tally);
                     }
                 }
             }
@@ -215,10 +197,29 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         }
     }
 
-    /// The moving image along the walk of a translation.
+    /// Whether samples of a shifted image share rows.
+    #[inline(always)]
+    pub(super) fn shares_rows(&self) -> bool {
+        self.shifted_bytes().is_none()
+    }
+
+    /// The pixels of the moving image, if a processor has instructions for samples of it when it is shifted.
+    #[inline(always)]
+    fn shifted_bytes(&self) -> Option<&[u8]> {
+        let [pixels, _] = P::bytes([self.pair.moving.elements(); 2])?;
+        (cfg!(dsp) && self.interpolation() == Interpolation::Bilinear).then_some(pixels)
+    }
+
+    /// The moving image along the walk of a translation, so many samples.
     #[inline(never)]
-    fn shifted<W: Walk>(&self, walk: &W, rows: &mut Rows<P>, samples: &mut [P::Fine]) {
+    fn shifted<W: Walk>(&self, walk: &W, rows: &mut Rows<P>, samples: &mut [P::Fine; CHUNK], len: usize) {
         let (moving, at) = (&self.pair.moving, walk.position(to::<P>()));
+        #[cfg(dsp)]
+        if let Some(pixels) = self.shifted_bytes() {
+            simd::shifted(pixels, moving.stride(), at, P::samples(samples), len);
+            return;
+        }
+        let samples = samples.get_mut(..len).unwrap_or_default();
         match self.interpolation() {
             Interpolation::Bilinear => rows.sample(&Bilinear, moving, at, samples),
             Interpolation::Lagrange => rows.sample(&Lagrange, moving, at, samples),
@@ -316,6 +317,17 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         Cross::new(pixels, y * fixed.stride() + chunk.start, down, chunk.len(), ends, around)
     }
 
+    /// Adds moments of order zero, so many times.
+    #[cfg(all(dsp, not(helium)))]
+    #[inline(always)]
+    fn add_zeroth<const K: usize, A: Array<i64>>(sums: &mut [A; K], zeroth: &[i32; K], times: i32) {
+        for (sums, &v) in sums.iter_mut().zip(zeroth) {
+            if let Some(sum) = sums.as_mut().first_mut() {
+                *sum += i64::from(times) * i64::from(v);
+            }
+        }
+    }
+
     /// Adds the moments that running sums over a chunk come to, up to the second power.
     ///
     /// In 32 bits: moments about the middle fit, and these come to them modulo 2^32. So do places and their
@@ -349,20 +361,6 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         }
     }
 
-    /// The same for a model of degree 2.
-    #[cfg(all(dsp, not(helium)))]
-    #[inline(never)]
-    fn add_running_2<const K: usize, A: Array<i64>>(sums: &mut A, running: &[i64; K], at: &Place) {
-        // (Products of two gradients have more moments. One by one: where code is to be small, loops over arrays take
-        // more of it.)
-        let degree = if K == POWERS { 4 } else { 2 };
-        let Some(&[s, t, u]) = running.first_chunk() else { return };
-        let &[v, w] = running.last_chunk().filter(|_| K == POWERS).unwrap_or(&[0; 2]);
-        let running = if at.sign < 0 { [-s, -t, -u, -v, -w] } else { [s, t, u, v, w] };
-        let [x, y] = at.middle.map(i64::from);
-        add_stretch::<POWERS>(sums.as_mut(), &about_end(running), [i64::from(at.half) + x, y], degree);
-    }
-
     /// [`add_fixed`](Self::add_fixed) where pixels are bytes and a processor has instructions for it.
     #[cfg(all(dsp, not(helium)))]
     #[expect(clippy::too_many_arguments)]
@@ -380,9 +378,14 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         let mut around = Around::uninit();
         let Some(cross) = self.cross(pixels, y, chunk, &mut around) else { return };
         let Some(fours) = Fours::new(&cross, P::samples(room)) else { return };
-        let at = Place::new(y, chunk, centre, less);
+        let at = cross.place(middle(y, chunk, centre), less);
         let halves = sums.gt.iter_mut().zip(&mut sums.g).zip(&[ALONG_X, ALONG_Y]);
-        if D::DEGREE < 2 {
+        if D::DEGREE == 0 {
+            let zeroth = fours.zeroth();
+            Self::add_zeroth(&mut sums.gg, &zeroth.gg, at.sign);
+            Self::add_zeroth(&mut sums.gt, &zeroth.gt, at.sign);
+            Self::add_zeroth(&mut sums.g, &zeroth.g, at.sign);
+        } else if D::DEGREE == 1 {
             for (sums, running) in sums.gg.iter_mut().zip(&fours.full_2()) {
                 Self::add_running(sums, running, &at);
             }
@@ -394,12 +397,12 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         } else {
             let axes = [[ALONG_X, ALONG_X], [ALONG_X, ALONG_Y], [ALONG_Y, ALONG_Y]];
             for (sums, &axes) in sums.gg.iter_mut().zip(&axes) {
-                Self::add_running_2(sums, &fours.full_4(axes), &at);
+                fours.add_full_4(axes, sums.as_mut(), &at);
             }
             for ((gt, g), &axis) in halves {
                 let [running_gt, running_g] = fours.half_2(axis);
-                Self::add_running_2(gt, &running_gt, &at);
-                Self::add_running_2(g, &running_g, &at);
+                arm_moments::add_2(gt.as_mut(), &running_gt, &at);
+                arm_moments::add_2(g.as_mut(), &running_g, &at);
             }
         }
         let [tt, t] = fours.plain;
@@ -425,25 +428,27 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         // Bilinear samples are within the range of pixels.
         let unlimited =
             self.photometry.unlimited().filter(|_| self.interpolation() == Interpolation::Bilinear);
-        let plain = if let Some(photometry) = unlimited {
-            arm_moments::residual(&cross, P::samples(samples), photometry).unwrap_or_default().map(i64::from)
+        if let Some(photometry) = unlimited {
+            arm_moments::residual(&cross, P::samples(samples), photometry, &mut sums.plain);
         } else {
             let row = self.pair.fixed.row(y).get(chunk.clone()).unwrap_or_default();
-            let plain = self.residuals(row, samples);
+            self.residuals(row, samples, &mut sums.plain);
             arm_moments::pack(P::samples(samples), chunk.len());
-            plain
-        };
-        sums.plain.iter_mut().zip(plain).for_each(|(sum, v)| *sum += v);
-        let (at, residuals) = (Place::new(y, chunk, centre, false), P::samples(samples));
+        }
+        let (at, residuals) = (cross.place(middle(y, chunk, centre), false), P::samples(samples));
+        if D::DEGREE == 0 {
+            let zeroth = arm_moments::with_differences_0(&cross, residuals);
+            return Self::add_zeroth(&mut sums.ge, &zeroth, at.sign);
+        }
         let [along, across] = &mut sums.ge;
-        if D::DEGREE < 2 {
+        if D::DEGREE == 1 {
             let [running_along, running_across] = arm_moments::with_differences_1(&cross, residuals);
             Self::add_running(along, &running_along, &at);
             Self::add_running(across, &running_across, &at);
         } else {
             let [running_along, running_across] = arm_moments::with_differences_2(&cross, residuals);
-            Self::add_running_2(along, &running_along, &at);
-            Self::add_running_2(across, &running_across, &at);
+            arm_moments::add_2(along.as_mut(), &running_along, &at);
+            arm_moments::add_2(across.as_mut(), &running_across, &at);
         }
     }
 
@@ -480,10 +485,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         let samples = samples.get_mut(..chunk.len()).unwrap_or_default();
         let fixed = &self.pair.fixed;
         let row = |y: usize, columns: Range<usize>| fixed.row(y).get(columns).unwrap_or_default();
-        let plain = self.residuals(row(y, chunk.clone()), samples);
-        for (sum, found) in sums.plain.iter_mut().zip(plain) {
-            *sum += found;
-        }
+        self.residuals(row(y, chunk.clone()), samples, &mut sums.plain);
         let residuals = &*samples;
         let [along, across] = &mut sums.ge;
         let add = |sums: &mut D::Monomials<i64>, a: &[P], b: &[P], from: usize, residuals: &[P::Fine]| {
@@ -502,9 +504,9 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         }
     }
 
-    /// Makes residuals of the samples of a chunk. Out: te, ee, e.
+    /// Makes residuals of the samples of a chunk, and adds to te, ee, e.
     #[inline(always)]
-    fn residuals(&self, fixed: &[P], samples: &mut [P::Fine]) -> [i64; 3] {
+    fn residuals(&self, fixed: &[P], samples: &mut [P::Fine], plain: &mut [i64; 3]) {
         let [mut te, mut ee, mut e1] = [<P::Word as Word>::Sum::default(); 3];
         let photometry = self.photometry;
         for (&t, sample) in fixed.iter().zip(samples) {
@@ -515,7 +517,9 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
             e1 = P::Word::add(e1, e, P::Word::new(1));
             *sample = e.get().into();
         }
-        [te, ee, e1].map(Into::into)
+        for (sum, v) in plain.iter_mut().zip([te, ee, e1]) {
+            *sum += v.into();
+        }
     }
 
     /// Adds both over a chunk of row `y`, about `centre`: weighted, by masks and the loss; and what

@@ -1541,6 +1541,12 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Operation for Onto<'_, '_, P, N, D, 
     #[inline(always)]
     fn run<L: Lanes>(self) {
         let Self(accumulate, pass) = self;
+        // (Here, where it is seen that the two do not overlap.)
+        if let Some(known) = accumulate.known()
+            && accumulate.rows[0] == 0
+        {
+            pass.moments.fixed = *known.moments;
+        }
         if L::LEN == 1 { accumulate.add_outlined(pass) } else { accumulate.add::<L>(pass) }
     }
 }
@@ -1552,19 +1558,18 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         self.add::<One>(pass);
     }
 
-    /// Adds to a pass over nothing.
+    /// What is known of the fixed image's sums, if nothing but the support changes them: then only its changes are
+    /// summed anew.
+    #[inline(always)]
+    fn known(&self) -> Option<&Known<'_, N, D, S>> {
+        self.known.as_ref().filter(|_| self.is_shared())
+    }
+
+    /// Adds to a pass that has what is known.
     #[inline(always)]
     fn add<L: Lanes>(&self, pass: &mut Pass<D, S>) {
         let (width, height, [first, end]) = (self.pair.fixed.width(), self.pair.fixed.height(), self.rows);
-        // Where nothing but the support changes what the fixed image sums to, only its changes are
-        // summed anew.
-        let known = self.known.as_ref().filter(|_| self.is_shared());
-        let supports = Supports::new(self, known);
-        if let Some(known) = known
-            && first == 0
-        {
-            pass.moments.fixed = *known.moments;
-        }
+        let supports = Supports::new(self, self.known());
         let Pass { moments, tally } = pass;
         if let Some(tile) = S::Total::<D>::as_tile::<D>(moments) {
             let centre = [width / 2, height / 2];
@@ -1598,10 +1603,9 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         tile: &mut TileMoments<D>,
         tally: &mut Tally<S>,
     ) {
-        // Samples of a shifted image share rows.
         let strip = match D::DEGREE {
             _ if self.is_second_order() => CHUNK,
-            0 if L::LEN == 1 => STRIP,
+            0 if L::LEN == 1 && self.shares_rows() => STRIP,
             _ => return self.tile::<L>(supports, columns, rows, centre, tile, tally),
         };
         for left in columns.clone().step_by(strip) {

@@ -2,7 +2,8 @@
 //!
 //! In: the moving image, and walks of a translation along one row after the other. Out: samples. All
 //! positions have the same fractions, so a row of the image is filtered along x once, and what comes of
-//! it serves all the rows that need it.
+//! it serves all the rows that need it. (Linear samples of bytes have loops of their own where there is the DSP
+//! extension.)
 #![forbid(unsafe_code)]
 
 use core::ops::Range;

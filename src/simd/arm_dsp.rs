@@ -8,6 +8,7 @@ use core::arch::naked_asm;
 
 use super::arm::Lines;
 use super::steps::{Quotient, TOLD, Told};
+use crate::fixed::{Position, Q6};
 
 /// Pixels in a block of a strip: the least width of a warp by a shift.
 pub(super) const SHIFTED: usize = 4;
@@ -50,10 +51,7 @@ pub(super) unsafe fn shift(
     [width, height]: [usize; 2],
     [x, y]: [u32; 2],
 ) {
-    let half = (1 << 15) + (((128 << 7) + 64) << 16);
-    // One is no number in Q15, but a pixel times the one below, with a little less than a half, is rounded to
-    // the same.
-    let (across, half) = if x == 0 { (32_767, half - 1) } else { ((32_768 - 2 * x) | x << 17, half) };
+    let [across, half] = across(x, 64);
     let mut above = [0; 2 * BLOCKS];
     let mut begin = 0;
     while begin < width {
@@ -72,7 +70,7 @@ pub(super) unsafe fn shift(
             above: above.as_mut_ptr(),
             last: above.as_mut_ptr().wrapping_add(2 * (blocks - 1)),
             across,
-            down: (16_384 - y) | y << 16,
+            down: down(y),
             half,
         };
         // The intermediates of the first row: what comes out is overwritten by the next call.
@@ -83,6 +81,45 @@ pub(super) unsafe fn shift(
         // SAFETY: as above, and there is a row more.
         unsafe { shift_u8(&mut strip) };
     }
+}
+
+/// Weights along x in Q15 of a fraction in Q14, and what intermediates begin with: a half, the 128 again, and what the
+/// last rounding needs (see [`Strip`]).
+#[inline(always)]
+fn across(fraction: u32, last: u32) -> [u32; 2] {
+    let half = (1 << 15) + (((128 << 7) + last) << 16);
+    // One is no number in Q15, but a pixel times the one below, with a little less than a half, is rounded to
+    // the same.
+    if fraction == 0 { [32_767, half - 1] } else { [(32_768 - 2 * fraction) | fraction << 17, half] }
+}
+
+/// Weights along y in Q14.
+#[inline(always)]
+const fn down(fraction: u32) -> u32 {
+    (16_384 - fraction) | fraction << 16
+}
+
+/// Makes so many samples by linear interpolation from a place in rows of bytes on, all with the same fractions, in
+/// Q14. Those up to the fourth are overwritten if there are less; none are made if not all taps are there.
+#[inline(always)]
+pub(crate) fn shifted(pixels: &[u8], stride: usize, [x, y]: [Position; 2], samples: &mut [Q6], len: usize) {
+    let first = (y.cell as usize).wrapping_mul(stride).wrapping_add(x.cell as usize);
+    let taps = pixels.get(first..).and_then(|taps| taps.get(..=stride + len));
+    let (Some(taps), Some(samples)) = (taps, samples.get_mut(..len.max(SHIFTED))) else { return };
+    let ([across, half], down) = (across(x.fraction, 1), down(y.fraction));
+    let mut few = [[0; SHIFTED + 1]; 2];
+    let (source, stride) = if len < SHIFTED {
+        for (row, few) in [0, stride].into_iter().zip(&mut few) {
+            for (k, tap) in few.iter_mut().enumerate().take(len + 1) {
+                *tap = taps.get(row + k).copied().unwrap_or(0);
+            }
+        }
+        (few.as_ptr().cast(), SHIFTED + 1)
+    } else {
+        (taps.as_ptr(), stride)
+    };
+    // SAFETY: there are so many samples, at least four, and one tap more from there on and from one row below on.
+    unsafe { shift_q6(source, stride, samples.as_mut_ptr(), samples.len(), across, half, down) };
 }
 
 /// Whether runs of pixels that lie side by side in the source too are long enough, on the average, to be
@@ -650,6 +687,93 @@ unsafe extern "C" fn shift_u8(_: &mut Strip) {
         "cmp r1, r7",
         "bne 6b",
         "add sp, sp, #12",
+        "pop {{r4-r11, pc}}",
+    )
+}
+
+// r0 is where the taps of a row begin that follow the first one, which is in the upper half of r8; r1 is from there to
+// those of the row below, of which r9 has the first one. r2 is where samples go, r3 to r6 are as above.
+/// Samples of a shift, at least four: from where, the stride, where to, how many, and what is said of a [`Strip`].
+#[unsafe(naked)]
+unsafe extern "C" fn shift_q6(
+    source: *const u8,
+    stride: usize,
+    samples: *mut Q6,
+    len: usize,
+    across: u32,
+    half: u32,
+    down: u32,
+) {
+    naked_asm!(
+        processor!(),
+        "push {{r4-r11, lr}}",
+        "sub sp, sp, #8",
+        // Where the samples end, and the last whole block does.
+        "add r12, r2, r3, lsl #2",
+        "bic r3, r3, #3",
+        "add lr, r2, r3, lsl #2",
+        "strd r12, lr, [sp]",
+        "ldrd r3, r6, [sp, #44]",
+        "ldr r4, [sp, #52]",
+        "mov r5, #0xff00ff00",
+        "2:",
+        "ldrb r9, [r0, r1]",
+        "ldrb r8, [r0], #1",
+        "sub r9, r9, #128",
+        "sub r8, r8, #128",
+        "lsl r9, r9, #24",
+        "lsl r8, r8, #24",
+        "3:",
+        "smlatb r7, r8, r3, r6",
+        "smlatb r12, r9, r3, r6",
+        "ldr r11, [r0, r1]",
+        "ldr r10, [r0], #4",
+        "eor r11, r11, #0x80808080",
+        "eor r10, r10, #0x80808080",
+        "and r9, r5, r11",
+        "and r8, r5, r10",
+        "and r11, r5, r11, lsl #8",
+        "and r10, r5, r10, lsl #8",
+        "smlabt r7, r10, r3, r7",
+        "smlabt r12, r11, r3, r12",
+        "pkhtb r7, r12, r7, asr #16",
+        "smuad r7, r7, r4",
+        "smlabb r12, r10, r3, r6",
+        "smlabb lr, r11, r3, r6",
+        "smlabt r12, r8, r3, r12",
+        "smlabt lr, r9, r3, lr",
+        "pkhtb r12, lr, r12, asr #16",
+        "smuad r12, r12, r4",
+        "lsr r7, r7, #15",
+        "lsr r12, r12, #15",
+        "strd r7, r12, [r2], #8",
+        "smlabb r7, r8, r3, r6",
+        "smlabb r12, r9, r3, r6",
+        "smlatt r7, r10, r3, r7",
+        "smlatt r12, r11, r3, r12",
+        "pkhtb r7, r12, r7, asr #16",
+        "smuad r7, r7, r4",
+        "smlatb r12, r10, r3, r6",
+        "smlatb lr, r11, r3, r6",
+        "smlatt r12, r8, r3, r12",
+        "smlatt lr, r9, r3, lr",
+        "pkhtb r12, lr, r12, asr #16",
+        "smuad r12, r12, r4",
+        "lsr r7, r7, #15",
+        "lsr r12, r12, #15",
+        "strd r7, r12, [r2], #8",
+        "ldr r12, [sp, #4]",
+        "cmp r2, r12",
+        "bne 3b",
+        // The last four once more, if they are not a whole block.
+        "ldr r12, [sp]",
+        "str r12, [sp, #4]",
+        "subs lr, r12, r2",
+        "sub r2, r12, #16",
+        "sub r0, r0, #5",
+        "add r0, r0, lr, lsr #2",
+        "bne 2b",
+        "add sp, sp, #8",
         "pop {{r4-r11, pc}}",
     )
 }

@@ -56,6 +56,8 @@ mod wide;
 
 #[cfg(thumb)]
 pub(crate) use arm::frame;
+#[cfg(dsp)]
+pub(crate) use arm_dsp::shifted;
 /// The square root, rounded to nearest.
 #[cfg(fpu)]
 pub(crate) use arm_fpu::sqrt;
