@@ -235,26 +235,26 @@ pub trait Walk: Clone {
     /// is at least `limit`, or for a falling coordinate below it; the end if there is none.
     #[inline]
     fn crossing(&self, axis: usize, limit: i32, rising: bool, range: &Range<usize>, to: Rounding) -> usize {
-        span::bisect(range, |k| self.at(k).reaches(axis, limit, to) != rising)
+        span::bisect(range, |k| self.reaches(k, axis, limit, to) != rising)
     }
 
-    /// Whether the cell of a coordinate (0 is x, 1 is y) is at least `limit`.
+    /// Whether the cell of a coordinate (0 is x, 1 is y) is at least `limit`, `n` pixels on.
     #[inline(always)]
-    fn reaches(&self, axis: usize, limit: i32, to: Rounding) -> bool {
-        self.position(to).get(axis).is_some_and(|p| p.cell >= limit)
+    fn reaches(&self, n: usize, axis: usize, limit: i32, to: Rounding) -> bool {
+        self.at(n).position(to).get(axis).is_some_and(|p| p.cell >= limit)
     }
 
     /// Whether the walk is monotone over the next `len` pixels and both ends lie in the area, so
     /// that all between do.
     #[inline]
     fn inside(&self, len: usize, to: Rounding, area: &Area) -> bool {
-        len > 0 && self.monotone(len) && self.is_in(to, area) && self.at(len - 1).is_in(to, area)
+        len > 0 && self.monotone(len) && self.is_in(0, to, area) && self.is_in(len - 1, to, area)
     }
 
-    /// Whether the position here lies in the area.
+    /// Whether the position `n` pixels on lies in the area.
     #[inline(always)]
-    fn is_in(&self, to: Rounding, area: &Area) -> bool {
-        area.contains(self.position(to))
+    fn is_in(&self, n: usize, to: Rounding, area: &Area) -> bool {
+        area.contains(self.at(n).position(to))
     }
 }
 
@@ -350,8 +350,8 @@ impl Walk for AffineWalk {
         usize::try_from(first).unwrap_or(0).max(range.start).min(range.end)
     }
     #[inline(always)]
-    fn reaches(&self, axis: usize, limit: i32, to: Rounding) -> bool {
-        self.at.get(axis).is_some_and(|&at| at >= least(limit, to))
+    fn reaches(&self, n: usize, axis: usize, limit: i32, to: Rounding) -> bool {
+        self.at(n).at.get(axis).is_some_and(|&at| at >= least(limit, to))
     }
     type Lanes<L: Lanes> = LinearSteps<L>;
     #[inline(always)]
@@ -518,30 +518,40 @@ impl Walk for ProjectiveWalk {
     }
     // Without a division.
     #[inline]
-    fn reaches(&self, axis: usize, limit: i32, to: Rounding) -> bool {
-        let (Some(&n), Some(&anchor)) = (self.at.get(axis), self.anchor.get(axis)) else { return false };
-        let d = self.denominator;
+    fn reaches(&self, n: usize, axis: usize, limit: i32, to: Rounding) -> bool {
+        let (Some(&at), Some(&step), Some(&anchor)) =
+            (self.at.get(axis), self.step.get(axis), self.anchor.get(axis))
+        else {
+            return false;
+        };
+        // (What is not needed here takes as long as what is.)
+        let on = n as i64;
+        let (n, d) = (at + on * step, self.denominator + on * self.denominator_step);
         if to.ties_to_even || d == 0 {
-            return self.position(to).get(axis).is_some_and(|p| p.cell >= limit);
+            return self.on(on).position(to).get(axis).is_some_and(|p| p.cell >= limit);
         }
         let (n, d) = if d < 0 { (-n, -d) } else { (n, d) };
         // n / d rounded half up is at least the limit where it is at most half a unit less.
         n - (i64::from(limit) - i64::from(anchor)) * d >= -(d >> (to.bits + 1))
     }
-    #[inline]
-    fn is_in(&self, to: Rounding, area: &Area) -> bool {
-        let d = self.denominator;
-        if to.ties_to_even || d == 0 {
-            return area.contains(self.position(to));
+    #[cfg_attr(thumb, inline(never))]
+    #[cfg_attr(not(thumb), inline)]
+    fn is_in(&self, n: usize, to: Rounding, area: &Area) -> bool {
+        if to.ties_to_even {
+            return area.contains(self.at(n).position(to));
         }
-        let ([x, y], d) = if d < 0 { (self.at.map(|n| -n), -d) } else { (self.at, d) };
+        let on = n as i64;
+        let d = self.denominator + on * self.denominator_step;
+        // (The denominator is below 2^32. Where it is zero nothing lies in an area, as below.)
+        let (sign, d) = (d >> 63, i64::from(d.unsigned_abs() as u32));
         let ([x0, y0], [x1, y1]) = area.bounds();
         // As above, from the least cell on.
-        let within = |n: i64, anchor: i32, min: i32, max: i32| {
-            let n = n - i64::from(min - anchor) * d + (d >> (to.bits + 1));
+        let within = |i: usize, min: i32, max: i32| {
+            let n = ((self.at[i] + on * self.step[i]) ^ sign) - sign;
+            let n = n - i64::from(min - self.anchor[i]) * d + (d >> (to.bits + 1));
             n >= 0 && n < i64::from(max - min + 1) * d
         };
-        within(x, self.anchor[0], x0, x1) && within(y, self.anchor[1], y0, y1)
+        within(0, x0, x1) && within(1, y0, y1)
     }
     #[inline(always)]
     fn step(&mut self) {
