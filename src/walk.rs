@@ -509,6 +509,8 @@ impl Walk for ProjectiveWalk {
         };
         [quotient(self.at[0], self.anchor[0]), quotient(self.at[1], self.anchor[1])]
     }
+    // (A microcontroller sooner sees which pixels are inside than where this one is.)
+    #[cfg(not(thumb))]
     #[inline]
     fn shift(&self, to: Rounding) -> Option<[Position; 2]> {
         let (d, [along, across]) = (self.denominator, self.step);
