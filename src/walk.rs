@@ -632,12 +632,10 @@ impl ProjectivePlan {
     #[inline]
     fn anchored(&self, x: usize, y: usize, len: usize) -> (ProjectiveWalk, usize) {
         let [u, v, w] = self.rows;
-        let last = |run: usize, n: i64, step: i64| n.wrapping_add(step.wrapping_mul(run as i64 - 1));
         // Runs are aligned, so that a part of a row has the bits of the whole row.
         let ends = |run: usize| {
             let begin = x - x % run;
-            let d = form(w, begin, y);
-            (run, begin, d, last(run, d, w[0]))
+            (run, begin, form(w, begin, y), form(w, begin + run - 1, y))
         };
         let mut all = ends(RUN);
         let (.., d0, d1) = all;
@@ -646,61 +644,68 @@ impl ProjectivePlan {
             all = ends(RUN / 2);
         }
         let (run, begin, d0, d1) = all;
-        let (at_first, d) = if d0.unsigned_abs() >= d1.unsigned_abs() { (true, d0) } else { (false, d1) };
-        // Within 2^16 px the anchor is at most a pixel from the image of that end; further out is
-        // outside of every image. Both ends of a numerator relative to it, and its step.
-        let relative = |row: [i64; 3]| {
-            let n = form(row, begin, y);
-            let anchor = anchor(if at_first { n } else { last(run, n, row[0]) }, d);
-            let less = |n: i64, d: i64| n.wrapping_sub(anchor.wrapping_mul(d));
-            let (n, step) = (less(n, d0), less(row[0], w[0]));
-            (anchor as i32, [n, last(run, n, step)], step)
-        };
-        let ((au, ends_u, step_u), (av, ends_v, step_v)) = (relative(u), relative(v));
+        let at_first = d0.unsigned_abs() >= d1.unsigned_abs();
+        let (end, d) = if at_first { (begin, d0) } else { (begin + run - 1, d1) };
         // What rounding a step does grows from the middle on, so that it is half as much at the ends.
-        let middle = |n: i64, step: i64| n.wrapping_add(step.wrapping_mul(run as i64 / 2));
+        let middle = begin + run / 2;
+        let denominator = form(w, middle, y);
+        // Within 2^16 px the anchor is at most a pixel from the image of that end; further out is
+        // outside of every image. A numerator relative to it, and its step.
+        let relative = |row: [i64; 3]| {
+            let anchor = anchor(form(row, end, y), d);
+            let less = |n: i64, d: i64| n.wrapping_sub(i64::from(anchor).wrapping_mul(d));
+            (anchor, less(form(row, middle, y), denominator), less(row[0], w[0]))
+        };
+        let ((au, nu, step_u), (av, nv, step_v)) = (relative(u), relative(v));
         // The shift that leaves 31 bits of the denominator and at most 46 of the numerators.
         let bits = |v: u64| 64 - v.leading_zeros() as i32;
-        let largest = bits(ends_u.iter().chain(&ends_v).fold(0, |all, n| all | n.unsigned_abs()));
-        let shift = (bits(d.unsigned_abs()) - 31).max(largest - 45);
+        let mut shift = bits(d.unsigned_abs()) - 31;
+        // (Ends have at most a bit more than the middle and what 2^7 steps add to it, which are at hand.)
+        let most = |n: i64, step: i64| ((n ^ (n >> 63)) >> 7 | (step ^ (step >> 63))) as u64;
+        if bits(most(nu, step_u) | most(nv, step_v)) + 7 + 2 > 45 + shift {
+            let ends = |n: i64, step: i64| {
+                let first = n.wrapping_sub(step.wrapping_mul(run as i64 / 2));
+                first.unsigned_abs() | first.wrapping_add(step.wrapping_mul(run as i64 - 1)).unsigned_abs()
+            };
+            shift = shift.max(bits(ends(nu, step_u) | ends(nv, step_v)) - 45);
+        }
         let scaled = |v: i64| {
             if shift > 0 { v.wrapping_add(1 << (shift - 1)) >> shift } else { v << -shift }
         };
         let walk = ProjectiveWalk {
-            at: [scaled(middle(ends_u[0], step_u)), scaled(middle(ends_v[0], step_v))],
+            at: [scaled(nu), scaled(nv)],
             step: [scaled(step_u), scaled(step_v)],
-            denominator: scaled(middle(d0, w[0])),
+            denominator: scaled(denominator),
             denominator_step: scaled(w[0]),
             exponent: self.scale - shift,
             anchor: [au, av],
         };
-        (walk.on(x as i64 - (begin + run / 2) as i64), (begin + run - x).min(len))
+        (walk.on(x as i64 - middle as i64), (begin + run - x).min(len))
     }
 }
 
 /// `n / d`, truncated, within 2^16; zero where d is. Both are below 2^62.
 #[inline(never)]
-fn anchor(n: i64, d: i64) -> i64 {
-    const MOST: u64 = 1 << 16;
-    let (sign, n, d) = ((n ^ d) >> 63, n.unsigned_abs(), d.unsigned_abs());
-    // (A division of 64 bits takes long on small processors.) By the upper 16 bits of the divisor it is at most one too
-    // small, and at most three too large.
-    let shift = 48_u32.saturating_sub(d.leading_zeros());
-    let mut quotient = if n >> 16 >= d {
-        MOST
-    } else {
-        u64::from(((n >> shift) as u32).checked_div((d >> shift) as u32).unwrap_or(0))
-    };
+fn anchor(n: i64, d: i64) -> i32 {
+    const MOST: u32 = 1 << 16;
+    let (sign, n, d) = (((n ^ d) >> 63) as i32, n.unsigned_abs(), d.unsigned_abs());
     if d == 0 {
         return 0;
     }
-    while quotient < MOST && (quotient + 1) * d <= n {
+    // (A division of 64 bits takes long on small processors.) By the upper 16 bits of the divisor it is at most one too
+    // small, and at most three too large.
+    let shift = 48_u32.saturating_sub(d.leading_zeros());
+    let mut quotient =
+        if n >> 16 >= d { MOST } else { ((n >> shift) as u32).checked_div((d >> shift) as u32).unwrap_or(0) };
+    let mut rest = n.wrapping_sub(u64::from(quotient) * d) as i64;
+    while rest < 0 {
+        quotient -= 1;
+        rest += d as i64;
+    }
+    if rest >= d as i64 && quotient < MOST {
         quotient += 1;
     }
-    while quotient * d > n {
-        quotient -= 1;
-    }
-    (quotient as i64 ^ sign) - sign
+    (quotient as i32 ^ sign) - sign
 }
 
 impl Plan for ProjectivePlan {
@@ -749,7 +754,7 @@ mod tests {
             // Next to a multiple too, as far as there are any.
             let multiple = (n % (1 << 17)).checked_mul(d).filter(|v| v.abs() < 1 << 61).unwrap_or(n);
             [n, multiple, multiple + near % 3, multiple - near % 3].into_iter().all(|n| {
-                anchor(n, d) == n.checked_div(d).unwrap_or(0).clamp(-(1 << 16), 1 << 16)
+                i64::from(anchor(n, d)) == n.checked_div(d).unwrap_or(0).clamp(-(1 << 16), 1 << 16)
             })
         }
     }
