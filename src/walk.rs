@@ -351,7 +351,8 @@ impl Walk for AffineWalk {
     }
     #[inline(always)]
     fn reaches(&self, n: usize, axis: usize, limit: i32, to: Rounding) -> bool {
-        self.at(n).at.get(axis).is_some_and(|&at| at >= least(limit, to))
+        let (Some(&at), Some(&step)) = (self.at.get(axis), self.step.get(axis)) else { return false };
+        at.wrapping_add(step.wrapping_mul(n as i64)) >= least(limit, to)
     }
     type Lanes<L: Lanes> = LinearSteps<L>;
     #[inline(always)]
