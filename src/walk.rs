@@ -437,7 +437,8 @@ pub struct ProjectiveWalk {
     pub(crate) step: [i64; 2],
     /// The denominator, below 2^31 + 2^7.
     pub(crate) denominator: i64,
-    pub(crate) denominator_step: i64,
+    /// Below 2^26, since a run is of 2^7 pixels at least.
+    pub(crate) denominator_step: i32,
     /// The denominator is this power of two times the real one.
     exponent: i32,
     /// Whole pixels.
@@ -450,9 +451,15 @@ impl ProjectiveWalk {
     fn on(&self, pixels: i64) -> Self {
         Self {
             at: [self.at[0] + pixels * self.step[0], self.at[1] + pixels * self.step[1]],
-            denominator: self.denominator + pixels * self.denominator_step,
+            denominator: self.denominator_on(pixels as i32),
             ..*self
         }
+    }
+
+    /// The denominator some pixels on, or back.
+    #[inline(always)]
+    fn denominator_on(&self, pixels: i32) -> i64 {
+        self.denominator + i64::from(pixels) * i64::from(self.denominator_step)
     }
 
     /// The same quotients of forms with the other sign.
@@ -529,7 +536,7 @@ impl Walk for ProjectiveWalk {
         };
         // (What is not needed here takes as long as what is.)
         let on = n as i64;
-        let (n, d) = (at + on * step, self.denominator + on * self.denominator_step);
+        let (n, d) = (at + on * step, self.denominator_on(n as i32));
         if to.ties_to_even || d == 0 {
             return self.on(on).position(to).get(axis).is_some_and(|p| p.cell >= limit);
         }
@@ -543,8 +550,7 @@ impl Walk for ProjectiveWalk {
         if to.ties_to_even {
             return area.contains(self.at(n).position(to));
         }
-        let on = n as i64;
-        let d = self.denominator + on * self.denominator_step;
+        let (on, d) = (n as i64, self.denominator_on(n as i32));
         // (The denominator is below 2^32. Where it is zero nothing lies in an area, as below.)
         let (sign, d) = (d >> 63, i64::from(d.unsigned_abs() as u32));
         let ([x0, y0], [x1, y1]) = area.bounds();
@@ -560,7 +566,7 @@ impl Walk for ProjectiveWalk {
     fn step(&mut self) {
         self.at[0] += self.step[0];
         self.at[1] += self.step[1];
-        self.denominator += self.denominator_step;
+        self.denominator += i64::from(self.denominator_step);
     }
     #[inline(always)]
     fn at(&self, n: usize) -> Self {
@@ -581,7 +587,7 @@ impl Walk for ProjectiveWalk {
     }
     #[inline(always)]
     fn monotone(&self, len: usize) -> bool {
-        let (a, b) = (self.denominator, self.at(len.saturating_sub(1)).denominator);
+        let (a, b) = (self.denominator, self.denominator_on(len.saturating_sub(1) as i32));
         (a > 0 && b > 0) || (a < 0 && b < 0)
     }
 }
@@ -677,7 +683,7 @@ impl ProjectivePlan {
             at: [scaled(nu), scaled(nv)],
             step: [scaled(step_u), scaled(step_v)],
             denominator: scaled(denominator),
-            denominator_step: scaled(w[0]),
+            denominator_step: scaled(w[0]) as i32,
             exponent: self.scale - shift,
             anchor: [au, av],
         };

@@ -262,7 +262,7 @@ impl<L: Lanes> QuotientSteps<L> {
             && here.denominator.min(here.at(L::LEN - 1).denominator) > 0
             && let Some(mut forms) = L::Forms::new(
                 [here.at[0], here.at[1], here.denominator],
-                [here.step[0], here.step[1], here.denominator_step],
+                [here.step[0], here.step[1], here.denominator_step.into()],
             )
         {
             let [(x, fx), (y, fy)] = forms.next(here.anchor, to.bits);
@@ -460,7 +460,7 @@ impl Following {
         Some(Self {
             axes: [axis(0), axis(1)],
             first: walk.denominator,
-            denominator_step: i32::try_from(walk.denominator_step).ok()?,
+            denominator_step: walk.denominator_step,
             bits: to.bits,
             half: TOLD as u32 / 2,
             done: 0,
@@ -598,7 +598,7 @@ impl<L: Lanes> Series<L> {
     /// For the next pixels, and how many these are: fewer where a row bends more.
     #[inline(always)]
     fn new(walk: &ProjectiveWalk, to: Rounding) -> (Option<Self>, usize) {
-        let (d, dd) = (walk.denominator, walk.denominator_step.abs());
+        let (d, dd) = (walk.denominator, i64::from(walk.denominator_step.abs()));
         // So that the denominator's change is within what around() takes, by the denominator there: it may be less.
         let served = |half: i64| 129 * half * dd < d;
         // (Where more is left out, more lanes are in doubt: few, of whole pixels.)
