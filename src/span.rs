@@ -186,9 +186,9 @@ pub(crate) fn interior<W: Walk>(
     let mut range = from..len;
     for axis in 0..2 {
         let (min, max) = (area.min[axis], area.max[axis]);
-        let (first, last) = (walk.at(range.start), walk.at(range.end - 1));
-        let below = [!first.reaches(axis, min, to), !last.reaches(axis, min, to)];
-        let above = [first.reaches(axis, max + 1, to), last.reaches(axis, max + 1, to)];
+        let (first, last) = (range.start, range.end - 1);
+        let below = [!walk.reaches(first, axis, min, to), !walk.reaches(last, axis, min, to)];
+        let above = [walk.reaches(first, axis, max + 1, to), walk.reaches(last, axis, max + 1, to)];
         if below[0] && below[1] || above[0] && above[1] {
             return none;
         }
@@ -240,7 +240,7 @@ pub(crate) fn interior_near<W: Walk>(
     if let Some(at) = walk.shift(to) {
         return shifted(at, 0, len, area);
     }
-    near(above, len, |k| walk.at(k).is_in(to, area)).unwrap_or_else(|| interior(walk, 0, len, to, area))
+    near(above, len, |k| walk.is_in(k, to, area)).unwrap_or_else(|| interior(walk, 0, len, to, area))
 }
 
 /// The range of the places below `len` that are inside, all of which are beside each other: if it begins and ends at

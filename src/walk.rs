@@ -235,26 +235,26 @@ pub trait Walk: Clone {
     /// is at least `limit`, or for a falling coordinate below it; the end if there is none.
     #[inline]
     fn crossing(&self, axis: usize, limit: i32, rising: bool, range: &Range<usize>, to: Rounding) -> usize {
-        span::bisect(range, |k| self.at(k).reaches(axis, limit, to) != rising)
+        span::bisect(range, |k| self.reaches(k, axis, limit, to) != rising)
     }
 
-    /// Whether the cell of a coordinate (0 is x, 1 is y) is at least `limit`.
+    /// Whether the cell of a coordinate (0 is x, 1 is y) is at least `limit`, `n` pixels on.
     #[inline(always)]
-    fn reaches(&self, axis: usize, limit: i32, to: Rounding) -> bool {
-        self.position(to).get(axis).is_some_and(|p| p.cell >= limit)
+    fn reaches(&self, n: usize, axis: usize, limit: i32, to: Rounding) -> bool {
+        self.at(n).position(to).get(axis).is_some_and(|p| p.cell >= limit)
     }
 
     /// Whether the walk is monotone over the next `len` pixels and both ends lie in the area, so
     /// that all between do.
     #[inline]
     fn inside(&self, len: usize, to: Rounding, area: &Area) -> bool {
-        len > 0 && self.monotone(len) && self.is_in(to, area) && self.at(len - 1).is_in(to, area)
+        len > 0 && self.monotone(len) && self.is_in(0, to, area) && self.is_in(len - 1, to, area)
     }
 
-    /// Whether the position here lies in the area.
+    /// Whether the position `n` pixels on lies in the area.
     #[inline(always)]
-    fn is_in(&self, to: Rounding, area: &Area) -> bool {
-        area.contains(self.position(to))
+    fn is_in(&self, n: usize, to: Rounding, area: &Area) -> bool {
+        area.contains(self.at(n).position(to))
     }
 }
 
@@ -350,8 +350,9 @@ impl Walk for AffineWalk {
         usize::try_from(first).unwrap_or(0).max(range.start).min(range.end)
     }
     #[inline(always)]
-    fn reaches(&self, axis: usize, limit: i32, to: Rounding) -> bool {
-        self.at.get(axis).is_some_and(|&at| at >= least(limit, to))
+    fn reaches(&self, n: usize, axis: usize, limit: i32, to: Rounding) -> bool {
+        let (Some(&at), Some(&step)) = (self.at.get(axis), self.step.get(axis)) else { return false };
+        at.wrapping_add(step.wrapping_mul(n as i64)) >= least(limit, to)
     }
     type Lanes<L: Lanes> = LinearSteps<L>;
     #[inline(always)]
@@ -436,7 +437,8 @@ pub struct ProjectiveWalk {
     pub(crate) step: [i64; 2],
     /// The denominator, below 2^31 + 2^7.
     pub(crate) denominator: i64,
-    pub(crate) denominator_step: i64,
+    /// Below 2^26, since a run is of 2^7 pixels at least.
+    pub(crate) denominator_step: i32,
     /// The denominator is this power of two times the real one.
     exponent: i32,
     /// Whole pixels.
@@ -449,9 +451,15 @@ impl ProjectiveWalk {
     fn on(&self, pixels: i64) -> Self {
         Self {
             at: [self.at[0] + pixels * self.step[0], self.at[1] + pixels * self.step[1]],
-            denominator: self.denominator + pixels * self.denominator_step,
+            denominator: self.denominator_on(pixels as i32),
             ..*self
         }
+    }
+
+    /// The denominator some pixels on, or back.
+    #[inline(always)]
+    fn denominator_on(&self, pixels: i32) -> i64 {
+        self.denominator + i64::from(pixels) * i64::from(self.denominator_step)
     }
 
     /// The same quotients of forms with the other sign.
@@ -509,6 +517,8 @@ impl Walk for ProjectiveWalk {
         };
         [quotient(self.at[0], self.anchor[0]), quotient(self.at[1], self.anchor[1])]
     }
+    // (A microcontroller sooner sees which pixels are inside than where this one is.)
+    #[cfg(not(thumb))]
     #[inline]
     fn shift(&self, to: Rounding) -> Option<[Position; 2]> {
         let (d, [along, across]) = (self.denominator, self.step);
@@ -518,36 +528,45 @@ impl Walk for ProjectiveWalk {
     }
     // Without a division.
     #[inline]
-    fn reaches(&self, axis: usize, limit: i32, to: Rounding) -> bool {
-        let (Some(&n), Some(&anchor)) = (self.at.get(axis), self.anchor.get(axis)) else { return false };
-        let d = self.denominator;
+    fn reaches(&self, n: usize, axis: usize, limit: i32, to: Rounding) -> bool {
+        let (Some(&at), Some(&step), Some(&anchor)) =
+            (self.at.get(axis), self.step.get(axis), self.anchor.get(axis))
+        else {
+            return false;
+        };
+        // (What is not needed here takes as long as what is.)
+        let on = n as i64;
+        let (n, d) = (at + on * step, self.denominator_on(n as i32));
         if to.ties_to_even || d == 0 {
-            return self.position(to).get(axis).is_some_and(|p| p.cell >= limit);
+            return self.on(on).position(to).get(axis).is_some_and(|p| p.cell >= limit);
         }
         let (n, d) = if d < 0 { (-n, -d) } else { (n, d) };
         // n / d rounded half up is at least the limit where it is at most half a unit less.
         n - (i64::from(limit) - i64::from(anchor)) * d >= -(d >> (to.bits + 1))
     }
-    #[inline]
-    fn is_in(&self, to: Rounding, area: &Area) -> bool {
-        let d = self.denominator;
-        if to.ties_to_even || d == 0 {
-            return area.contains(self.position(to));
+    #[cfg_attr(thumb, inline(never))]
+    #[cfg_attr(not(thumb), inline)]
+    fn is_in(&self, n: usize, to: Rounding, area: &Area) -> bool {
+        if to.ties_to_even {
+            return area.contains(self.at(n).position(to));
         }
-        let ([x, y], d) = if d < 0 { (self.at.map(|n| -n), -d) } else { (self.at, d) };
+        let (on, d) = (n as i64, self.denominator_on(n as i32));
+        // (The denominator is below 2^32. Where it is zero nothing lies in an area, as below.)
+        let (sign, d) = (d >> 63, i64::from(d.unsigned_abs() as u32));
         let ([x0, y0], [x1, y1]) = area.bounds();
         // As above, from the least cell on.
-        let within = |n: i64, anchor: i32, min: i32, max: i32| {
-            let n = n - i64::from(min - anchor) * d + (d >> (to.bits + 1));
+        let within = |i: usize, min: i32, max: i32| {
+            let n = ((self.at[i] + on * self.step[i]) ^ sign) - sign;
+            let n = n - i64::from(min - self.anchor[i]) * d + (d >> (to.bits + 1));
             n >= 0 && n < i64::from(max - min + 1) * d
         };
-        within(x, self.anchor[0], x0, x1) && within(y, self.anchor[1], y0, y1)
+        within(0, x0, x1) && within(1, y0, y1)
     }
     #[inline(always)]
     fn step(&mut self) {
         self.at[0] += self.step[0];
         self.at[1] += self.step[1];
-        self.denominator += self.denominator_step;
+        self.denominator += i64::from(self.denominator_step);
     }
     #[inline(always)]
     fn at(&self, n: usize) -> Self {
@@ -568,7 +587,7 @@ impl Walk for ProjectiveWalk {
     }
     #[inline(always)]
     fn monotone(&self, len: usize) -> bool {
-        let (a, b) = (self.denominator, self.at(len.saturating_sub(1)).denominator);
+        let (a, b) = (self.denominator, self.denominator_on(len.saturating_sub(1) as i32));
         (a > 0 && b > 0) || (a < 0 && b < 0)
     }
 }
@@ -620,12 +639,10 @@ impl ProjectivePlan {
     #[inline]
     fn anchored(&self, x: usize, y: usize, len: usize) -> (ProjectiveWalk, usize) {
         let [u, v, w] = self.rows;
-        let last = |run: usize, n: i64, step: i64| n.wrapping_add(step.wrapping_mul(run as i64 - 1));
         // Runs are aligned, so that a part of a row has the bits of the whole row.
         let ends = |run: usize| {
             let begin = x - x % run;
-            let d = form(w, begin, y);
-            (run, begin, d, last(run, d, w[0]))
+            (run, begin, form(w, begin, y), form(w, begin + run - 1, y))
         };
         let mut all = ends(RUN);
         let (.., d0, d1) = all;
@@ -634,61 +651,68 @@ impl ProjectivePlan {
             all = ends(RUN / 2);
         }
         let (run, begin, d0, d1) = all;
-        let (at_first, d) = if d0.unsigned_abs() >= d1.unsigned_abs() { (true, d0) } else { (false, d1) };
-        // Within 2^16 px the anchor is at most a pixel from the image of that end; further out is
-        // outside of every image. Both ends of a numerator relative to it, and its step.
-        let relative = |row: [i64; 3]| {
-            let n = form(row, begin, y);
-            let anchor = anchor(if at_first { n } else { last(run, n, row[0]) }, d);
-            let less = |n: i64, d: i64| n.wrapping_sub(anchor.wrapping_mul(d));
-            let (n, step) = (less(n, d0), less(row[0], w[0]));
-            (anchor as i32, [n, last(run, n, step)], step)
-        };
-        let ((au, ends_u, step_u), (av, ends_v, step_v)) = (relative(u), relative(v));
+        let at_first = d0.unsigned_abs() >= d1.unsigned_abs();
+        let (end, d) = if at_first { (begin, d0) } else { (begin + run - 1, d1) };
         // What rounding a step does grows from the middle on, so that it is half as much at the ends.
-        let middle = |n: i64, step: i64| n.wrapping_add(step.wrapping_mul(run as i64 / 2));
+        let middle = begin + run / 2;
+        let denominator = form(w, middle, y);
+        // Within 2^16 px the anchor is at most a pixel from the image of that end; further out is
+        // outside of every image. A numerator relative to it, and its step.
+        let relative = |row: [i64; 3]| {
+            let anchor = anchor(form(row, end, y), d);
+            let less = |n: i64, d: i64| n.wrapping_sub(i64::from(anchor).wrapping_mul(d));
+            (anchor, less(form(row, middle, y), denominator), less(row[0], w[0]))
+        };
+        let ((au, nu, step_u), (av, nv, step_v)) = (relative(u), relative(v));
         // The shift that leaves 31 bits of the denominator and at most 46 of the numerators.
         let bits = |v: u64| 64 - v.leading_zeros() as i32;
-        let largest = bits(ends_u.iter().chain(&ends_v).fold(0, |all, n| all | n.unsigned_abs()));
-        let shift = (bits(d.unsigned_abs()) - 31).max(largest - 45);
+        let mut shift = bits(d.unsigned_abs()) - 31;
+        // (Ends have at most a bit more than the middle and what 2^7 steps add to it, which are at hand.)
+        let most = |n: i64, step: i64| ((n ^ (n >> 63)) >> 7 | (step ^ (step >> 63))) as u64;
+        if bits(most(nu, step_u) | most(nv, step_v)) + 7 + 2 > 45 + shift {
+            let ends = |n: i64, step: i64| {
+                let first = n.wrapping_sub(step.wrapping_mul(run as i64 / 2));
+                first.unsigned_abs() | first.wrapping_add(step.wrapping_mul(run as i64 - 1)).unsigned_abs()
+            };
+            shift = shift.max(bits(ends(nu, step_u) | ends(nv, step_v)) - 45);
+        }
         let scaled = |v: i64| {
             if shift > 0 { v.wrapping_add(1 << (shift - 1)) >> shift } else { v << -shift }
         };
         let walk = ProjectiveWalk {
-            at: [scaled(middle(ends_u[0], step_u)), scaled(middle(ends_v[0], step_v))],
+            at: [scaled(nu), scaled(nv)],
             step: [scaled(step_u), scaled(step_v)],
-            denominator: scaled(middle(d0, w[0])),
-            denominator_step: scaled(w[0]),
+            denominator: scaled(denominator),
+            denominator_step: scaled(w[0]) as i32,
             exponent: self.scale - shift,
             anchor: [au, av],
         };
-        (walk.on(x as i64 - (begin + run / 2) as i64), (begin + run - x).min(len))
+        (walk.on(x as i64 - middle as i64), (begin + run - x).min(len))
     }
 }
 
 /// `n / d`, truncated, within 2^16; zero where d is. Both are below 2^62.
 #[inline(never)]
-fn anchor(n: i64, d: i64) -> i64 {
-    const MOST: u64 = 1 << 16;
-    let (sign, n, d) = ((n ^ d) >> 63, n.unsigned_abs(), d.unsigned_abs());
-    // (A division of 64 bits takes long on small processors.) By the upper 16 bits of the divisor it is at most one too
-    // small, and at most three too large.
-    let shift = 48_u32.saturating_sub(d.leading_zeros());
-    let mut quotient = if n >> 16 >= d {
-        MOST
-    } else {
-        u64::from(((n >> shift) as u32).checked_div((d >> shift) as u32).unwrap_or(0))
-    };
+fn anchor(n: i64, d: i64) -> i32 {
+    const MOST: u32 = 1 << 16;
+    let (sign, n, d) = (((n ^ d) >> 63) as i32, n.unsigned_abs(), d.unsigned_abs());
     if d == 0 {
         return 0;
     }
-    while quotient < MOST && (quotient + 1) * d <= n {
+    // (A division of 64 bits takes long on small processors.) By the upper 16 bits of the divisor it is at most one too
+    // small, and at most three too large.
+    let shift = 48_u32.saturating_sub(d.leading_zeros());
+    let mut quotient =
+        if n >> 16 >= d { MOST } else { ((n >> shift) as u32).checked_div((d >> shift) as u32).unwrap_or(0) };
+    let mut rest = n.wrapping_sub(u64::from(quotient) * d) as i64;
+    while rest < 0 {
+        quotient -= 1;
+        rest += d as i64;
+    }
+    if rest >= d as i64 && quotient < MOST {
         quotient += 1;
     }
-    while quotient * d > n {
-        quotient -= 1;
-    }
-    (quotient as i64 ^ sign) - sign
+    (quotient as i32 ^ sign) - sign
 }
 
 impl Plan for ProjectivePlan {
@@ -737,7 +761,7 @@ mod tests {
             // Next to a multiple too, as far as there are any.
             let multiple = (n % (1 << 17)).checked_mul(d).filter(|v| v.abs() < 1 << 61).unwrap_or(n);
             [n, multiple, multiple + near % 3, multiple - near % 3].into_iter().all(|n| {
-                anchor(n, d) == n.checked_div(d).unwrap_or(0).clamp(-(1 << 16), 1 << 16)
+                i64::from(anchor(n, d)) == n.checked_div(d).unwrap_or(0).clamp(-(1 << 16), 1 << 16)
             })
         }
     }

@@ -5,7 +5,7 @@ use core::marker::PhantomData;
 use core::ops::Range;
 
 use super::noise::{Support, high_pass, steepness};
-use super::normal::{Accumulate, FixedMoments, Known, LevelPair, Onto, Pass, Photometry, Statistics};
+use super::normal::{Accumulate, FixedMoments, KEPT, LevelPair, Onto, Pass, Photometry, Room, Statistics};
 use super::robust::{Gather, Loss, Robust};
 use super::search::Match;
 use super::solve::{Column, Factor, SIZE, Symmetric, solve};
@@ -40,7 +40,7 @@ const ROUGH: f64 = 0.25;
 /// The elements that an [`Aligner`] needs from its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkspaceSize {
-    /// Pixels, for the pyramids of the two images.
+    /// Pixels, for the pyramids of the two images and for what is kept of the fixed one's rows.
     pub pixels: usize,
     /// Bytes, for the pyramids of the masks; 0 without masks.
     pub masks: usize,
@@ -131,10 +131,11 @@ pub struct Aligner<'a, P, T: Transform, S: Scope = Options> {
     /// How the last increment moved the corners, and what part it was of the one that was computed.
     last: Option<(Moves, f32)>,
     best: Option<Best<T>>,
-    /// Where the last pass of this level in least squares was, and what it has summed to of the fixed image, for the
-    /// next.
-    shared: Option<(T::Plan, Interpolation)>,
+    /// Whether the last pass of this level is of use for the next: what it has summed to of the fixed image, and over
+    /// which pixels.
+    shared: bool,
     moments: FixedMoments<S::Total<T::Degree>, T::Degree>,
+    pub(super) kept: Room<'a, P>,
     rival: Rival<T>,
 }
 
@@ -244,7 +245,7 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
         let rest = |(width, height): (usize, usize)| buffer_len(width, height, levels);
         let mask = |mask: &Option<Image<'_, u8>>| mask.as_ref().map_or(0, |m| rest(size(m)));
         Ok(WorkspaceSize {
-            pixels: rest(fixed) + rest(moving) + selection::<T, S>(options, fixed, moving)?,
+            pixels: rest(fixed) + rest(moving) + selection::<T, S>(options, fixed, moving)? + KEPT * fixed.1,
             masks: mask(&pair.fixed_mask) + mask(&pair.moving_mask),
         })
     }
@@ -269,40 +270,51 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
         pixels: &'a mut [P],
         masks: &'a mut [u8],
     ) -> Result<Self, Error> {
-        Self::of(Self::images(&pair, &options, pixels, masks)?, initial, options)
+        let (images, kept) = Self::images(&pair, &options, pixels, masks)?;
+        Self::of(images, initial, options, kept)
     }
 
-    /// Builds the pyramids.
+    /// Builds the pyramids. Out: also room for what is kept of rows.
     #[inline(never)]
     fn images(
         pair: &Pair<'a, P>,
         options: &S,
         pixels: &'a mut [P],
         masks: &'a mut [u8],
-    ) -> Result<Images<'a, P>, Error> {
+    ) -> Result<(Images<'a, P>, &'a mut [P]), Error> {
         let needed = Self::workspace(pair, options)?;
         let options = &options.options();
         let sizes = (size(&pair.fixed), size(&pair.moving));
         let (_, levels) = options.levels::<T>(sizes.0, sizes.1)?;
         let maps = selection::<T, S>(options, sizes.0, sizes.1)?;
-        let (maps, rest_of_both) = split(pixels, maps, needed.pixels)?;
-        let (a, b) = split(rest_of_both, rest(&pair.fixed, levels), needed.pixels - maps.len())?;
+        let (kept, pixels) = split(pixels, KEPT * sizes.0.1, needed.pixels)?;
+        let needed_of_both = needed.pixels - kept.len();
+        let (maps, rest_of_both) = split(pixels, maps, needed_of_both)?;
+        let (a, b) = split(rest_of_both, rest(&pair.fixed, levels), needed_of_both - maps.len())?;
         let pyramid = |image, buffer| Pyramid::with_threads(image, levels, buffer, options.threads);
         let (fixed, moving) = (pyramid(pair.fixed, a)?, pyramid(pair.moving, b)?);
         if !S::WHOLE {
-            return Ok(Images { fixed, moving, fixed_mask: None, moving_mask: None, selection: None });
+            return Ok((
+                Images { fixed, moving, fixed_mask: None, moving_mask: None, selection: None },
+                kept,
+            ));
         }
         let first = pair.fixed_mask.as_ref().map_or(0, |m| rest(m, levels));
         let (a, b) = split(masks, first, needed.masks)?;
         let fixed_mask = pair.fixed_mask.map(|m| Pyramid::new_mask(m, levels, a)).transpose()?;
         let moving_mask = pair.moving_mask.map(|m| Pyramid::new_mask(m, levels, b)).transpose()?;
         let selection = select_all::<P, T>(&fixed, &fixed_mask, sizes.1, options, maps)?;
-        Ok(Images { fixed, moving, fixed_mask, moving_mask, selection })
+        Ok((Images { fixed, moving, fixed_mask, moving_mask, selection }, kept))
     }
 
     /// Is ready to step, on pyramids of at least the levels that `options` ask for.
     #[inline(always)]
-    pub(super) fn of(images: Images<'a, P>, initial: T, options: S) -> Result<Self, Error> {
+    pub(super) fn of(
+        images: Images<'a, P>,
+        initial: T,
+        options: S,
+        kept: &'a mut [P],
+    ) -> Result<Self, Error> {
         let Start { levels, top, candidate, phase } = Self::start(&images, &initial, &options)?;
         Ok(Self {
             options,
@@ -327,8 +339,9 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
             damping: 0.0,
             last: None,
             best: None,
-            shared: None,
+            shared: false,
             moments: FixedMoments::<S::Total<T::Degree>, T::Degree>::ZERO,
+            kept: Room(kept),
             rival: Rival::None,
         })
     }
@@ -585,34 +598,32 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
     // (On its own, so that what it needs of the stack is not needed by what follows.)
     #[inline(never)]
     fn look(&mut self, pair: &LevelPair<'a, P>) -> (bool, bool) {
-        let plan = self.candidate.plan();
         let mut pass = Pass::EMPTY;
-        self.pass(pair, plan, &mut pass);
-        self.share(plan, pass.moments.fixed());
+        self.pass(pair, &mut pass);
+        self.share(&pass);
         self.judge(pair, &pass)
     }
 
     /// A pass with the candidate.
     #[inline(always)]
-    fn pass(&self, pair: &LevelPair<'a, P>, plan: T::Plan, pass: &mut Pass<T::Degree, S>) {
+    fn pass(&mut self, pair: &LevelPair<'a, P>, pass: &mut Pass<T::Degree, S>) {
+        let (loss, second_order) = (self.loss(), self.is_second_order());
+        let Options { threads, level, robust, .. } = self.options();
+        let Room(kept) = &mut self.kept;
         let accumulate = Accumulate {
             pair: *pair,
-            plan,
+            plan: self.candidate.plan(),
             photometry: self.photometry,
-            loss: self.loss(),
+            loss,
             interpolation: self.interpolation,
-            second_order: self.is_second_order(),
-            histogram: self.options().robust != Robust::None,
-            known: self.shared.map(|(plan, interpolation)| Known {
-                plan,
-                interpolation,
-                moments: &self.moments,
-            }),
+            second_order,
+            histogram: robust != Robust::None,
+            known: (self.shared && !kept.is_empty()).then_some(&self.moments),
+            kept,
             rows: [0, pair.fixed.height()],
             kind: PhantomData::<(T::Degree, S)>,
         };
         // (Of a scope that is not whole there is one thread.)
-        let Options { threads, level, .. } = self.options();
         if S::WHOLE {
             *pass = threads.run(level, accumulate);
         } else {
@@ -654,11 +665,10 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
 
     /// Keeps what the fixed image has summed to for the next pass.
     #[inline(never)]
-    fn share(&mut self, plan: T::Plan, moments: &FixedMoments<S::Total<T::Degree>, T::Degree>) {
-        let shares = self.loss() == Loss::Squares && !self.is_second_order();
-        self.shared = shares.then_some((plan, self.interpolation));
-        if shares {
-            self.moments = *moments;
+    fn share(&mut self, pass: &Pass<T::Degree, S>) {
+        self.shared = self.loss() == Loss::Squares && !self.is_second_order() && !pass.tally.apart;
+        if self.shared {
+            self.moments = *pass.moments.fixed();
         }
     }
 
@@ -843,7 +853,7 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
         self.interpolation = Interpolation::Bilinear;
         self.sigma = None;
         self.best = None;
-        self.shared = None;
+        self.shared = false;
     }
 
     #[inline(never)]

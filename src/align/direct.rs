@@ -127,7 +127,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
     #[inline(always)]
     pub(super) fn tile_singly(
         &self,
-        supports: &Supports<'_, N>,
+        supports: &mut Supports<'_, N, P>,
         columns: Range<usize>,
         rows: Range<usize>,
         centre: [usize; 2],
@@ -136,21 +136,16 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
     ) {
         let (mut room, mut shifted) = ([P::Fine::from_channel(P::default()); ROOM], Rows::new());
         let mut above = NONE_ABOVE;
+        let Supports { now, kept } = supports;
         for y in rows {
-            let (mut before, now) = supports.runs::<P>(y, columns.clone(), &mut above);
-            for (x, walk, range) in now {
+            let mut kept = kept.row(y, columns.start);
+            for (run, walk, range) in now.runs::<P>(y, columns.clone(), &mut above) {
+                let before = kept.replace(&run, &range);
                 if self.is_shared() {
-                    let before = before.as_mut().and_then(|runs| runs.next()).map(|(.., range)| range);
-                    self.add_changes(
-                        &mut tile.fixed,
-                        y,
-                        [&before.unwrap_or(0..0), &range],
-                        centre,
-                        &mut room,
-                    );
+                    self.add_changes(&mut tile.fixed, y, [&before, &range], centre, &mut room);
                 }
                 for chunk in select::chunks(self.selected(), y, range) {
-                    let walk = walk.at(chunk.start - x);
+                    let walk = walk.at(chunk.start - run.start);
                     let Some(all) = room.first_chunk_mut() else { return };
                     // (Of degree zero are translations.)
                     if D::DEGREE == 0 {
@@ -166,12 +161,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
                     }
                 }
             }
-            // All that the other support has more, whose runs may be shorter (of lines there is one).
-            if D::DEGREE == 2 {
-                for (.., range) in before.into_iter().flatten() {
-                    self.add_changes(&mut tile.fixed, y, [&range, &(0..0)], centre, &mut room);
-                }
-            }
+            tally.apart |= !kept.finish();
         }
     }
 

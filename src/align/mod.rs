@@ -69,7 +69,7 @@
 //! gradients, since an alignment is as exact as the sum of the squares of gradients is large. They are taken from all over the image, so that no region decides alone.
 //!
 //! **Memory.** The workspace is what [`Aligner::workspace`] says: a third of the pixels of both
-//! images, and of the masks in use, and for a selection 1/192 of those of the fixed image. The aligner itself is a few kilobytes, wherever the caller puts
+//! images, and of the masks in use, eight for each row of the fixed image, and for a selection 1/192 of its pixels. The aligner itself is a few kilobytes, wherever the caller puts
 //! it; nothing else is stored.
 //!
 //! **Scope.** What an aligner can do is the type of its options. With [`Options`] all of the above is linked, whether it is

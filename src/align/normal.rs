@@ -982,21 +982,15 @@ pub(super) struct Accumulate<'a, P, N, D: Degree, S: Scope> {
     pub(super) second_order: bool,
     /// Whether to gather the residuals' histogram.
     pub(super) histogram: bool,
-    /// Another pass over this level, without masks and in least squares: what the
-    /// fixed image summed to. Where supports are the same, so are those sums.
-    pub(super) known: Option<Known<'a, N, D, S>>,
+    /// What the fixed image summed to in the last pass over this level, without masks and in least squares. Where
+    /// supports are the same, so are those sums.
+    pub(super) known: Option<&'a FixedMoments<S::Total<D>, D>>,
+    /// Which pixels that was, [`KEPT`] elements for each row that it goes over; then which are this one's.
+    pub(super) kept: &'a mut [P],
     /// The rows of the fixed image that it goes over: the first one, and where it ends.
     pub(super) rows: [usize; 2],
     /// The degree of the model, and the scope.
     pub(super) kind: PhantomData<(D, S)>,
-}
-
-/// What the fixed image summed to over the support of a transform and an interpolation.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Known<'a, N, D: Degree, S: Scope> {
-    pub(super) plan: N,
-    pub(super) interpolation: Interpolation,
-    pub(super) moments: &'a FixedMoments<S::Total<D>, D>,
 }
 
 impl Interpolation {
@@ -1049,6 +1043,8 @@ pub(super) struct Tally<S: Scope> {
     pub(super) pixels: u64,
     /// The sum of their losses.
     pub(super) loss: i64,
+    /// Whether those of a row are not beside each other, so that they are not kept.
+    pub(super) apart: bool,
     /// Of their residuals, where asked for.
     pub(super) histogram: S::Histogram,
 }
@@ -1068,8 +1064,10 @@ impl<S: Scope> Tally<S> {
 
 impl<D: Degree, S: Scope> Pass<D, S> {
     /// One over nothing.
-    pub(super) const EMPTY: Self =
-        Self { moments: SumsOf::ZERO, tally: Tally { pixels: 0, loss: 0, histogram: S::Histogram::EMPTY } };
+    pub(super) const EMPTY: Self = Self {
+        moments: SumsOf::ZERO,
+        tally: Tally { pixels: 0, loss: 0, apart: false, histogram: S::Histogram::EMPTY },
+    };
 }
 
 /// What is needed of the pixels of a chunk; zero where a pixel does not count.
@@ -1540,40 +1538,43 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Operation for Onto<'_, '_, P, N, D, 
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let Self(accumulate, pass) = self;
+        let Self(mut accumulate, pass) = self;
+        let kept = core::mem::take(&mut accumulate.kept);
         // (Here, where it is seen that the two do not overlap.)
         if let Some(known) = accumulate.known()
             && accumulate.rows[0] == 0
         {
-            pass.moments.fixed = *known.moments;
+            pass.moments.fixed = *known;
         }
-        if L::LEN == 1 { accumulate.add_outlined(pass) } else { accumulate.add::<L>(pass) }
+        if L::LEN == 1 { accumulate.add_outlined(kept, pass) } else { accumulate.add::<L>(kept, pass) }
     }
 }
 
 impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
     /// [`add`](Self::add) for one lane, on its own so that what it needs of the stack is not needed by what follows.
     #[inline(never)]
-    fn add_outlined(&self, pass: &mut Pass<D, S>) {
-        self.add::<One>(pass);
+    fn add_outlined(&self, kept: &mut [P], pass: &mut Pass<D, S>) {
+        self.add::<One>(kept, pass);
     }
 
     /// What is known of the fixed image's sums, if nothing but the support changes them: then only its changes are
     /// summed anew.
     #[inline(always)]
-    fn known(&self) -> Option<&Known<'_, N, D, S>> {
-        self.known.as_ref().filter(|_| self.is_shared())
+    fn known(&self) -> Option<&FixedMoments<S::Total<D>, D>> {
+        self.known.filter(|_| self.is_shared())
     }
 
     /// Adds to a pass that has what is known.
     #[inline(always)]
-    fn add<L: Lanes>(&self, pass: &mut Pass<D, S>) {
+    fn add<L: Lanes>(&self, kept: &mut [P], pass: &mut Pass<D, S>) {
         let (width, height, [first, end]) = (self.pair.fixed.width(), self.pair.fixed.height(), self.rows);
-        let supports = Supports::new(self, self.known());
+        let now = Support { plan: &self.plan, area: self.interpolation().area(&self.pair.moving) };
+        let known = self.known().is_some();
+        let mut supports = Supports { now, kept: Kept { rows: kept, first, known } };
         let Pass { moments, tally } = pass;
         if let Some(tile) = S::Total::<D>::as_tile::<D>(moments) {
             let centre = [width / 2, height / 2];
-            return self.strips::<L>(&supports, 0..width, first..end, centre, tile, tally);
+            return self.strips::<L>(&mut supports, 0..width, first..end, centre, tile, tally);
         }
         let [across, down] = tile::<P::Word>([width, height], D::DEGREE, 1 << self.loss.unit());
         for top in (0..height).step_by(down.max(1)) {
@@ -1585,7 +1586,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
                 let right = (left + across).min(width);
                 let centre = [left + across / 2, top + down / 2];
                 let mut tile = TileMoments::<D>::ZERO;
-                self.strips::<L>(&supports, left..right, rows.clone(), centre, &mut tile, tally);
+                self.strips::<L>(&mut supports, left..right, rows.clone(), centre, &mut tile, tally);
                 let [x, y] = centre.map(|v| v as i64);
                 moments.add_tile(&tile, [x - (width / 2) as i64, y - (height / 2) as i64], D::DEGREE);
             }
@@ -1596,7 +1597,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
     #[inline(always)]
     fn strips<L: Lanes>(
         &self,
-        supports: &Supports<'_, N>,
+        supports: &mut Supports<'_, N, P>,
         columns: Range<usize>,
         rows: Range<usize>,
         centre: [usize; 2],
@@ -1623,8 +1624,8 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
 
 /// What was inside of the first run of the row above, and of the last one.
 type Above = [Range<usize>; 2];
-/// Before the first row: of both supports.
-pub(super) const NONE_ABOVE: [Above; 2] = [const { [0..0, 0..0] }; 2];
+/// Before the first row.
+pub(super) const NONE_ABOVE: Above = [0..0, 0..0];
 
 /// Where a transform finds all taps inside the moving image.
 pub(super) struct Support<'a, N> {
@@ -1633,10 +1634,10 @@ pub(super) struct Support<'a, N> {
 }
 
 impl<N: Plan> Support<'_, N> {
-    /// The runs of a stretch of row `y`: where each begins, its walk, and the range of its columns that
-    /// is inside, which is likely to be near what was so in the row above.
+    /// The runs of a stretch of row `y`: the columns of each, its walk, and those of them that
+    /// are inside, which are likely to be near those that were so in the row above.
     #[inline(always)]
-    fn runs<'a, P: Grey>(
+    pub(super) fn runs<'a, P: Grey>(
         &'a self,
         y: usize,
         columns: Range<usize>,
@@ -1670,18 +1671,19 @@ pub(super) struct InsideRuns<'a, N, P> {
 }
 
 impl<N: Plan, P: Grey> Iterator for InsideRuns<'_, N, P> {
-    type Item = (usize, N::Walk, Range<usize>);
+    type Item = (Range<usize>, N::Walk, Range<usize>);
 
     #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         let (x, walk, len) = self.runs.next()?;
-        if self.middle.start <= x && x + len <= self.middle.end {
-            return Some((x, walk, x..x + len));
+        let run = x..x + len;
+        if self.middle.start <= x && run.end <= self.middle.end {
+            return Some((run.clone(), walk, run));
         }
         let [first, others] = &mut *self.above;
         let near = if x == self.begin { first } else { others };
         let range = inside::<P, _>(&walk, len, self.area, near);
-        Some((x, walk, x + range.start..x + range.end))
+        Some((run, walk, x + range.start..x + range.end))
     }
 }
 
@@ -1696,37 +1698,94 @@ fn inside<P: Grey, W: Walk>(walk: &W, len: usize, area: &Area, near: &mut Range<
     near.clone()
 }
 
-/// The support of a pass, and that of the one whose sums it takes over.
-pub(super) struct Supports<'a, N> {
-    now: Support<'a, N>,
-    before: Option<Support<'a, N>>,
+/// The support of a pass, and what is kept of it and of the last one's.
+pub(super) struct Supports<'a, N, P> {
+    pub(super) now: Support<'a, N>,
+    pub(super) kept: Kept<'a, P>,
 }
 
-impl<'a, N: Plan> Supports<'a, N> {
-    fn new<P: Grey, D: Degree, S: Scope>(
-        pass: &'a Accumulate<'_, P, N, D, S>,
-        known: Option<&'a Known<'_, N, D, S>>,
-    ) -> Self {
-        let support = |plan: &'a N, interpolation: Interpolation| Support {
-            plan,
-            area: interpolation.area(&pass.pair.moving),
-        };
-        Self {
-            now: support(&pass.plan, pass.interpolation()),
-            before: known.map(|known| support(&known.plan, pass.at_most(known.interpolation))),
+/// How many elements are kept for a row: of two passes where its pixels begin and end that count, in bytes.
+pub(super) const KEPT: usize = 8;
+type Bytes<P> = [P; KEPT / 2];
+
+/// Which pixels of each row count, an interval: those of the pass whose sums are taken over, and of this one.
+pub(super) struct Kept<'a, P> {
+    rows: &'a mut [P],
+    /// The first of the rows.
+    first: usize,
+    /// Whether sums are taken over.
+    known: bool,
+}
+
+impl<P: Grey> Kept<'_, P> {
+    /// Of row `y`, by stretches of which the first one begins in column zero.
+    #[inline(always)]
+    pub(super) fn row(&mut self, y: usize, column: usize) -> KeptRow<'_, P> {
+        let at = KEPT * (y - self.first);
+        let place = self.rows.get_mut(at..).and_then(|rows| rows.as_chunks_mut().0.first_chunk_mut());
+        let mut row = KeptRow { before: 0..0, now: 0..0, joined: place.is_some(), place: None };
+        if let Some([before, now]) = place {
+            let interval = |&[a, b, c, d]: &Bytes<P>| {
+                let byte = |v: P| Into::<i32>::into(v) as usize;
+                byte(a) | byte(b) << 8..byte(c) | byte(d) << 8
+            };
+            if column == 0 {
+                *before = *now;
+            } else {
+                row.now = interval(now);
+            }
+            if self.known {
+                row.before = interval(before);
+            }
+            row.place = Some(now);
         }
+        row
+    }
+}
+
+/// Those of one row.
+pub(super) struct KeptRow<'a, P> {
+    before: Range<usize>,
+    now: Range<usize>,
+    /// Whether all of this pass are one interval.
+    joined: bool,
+    place: Option<&'a mut Bytes<P>>,
+}
+
+impl<P: Grey> KeptRow<'_, P> {
+    /// Takes those of a run that count now. Out: those of it that did before.
+    #[inline(always)]
+    pub(super) fn replace(&mut self, run: &Range<usize>, now: &Range<usize>) -> Range<usize> {
+        if self.now.is_empty() {
+            self.now = now.clone();
+        } else if !now.is_empty() {
+            self.joined &= self.now.end == now.start;
+            self.now.end = now.end;
+        }
+        let start = self.before.start.max(run.start);
+        start..self.before.end.min(run.end).max(start)
     }
 
-    /// The runs of both for a stretch of row `y`: those of before, if there are any, and those of now.
+    /// Keeps them for the next pass: whether it can take them over.
     #[inline(always)]
-    pub(super) fn runs<'s, P: Grey>(
-        &'s self,
-        y: usize,
-        columns: Range<usize>,
-        [above_now, above_before]: &'s mut [Above; 2],
-    ) -> (Option<InsideRuns<'s, N, P>>, InsideRuns<'s, N, P>) {
-        let before = self.before.as_ref().map(|support| support.runs(y, columns.clone(), above_before));
-        (before, self.now.runs(y, columns, above_now))
+    pub(super) fn finish(self) -> bool {
+        if let Some(place) = self.place {
+            // (A side has at most 2^15 pixels.)
+            let byte = |v: usize| P::from(v as u8);
+            let Range { start, end } = self.now;
+            *place = [byte(start), byte(start >> 8), byte(end), byte(end >> 8)];
+        }
+        self.joined
+    }
+}
+
+/// Room for what is kept of all rows. A copy of an aligner has none, and takes nothing over.
+#[derive(Debug, Default)]
+pub(super) struct Room<'a, P>(pub(super) &'a mut [P]);
+
+impl<P> Clone for Room<'_, P> {
+    fn clone(&self) -> Self {
+        Self(&mut [])
     }
 }
 
@@ -1738,13 +1797,16 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Bands for Accumulate<'_, P, N, D, S>
     fn split(self, at: usize) -> (Self, Self) {
         let [first, end] = self.rows;
         let middle = first + at;
-        (Self { rows: [first, middle], ..self }, Self { rows: [middle, end], ..self })
+        let (above, below) = self.kept.split_at_mut((KEPT * at).min(self.kept.len()));
+        let first = Self { rows: [first, middle], kept: above, ..self };
+        (first, Self { rows: [middle, end], kept: below, ..self })
     }
     fn join(mut pass: Pass<D, S>, below: Pass<D, S>) -> Pass<D, S> {
         pass.moments.join(&below.moments);
-        let Tally { pixels, loss, histogram } = &mut pass.tally;
+        let Tally { pixels, loss, apart, histogram } = &mut pass.tally;
         *pixels += below.tally.pixels;
         *loss += below.tally.loss;
+        *apart |= below.tally.apart;
         histogram.join(&below.tally.histogram);
         pass
     }
@@ -1755,7 +1817,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
     #[inline(always)]
     fn tile<L: Lanes>(
         &self,
-        supports: &Supports<'_, N>,
+        supports: &mut Supports<'_, N, P>,
         columns: Range<usize>,
         rows: Range<usize>,
         [u, v]: [usize; 2],
@@ -1766,7 +1828,8 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
             return self.tile_singly(supports, columns, rows, [u, v], tile, tally);
         }
         // (What there is nothing to share with is summed with the residuals.)
-        let shared = self.is_shared() && supports.before.is_some();
+        let Supports { now, kept } = supports;
+        let shared = self.is_shared() && kept.known;
         let (mut stretch, mut pixels) = ([P::Fine::from_channel(P::default()); RUN], Pixels::none());
         let mut above = NONE_ABOVE;
         let centre = |chunk: &Range<usize>| (chunk.start - chunk.start % CHUNK + CHUNK / 2) as i64 - u as i64;
@@ -1774,36 +1837,28 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
             let (mut row, mut blocks) = (Row::zero(), RowBlocks::zero());
             // Whether the fixed image's sums of this row are not zero.
             let mut changed = !shared;
-            let (mut before, now) = supports.runs::<P>(y, columns.clone(), &mut above);
-            for (x, walk, range) in now {
-                let mut now = shared.then(|| range.clone());
-                while let Some(after) = now.take() {
-                    let before = before.as_mut().and_then(|runs| runs.next()).map(|(.., range)| range);
-                    for (range, less) in changes(&before.clone().unwrap_or(0..0), &after) {
-                        changed |= !range.is_empty();
-                        for chunk in select::chunks(self.selected(), y, range) {
-                            self.gradients(y, &chunk, &mut pixels);
-                            // (What is taken away is added to what has the other sign.)
-                            if less {
-                                row.fixed.negate();
-                                blocks.fixed.negate();
-                            }
-                            Self::fixed_chunk::<L>(&pixels, centre(&chunk), &mut row, &mut blocks);
-                            if less {
-                                row.fixed.negate();
-                                blocks.fixed.negate();
-                            }
+            let mut kept = kept.row(y, columns.start);
+            for (run, walk, range) in now.runs::<P>(y, columns.clone(), &mut above) {
+                let before = kept.replace(&run, &range);
+                for (range, less) in changes(&before, &range).into_iter().filter(|_| shared) {
+                    changed |= !range.is_empty();
+                    for chunk in select::chunks(self.selected(), y, range) {
+                        self.gradients(y, &chunk, &mut pixels);
+                        // (What is taken away is added to what has the other sign.)
+                        if less {
+                            row.fixed.negate();
+                            blocks.fixed.negate();
                         }
-                    }
-                    // With the last run also all that the other support has more, whose runs may be shorter (of lines
-                    // there is one).
-                    if D::DEGREE == 2 && before.is_some() && x - x % RUN + RUN >= columns.end {
-                        now = Some(0..0);
+                        Self::fixed_chunk::<L>(&pixels, centre(&chunk), &mut row, &mut blocks);
+                        if less {
+                            row.fixed.negate();
+                            blocks.fixed.negate();
+                        }
                     }
                 }
                 let mut sampled = range.start;
                 for chunk in select::chunks(self.selected(), y, range.clone()) {
-                    let walk = walk.at(chunk.start - x);
+                    let walk = walk.at(chunk.start - run.start);
                     // As many samples at once as there is room for, each at its place in an aligned run.
                     let at = chunk.start % RUN;
                     if sampled < chunk.end {
@@ -1827,6 +1882,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
                     Self::residual_chunk::<L>(&pixels, centre, &mut row, &mut blocks);
                 }
             }
+            tally.apart |= !kept.finish();
             if D::DEGREE == 2 {
                 row.gather(&blocks);
             }
@@ -1913,9 +1969,9 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         let row = self.pair.fixed.row(y);
         let wider = columns.start.saturating_sub(1)..(columns.end + 1).min(row.len());
         let masked = self.pair.fixed_mask.is_some() || self.pair.moving_mask.is_some();
-        for (x, walk, range) in support.runs::<P>(y, wider, &mut [0..0, 0..0]) {
+        for (run, walk, range) in support.runs::<P>(y, wider, &mut NONE_ABOVE.clone()) {
             for begin in range.clone().step_by(CHUNK) {
-                let (walk, end) = (walk.at(begin - x), (begin + CHUNK).min(range.end));
+                let (walk, end) = (walk.at(begin - run.start), (begin + CHUNK).min(range.end));
                 let mut samples = [P::Fine::from_channel(P::default()); CHUNK];
                 let samples = samples.get_mut(..end - begin).unwrap_or_default();
                 self.interpolate::<L, _>(&walk, samples);
@@ -1943,12 +1999,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
     /// The interpolation, of which a scope that is not whole has one.
     #[inline(always)]
     pub(super) fn interpolation(&self) -> Interpolation {
-        self.at_most(self.interpolation)
-    }
-
-    #[inline(always)]
-    fn at_most(&self, interpolation: Interpolation) -> Interpolation {
-        if S::WHOLE { interpolation } else { Interpolation::Bilinear }
+        if S::WHOLE { self.interpolation } else { Interpolation::Bilinear }
     }
 
     /// Whether the gradient is that of both images.
@@ -2156,30 +2207,37 @@ mod tests {
         transform: &T,
         loss: Loss,
         (interpolation, second_order): (Interpolation, bool),
-        known: Option<Known<'_, T::Plan, T::Degree, Options>>,
-    ) -> Pass<T::Degree, Options> {
+        known: Option<&(Pass<T::Degree, Options>, Vec<P>)>,
+    ) -> (Pass<T::Degree, Options>, Vec<P>) {
         let photometry = Photometry::new::<P::Word>(1.2, -3.0);
         let (rows, histogram) = ([0, pair.fixed.height()], false);
         let (plan, kind) = (transform.plan(), PhantomData::<(T::Degree, Options)>);
-        let pass = Accumulate {
-            pair,
-            plan,
-            photometry,
-            loss,
-            interpolation,
-            second_order,
-            histogram,
-            known,
-            rows,
-            kind,
+        let run = |level: Level| {
+            let none = std::vec![P::default(); KEPT * pair.fixed.height()];
+            let mut kept = known.map_or(none, |(_, kept)| kept.clone());
+            let pass = level.run(Accumulate {
+                pair,
+                plan,
+                photometry,
+                loss,
+                interpolation,
+                second_order,
+                histogram,
+                known: known.map(|(pass, _)| pass.moments.fixed()),
+                kept: &mut kept,
+                rows,
+                kind,
+            });
+            (pass, kept)
         };
-        let first = Level::SCALAR.run(Accumulate { ..pass });
+        let first = run(Level::SCALAR);
         for level in Level::available() {
-            let again = level.run(Accumulate { ..pass });
-            assert_eq!(
-                (first.moments, first.tally.pixels, first.tally.loss),
-                (again.moments, again.tally.pixels, again.tally.loss)
-            );
+            let again = run(level);
+            let found = |(pass, kept): &(Pass<_, _>, Vec<P>)| {
+                let Tally { pixels, loss, apart, .. } = pass.tally;
+                (pass.moments, pixels, loss, apart, kept.clone())
+            };
+            assert_eq!(found(&first), found(&again));
         }
         first
     }
@@ -2293,7 +2351,7 @@ mod tests {
                     ] {
                         for second_order in [false, true] {
                             assert_eq!(
-                                pass(pair, &shift, loss, (interpolation, second_order), None).moments,
+                                pass(pair, &shift, loss, (interpolation, second_order), None).0.moments,
                                 directly::<P, T>(&pair, (dx, dy), loss, (interpolation, second_order)),
                                 "{size:?} {dx} {dy} {loss:?} {interpolation:?} {second_order}"
                             );
@@ -2325,20 +2383,19 @@ mod tests {
                 let pair = LevelPair { selected, ..pair };
                 let bilinear = (Interpolation::Bilinear, false);
                 let known = pass(pair, before, Loss::Squares, bilinear, None);
-                let known = Known {
-                    plan: before.plan(),
-                    interpolation: Interpolation::Bilinear,
-                    moments: known.moments.fixed(),
-                };
+                assert!(!known.0.tally.apart);
                 for (transform, interpolation) in transforms
                     .iter()
                     .flat_map(|t| [(t, Interpolation::Bilinear), (t, Interpolation::Lagrange)])
                 {
-                    let (a, b) = (
-                        pass(pair, transform, Loss::Squares, (interpolation, false), None),
-                        pass(pair, transform, Loss::Squares, (interpolation, false), Some(known)),
-                    );
+                    let (a, kept) = pass(pair, transform, Loss::Squares, (interpolation, false), None);
+                    let (b, of_both) =
+                        pass(pair, transform, Loss::Squares, (interpolation, false), Some(&known));
                     assert_eq!((a.moments, a.tally.pixels), (b.moments, b.tally.pixels));
+                    let now =
+                        |kept: &[u8]| kept.chunks(KEPT).flat_map(|row| row[KEPT / 2..].to_vec()).collect();
+                    let [now, also]: [Vec<_>; 2] = [now(&kept), now(&of_both)];
+                    assert_eq!(now, also);
                 }
             }
         });

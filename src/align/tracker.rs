@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 use super::aligner::{Images, select_all};
+use super::normal::KEPT;
 use super::{Aligner, Grey, Options, Report, Scope, Status, Step, select};
 use crate::Error;
 use crate::image::{Image, ImageMut};
@@ -212,11 +213,12 @@ impl<T: Transform> Course<T> {
 }
 
 impl<'a, P: Grey, T: Transform, S: Scope> Tracker<'a, P, T, S> {
-    /// The pixels that [`Self::new`] asks for: two frames, their pyramids, and what may be selected of them.
+    /// The pixels that [`Self::new`] asks for: two frames, their pyramids, what may be selected of them, and what is
+    /// kept of their rows.
     pub const fn workspace(width: usize, height: usize) -> usize {
         let frame = width.saturating_mul(height).saturating_add(buffer_len(width, height, MAX_LEVELS));
         let maps = if S::WHOLE { select::maps_len(width, height, MAX_LEVELS) } else { 0 };
-        frame.saturating_add(maps).saturating_mul(2)
+        frame.saturating_add(maps).saturating_add(KEPT.saturating_mul(height)).saturating_mul(2)
     }
 
     /// The bytes that [`Self::with_mask`] asks for.
@@ -302,7 +304,8 @@ impl<'a, P: Grey, T: Transform, S: Scope> Tracker<'a, P, T, S> {
         if renewed {
             core::mem::swap(&mut self.key, &mut self.frame);
         }
-        let (base, rest) = self.frame.split_at_mut_checked(width * height).ok_or(Error::SizeMismatch)?;
+        let (kept, rest) = self.frame.split_at_mut_checked(KEPT * height).ok_or(Error::SizeMismatch)?;
+        let (base, rest) = rest.split_at_mut_checked(width * height).ok_or(Error::SizeMismatch)?;
         for (to, from) in ImageMut::new(&mut *base, width, height)?.rows_mut().zip(frame.rows()) {
             to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
         }
@@ -310,7 +313,8 @@ impl<'a, P: Grey, T: Transform, S: Scope> Tracker<'a, P, T, S> {
         let number = self.course.frames;
         self.course.frames = number.saturating_add(1);
         let options = &self.tracking.options.options();
-        let (key, rest) = self.key.split_at_mut_checked(width * height).ok_or(Error::SizeMismatch)?;
+        let key = self.key.get_mut(KEPT * height..).unwrap_or_default();
+        let (key, rest) = key.split_at_mut_checked(width * height).ok_or(Error::SizeMismatch)?;
         let pyramid = buffer_len(width, height, self.levels);
         let (rest, maps) = rest.split_at_mut_checked(pyramid).ok_or(Error::SizeMismatch)?;
         let fixed = Pyramid::built(Image::new(&*key, width, height)?, self.levels, &*rest)?;
@@ -325,6 +329,7 @@ impl<'a, P: Grey, T: Transform, S: Scope> Tracker<'a, P, T, S> {
         let mut track = Track {
             tracking: self.tracking,
             images,
+            kept,
             number,
             aligner: None,
             again: false,
@@ -346,6 +351,8 @@ impl<'a, P: Grey, T: Transform, S: Scope> Tracker<'a, P, T, S> {
 pub struct Track<'t, P, T: Transform, S: Scope = Options> {
     tracking: Tracking<S>,
     images: Images<'t, P>,
+    /// Room for what an aligner keeps, until it has it.
+    kept: &'t mut [P],
     number: u32,
     aligner: Option<Aligner<'t, P, T, S>>,
     /// With the coarse search.
@@ -391,7 +398,9 @@ impl<P: Grey, T: Transform, S: Scope> Track<'_, P, T, S> {
         }
         self.again = again;
         // If the transform cannot be had at the smallest level, there is nothing to be found from there.
-        self.aligner = Aligner::of(self.images, start, options).ok();
+        let before = self.aligner.take().map(|aligner| aligner.kept.0);
+        let kept = before.unwrap_or_else(|| core::mem::take(&mut self.kept));
+        self.aligner = Aligner::of(self.images, start, options, kept).ok();
     }
 
     /// An alignment has ended, or could not begin.

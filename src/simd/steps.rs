@@ -262,7 +262,7 @@ impl<L: Lanes> QuotientSteps<L> {
             && here.denominator.min(here.at(L::LEN - 1).denominator) > 0
             && let Some(mut forms) = L::Forms::new(
                 [here.at[0], here.at[1], here.denominator],
-                [here.step[0], here.step[1], here.denominator_step],
+                [here.step[0], here.step[1], here.denominator_step.into()],
             )
         {
             let [(x, fx), (y, fy)] = forms.next(here.anchor, to.bits);
@@ -294,28 +294,30 @@ pub(crate) type Told = [[MaybeUninit<i32>; TOLD]; 2];
 /// by the former, `n + d / 2 - d result` is at least 0 and below 2d, which 32 bits tell.
 #[derive(Clone, Copy, Debug)]
 pub struct Following {
-    ahead: Ahead,
+    axes: [Axis; 2],
+    /// Where the part begins, in the unit of the results.
+    first: i64,
+    denominator_step: i32,
+    bits: u32,
+    /// Half of the pixels of a part.
+    half: u32,
     /// How many pixels are before the part, how many it has, and how many of these are left.
     done: usize,
     len: usize,
     left: usize,
     /// Of the next pixel.
     denominator: i32,
-    axes: [Quotient; 2],
 }
 
-/// A run from a part of it on, in the unit of the results.
+/// One of the coordinates.
 #[derive(Clone, Copy, Debug)]
-struct Ahead {
-    /// The numerators and how much they grow, the anchors, and the denominator.
-    sums: [i64; 2],
-    growth: [i64; 2],
-    anchors: [i32; 2],
-    first: i64,
-    denominator_step: i32,
-    bits: u32,
-    /// Half of the pixels of a part.
-    half: u32,
+struct Axis {
+    /// The numerator where the part begins and how much it grows, and the anchor, in the unit of the results.
+    sum: i64,
+    growth: i64,
+    anchor: i32,
+    /// Of the next pixel.
+    quotient: Quotient,
 }
 
 /// What both quotients of a part have in common.
@@ -331,7 +333,7 @@ struct Part {
 }
 
 /// `n / d`, rounded half up. (Loaded by assembly as it lies here.)
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub(super) struct Quotient {
     /// The prediction is this and a part in Q10.
@@ -359,12 +361,14 @@ fn within(v: i64, bits: u32) -> bool {
     ((v >> bits) as i32).wrapping_add(1) as u32 <= 1
 }
 
-impl Quotient {
-    /// From the numerator in the middle of a part, how much it grows, and the anchor. `None` if the prediction may be
-    /// too far off.
+impl Axis {
+    /// The quotient of a part. `None` if the prediction may be too far off.
+    // (In place: copies take as long as what is computed.)
     #[inline(never)]
-    fn new([sum, growth]: [i64; 2], anchor: i32, part: &Part) -> Option<Self> {
+    fn begin(&mut self, part: &Part) -> Option<()> {
         let &Part { denominator: d, denominator_step: dd, inverse, ratio, half } = part;
+        let &mut Self { sum, growth, anchor, .. } = self;
+        let sum = sum + i64::from(half as u32) * growth;
         // (Within 2^5 units; the rest makes up for it.)
         let whole = product((sum >> 31) as i32, inverse);
         let within_all = within(whole, 28 + 28);
@@ -393,7 +397,7 @@ impl Quotient {
         // Everything as seen from the origin.
         let growth = (growth as u32).wrapping_add((anchor as u32).wrapping_mul(dd as u32));
         let sum = (sum as u32).wrapping_add((anchor as u32).wrapping_mul(d as u32));
-        Some(Self {
+        self.quotient = Quotient {
             whole: whole.wrapping_add(anchor),
             part,
             step: step + (1 << 3),
@@ -401,9 +405,12 @@ impl Quotient {
             twist,
             sum: sum.wrapping_sub(growth.wrapping_mul(half as u32)),
             growth,
-        })
+        };
+        Some(())
     }
+}
 
+impl Quotient {
     /// The result at a pixel, whose denominator is given; on to the next.
     #[inline(always)]
     fn next(&mut self, d: i32) -> i32 {
@@ -443,89 +450,50 @@ impl Following {
         if to.ties_to_even || to.bits > 14 {
             return None;
         }
-        let mut ahead = Ahead {
-            sums: walk.at.map(|v| v << to.bits),
-            growth: walk.step.map(|v| v << to.bits),
-            anchors: walk.anchor.map(|v| v << to.bits),
+        let axis = |i: usize| Axis {
+            sum: walk.at[i] << to.bits,
+            growth: walk.step[i] << to.bits,
+            anchor: walk.anchor[i] << to.bits,
+            quotient: Quotient::default(),
+        };
+        // (The first part is begun as all others are.)
+        Some(Self {
+            axes: [axis(0), axis(1)],
             first: walk.denominator,
-            denominator_step: i32::try_from(walk.denominator_step).ok()?,
+            denominator_step: walk.denominator_step,
             bits: to.bits,
             half: TOLD as u32 / 2,
-        };
-        let axes = ahead.axes()?;
-        let len = 2 * ahead.half as usize;
-        Some(Self { ahead, done: 0, len, left: len, denominator: ahead.first as i32, axes })
+            done: 0,
+            len: 0,
+            left: 0,
+            denominator: 0,
+        })
     }
 
-    /// To the next part of the run; `None` if it cannot be followed.
+    /// To the next part of the run, of as many pixels as can be followed; `None` if none can.
     #[inline(never)]
     fn renew(&mut self) -> Option<()> {
-        let Self { ahead, done, len, left, denominator, axes } = self;
-        ahead.skip(*len);
-        *done += *len;
-        (*len, *left) = (0, 0);
-        *axes = ahead.axes()?;
-        *len = 2 * ahead.half as usize;
-        (*left, *denominator) = (*len, ahead.first as i32);
-        Some(())
-    }
-
-    /// The next position.
-    #[inline]
-    fn next(&mut self) -> Option<[Position; 2]> {
-        if self.left == 0 {
-            self.renew()?;
-        }
-        self.left -= 1;
-        let d = self.denominator;
-        self.denominator = d.wrapping_add(self.ahead.denominator_step);
-        let [x, y] = &mut self.axes;
-        Some([x.next(d), y.next(d)].map(|v| position(v, self.ahead.bits)))
-    }
-
-    /// The next ones, at most `len`: how many.
-    #[inline(always)]
-    fn tell(&mut self, told: &mut Told, len: usize) -> usize {
-        if self.left == 0 && self.renew().is_none() {
-            return 0;
-        }
-        let len = len.min(self.left);
-        self.left -= len;
-        let by = [self.denominator, self.ahead.denominator_step];
-        // (There are no registers for both at once.)
-        for (axis, told) in self.axes.iter_mut().zip(told) {
-            axis.tell(by, told.get_mut(..len).unwrap_or_default());
-        }
-        self.denominator = by[0].wrapping_add(by[1].wrapping_mul(len as i32));
-        len
-    }
-}
-
-impl Ahead {
-    /// Some pixels on.
-    #[inline(always)]
-    fn skip(&mut self, pixels: usize) {
-        let on = pixels as i64;
+        let on = self.len as i64;
         self.first += on * i64::from(self.denominator_step);
-        self.sums = [self.sums[0] + on * self.growth[0], self.sums[1] + on * self.growth[1]];
-    }
-
-    /// The quotients of a part, of as many pixels as can be followed; `None` if none can.
-    #[inline(always)]
-    fn axes(&mut self) -> Option<[Quotient; 2]> {
+        for axis in &mut self.axes {
+            axis.sum += on * axis.growth;
+        }
+        self.done += self.len;
+        self.len = 0;
         while self.half >= 4 {
-            let axes = self.part();
-            if axes.is_some() {
-                return axes;
+            if self.begin().is_some() {
+                self.len = 2 * self.half as usize;
+                (self.left, self.denominator) = (self.len, self.first as i32);
+                return Some(());
             }
             self.half /= 2;
         }
         None
     }
 
-    /// The quotients of a part.
+    /// The quotients of a part; `None` if it cannot be followed.
     #[inline(always)]
-    fn part(&self) -> Option<[Quotient; 2]> {
+    fn begin(&mut self) -> Option<()> {
         let (half, dd) = (self.half as i32, self.denominator_step);
         // (Along a run they are, nearly always.)
         let fits = |d: i64| d > 1 << 28 && d < 1 << 31;
@@ -540,11 +508,39 @@ impl Ahead {
         }
         let ratio = (ratio >> 24) as i32;
         let part = Part { denominator: d, denominator_step: dd, inverse, ratio, half };
-        let axis = |i: usize| {
-            let sum = self.sums[i] + i64::from(self.half) * self.growth[i];
-            Quotient::new([sum, self.growth[i]], self.anchors[i], &part)
-        };
-        Some([axis(0)?, axis(1)?])
+        let [x, y] = &mut self.axes;
+        x.begin(&part)?;
+        y.begin(&part)
+    }
+
+    /// The next position.
+    #[inline]
+    fn next(&mut self) -> Option<[Position; 2]> {
+        if self.left == 0 {
+            self.renew()?;
+        }
+        self.left -= 1;
+        let d = self.denominator;
+        self.denominator = d.wrapping_add(self.denominator_step);
+        let [x, y] = &mut self.axes;
+        Some([x.quotient.next(d), y.quotient.next(d)].map(|v| position(v, self.bits)))
+    }
+
+    /// The next ones, at most `len`: how many.
+    #[inline(always)]
+    fn tell(&mut self, told: &mut Told, len: usize) -> usize {
+        if self.left == 0 && self.renew().is_none() {
+            return 0;
+        }
+        let len = len.min(self.left);
+        self.left -= len;
+        let by = [self.denominator, self.denominator_step];
+        // (There are no registers for both at once.)
+        for (axis, told) in self.axes.iter_mut().zip(told) {
+            axis.quotient.tell(by, told.get_mut(..len).unwrap_or_default());
+        }
+        self.denominator = by[0].wrapping_add(by[1].wrapping_mul(len as i32));
+        len
     }
 }
 
@@ -602,7 +598,7 @@ impl<L: Lanes> Series<L> {
     /// For the next pixels, and how many these are: fewer where a row bends more.
     #[inline(always)]
     fn new(walk: &ProjectiveWalk, to: Rounding) -> (Option<Self>, usize) {
-        let (d, dd) = (walk.denominator, walk.denominator_step.abs());
+        let (d, dd) = (walk.denominator, i64::from(walk.denominator_step.abs()));
         // So that the denominator's change is within what around() takes, by the denominator there: it may be less.
         let served = |half: i64| 129 * half * dd < d;
         // (Where more is left out, more lanes are in doubt: few, of whole pixels.)

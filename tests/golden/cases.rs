@@ -299,7 +299,7 @@ fn aligned<P: Element + Grey, T: Transform>(level: Level, truth: &T) -> u64 {
     let pair = Pair::new(Image::new(&fixed, SIZE.0, SIZE.1).unwrap(), moving);
     let mask = mask.map(|v| u8::from(v > 3));
     let masked = pair.with_moving_mask(Image::new(&mask, SIZE.0, SIZE.1).unwrap()).unwrap();
-    let (mut pixels, mut masks) = ([P::new(0); 2 * LEVELS], [0; LEVELS]);
+    let (mut pixels, mut masks) = ([P::new(0); 2 * LEVELS + 8 * SIZE.1], [0; LEVELS]);
     let mut hash = Fnv::new();
     let (first, second) = (Method::InverseCompositional, Method::SecondOrder);
     for (pair, method, robust, finish) in [

@@ -224,7 +224,7 @@ fn step<T: Transform>(meter: &Meter, name: &str) {
         let pair = Pair::new(fixed.unwrap(), moving.unwrap());
         let options = Options { levels: Some(1), search: 0.0, ..Options::default() };
         let initial = T::from_matrix(black_box([1.0, 0.0, -0.7, 0.0, 1.0, -1.2, 0.0, 0.0, 1.0])).unwrap();
-        let mut aligner = Aligner::new(pair, initial, options, &mut [], &mut []).unwrap();
+        let mut aligner = Aligner::new(pair, initial, options, bytes(), &mut []).unwrap();
         black_box(aligner.step());
         let mut stepped = None;
         let count = meter.count(&mut || stepped = Some(aligner.step()));

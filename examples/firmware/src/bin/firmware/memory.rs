@@ -7,9 +7,9 @@ use nonius::format::{Packed, Yuyv};
 use nonius::pyramid::{MAX_LEVELS, buffer_len};
 use static_cell::ConstStaticCell;
 
-/// Pixels of the pyramids of two frames.
+/// Pixels of the pyramids of two frames, and what is kept of rows.
 #[cfg(not(feature = "small"))]
-const PYRAMIDS: usize = 2 * buffer_len(VIEW.width, VIEW.height, MAX_LEVELS);
+const PYRAMIDS: usize = 2 * buffer_len(VIEW.width, VIEW.height, MAX_LEVELS) + 8 * VIEW.height;
 
 /// Width and height of a warped image.
 pub const WARPED: [usize; 2] = [64, if cfg!(feature = "small") { 32 } else { 64 }];
@@ -19,7 +19,7 @@ pub const ROWS: usize = 8;
 
 /// What the examples work in.
 pub struct Memory {
-    /// The aligner's workspace: a third of the pixels of two frames.
+    /// The aligner's workspace: a third of the pixels of two frames, and eight for each row.
     #[cfg(not(feature = "small"))]
     pub pyramids: [u8; PYRAMIDS],
     /// A warped image.
