@@ -4,11 +4,14 @@
 use core::marker::PhantomData;
 use core::ops::Range;
 
+use super::moments::{FixedMoments, Statistics};
 use super::noise::{Support, high_pass, steepness};
-use super::normal::{Accumulate, FixedMoments, KEPT, LevelPair, Onto, Pass, Photometry, Room, Statistics};
+use super::normal::{Accumulate, LevelPair, Onto, Pass};
+use super::photometry::Photometry;
 use super::robust::{Gather, Loss, Robust};
 use super::search::Match;
 use super::solve::{Column, Factor, SIZE, Symmetric, solve};
+use super::support::{KEPT, Room};
 use super::{Grey, Interpolation, LEAST_SIDE, Options, Pair, Report, Scope, Status, search, select};
 use crate::Error;
 use crate::fixed::{root, scaled};

@@ -6,11 +6,13 @@
 
 use core::ops::Range;
 
-use super::normal::{
-    Accumulate, Fixed, FixedMoments, HALF_POWERS, NONE_ABOVE, POWERS, ResidualMoments, Row, Supports, Tally,
-    TileMoments, Word, add_stretch, changes, move_powers, to,
+use super::moments::{
+    Fixed, FixedMoments, HALF_POWERS, POWERS, ResidualMoments, Row, TileMoments, add_stretch, move_powers,
 };
+use super::normal::{Accumulate, Tally, to};
 use super::shifted::Rows;
+use super::support::{NONE_ABOVE, Supports, changes};
+use super::word::Word;
 use super::{CHUNK, Grey, Interpolation, Scope, select};
 #[cfg(all(dsp, not(helium)))]
 use crate::kernel::Array;

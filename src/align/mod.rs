@@ -82,8 +82,11 @@
 
 mod aligner;
 mod direct;
+mod moments;
 mod noise;
 mod normal;
+mod photometry;
+mod pixels;
 mod robust;
 mod scope;
 mod search;
@@ -91,7 +94,9 @@ mod select;
 mod shift;
 mod shifted;
 mod solve;
+mod support;
 mod tracker;
+mod word;
 
 pub use aligner::{Aligner, Progress, Step, WorkspaceSize, run_all};
 pub use robust::Robust;
@@ -108,9 +113,9 @@ use crate::pyramid::{MAX_LEVELS, level_size};
 use crate::simd::Level;
 use crate::transform::Transform;
 use crate::walk::RUN;
-use normal::Word;
 #[doc(hidden)]
-pub use normal::{Total, Zero};
+pub use moments::{Total, Zero};
+use word::Word;
 
 /// A pixel that can be aligned: `u8`, `u16` or `i16`.
 pub trait Grey: Pixel<Channel = Self> + Channel + Output<Self> + Into<i32> + From<u8> {

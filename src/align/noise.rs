@@ -1,8 +1,9 @@
 //! What noise there is in two images, and what it does to gradients: for the covariance of an alignment.
 #![forbid(unsafe_code)]
 
-use super::normal::{LevelPair, Word, to};
+use super::normal::{LevelPair, to};
 use super::solve::{SIZE, Symmetric};
+use super::word::Word;
 use super::{CHUNK, Grey, Interpolation};
 use crate::fixed::{Position, Q14};
 use crate::image::Image;

@@ -4,7 +4,7 @@
 //! compiler, and what none of its values can ask for is not linked.
 #![forbid(unsafe_code)]
 
-use super::normal::Total;
+use super::moments::Total;
 use super::robust::{Gather, Histogram};
 use super::{Method, Options};
 use crate::transform::Degree;

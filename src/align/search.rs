@@ -5,7 +5,10 @@
 
 use core::ops::Range;
 
-use super::normal::{LevelPair, Nothing, Word, covariance, totals};
+use super::moments::covariance;
+use super::normal::{LevelPair, Nothing};
+use super::pixels::totals;
+use super::word::Word;
 use super::{CHUNK, Grey};
 use crate::fixed::{narrow_floor_div, q32, root, rounded};
 use crate::image::Image;

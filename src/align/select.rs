@@ -11,7 +11,7 @@
 
 use core::ops::Range;
 
-use super::normal::Word;
+use super::word::Word;
 use super::{CHUNK, Grey, Options};
 use crate::image::{Image, ImageMut};
 use crate::pyramid::level_size;

@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 use super::aligner::{Images, select_all};
-use super::normal::KEPT;
+use super::support::KEPT;
 use super::{Aligner, Grey, Options, Report, Scope, Status, Step, select};
 use crate::Error;
 use crate::image::{Image, ImageMut};
