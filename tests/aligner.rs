@@ -2,7 +2,7 @@
 //! sampler takes part in it.
 
 use nonius::align::{
-    Aligner, Grey, Interpolation, Lean, Method, Options, Pair, Report, Robust, Scope, Status,
+    Aligner, Grey, Interpolation, Lean, Method, Options, Pair, Report, Robust, Scope, Status, Step,
 };
 use nonius::{Affine, Error, Euclidean, Homography, Image, Level, Similarity, Transform, Translation};
 
@@ -99,6 +99,26 @@ fn distorted(seed: u64, distortion: f64, shift: f64) -> (Affine, Vec<u8>, Vec<u8
     let about = |u: f64, v: f64, shift: f64| shift - u * 80.0 - v * 60.0;
     let truth = Affine::from_parameters([1.0 + a, b, about(a, b, x), c, 1.0 + d, about(c, d, y)]).unwrap();
     (truth, bytes(&scene.image(&Affine::IDENTITY)), bytes(&scene.image(&truth)))
+}
+
+/// A copy has no room for what is kept of rows from pass to pass, and comes to the same without.
+#[test]
+fn a_copy_goes_on_alike() {
+    let (_, fixed, moving) = distorted(3, 0.03, 2.0);
+    let pair = Pair::new(view(&fixed), view(&moving));
+    let options = Options { finish: Interpolation::Lagrange, ..Options::default() };
+    let mut pixels = vec![0; Aligner::<_, Affine>::workspace(&pair, &options).unwrap().pixels];
+    let mut aligner = Aligner::new(pair, Affine::IDENTITY, options, &mut pixels, &mut []).unwrap();
+    let mut reports = Vec::new();
+    loop {
+        reports.push(format!("{:?}", aligner.clone().run()));
+        if let Step::Done(report) = aligner.step() {
+            assert_eq!(report.status, Status::Converged);
+            let report = format!("{report:?}");
+            assert!(reports.len() > 7 && reports.iter().all(|copy| *copy == report), "{report} {reports:?}");
+            return;
+        }
+    }
 }
 
 /// Strong distortions, of which a search for shifts finds a wrong one at times: what is found without the

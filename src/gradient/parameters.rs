@@ -220,7 +220,7 @@ impl<K: Interpolator, P: Tap, T: Transform> Bands for Rows<'_, K, P, T> {
 }
 
 /// Pixels whose derivatives are kept at a time.
-pub(super) const CHUNK: usize = 32;
+pub(super) const CHUNK: usize = 64;
 
 /// The derivatives of neighbouring pixels.
 pub(super) struct Slopes<P: Tap> {
