@@ -7,7 +7,7 @@ use crate::kernel::Interpolator;
 use crate::parallel::Bands;
 use crate::sample::{Sampler, Source};
 use crate::simd::{Lanes, Level, Operation};
-use crate::walk::{Plan, Warp};
+use crate::walk::{Plan, Walk, Warp};
 
 impl<K: Interpolator, P: Tap> Sampler<K, P> {
     /// Writes dV/dx and dV/dy at `warp(x, y)` for every destination pixel (x, y), as
@@ -28,9 +28,31 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
             return Err(Error::SizeMismatch);
         }
         let (planes, plan) = ([dx.reborrow(), dy.reborrow()], warp.plan());
-        let level = self.level.unwrap_or_else(Level::best);
-        self.threads.run(level, Rows { sampler: self, source: self.source(source), planes, plan });
+        // (The same code at every level, but for runs.)
+        self.threads.run(Level::SCALAR, Rows { sampler: self, source: self.source(source), planes, plan });
         Ok(())
+    }
+}
+
+/// The partials of the pixels of a run, and their values if those are asked for.
+// (All that needs them is compiled once, and this once a level for all of it.)
+pub(super) struct PartialsRun<'a, K, P: Tap, W, const VALUES: bool> {
+    pub(super) kernel: &'a K,
+    pub(super) source: &'a Source<'a, P>,
+    pub(super) walk: &'a W,
+    pub(super) values: &'a mut [P::Sampled],
+    pub(super) dx: &'a mut [P::Derivative],
+    pub(super) dy: &'a mut [P::Derivative],
+}
+
+impl<K: Interpolator, P: Tap, W: Walk, const VALUES: bool> Operation for PartialsRun<'_, K, P, W, VALUES> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let Self { kernel, source, walk, values, dx, dy } = self;
+        let values = if VALUES { values } else { Default::default() };
+        kernel.partials_run::<L, P, W>(source, walk, values, dx, dy);
     }
 }
 
@@ -47,11 +69,19 @@ impl<K: Interpolator, P: Tap, N: Plan> Operation for Rows<'_, K, P, N> {
     #[inline(always)]
     fn run<L: Lanes>(self) {
         let Self { sampler, source, planes: [mut dx, mut dy], plan } = self;
-        let width = dx.width();
+        let (width, level) = (dx.width(), sampler.level.unwrap_or_else(Level::best));
         for (y, (dx, dy)) in dx.rows_mut().zip(dy.rows_mut()).enumerate() {
             for (x, walk, len) in plan.row(y, width) {
                 let (Some(dx), Some(dy)) = (dx.get_mut(x..x + len), dy.get_mut(x..x + len)) else { return };
-                sampler.kernel.partials_run::<L, P, _>(&source, &walk, &mut [], dx, dy);
+                let (kernel, source) = (&sampler.kernel, &source);
+                level.run(PartialsRun::<_, _, _, false> {
+                    kernel,
+                    source,
+                    walk: &walk,
+                    values: &mut [],
+                    dx,
+                    dy,
+                });
             }
         }
     }

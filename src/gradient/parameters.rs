@@ -4,6 +4,7 @@
 //! a transform. The [module above](super) has the definition.
 #![forbid(unsafe_code)]
 
+use super::coordinates::PartialsRun;
 use crate::fixed::{Rounding, round_shift_i128};
 use crate::image::{Image, Tap};
 use crate::kernel::{Array, Channel, Interpolator};
@@ -170,7 +171,8 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
     ) -> T::Parameters {
         let plan = transform.plan();
         let rows = Rows::<_, _, T> { sampler: self, source: self.source(source), cotangent, plan, first: 0 };
-        self.threads.sum(self.level.unwrap_or_else(Level::best), rows).parameters(transform)
+        // (The same code at every level, but for runs.)
+        self.threads.sum(Level::SCALAR, rows).parameters(transform)
     }
 }
 
@@ -195,7 +197,7 @@ impl<K: Interpolator, P: Tap, T: Transform> Operation for Rows<'_, K, P, T> {
                 for k in (0..len).step_by(CHUNK) {
                     let (walk, x) = (walk.at(k), start + k);
                     let cotangents = row.get(x..start + len.min(k + CHUNK)).unwrap_or_default();
-                    slopes.find::<L, _, _>(&sampler.kernel, &source, &walk, &mut [], cotangents.len());
+                    slopes.find::<_, _, false>(sampler, &source, &walk, &mut [], cotangents.len());
                     sums.add_run::<P, T, _>(&slopes, cotangents, &walk, (x, y));
                 }
             }
@@ -234,18 +236,20 @@ impl<P: Tap> Slopes<P> {
         Self { dx: zero, dy: zero }
     }
 
-    /// Those of so many pixels along a walk; and their values if there is room for them.
+    /// Those of so many pixels along a walk; and their values if those are asked for and there is room for them.
     #[inline(always)]
-    pub(super) fn find<L: Lanes, K: Interpolator, W: Walk>(
+    pub(super) fn find<K: Interpolator, W: Walk, const VALUES: bool>(
         &mut self,
-        kernel: &K,
+        sampler: &Sampler<K, P>,
         source: &Source<'_, P>,
         walk: &W,
         values: &mut [P::Sampled],
         len: usize,
     ) {
         let (Some(dx), Some(dy)) = (self.dx.get_mut(..len), self.dy.get_mut(..len)) else { return };
-        kernel.partials_run::<L, P, W>(source, walk, values, dx, dy);
+        let level = sampler.level.unwrap_or_else(Level::best);
+        let kernel = &sampler.kernel;
+        level.run(PartialsRun::<_, _, _, VALUES> { kernel, source, walk, values, dx, dy });
     }
 }
 

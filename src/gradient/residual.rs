@@ -68,8 +68,8 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
         let warped = warped.map(ImageMut::reborrow);
         let (source, plan) = (self.source(source), transform.plan());
         let rows = Rows::<_, _, T> { sampler: self, source, target, warped, plan, first: 0 };
-        let level = self.level.unwrap_or_else(Level::best);
-        let Found { sums, loss, count } = self.threads.sum(level, rows);
+        // (The same code at every level, but for runs.)
+        let Found { sums, loss, count } = self.threads.sum(Level::SCALAR, rows);
         let half = sums.parameters(transform);
         let gradient = T::Parameters::from_fn(|i| 2.0 * at(half.as_ref(), i));
         Ok(Residual { loss, gradient, count })
@@ -115,7 +115,7 @@ impl<K: Interpolator, P: Tap, T: Transform> Operation for Rows<'_, K, P, T> {
                     let targets = row.get(x..start + len.min(at + CHUNK)).unwrap_or_default();
                     let values = values.get_mut(..targets.len()).unwrap_or_default();
                     let wanted = if leaves { Default::default() } else { &mut *values };
-                    slopes.find::<L, _, _>(&sampler.kernel, &source, &walk, wanted, targets.len());
+                    slopes.find::<_, _, true>(sampler, &source, &walk, wanted, targets.len());
                     for (i, ((residual, value), target)) in
                         residuals.iter_mut().zip(&mut *values).zip(targets).enumerate()
                     {
