@@ -764,13 +764,16 @@ mod tests {
         f(LevelPair { fixed, moving, fixed_mask: None, moving_mask: None, selected: None });
     }
 
+    /// A pass, and what it has kept of rows.
+    type Found<P, T> = (Pass<<T as Transform>::Degree, Options>, Vec<P>);
+
     fn pass<P: Grey, T: Transform>(
         pair: LevelPair<'_, P>,
         transform: &T,
         loss: Loss,
         (interpolation, second_order): (Interpolation, bool),
-        known: Option<&(Pass<T::Degree, Options>, Vec<P>)>,
-    ) -> (Pass<T::Degree, Options>, Vec<P>) {
+        known: Option<&Found<P, T>>,
+    ) -> Found<P, T> {
         let photometry = Photometry::new::<P::Word>(1.2, -3.0);
         let (rows, histogram) = ([0, pair.fixed.height()], false);
         let (plan, kind) = (transform.plan(), PhantomData::<(T::Degree, Options)>);
