@@ -26,7 +26,7 @@ pub trait Product: Copy + Default + Send + Sync {
     fn cross(a: Self, x: i64, b: Self, y: i64) -> Self;
     /// Adds `self` times a whole number.
     fn add_to(self, sum: &mut Self::Sum, factor: i32);
-    /// Adds products of neighbouring pixels, at most [`CHUNK`], times their x, times their y, and as they are.
+    /// Adds products of neighbouring pixels times their x, times their y, and as they are.
     fn add_line(
         sums: &mut [Self::Sum; 3],
         products: impl ExactSizeIterator<Item = Self> + Clone,
