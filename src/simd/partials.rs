@@ -4,10 +4,10 @@
 //! Where `Constant` is outside of the source, a block may lie across the border: its taps are fetched
 //! at clamped indices and replaced where they are outside.
 
-use super::Lanes;
 use super::block::{Block, Window, sum_f32};
 use super::lanes::LanesF32;
 use super::steps::{Positions, Steps};
+use super::{Lanes, One};
 use crate::boundary::Boundary;
 use crate::image::Tap;
 use crate::kernel::{Array, Channel, Interpolator, Kernel, Output, rounding, support};
@@ -35,85 +35,110 @@ pub(crate) fn run_partials<L: Lanes, P: Tap, K: Kernel, W: Walk>(
     dx: &mut [P::Derivative],
     dy: &mut [P::Derivative],
 ) {
+    // (What cannot be is not compiled.)
+    if const { L::LEN == 1 || P::CHANNELS > 1 || !P::Channel::BLOCK_PARTIALS } {
+        return singly(kernel, source, walk, values, dx, dy);
+    }
     let (to, n, len) = (rounding::<K, P::Channel>(), L::LEN, dx.len());
     let (width, height) = (source.image.width(), source.image.height());
     let (area, touching) = (Area::new::<K>(width, height), Area::touching::<K>(width, height));
-    // Where all taps are one value there is no slope. (A sum of one that is not finite is not that.)
-    let flat = match &source.boundary {
-        Boundary::Constant(v) => P::flatten(core::slice::from_ref(v)).iter().all(|v| v.is_finite()),
-        Boundary::Transparent => true,
-        _ => false,
-    };
+    let flat = is_flat(source);
     let mut done = 0;
-    if n > 1 && P::CHANNELS == 1 && P::Channel::BLOCK_PARTIALS {
-        let across = match &source.boundary {
-            Boundary::Constant(v) => P::flatten(core::slice::from_ref(v)).first().filter(|v| v.is_kept()),
-            _ => None,
+    let across = match &source.boundary {
+        Boundary::Constant(v) => P::flatten(core::slice::from_ref(v)).first().filter(|v| v.is_kept()),
+        _ => None,
+    };
+    let window = Window::new::<K, P>(&source.image);
+    let mut steps = walk.lanes::<L>(to);
+    // Whole blocks; the last one again begins earlier, so as to end with the run.
+    while done < len && len >= n {
+        let at = if done + n <= len {
+            steps.next()
+        } else {
+            done = len - n;
+            walk.at(done).lanes::<L>(to).next()
         };
-        let window = Window::new::<K, P>(&source.image);
-        let mut steps = walk.lanes::<L>(to);
-        // Whole blocks; the last one again begins earlier, so as to end with the run.
-        while done < len && len >= n {
-            let at = if done + n <= len {
-                steps.next()
-            } else {
-                done = len - n;
-                walk.at(done).lanes::<L>(to).next()
-            };
-            let block = done..done + n;
-            done += n;
-            let (Some(dx), Some(dy)) = (dx.get_mut(block.clone()), dy.get_mut(block.clone())) else { return };
-            let values = values.get_mut(block).unwrap_or_default();
-            if flat && touching.misses_box(&at.min, &at.max) {
-                source.fill_nothing(<P::Sampled>::flatten_mut(values));
-                dx.fill(P::zero_derivative());
-                dy.fill(P::zero_derivative());
-                continue;
-            }
-            // What the blocks' invariant rests on.
-            let all = area.contains_box(&at.min, &at.max);
-            let at = if all { at } else { at.tight() };
-            let reach = match across {
-                _ if all || area.contains_box(&at.min, &at.max) => Some(Reach::Inside),
-                Some(&v) => Some(Reach::Across(v)),
-                None => None,
-            };
-            let drawn = match reach {
-                Some(reach) => P::Channel::block_partials(
-                    &window,
-                    &at,
-                    reach,
-                    kernel,
-                    <P::Sampled>::flatten_mut(values),
-                    P::flatten_derivatives(dx),
-                    P::flatten_derivatives(dy),
-                ),
-                None => false,
-            };
-            if !drawn {
-                one_by_one(kernel, source, &walk.at(done - n), values, dx, dy);
-            }
+        let block = done..done + n;
+        done += n;
+        let (Some(dx), Some(dy)) = (dx.get_mut(block.clone()), dy.get_mut(block.clone())) else { return };
+        let values = values.get_mut(block).unwrap_or_default();
+        if flat && touching.misses_box(&at.min, &at.max) {
+            source.fill_nothing(<P::Sampled>::flatten_mut(values));
+            dx.fill(P::zero_derivative());
+            dy.fill(P::zero_derivative());
+            continue;
         }
-    } else if walk.monotone(len) {
-        if !values.is_empty() {
-            kernel.fill_run::<L, P, W>(source, walk, values, false);
+        // What the blocks' invariant rests on.
+        let all = area.contains_box(&at.min, &at.max);
+        let at = if all { at } else { at.tight() };
+        let reach = match across {
+            _ if all || area.contains_box(&at.min, &at.max) => Some(Reach::Inside),
+            Some(&v) => Some(Reach::Across(v)),
+            None => None,
+        };
+        let drawn = match reach {
+            Some(reach) => P::Channel::block_partials(
+                &window,
+                &at,
+                reach,
+                kernel,
+                <P::Sampled>::flatten_mut(values),
+                P::flatten_derivatives(dx),
+                P::flatten_derivatives(dy),
+            ),
+            None => false,
+        };
+        if !drawn {
+            one_by_one(kernel, source, &walk.at(done - n), values, dx, dy);
         }
-        let [outer, inner] = span::parts(walk, len, to, &area, flat.then_some(&touching));
-        for nothing in [0..outer.start, outer.end..len] {
-            dx.get_mut(nothing.clone()).unwrap_or_default().fill(P::zero_derivative());
-            dy.get_mut(nothing).unwrap_or_default().fill(P::zero_derivative());
-        }
-        for edge in [outer.start..inner.start, inner.end..outer.end] {
-            let first = edge.start;
-            let (Some(dx), Some(dy)) = (dx.get_mut(edge.clone()), dy.get_mut(edge)) else { return };
-            one_by_one(kernel, source, &walk.at(first), &mut [], dx, dy);
-        }
-        let first = walk.at(inner.start);
-        let (Some(dx), Some(dy)) = (dx.get_mut(inner.clone()), dy.get_mut(inner)) else { return };
-        return inside(kernel, source, &first, dx, dy);
     }
     let (Some(dx), Some(dy)) = (dx.get_mut(done..), dy.get_mut(done..)) else { return };
     one_by_one(kernel, source, &walk.at(done), values.get_mut(done..).unwrap_or_default(), dx, dy);
+}
+
+/// Whether there is no slope where all taps are outside: they are one value. (A sum of one that is not finite is not
+/// that.)
+#[inline(always)]
+fn is_flat<P: Tap>(source: &Source<'_, P>) -> bool {
+    match &source.boundary {
+        Boundary::Constant(v) => P::flatten(core::slice::from_ref(v)).iter().all(|v| v.is_finite()),
+        Boundary::Transparent => true,
+        _ => false,
+    }
+}
+
+/// [`run_partials`] for one lane, or for pixels of which there are no blocks: the same for all levels.
+#[inline(never)]
+fn singly<P: Tap, K: Kernel, W: Walk>(
+    kernel: &K,
+    source: &Source<'_, P>,
+    walk: &W,
+    values: &mut [P::Sampled],
+    dx: &mut [P::Derivative],
+    dy: &mut [P::Derivative],
+) {
+    let (to, len) = (rounding::<K, P::Channel>(), dx.len());
+    if !walk.monotone(len) {
+        return one_by_one(kernel, source, walk, values, dx, dy);
+    }
+    if !values.is_empty() {
+        kernel.fill_run::<One, P, W>(source, walk, values, false);
+    }
+    let (width, height) = (source.image.width(), source.image.height());
+    let (area, touching) = (Area::new::<K>(width, height), Area::touching::<K>(width, height));
+    let [outer, inner] = span::parts(walk, len, to, &area, is_flat(source).then_some(&touching));
+    for nothing in [0..outer.start, outer.end..len] {
+        dx.get_mut(nothing.clone()).unwrap_or_default().fill(P::zero_derivative());
+        dy.get_mut(nothing).unwrap_or_default().fill(P::zero_derivative());
+    }
+    for edge in [outer.start..inner.start, inner.end..outer.end] {
+        let first = edge.start;
+        let (Some(dx), Some(dy)) = (dx.get_mut(edge.clone()), dy.get_mut(edge)) else { return };
+        one_by_one(kernel, source, &walk.at(first), &mut [], dx, dy);
+    }
+    let first = walk.at(inner.start);
+    let (Some(dx), Some(dy)) = (dx.get_mut(inner.clone()), dy.get_mut(inner)) else { return };
+    inside(kernel, source, &first, dx, dy);
 }
 
 /// The same for pixels that the caller has found in the kernel's area.

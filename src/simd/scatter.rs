@@ -188,31 +188,47 @@ pub(crate) fn run_scatter<L: Lanes, P: Tap, F: Accumulator<P>, K: Kernel, W: Wal
     cotangents: &[P::Cotangent],
     gradient: &mut RowsMut<'_, F::Pixel>,
 ) {
+    // (What cannot be is not compiled.)
+    if const { L::LEN == 1 || P::CHANNELS > 1 || !P::Channel::BLOCK_SCATTER } || F::blocks(&mut []).is_none()
+    {
+        return singly::<_, F, _, _>(kernel, boundary, walk, cotangents, gradient);
+    }
     let (to, n) = (rounding::<K, P::Channel>(), L::LEN);
     let rows = InRows::new::<K, P>(boundary, gradient.size(), &gradient.range());
-    if n > 1 && P::CHANNELS == 1 && P::Channel::BLOCK_SCATTER && F::blocks(&mut []).is_some() {
-        let mut steps = walk.lanes::<L>(to);
-        let (blocks, rest) = cotangents.split_at(cotangents.len() - cotangents.len() % n);
-        for (k, block) in blocks.chunks_exact(n).enumerate() {
-            let at = steps.next();
-            if rows.inside.contains_lanes::<L>(at.cell) {
-                let Sums { data, stride, step, first } = Sums::new::<K, P, F>(gradient);
-                let Some(data) = F::blocks(data) else { return };
-                P::Channel::block_scatter(
-                    &mut Sums { data, stride, step, first },
-                    &at,
-                    kernel,
-                    P::flatten_cotangents(block),
-                );
-            } else if !rows.misses_box(&at.min, &at.max) {
-                each::<_, F, _, _>(kernel, boundary, &walk.at(k * n), block, gradient);
-            }
+    let mut steps = walk.lanes::<L>(to);
+    let (blocks, rest) = cotangents.split_at(cotangents.len() - cotangents.len() % n);
+    for (k, block) in blocks.chunks_exact(n).enumerate() {
+        let at = steps.next();
+        if rows.inside.contains_lanes::<L>(at.cell) {
+            let Sums { data, stride, step, first } = Sums::new::<K, P, F>(gradient);
+            let Some(data) = F::blocks(data) else { return };
+            P::Channel::block_scatter(
+                &mut Sums { data, stride, step, first },
+                &at,
+                kernel,
+                P::flatten_cotangents(block),
+            );
+        } else if !rows.misses_box(&at.min, &at.max) {
+            each::<_, F, _, _>(kernel, boundary, &walk.at(k * n), block, gradient);
         }
-        return each::<_, F, _, _>(kernel, boundary, &walk.at(blocks.len()), rest, gradient);
     }
+    each::<_, F, _, _>(kernel, boundary, &walk.at(blocks.len()), rest, gradient);
+}
+
+/// The same for one lane, or for pixels of which there are no blocks: the same for all levels.
+#[inline(never)]
+fn singly<P: Tap, F: Accumulator<P>, K: Kernel, W: Walk>(
+    kernel: &K,
+    boundary: &Boundary<P>,
+    walk: &W,
+    cotangents: &[P::Cotangent],
+    gradient: &mut RowsMut<'_, F::Pixel>,
+) {
     if !walk.monotone(cotangents.len()) {
         return each::<_, F, _, _>(kernel, boundary, walk, cotangents, gradient);
     }
+    let to = rounding::<K, P::Channel>();
+    let rows = InRows::new::<K, P>(boundary, gradient.size(), &gradient.range());
     let [outer, inner] = span::parts(walk, cotangents.len(), to, &rows.inside, rows.beside());
     let part = |range: Range<usize>| (walk.at(range.start), cotangents.get(range).unwrap_or_default());
     let (first, some) = part(outer.start..inner.start);
