@@ -122,7 +122,7 @@ fn singly<P: Tap, K: Kernel, W: Walk>(
         return one_by_one(kernel, source, walk, values, dx, dy);
     }
     if !values.is_empty() {
-        kernel.fill_run::<One, P, W>(source, walk, values, false);
+        values_singly(kernel, source, walk, values);
     }
     let (width, height) = (source.image.width(), source.image.height());
     let (area, touching) = (Area::new::<K>(width, height), Area::touching::<K>(width, height));
@@ -139,6 +139,18 @@ fn singly<P: Tap, K: Kernel, W: Walk>(
     let first = walk.at(inner.start);
     let (Some(dx), Some(dy)) = (dx.get_mut(inner.clone()), dy.get_mut(inner)) else { return };
     inside(kernel, source, &first, dx, dy);
+}
+
+/// The values of those.
+// (On its own, so that what it needs of the stack is not needed without values.)
+#[inline(never)]
+fn values_singly<P: Tap, K: Kernel, W: Walk>(
+    kernel: &K,
+    source: &Source<'_, P>,
+    walk: &W,
+    values: &mut [P::Sampled],
+) {
+    kernel.fill_run::<One, P, W>(source, walk, values, false);
 }
 
 /// The same for pixels that the caller has found in the kernel's area.
