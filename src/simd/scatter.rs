@@ -110,6 +110,18 @@ impl<'a, A> Sums<'a, A> {
         (y + first_y) as usize * self.stride + (x + first_x) as usize * self.step
     }
 
+    /// Adds a cotangent (by channels) to the taps of a position that the caller has found in the kernel's area.
+    #[inline(always)]
+    fn add_at<K: Kernel, P: Tap, F: Accumulator<P, Sum = A>>(
+        &mut self,
+        kernel: &K,
+        at: [Position; 2],
+        cotangent: &[CotangentOf<P>],
+    ) {
+        let [wx, wy] = at.map(|p| kernel.weights(P::Channel::fraction(p.fraction)));
+        self.add::<K, P, F>(at.map(|p| p.cell), &wx, &wy, cotangent);
+    }
+
     /// Adds a cotangent (by channels) to the taps of a pixel, whose cell the caller has found in the
     /// kernel's area.
     #[inline(always)]
@@ -251,10 +263,8 @@ fn inside<P: Tap, F: Accumulator<P>, K: Kernel, W: Walk>(
     let (to, mut walk) = (rounding::<K, P::Channel>(), walk.clone());
     let mut sums = Sums::new::<K, P, F>(gradient);
     for cotangent in cotangents {
-        let at @ [x, y] = walk.position(to);
         let cotangent = P::flatten_cotangents(core::slice::from_ref(cotangent));
-        let [wx, wy] = at.map(|p: Position| kernel.weights(P::Channel::fraction(p.fraction)));
-        sums.add::<K, P, F>([x.cell, y.cell], &wx, &wy, cotangent);
+        sums.add_at::<K, P, F>(kernel, walk.position(to), cotangent);
         walk.step();
     }
 }
@@ -273,8 +283,11 @@ fn each<P: Tap, F: Accumulator<P>, K: Kernel, W: Walk>(
     let mut walk = walk.clone();
     for cotangent in cotangents {
         let at @ [x, y] = walk.position(to);
-        if !rows.misses_box(&[x.cell, y.cell], &[x.cell, y.cell]) {
-            let cotangent = P::flatten_cotangents(core::slice::from_ref(cotangent));
+        let cotangent = P::flatten_cotangents(core::slice::from_ref(cotangent));
+        // (Of a walk that is not monotone most may be inside.)
+        if rows.inside.contains(at) {
+            Sums::new::<K, P, F>(gradient).add_at::<K, P, F>(kernel, at, cotangent);
+        } else if !rows.misses_box(&[x.cell, y.cell], &[x.cell, y.cell]) {
             kernel.scatter::<P, F>(boundary, at, cotangent, gradient);
         }
         walk.step();
