@@ -44,6 +44,11 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
         Self { kernel, boundary, level: None, threads: Threads::ONE }
     }
 
+    /// The level of a call: the one that was chosen, else the best.
+    pub(crate) fn level(&self) -> Level {
+        self.level.unwrap_or_else(Level::best)
+    }
+
     /// The same sampler at another level: the same results at another speed.
     pub const fn with_level(self, level: Level) -> Self {
         Self { level: Some(level), ..self }

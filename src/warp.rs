@@ -49,7 +49,7 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
 
     /// The level at which values along a plan are drawn.
     pub(crate) fn level_along(&self, plan: &impl Plan) -> Level {
-        let level = self.level.unwrap_or_else(Level::best);
+        let level = self.level();
         level.along(
             plan.frame().map(|frame| frame.step),
             K::Values::TAPS,

@@ -69,7 +69,7 @@ impl<K: Interpolator, P: Tap, N: Plan> Operation for Rows<'_, K, P, N> {
     #[inline(always)]
     fn run<L: Lanes>(self) {
         let Self { sampler, source, planes: [mut dx, mut dy], plan } = self;
-        let (width, level) = (dx.width(), sampler.level.unwrap_or_else(Level::best));
+        let (width, level) = (dx.width(), sampler.level());
         for (y, (dx, dy)) in dx.rows_mut().zip(dy.rows_mut()).enumerate() {
             for (x, walk, len) in plan.row(y, width) {
                 let (Some(dx), Some(dy)) = (dx.get_mut(x..x + len), dy.get_mut(x..x + len)) else { return };

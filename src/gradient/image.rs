@@ -7,7 +7,7 @@ use crate::kernel::Linear;
 use crate::parallel::Bands;
 use crate::sample::Sampler;
 use crate::simd::scatter::{Accumulator, Exact, Short};
-use crate::simd::{Lanes, Level, Operation};
+use crate::simd::{Lanes, Operation};
 use crate::walk::{Plan, RUN, Walk, Warp};
 
 impl<K: Linear, P: Tap> Sampler<K, P> {
@@ -75,7 +75,7 @@ impl<K: Linear, P: Tap> Sampler<K, P> {
             return Err(Error::SizeMismatch);
         }
         let (plan, gradient) = (warp.plan(), RowsMut::all(gradient.reborrow()));
-        let level = self.level.unwrap_or_else(Level::best);
+        let level = self.level();
         self.threads.run(level, Adjoint::<_, P, _, F> { sampler: self, cotangent, plan, gradient });
         Ok(())
     }

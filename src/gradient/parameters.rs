@@ -191,13 +191,13 @@ impl<K: Interpolator, P: Tap, T: Transform> Operation for Rows<'_, K, P, T> {
     #[inline(always)]
     fn run<L: Lanes>(self) -> Self::Output {
         let Self { sampler, source, cotangent, plan, first } = self;
-        let (mut sums, mut slopes) = (Sums::default(), Slopes::<P>::new());
+        let (mut sums, mut slopes) = (Sums::default(), Slopes::<P>::new(sampler.level()));
         for (y, row) in (first..).zip(cotangent.rows()) {
             for (start, walk, len) in plan.row(y, cotangent.width()) {
                 for k in (0..len).step_by(CHUNK) {
                     let (walk, x) = (walk.at(k), start + k);
                     let cotangents = row.get(x..start + len.min(k + CHUNK)).unwrap_or_default();
-                    slopes.find::<_, _, false>(sampler, &source, &walk, &mut [], cotangents.len());
+                    slopes.find::<_, _, false>(&sampler.kernel, &source, &walk, &mut [], cotangents.len());
                     sums.add_run::<P, T, _>(&slopes, cotangents, &walk, (x, y));
                 }
             }
@@ -226,30 +226,29 @@ pub(super) const CHUNK: usize = 64;
 
 /// The derivatives of neighbouring pixels.
 pub(super) struct Slopes<P: Tap> {
+    level: Level,
     dx: [P::Derivative; CHUNK],
     dy: [P::Derivative; CHUNK],
 }
 
 impl<P: Tap> Slopes<P> {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(level: Level) -> Self {
         let zero = [P::zero_derivative(); CHUNK];
-        Self { dx: zero, dy: zero }
+        Self { level, dx: zero, dy: zero }
     }
 
     /// Those of so many pixels along a walk; and their values if those are asked for and there is room for them.
     #[inline(always)]
     pub(super) fn find<K: Interpolator, W: Walk, const VALUES: bool>(
         &mut self,
-        sampler: &Sampler<K, P>,
+        kernel: &K,
         source: &Source<'_, P>,
         walk: &W,
         values: &mut [P::Sampled],
         len: usize,
     ) {
         let (Some(dx), Some(dy)) = (self.dx.get_mut(..len), self.dy.get_mut(..len)) else { return };
-        let level = sampler.level.unwrap_or_else(Level::best);
-        let kernel = &sampler.kernel;
-        level.run(PartialsRun::<_, _, _, VALUES> { kernel, source, walk, values, dx, dy });
+        self.level.run(PartialsRun::<_, _, _, VALUES> { kernel, source, walk, values, dx, dy });
     }
 }
 
@@ -346,5 +345,25 @@ impl<Q: Product> Sums<Q> {
             };
             along(&x0, &xx, &xy, a) + along(&y0, &yx, &yy, b)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quickcheck::quickcheck;
+    use std::vec::Vec;
+
+    quickcheck! {
+        /// Products of any size and sign, and such as are all the same.
+        fn lines_are_sums_of_products(products: Vec<i64>, bits: u32, x: i32, y: i32, same: bool) -> bool {
+            let (bits, at) = (bits % 63, [x % (1 << 15), y % (1 << 15)]);
+            let line = products.into_iter().cycle().take(CHUNK).map(|v| v >> bits);
+            let line: Vec<i64> = if same { [(1 << (48 + bits % 8)) - 1; CHUNK].into() } else { line.collect() };
+            let [mut at_once, mut each] = [[7; 3]; 2];
+            i64::add_line(&mut at_once, line.iter().copied(), at);
+            add_each(&mut each, line.iter().copied(), at);
+            at_once == each
+        }
     }
 }

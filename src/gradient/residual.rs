@@ -103,7 +103,7 @@ impl<K: Interpolator, P: Tap, T: Transform> Operation for Rows<'_, K, P, T> {
         // Only this boundary leaves pixels: then it is asked for each.
         let leaves = matches!(source.boundary, Boundary::Transparent);
         let (mut sums, mut loss, mut count) = (Sums::default(), Loss::<P>::default(), 0);
-        let (mut slopes, mut values) = (Slopes::<P>::new(), [<P::Sampled>::zero(); CHUNK]);
+        let (mut slopes, mut values) = (Slopes::<P>::new(sampler.level()), [<P::Sampled>::zero(); CHUNK]);
         let mut residuals = [P::zero_cotangent(); CHUNK];
         for (k, row) in target.rows().enumerate() {
             let y = first + k;
@@ -115,7 +115,7 @@ impl<K: Interpolator, P: Tap, T: Transform> Operation for Rows<'_, K, P, T> {
                     let targets = row.get(x..start + len.min(at + CHUNK)).unwrap_or_default();
                     let values = values.get_mut(..targets.len()).unwrap_or_default();
                     let wanted = if leaves { Default::default() } else { &mut *values };
-                    slopes.find::<_, _, true>(sampler, &source, &walk, wanted, targets.len());
+                    slopes.find::<_, _, true>(&sampler.kernel, &source, &walk, wanted, targets.len());
                     for (i, ((residual, value), target)) in
                         residuals.iter_mut().zip(&mut *values).zip(targets).enumerate()
                     {
