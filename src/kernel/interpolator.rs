@@ -328,22 +328,14 @@ impl<K: Kernel> Interpolator for K {
             let out = <P::Sampled>::flatten_mut(out);
             return simd::blocks::<L, P, K, W, _>(self, source.image, walk, out, &edge);
         }
-        let inner = span::interior(walk, 0, len, to, &Area::new::<K>(width, height));
-        let (mut begin, mut end) = (0, len);
-        if inner != (0..len) {
-            // Pixels none of whose taps are inside need no look at the source.
-            let touching = span::interior(walk, 0, len, to, &Area::touching::<K>(width, height));
-            for rest in [0..touching.start, touching.end..len] {
-                let empty = rest.is_empty();
-                let out = out.get_mut(rest.clone()).unwrap_or_default();
-                if !empty && source.fill_nothing(<P::Sampled>::flatten_mut(out)) {
-                    if rest.start == 0 { begin = rest.end } else { end = rest.start }
-                }
-            }
+        // Pixels none of whose taps are inside need no look at the source, where it is not folded.
+        let touching = Area::touching::<K>(width, height);
+        let touching = (!source.boundary.folds()).then_some(&touching);
+        let [outer, inner] = span::parts(walk, len, to, &Area::new::<K>(width, height), touching);
+        for nothing in [0..outer.start, outer.end..len] {
+            source.fill_nothing(<P::Sampled>::flatten_mut(out.get_mut(nothing).unwrap_or_default()));
         }
-        // (An empty interior is at the end of the row.)
-        let inner = inner.start.max(begin).min(end)..inner.end.max(begin).min(end);
-        for part in [begin..inner.start, inner.end..end] {
+        for part in [outer.start..inner.start, inner.end..outer.end] {
             let first = part.start;
             if let Some(out) = out.get_mut(part) {
                 edge.each(&walk.at(first), <P::Sampled>::flatten_mut(out));
