@@ -30,6 +30,8 @@ fn main() {
     write("fixed", &scene.view(SIDE, SIDE, 2, |x, y| (x, y)));
     write("near", &scene.view(SIDE, SIDE, 3, |x, y| (x - 0.6, y + 0.35)));
     write("far", &scene.view(SIDE, SIDE, 4, |x, y| (x + 4.4, y - 1.7)));
+    let (s, c) = 3_f64.to_radians().sin_cos();
+    write("turned", &scene.view(SIDE, SIDE, 7, |x, y| inverse([c, -s, 2.5, s, c, -1.8, 0.0, 0.0], x, y)));
     write(
         "affine",
         &scene.view(SIDE, SIDE, 5, |x, y| inverse([1.03, 0.05, -2.2, -0.04, 0.98, 1.6, 0.0, 0.0], x, y)),

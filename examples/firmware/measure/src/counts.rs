@@ -10,11 +10,19 @@ use core::hint::black_box;
 
 use cortex_m_rt::entry;
 use meter::Meter;
-use nonius::align::{Aligner, Lean, Method, Options, Pair, Scope, Shift, Status, Step, shift};
+use nonius::align::{
+    Aligner, Found, Lean, Method, Options, Pair, Scope, Shift, Status, Step, Tracker, Tracking, shift,
+};
 use nonius::format::{Format, Packed, Rgb565Be, Yuyv};
+use nonius::kernel::adaptive::Soft;
+use nonius::kernel::weighted::Smoothstep;
+use nonius::pyramid::{Pyramid, buffer_len};
+use nonius::spline::Coefficient;
+use nonius::stream::Stream;
 use nonius::{
-    Affine, Array, Bilinear, Boundary, Homography, Image, ImageMut, Interpolator, Nearest, Sampler, Tap,
-    Transform, Translation,
+    Adaptive, Affine, Array, BSpline, Bilinear, Boundary, Cubic, Euclidean, Homography, Image, ImageMut,
+    Interpolator, Lagrange, Lanczos, Nearest, NearestEven, Sampler, Similarity, Tap, Transform, Translation,
+    WeightedNearest,
 };
 use semihosting::println;
 use semihosting::process::ExitCode;
@@ -31,6 +39,7 @@ static NEAR: &[u8; SIDE * SIDE] = include_bytes!(concat!(env!("OUT_DIR"), "/near
 static FAR: &[u8; SIDE * SIDE] = include_bytes!(concat!(env!("OUT_DIR"), "/far"));
 static AFFINE: &[u8; SIDE * SIDE] = include_bytes!(concat!(env!("OUT_DIR"), "/affine"));
 static HOMOGRAPHY: &[u8; SIDE * SIDE] = include_bytes!(concat!(env!("OUT_DIR"), "/homography"));
+static TURNED: &[u8; SIDE * SIDE] = include_bytes!(concat!(env!("OUT_DIR"), "/turned"));
 
 #[repr(align(4))]
 struct Aligned<T: ?Sized>(T);
@@ -38,7 +47,7 @@ static WIDE: &Aligned<[u8; 2 * WIDTH * HEIGHT]> =
     &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/frame.u16")));
 
 /// What destinations and workspaces are made of.
-const MEMORY: usize = WIDTH * HEIGHT;
+const MEMORY: usize = 2 * WIDTH * HEIGHT;
 static mut RAM: Aligned<[u32; MEMORY / 4]> = Aligned([0; MEMORY / 4]);
 const STACK: usize = 64 * 1024;
 
@@ -83,10 +92,16 @@ fn packed<F: Format>() -> Image<'static, Packed<F>> {
 }
 
 /// A turn about the centre of a destination, which falls beside that of the frame.
-fn turn(degrees: f64, (width, height): (usize, usize)) -> Affine {
+fn turn(degrees: f64, destination: (usize, usize)) -> Affine {
+    turn_in((WIDTH, HEIGHT), degrees, destination)
+}
+
+/// The same beside the centre of a source.
+fn turn_in(source: (usize, usize), degrees: f64, destination: (usize, usize)) -> Affine {
     let (s, c) = libm::sincos(black_box(degrees).to_radians());
-    let (x, y) = ((width - 1) as f64 / 2.0, (height - 1) as f64 / 2.0);
-    let (u, v) = ((WIDTH - 1) as f64 / 2.0 + 0.3, (HEIGHT - 1) as f64 / 2.0 - 0.2);
+    let middle = |(width, height): (usize, usize)| ((width - 1) as f64 / 2.0, (height - 1) as f64 / 2.0);
+    let ((x, y), (u, v)) = (middle(destination), middle(source));
+    let (u, v) = (u + 0.3, v - 0.2);
     Affine::from_parameters([c, -s, u - c * x + s * y, s, c, v - s * x - c * y]).unwrap()
 }
 
@@ -128,6 +143,80 @@ fn hash(name: &str, results: impl Iterator<Item = u64>) {
             results.fold(0xcbf2_9ce4_8422_2325_u64, |hash, v| (hash ^ v).wrapping_mul(0x100_0000_01b3));
         println!("hash {name} {hash:016x}");
     }
+}
+
+/// The coefficients of a part of the frame for a B-spline, and a warp of them.
+fn spline(meter: &Meter) {
+    const PART: (usize, usize) = (80, 60);
+    let (width, height) = (WINDOW.0 / 2, WINDOW.1 / 2);
+    let boundary = black_box(Boundary::Reflect101);
+    let sampler = Sampler::new(BSpline, boundary);
+    let (coefficients, rest) = memory().split_at_mut(PART.0 * PART.1);
+    // SAFETY: a coefficient is a number of 32 bits, any of which are one.
+    let coefficients: &mut [Coefficient<u8>] =
+        unsafe { core::slice::from_raw_parts_mut(coefficients.as_mut_ptr().cast(), coefficients.len()) };
+    let part = frame().view(40, 30, PART.0, PART.1).unwrap();
+    report(meter, "prefilter", PART.0 * PART.1, || {
+        let mut image = ImageMut::new(&mut *coefficients, PART.0, PART.1).unwrap();
+        sampler.prefilter(black_box(part), &mut image).unwrap();
+    });
+    let source = Image::new(&*coefficients, PART.0, PART.1).unwrap();
+    // SAFETY: words are bytes, and borrowed as long.
+    let out = unsafe { core::slice::from_raw_parts_mut(rest.as_mut_ptr().cast::<u8>(), width * height) };
+    let mut out = ImageMut::new(out, width, height).unwrap();
+    let transform = turn_in(PART, 12.0, (width, height));
+    report(meter, "bspline", width * height, || {
+        sampler.warp(black_box(source), &mut out, black_box(&transform)).unwrap();
+    });
+    hash("bspline", out.as_image().rows().flatten().map(|&pixel| pixel.into()));
+}
+
+/// A whole frame that comes row by row, turned by 3 degrees, in the smallest window.
+fn streamed(meter: &Meter) {
+    let size = (WIDTH, HEIGHT);
+    let sampler = Sampler::new(Bilinear, black_box(Boundary::Constant(0)));
+    let transform = turn(3.0, size);
+    let rows = Stream::window_height(&sampler, &transform, size, size).unwrap();
+    let (window, out) = bytes().split_at_mut(WIDTH * rows);
+    let out = &mut out[..WIDTH * HEIGHT];
+    report(meter, "stream", WIDTH * HEIGHT, || {
+        let mut stream = Stream::new(sampler, black_box(&transform), size, size, window).unwrap();
+        let mut rows = out.chunks_exact_mut(WIDTH);
+        let mut row = rows.next();
+        for line in black_box(frame()).rows() {
+            stream.incoming().unwrap().copy_from_slice(line);
+            stream.arrived();
+            while let Some(to) = &mut row
+                && stream.warp_row(to).unwrap().is_some()
+            {
+                row = rows.next();
+            }
+        }
+    });
+    hash("stream", out.iter().map(|&pixel| pixel.into()));
+}
+
+/// Four levels of a frame, by pixels of the frame.
+fn reduced(meter: &Meter) {
+    const LEVELS: usize = 4;
+    let buffer = &mut bytes()[..buffer_len(WIDTH, HEIGHT, LEVELS)];
+    report(meter, "pyramid", WIDTH * HEIGHT, || {
+        black_box(Pyramid::new(black_box(frame()), LEVELS, buffer).unwrap());
+    });
+    hash("pyramid", buffer.iter().map(|&pixel| pixel.into()));
+}
+
+/// The second frame of a sequence.
+fn tracked(meter: &Meter, name: &str) {
+    let image = |pixels| Image::new(black_box(pixels), SIDE, SIDE).unwrap();
+    let tracking = Tracking::from(Lean::default());
+    let workspace = &mut bytes()[..Tracker::<u8, Euclidean, Lean>::workspace(SIDE, SIDE)];
+    let mut tracker = Tracker::<u8, Euclidean, Lean>::new(SIDE, SIDE, tracking, workspace).unwrap();
+    report(meter, name, 1, || {
+        tracker.reset();
+        tracker.track(image(&FIXED[..])).unwrap();
+        assert_eq!(tracker.track(image(&TURNED[..])).unwrap().found, Found::Tracked);
+    });
 }
 
 /// Partials (bilinear, in two images), the gradient of a transform's parameters without any image, and
@@ -248,11 +337,21 @@ fn main() -> ! {
     warp(meter, "bilinear-shift", Bilinear, frame(), window, Translation::new(20.3, 17.6).unwrap());
     warp(meter, "nearest-homography", Nearest, frame(), window, tilted(12.0, window));
     warp(meter, "bilinear-homography", Bilinear, frame(), window, tilted(12.0, window));
+    warp(meter, "nearest-even", NearestEven, frame(), half, turn(12.0, half));
+    warp(meter, "smoothstep", WeightedNearest::new(Smoothstep), frame(), half, turn(12.0, half));
+    let adaptive = Adaptive::new(Bilinear, Nearest, Soft::new(black_box(20.0)).unwrap());
+    warp(meter, "adaptive", adaptive, frame(), half, turn(12.0, half));
+    warp(meter, "catmull-rom", Cubic::<-50>, frame(), half, turn(12.0, half));
+    warp(meter, "lanczos-3", Lanczos::<3>, frame(), half, turn(12.0, half));
+    warp(meter, "lagrange", Lagrange, frame(), half, turn(12.0, half));
     warp(meter, "bilinear-u16", Bilinear, wide(), half, turn(12.0, half));
     warp(meter, "nearest-yuyv", Nearest, packed::<Yuyv>(), half, turn(12.0, half));
     warp(meter, "bilinear-yuyv", Bilinear, packed::<Yuyv>(), half, turn(12.0, half));
     warp(meter, "bilinear-rgb565", Bilinear, packed::<Rgb565Be>(), half, turn(12.0, half));
+    spline(meter);
     gradients(meter);
+    reduced(meter);
+    streamed(meter);
     let full = (WIDTH, HEIGHT);
     warp(meter, "nearest-full", Nearest, frame(), full, turn(12.0, full));
     warp(meter, "bilinear-full", Bilinear, frame(), full, turn(12.0, full));
@@ -268,10 +367,17 @@ fn main() -> ! {
     align::<Translation, _>(meter, "align-far", FAR, &[-4.4, 1.7], options);
     align::<Affine, _>(meter, "align-affine", AFFINE, affine, options);
     align::<Homography, _>(meter, "align-homography", HOMOGRAPHY, homography, options);
+    // As by default.
+    align::<Affine, _>(meter, "align-affine-mixed", AFFINE, affine, Options::default());
     let lean = Lean::default();
     align::<Translation, _>(meter, "align-far-lean", FAR, &[-4.4, 1.7], lean);
+    let turned = Euclidean::new(3_f64.to_radians(), 2.5, -1.8).unwrap();
+    align::<Euclidean, _>(meter, "align-euclidean-lean", TURNED, &turned.parameters(), lean);
+    let turned = Similarity::new(1.0, 3_f64.to_radians(), 2.5, -1.8).unwrap();
+    align::<Similarity, _>(meter, "align-similarity-lean", TURNED, &turned.parameters(), lean);
     align::<Affine, _>(meter, "align-affine-lean", AFFINE, affine, lean);
     align::<Homography, _>(meter, "align-homography-lean", HOMOGRAPHY, homography, lean);
+    tracked(meter, "track-euclidean-lean");
     shifted(meter, "shift-near", NEAR, [0.6, -0.35]);
     shifted(meter, "shift-far", FAR, [-4.4, 1.7]);
     ExitCode::SUCCESS.exit_process()
