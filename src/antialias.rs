@@ -188,7 +188,7 @@ impl<K: Interpolator, P: Tap, N: Subpixel> Operation for Rows<'_, K, P, N> {
 impl<K: Interpolator, P: Tap, N: Subpixel> Bands for Rows<'_, K, P, N> {
     fn size(&self) -> [usize; 2] {
         let samples = self.samples.x() * self.samples.y();
-        [self.destination.width() * samples, self.destination.height()]
+        [self.destination.width().saturating_mul(samples), self.destination.height()]
     }
     fn split(self, at: usize) -> (Self, Self) {
         let plan = self.plan.below(at);
@@ -260,7 +260,8 @@ impl<K: Linear, P: Tap, N: Subpixel> Operation for Adjoint<'_, K, P, N> {
 impl<K: Linear, P: Tap, N: Subpixel> Bands for Adjoint<'_, K, P, N> {
     fn size(&self) -> [usize; 2] {
         let rows = self.gradient.range().len().max(1);
-        let samples = self.cotangent.width() * self.cotangent.height() * self.samples.x() * self.samples.y();
+        let samples = self.samples.x() * self.samples.y();
+        let samples = (self.cotangent.width() * self.cotangent.height()).saturating_mul(samples);
         [samples.div_ceil(rows), rows]
     }
     fn split(self, at: usize) -> (Self, Self) {

@@ -75,8 +75,7 @@ impl<P> Boundary<P> {
 /// The remainder in `0..n`, for `n > 0`.
 #[inline]
 fn modulo(i: i32, n: i32) -> i32 {
-    let r = i.checked_rem(n).unwrap_or(0);
-    if r < 0 { r + n } else { r }
+    i.checked_rem_euclid(n).unwrap_or(0)
 }
 
 /// Pixels that a [`Patch`] holds.

@@ -12,7 +12,8 @@
 //! | [`Q6`] | `i32`, 64 is one | a sampled grey level with 6 fraction bits |
 //!
 //! **Rounding.** There is one rule, round half up: `floor(v + 1/2)` ([`round_shift`]). Positions,
-//! intermediates and results all use it, so nothing is shifted to one side. Quantities given as
+//! intermediates and results all use it, so nothing is shifted to one side. (But for
+//! [`NearestEven`](crate::NearestEven), whose positions are rounded as PyTorch rounds them.) Quantities given as
 //! `f32` or `f64` enter as `floor(v * 2^32)`, which leaves every later half-up rounding of a
 //! coordinate exact; transform coefficients enter rounded to nearest.
 //!
@@ -25,19 +26,19 @@ use core::ops::{Add, Mul, Sub};
 
 use crate::simd;
 
-/// `floor(v / 2^n + 1/2)`, for `n >= 1`.
+/// `floor(v / 2^n + 1/2)`, for `n` from 1 to 31. The sum wraps where `v` is within half a unit of the end of its type.
 #[inline(always)]
 pub const fn round_shift(v: i32, n: u32) -> i32 {
     v.wrapping_add(1 << (n - 1)) >> n
 }
 
-/// `floor(v / 2^n + 1/2)`, for `n >= 1`.
+/// [`round_shift`] of 64 bits, for `n` from 1 to 63.
 #[inline(always)]
 pub const fn round_shift_i64(v: i64, n: u32) -> i64 {
     v.wrapping_add(1 << (n - 1)) >> n
 }
 
-/// `floor(v / 2^n + 1/2)`, for `n >= 1`.
+/// [`round_shift`] of 128 bits, for `n` from 1 to 127.
 #[inline(always)]
 pub const fn round_shift_i128(v: i128, n: u32) -> i128 {
     v.wrapping_add(1 << (n - 1)) >> n
@@ -279,6 +280,7 @@ impl From<i32> for Coord {
 /// A coordinate or displacement in pixels in Q16.16, within 32768 px: what a fixed-point
 /// [`Map`](crate::Map) is made of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(transparent)]
 pub struct Q16(pub i32);
 
@@ -348,7 +350,8 @@ pub trait Weight: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = 
     fn zero() -> Self;
     /// One.
     fn one() -> Self;
-    /// A number in Q30, from -2 to below 2, rounded half up (`f32`: to nearest even).
+    /// A number in Q30, from -2 to below 2 less half a unit of this format (2 - 2^-15 for [`Q14`], where it would wrap),
+    /// rounded half up (`f32`: to nearest even).
     fn constant(q30: i32) -> Self;
     /// Weights from a function of this fraction in Q24, which gives them in Q30: each rounded as
     /// [`constant`](Self::constant), but for the middle one (of an even number the left of the
@@ -478,6 +481,7 @@ macro_rules! q_format {
     ($(#[$doc:meta])* $name:ident, $bits:literal) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         pub struct $name(i32);
 
         impl $name {
@@ -567,6 +571,7 @@ impl Weight for f32 {
 
 /// A sampled grey level of an integer channel before its last rounding: 6 fraction bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(transparent)]
 pub struct Q6(pub i32);
 

@@ -552,7 +552,9 @@ impl<P: Tap<Sampled = P>> Pixel for P {}
 
 /// What a kernel can tap: a [`Pixel`], a coefficient of a spline, or a pixel of a camera's format that is
 /// read as its luma ([`Packed`]). Sealed.
-pub trait Tap: Copy + PartialEq + core::fmt::Debug + Send + Sync + sealed::Sealed + 'static {
+pub trait Tap:
+    Copy + PartialEq + core::fmt::Debug + Send + Sync + crate::kernel::sealed::Sealed + 'static
+{
     /// The type of one channel.
     type Channel: Channel;
     /// A derivative of this pixel: `i32` in Q14 for each integer channel (grey levels per pixel,
@@ -595,17 +597,6 @@ pub trait Tap: Copy + PartialEq + core::fmt::Debug + Send + Sync + sealed::Seale
     fn zero_derivative() -> Self::Derivative;
     /// What sampling gives where all pixels are this one.
     fn sampled(self) -> Self::Sampled;
-}
-
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for u8 {}
-    impl Sealed for u16 {}
-    impl Sealed for i16 {}
-    impl Sealed for f32 {}
-    impl<T> Sealed for crate::spline::Coefficient<T> {}
-    impl<F> Sealed for crate::format::Packed<F> {}
-    impl<T: Sealed, const C: usize> Sealed for [T; C] {}
 }
 
 macro_rules! one_channel {

@@ -78,7 +78,7 @@ impl Threads {
         #[cfg(feature = "rayon")]
         {
             let [width, height] = operation.size();
-            let worth = (width * height).checked_div(self.grain).unwrap_or(usize::MAX);
+            let worth = width.saturating_mul(height).checked_div(self.grain).unwrap_or(usize::MAX);
             let pool = rayon::current_num_threads();
             // More bands than threads where that uses no more threads: not all rows take as long, and
             // not all threads have a core of their own.
@@ -157,6 +157,7 @@ fn at_once<P: Send, R: Send>(
     if asked {
         let (mut above, mut below) = ((Some(above), None), (Some(below), None));
         both(&mut || above.1 = above.0.take().map(&one), &mut || below.1 = below.0.take().map(&other));
+        // (Both have been run once; threads are not of the core, which has no such line.)
         let (Some(above), Some(below)) = (above.1, below.1) else { unreachable!() };
         return (above, below);
     }

@@ -579,7 +579,6 @@ macro_rules! lanczos_shape {
 }
 lanczos_shape!(2, 3, 4);
 
-/// Unser et al. 1993, part I, eq. 2.2.
 /// The polynomial that is one at pixel `n` of -2 to 3 and zero at the others, and its derivative.
 fn lagrange(f: f64, n: i32) -> [f64; 2] {
     let others = || (-2..=3).filter(move |&j| j != n);
@@ -628,6 +627,7 @@ impl Shape for Lagrange {
     }
 }
 
+/// Unser et al. 1993, part I, eq. 2.2.
 impl Shape for BSpline {
     const SUPPORT: usize = 4;
     fn weight(d: f64) -> f64 {

@@ -14,7 +14,7 @@ use crate::simd::Level;
 
 /// A kernel and a boundary: how an image is read between its pixels.
 ///
-/// Everything the crate does with single images is a method of this type; see
+/// All that is sampled, and every gradient of it, is a method of this type; see
 /// [`warp`](Self::warp), [`warp_partials`](Self::warp_partials), [`adjoint`](Self::adjoint) and
 /// [`parameter_gradient`](Self::parameter_gradient) for whole images.
 ///

@@ -157,15 +157,6 @@ impl InRows {
     }
 }
 
-/// The same where each pixel is one to the right of the last, from a position on.
-#[inline]
-pub(crate) fn shifted([x, y]: [Position; 2], from: usize, len: usize, area: &Area) -> Range<usize> {
-    let first = area.min[0].saturating_sub(x.cell).max(from as i32);
-    let end = area.max[0].saturating_sub(x.cell).saturating_add(1).min(len as i32);
-    let there = (area.min[1]..=area.max[1]).contains(&y.cell) && first < end;
-    if there { first as usize..end as usize } else { len..len }
-}
-
 /// The pixels within `from..len` of a monotone walk that are interior; empty at `len` if there are
 /// none.
 #[inline]
@@ -207,6 +198,15 @@ pub(crate) fn interior<W: Walk>(
         }
     }
     range
+}
+
+/// The same where each pixel is one to the right of the last, from a position on.
+#[inline]
+pub(crate) fn shifted([x, y]: [Position; 2], from: usize, len: usize, area: &Area) -> Range<usize> {
+    let first = area.min[0].saturating_sub(x.cell).max(from as i32);
+    let end = area.max[0].saturating_sub(x.cell).saturating_add(1).min(len as i32);
+    let there = (area.min[1]..=area.max[1]).contains(&y.cell) && first < end;
+    if there { first as usize..end as usize } else { len..len }
 }
 
 /// What of a monotone walk is not beside an area, and what of that is interior of another one: `None` is an area

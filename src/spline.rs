@@ -85,10 +85,8 @@ pub trait Recursive: Copy + Default {
     fn causal(s: Self, a: Self) -> Self;
     /// `z (c - 6 a)`.
     fn anticausal(c: Self, a: Self) -> Self;
-    /// `2 v - s`.
+    /// `2 v - s`: `v` twice where `s` is zero.
     fn mirrored(s: Self, v: Self) -> Self;
-    /// `2 s`.
-    fn twice(s: Self) -> Self;
     /// `s / 2`.
     fn half(s: Self) -> Self;
 }
@@ -105,10 +103,6 @@ impl Recursive for i64 {
     #[inline(always)]
     fn mirrored(s: i64, v: i64) -> i64 {
         v.wrapping_add(v).wrapping_sub(s)
-    }
-    #[inline(always)]
-    fn twice(s: i64) -> i64 {
-        s.wrapping_add(s)
     }
     #[inline(always)]
     fn half(s: i64) -> i64 {
@@ -132,10 +126,6 @@ impl<T: Copy + Default> Recursive for Coefficient<T> {
         Self::from_bits(v.bits.wrapping_mul(2).wrapping_sub(s.bits))
     }
     #[inline(always)]
-    fn twice(s: Self) -> Self {
-        Self::from_bits(s.bits.wrapping_mul(2))
-    }
-    #[inline(always)]
     fn half(s: Self) -> Self {
         Self::from_bits(round_shift_i64(s.bits.into(), 1) as i32)
     }
@@ -153,10 +143,6 @@ impl Recursive for f32 {
     #[inline(always)]
     fn mirrored(s: f32, v: f32) -> f32 {
         v + v - s
-    }
-    #[inline(always)]
-    fn twice(s: f32) -> f32 {
-        s + s
     }
     #[inline(always)]
     fn half(s: f32) -> f32 {
@@ -276,7 +262,7 @@ impl<T, R: Recursive> Line<'_, '_, T, R> {
                 }
             }
         };
-        scale(self, R::twice);
+        scale(self, |v| R::mirrored(R::default(), v));
         self.filter(boundary, R::default());
         scale(self, R::half);
     }

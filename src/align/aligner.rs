@@ -42,6 +42,7 @@ const ROUGH: f64 = 0.25;
 
 /// The elements that an [`Aligner`] needs from its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct WorkspaceSize {
     /// Pixels, for the pyramids of the two images and for what is kept of the fixed one's rows.
     pub pixels: usize,
@@ -51,6 +52,7 @@ pub struct WorkspaceSize {
 
 /// Where an alignment is.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Progress {
     /// The level that the step worked on; 0 is the full size.
     pub level: usize,
@@ -70,7 +72,7 @@ pub struct Progress {
 }
 
 /// What a step came to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Step<T: Transform> {
     /// There is more to do.
     Running(Progress),
@@ -253,6 +255,17 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
         })
     }
 
+    /// Pixels that are enough for images of these sizes (width and height) with any options, at compile time: those of
+    /// [`Self::workspace`], as if the pyramids had all the levels there can be. Masks, if both are in use, need as many
+    /// bytes as [`buffer_len`] says of either image.
+    pub const fn workspace_pixels(fixed: (usize, usize), moving: (usize, usize)) -> usize {
+        let maps = if S::WHOLE { select::maps_len(fixed.0, fixed.1, MAX_LEVELS) } else { 0 };
+        buffer_len(fixed.0, fixed.1, MAX_LEVELS)
+            .saturating_add(buffer_len(moving.0, moving.1, MAX_LEVELS))
+            .saturating_add(maps)
+            .saturating_add(KEPT.saturating_mul(fixed.1))
+    }
+
     /// Whether there are sums for a fixed image of this size.
     pub(super) fn check_size((width, height): (usize, usize)) -> Result<(), Error> {
         let most = Accumulate::<P, T::Plan, T::Degree, S>::MAX_SIDE;
@@ -262,8 +275,9 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
     /// Builds the pyramids and is ready to step from `initial` (fixed to moving pixels).
     ///
     /// # Errors
-    /// [`Error::InvalidOption`]; [`Error::TooShort`] if the workspace is shorter than
-    /// [`Self::workspace`] says.
+    /// Those of [`Self::workspace`]; [`Error::TooShort`] if the workspace is shorter than that says;
+    /// [`Error::OutOfRange`], [`Error::Singular`] and [`Error::NotFinite`] if `initial` is no transform between pixels of
+    /// the smallest level.
     // (Written where it is wanted, without a copy on the stack.)
     #[inline(always)]
     pub fn new(
@@ -509,14 +523,15 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
         best
     }
 
-    /// Carries the candidate over to the next larger level. If the images agree there much better where
+    /// Carries the candidate over to the next larger level; where it has none there, nothing is changed. If the images agree there much better where
     /// all began, since the smaller levels show nothing of what they have in common, it begins there again.
     #[inline(never)]
     fn finer(&mut self) -> Result<(), Error> {
         let full = to_full(&self.candidate.matrix(), self.level);
-        self.level = self.level.saturating_sub(1);
-        self.candidate = T::from_matrix(to_level(&full, self.level))?;
-        let initial = at_level(&self.initial, self.level)?;
+        let level = self.level.saturating_sub(1);
+        let candidate = T::from_matrix(to_level(&full, level))?;
+        let initial = at_level(&self.initial, level)?;
+        (self.level, self.candidate) = (level, candidate);
         if let Some(pair) = self.pair()
             && initial != self.candidate
         {
@@ -671,7 +686,7 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
     fn share(&mut self, pass: &Pass<T::Degree, S>) {
         self.shared = self.loss() == Loss::Squares && !self.is_second_order() && !pass.tally.apart;
         if self.shared {
-            self.moments = *pass.moments.fixed();
+            self.moments = pass.moments.fixed;
         }
     }
 
@@ -1061,7 +1076,7 @@ impl<P: Grey, T: Transform, S: Scope> Bands for Batch<'_, '_, P, T, S> {
             aligner.images.fixed.level(0).map_or(0, |image| image.width() * image.height())
         };
         // (Each of them is looked at several times.)
-        [8 * self.aligners.first().map_or(0, pixels), self.aligners.len()]
+        [self.aligners.first().map_or(0, pixels).saturating_mul(8), self.aligners.len()]
     }
     fn split(self, at: usize) -> (Self, Self) {
         let cut = |n: usize| at.min(n);

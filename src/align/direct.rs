@@ -280,7 +280,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
             tt = P::Word::add(tt, *word, *word);
             t1 = P::Word::add(t1, *word, P::Word::new(1));
         }
-        let mut found = Fixed::zero();
+        let mut found = Fixed::ZERO;
         found.gg = Self::full_moments(gx, gy);
         for (axis, g) in [gx, gy].into_iter().enumerate() {
             [found.gt[axis], found.g[axis]] = Self::half_moments(g, t);
@@ -528,7 +528,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         samples: &[P::Fine],
         tally: &mut Tally<S>,
     ) {
-        let mut row = Row::zero();
+        let mut row = Row::ZERO;
         let mut gradients = [[P::Word::default(); CHUNK]; 2];
         let [gx, gy] = gradients.each_mut().map(|words| words.get_mut(..chunk.len()).unwrap_or_default());
         self.differences(y, chunk.clone(), [&mut *gx, &mut *gy]);

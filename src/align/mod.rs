@@ -152,6 +152,7 @@ grey! {
     i16: i32;
 }
 
+/// As bits, in 1/64 grey level.
 impl From<Q6> for i32 {
     #[inline(always)]
     fn from(v: Q6) -> i32 {
@@ -159,6 +160,7 @@ impl From<Q6> for i32 {
     }
 }
 
+/// Of bits, in 1/64 grey level.
 impl From<i32> for Q6 {
     #[inline(always)]
     fn from(v: i32) -> Self {
@@ -411,7 +413,7 @@ impl core::fmt::Display for Status {
 }
 
 /// What an alignment has found.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Report<T: Transform> {
     /// Fixed to moving pixels: `moving(T x) ~ gain fixed(x) + offset`. The best found, however the
     /// search ended.

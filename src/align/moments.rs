@@ -89,11 +89,6 @@ impl<S: Copy, F: Array<S>, H: Array<S>> FixedOf<S, F, H> {
 impl<S: Zero, F: Zero, H: Zero> FixedOf<S, F, H> {
     pub(super) const ZERO: Self =
         Self { gg: [F::ZERO; 3], gt: [H::ZERO; 2], g: [H::ZERO; 2], plain: [S::ZERO; 3] };
-
-    #[inline(always)]
-    pub(super) fn zero() -> Self {
-        Self::ZERO
-    }
 }
 
 impl<S: Copy, F: Array<S>, H: Array<S>> FixedOf<S, F, H> {
@@ -151,11 +146,6 @@ impl<S: Copy, H: Array<S>> ResidualOf<S, H> {
 
 impl<S: Zero, F: Zero, H: Zero> SumsOf<S, F, H> {
     pub(super) const ZERO: Self = Self { fixed: FixedOf::ZERO, residual: ResidualOf::ZERO };
-
-    #[inline(always)]
-    pub(super) fn zero() -> Self {
-        Self::ZERO
-    }
 }
 
 /// Numbers whose zeros are constants, which are written where they are wanted, without a copy on the stack.
@@ -517,11 +507,6 @@ impl<H: Array<i64>> ResidualOf<i64, H> {
 }
 
 impl<S: Total, F: Array<S>, H: Array<S>> SumsOf<S, F, H> {
-    /// The part that the moving image has no share in.
-    pub(super) const fn fixed(&self) -> &FixedOf<S, F, H> {
-        &self.fixed
-    }
-
     /// Adds the sums over a tile, which are about a point that is at `at` from the centre.
     #[inline(never)]
     pub(super) fn add_tile<A: Array<i64>, B: Array<i64>>(

@@ -395,7 +395,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         let mut above = NONE_ABOVE;
         let centre = |chunk: &Range<usize>| (chunk.start - chunk.start % CHUNK + CHUNK / 2) as i64 - u as i64;
         for y in rows {
-            let (mut row, mut blocks) = (Row::zero(), RowBlocks::zero());
+            let (mut row, mut blocks) = (Row::ZERO, RowBlocks::ZERO);
             // Whether the fixed image's sums of this row are not zero.
             let mut changed = !shared;
             let mut kept = kept.row(y, columns.start);
@@ -489,7 +489,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         for next in rows.start.saturating_sub(1)..=rows.end {
             self.residuals_of_row::<L>(support, next, &columns, below);
             if let Some(y) = next.checked_sub(1).filter(|y| rows.contains(y)) {
-                let (mut row, mut blocks) = (Row::zero(), RowBlocks::zero());
+                let (mut row, mut blocks) = (Row::ZERO, RowBlocks::ZERO);
                 for chunk in select::chunks(self.pair.selected, y, columns.clone()) {
                     self.gradients(y, &chunk, &mut pixels);
                     pixels.join(above, here, below, half);
@@ -788,7 +788,7 @@ mod tests {
                 interpolation,
                 second_order,
                 histogram,
-                known: known.map(|(pass, _)| pass.moments.fixed()),
+                known: known.map(|(pass, _)| &pass.moments.fixed),
                 kept: &mut kept,
                 rows,
                 kind,
@@ -814,7 +814,7 @@ mod tests {
         loss: Loss,
         (interpolation, second_order): (Interpolation, bool),
     ) -> Moments<i128, T::Degree> {
-        let mut sums = Moments::<i128, T::Degree>::zero();
+        let mut sums = Moments::<i128, T::Degree>::ZERO;
         let photometry = Photometry::new::<P::Word>(1.2, -3.0);
         let (width, height) = (pair.fixed.width() as i64, pair.fixed.height() as i64);
         let pixel = |image: &Image<'_, P>, x: i64, y: i64| -> i64 {

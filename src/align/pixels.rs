@@ -337,7 +337,7 @@ impl<W: Word, D: Degree> Operation for WeightedChunk<'_, W, D> {
     #[inline(always)]
     fn run<L: Lanes>(self) -> Row {
         let Self(pixels, _) = self;
-        let mut sums = Row::zero();
+        let mut sums = Row::ZERO;
         let gradients = pixels.gx.iter().zip(&pixels.gy).zip(&pixels.weight);
         let levels = pixels.fixed.iter().zip(&pixels.residual);
         for (k, (((gx, gy), &w), (t, e))) in gradients.zip(levels).enumerate() {

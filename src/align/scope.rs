@@ -68,7 +68,8 @@ impl Scope for Options {
 /// let (fixed, moving) = (view(0.0), view(1.25 * 0.7));
 /// let pair = Pair::new(Image::new(&fixed, 48, 48)?, Image::new(&moving, 48, 48)?);
 ///
-/// let mut pixels = [0; 2048];
+/// const PIXELS: usize = Aligner::<u8, Affine, Lean>::workspace_pixels((48, 48), (48, 48));
+/// let mut pixels = [0; PIXELS];
 /// let report = Aligner::new(pair, Affine::IDENTITY, Lean::default(), &mut pixels, &mut [])?.run();
 /// assert_eq!(report.status, Status::Converged);
 /// assert!((report.transform.parameters()[2] - 1.25).abs() < 0.05);

@@ -59,6 +59,7 @@ const EVERY: usize = 16;
 
 /// What [`shift`] has found. What the status leaves unknown is zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Shift {
     /// x and y in pixels, from the fixed to the moving frame: `moving(x + translation) ~ gain fixed(x) +
     /// offset`. The best found, however the search ended.

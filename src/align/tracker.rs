@@ -76,7 +76,7 @@ pub enum Found {
 }
 
 /// Where a frame is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Tracked<T: Transform> {
     /// From the pixels of the first frame to those of this one.
     pub transform: T,

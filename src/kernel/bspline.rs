@@ -1,7 +1,7 @@
 //! The cubic B-spline over four coefficients of each axis.
 #![forbid(unsafe_code)]
 
-use super::{Kernel, Smooth};
+use super::{Kernel, Smooth, ratio};
 use crate::fixed::Weight;
 
 /// The cubic B-spline (Unser et al. 1993) over the 4x4 [`Coefficient`](crate::spline::Coefficient)s
@@ -34,11 +34,6 @@ use crate::fixed::Weight;
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BSpline;
-
-/// n / d in Q30.
-const fn ratio(n: i64, d: i64) -> i32 {
-    (((n << 31) + d) / (2 * d)) as i32
-}
 
 /// Three taps and what they leave of a sum.
 #[inline(always)]

@@ -1,7 +1,7 @@
 //! Lagrange interpolation over six pixels of each axis.
 #![forbid(unsafe_code)]
 
-use super::Kernel;
+use super::{Kernel, ratio};
 use crate::fixed::Weight;
 
 /// The polynomial of degree five through the six pixels around a position, along each axis: exact
@@ -35,11 +35,6 @@ use crate::fixed::Weight;
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lagrange;
-
-/// n / d in Q30.
-const fn ratio(n: i64, d: i64) -> i32 {
-    (((n << 31) + d) / (2 * d)) as i32
-}
 
 /// `sum` but for what the five others take of it.
 #[inline(always)]

@@ -6,8 +6,8 @@
 //! type are combined and rounded: together they are the definition of every sampled value.
 //!
 //! **Definition.** Let the kernel have S taps. A coordinate x is rounded half up to the channel's
-//! fraction (Q14 or Q24; S = 1: to an integer), the first tap is `floor(x) + 1 - S/2` (S = 1:
-//! the rounded coordinate) and f is the fraction. Each row of taps is summed with the horizontal
+//! fraction (Q14 or Q24; S odd: to an integer), the first tap is `floor(x) + 1 - S/2` (S odd:
+//! the rounded coordinate less `(S - 1)/2`) and f is the fraction. Each row of taps is summed with the horizontal
 //! weights and rounded half up to an intermediate; the intermediates are summed with the vertical
 //! weights and rounded half up once more; integers saturate at the ends of their type.
 //!
@@ -92,7 +92,7 @@ impl<T: Copy, const N: usize> Array<T> for [T; N] {
     }
 }
 
-mod sealed {
+pub(crate) mod sealed {
     pub trait Sealed {}
     impl<T: Copy, const N: usize> Sealed for [T; N] {}
     impl Sealed for u8 {}
@@ -101,6 +101,11 @@ mod sealed {
     impl Sealed for f32 {}
     impl<T> Sealed for crate::spline::Coefficient<T> {}
     impl<F> Sealed for crate::format::Packed<F> {}
+}
+
+/// n / d in Q30.
+const fn ratio(n: i64, d: i64) -> i32 {
+    (((n << 31) + d) / (2 * d)) as i32
 }
 
 /// An interpolation kernel along one axis.
