@@ -1,4 +1,4 @@
-//! Time per pixel: every tested kernel, pixel and level, shifts, homographies, maps, gradients, threads, halving an
+//! Time per pixel: every tested kernel, pixel and level, adaptive rules, shifts, homographies, maps, gradients, threads, halving an
 //! image, and an alignment.
 #![forbid(unsafe_code)]
 
@@ -8,12 +8,13 @@ use std::time::Duration;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use nonius::align::{Aligner, Options, Pair, Status};
+use nonius::kernel::adaptive::{Hard, Soft};
 use nonius::pyramid::reduce;
 use nonius::reference::Shape;
 use nonius::stn::{GridSample, Padding, Tensor, TensorMut, affine_grid};
 use nonius::{
-    Affine, Bilinear, Boundary, Homography, Image, ImageMut, Kernel, Level, Map, Nearest, Pixel, Sampler,
-    Threads, Transform, Translation, Warp,
+    Adaptive, Affine, Bilinear, Boundary, Homography, Image, ImageMut, Interpolator, Kernel, Level, Map,
+    Nearest, Pixel, Sampler, Threads, Transform, Translation, Warp,
 };
 
 // For its list of what is tested, so that nothing is timed that is not.
@@ -89,7 +90,7 @@ fn warp(c: &mut Criterion) {
 }
 
 /// A warp of bytes at every level.
-fn drawn<K: Kernel>(
+fn drawn<K: Interpolator>(
     group: &mut BenchmarkGroup<'_, WallTime>,
     name: &str,
     sampler: &Sampler<K, u8>,
@@ -105,6 +106,15 @@ fn drawn<K: Kernel>(
             b.iter(|| sampler.warp(black_box(source), &mut out, black_box(warp)).unwrap());
         });
     }
+}
+
+/// Smooth or sharp by the local gradient, with either gate.
+fn adaptive(c: &mut Criterion) {
+    let mut group = c.benchmark_group("adaptive");
+    let (soft, hard) = (Soft::new(20.0).unwrap(), Hard::new(20.0).unwrap());
+    let boundary = Boundary::Constant(0);
+    drawn(&mut group, "soft", &Sampler::new(Adaptive::new(Bilinear, Nearest, soft), boundary), &affine());
+    drawn(&mut group, "hard", &Sampler::new(Adaptive::new(Bilinear, Nearest, hard), boundary), &affine());
 }
 
 /// Warps that only shift.
@@ -145,15 +155,23 @@ fn gradients(c: &mut Criterion) {
     let (source, cotangent, mut sums) = (noise::<u8>(len), vec![3; len], vec![0i64; len]);
     let source = Image::new(&source, WIDTH, HEIGHT).unwrap();
     let cotangent = Image::new(&cotangent, WIDTH, HEIGHT).unwrap();
-    let sampler = Sampler::new(Bilinear, Boundary::Constant(0u8));
     let transform = affine();
-    group.bench_function("adjoint/bilinear/u8", |b| {
-        let mut sums = ImageMut::new(&mut sums, WIDTH, HEIGHT).unwrap();
-        b.iter(|| sampler.adjoint(black_box(cotangent), black_box(&transform), &mut sums).unwrap());
-    });
-    group.bench_function("parameters/bilinear/u8", |b| {
-        b.iter(|| sampler.parameter_gradient(black_box(source), cotangent, black_box(&transform)));
-    });
+    let mut slopes = [vec![0; len], vec![0; len]];
+    for level in Level::available() {
+        let sampler = Sampler::new(Bilinear, Boundary::Constant(0u8)).with_level(level);
+        group.bench_function(format!("adjoint/bilinear/u8/{}", level.name()), |b| {
+            let mut sums = ImageMut::new(&mut sums, WIDTH, HEIGHT).unwrap();
+            b.iter(|| sampler.adjoint(black_box(cotangent), black_box(&transform), &mut sums).unwrap());
+        });
+        group.bench_function(format!("parameters/bilinear/u8/{}", level.name()), |b| {
+            b.iter(|| sampler.parameter_gradient(black_box(source), cotangent, black_box(&transform)));
+        });
+        group.bench_function(format!("partials/bilinear/u8/{}", level.name()), |b| {
+            let [mut dx, mut dy] =
+                slopes.each_mut().map(|slopes| ImageMut::new(slopes, WIDTH, HEIGHT).unwrap());
+            b.iter(|| sampler.warp_partials(source, &mut dx, &mut dy, black_box(&transform)).unwrap());
+        });
+    }
 
     let (shape, places) = ([1, 1, HEIGHT, WIDTH], [1, 1, HEIGHT, WIDTH]);
     let (source, cotangent) = (noise::<f32>(len), vec![0.5; len]);
@@ -250,6 +268,6 @@ criterion_group! {
         .sample_size(20)
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(1));
-    targets = warp, shifts, bends, gradients, threads, pyramid, align
+    targets = warp, adaptive, shifts, bends, gradients, threads, pyramid, align
 }
 criterion_main!(benches);

@@ -292,7 +292,8 @@ impl<K: Kernel, P: Tap, N: Subpixel> Operation for Row<'_, K, P, N> {
         for (x, walk, len) in self.plan.row(self.y, self.out.len()) {
             if let Some(out) = self.out.get_mut(x..x + len) {
                 let walk = N::lowered(walk, self.source.above);
-                self.kernel.fill_run::<L, P, _>(&self.source, &walk, out, false);
+                let out = <P::Sampled>::flatten_mut(out);
+                self.kernel.fill_run::<L, P, _, _>(&self.source, &walk, out, false);
             }
         }
     }

@@ -107,7 +107,7 @@ pub trait Subpixel: Plan + core::fmt::Debug {
 
 /// A form at a pixel.
 #[inline(always)]
-fn form([a, b, c]: [i64; 3], x: usize, y: usize) -> i64 {
+pub(crate) fn form([a, b, c]: [i64; 3], x: usize, y: usize) -> i64 {
     a.wrapping_mul(x as i64).wrapping_add(b.wrapping_mul(y as i64)).wrapping_add(c)
 }
 
@@ -267,6 +267,12 @@ pub struct AffineWalk {
 }
 
 impl AffineWalk {
+    /// From these coordinates on.
+    #[inline(always)]
+    pub(crate) fn new((at, step): ([i64; 2], [i64; 2])) -> Self {
+        Self { at, step }
+    }
+
     /// The same, so much from here.
     #[inline(always)]
     pub(crate) fn from(&self, [x, y]: [i64; 2]) -> Self {

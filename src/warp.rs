@@ -105,7 +105,8 @@ impl<K: Interpolator, P: Tap, N: Plan> Operation for Rows<'_, K, P, N> {
             let inside = self.plan.inside(y, 0..width, &area);
             for (x, walk, len) in self.plan.row(y, width) {
                 if let Some(out) = row.get_mut(x..x + len) {
-                    self.sampler.kernel.fill_run::<L, P, _>(&source, &walk, out, inside);
+                    let out = <P::Sampled>::flatten_mut(out);
+                    self.sampler.kernel.fill_run::<L, P, _, _>(&source, &walk, out, inside);
                 }
             }
         }

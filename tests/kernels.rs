@@ -465,6 +465,53 @@ fn adaptive_equals_the_reference() {
     report("adaptive", every_pixel!(check(random)));
 }
 
+/// Rows are drawn in parts, of which no pixel knows: also along homographies.
+#[test]
+fn adaptive_in_long_rows() {
+    fn check<K: Interpolator>(kernel: K, boundary: Boundary<u8>) {
+        let size = (331, 3);
+        let source = Picture::<u8>::noise((290, 9), &mut Random(17));
+        // (So that coordinates are what they are in binary.)
+        let affine = Affine::from_parameters([0.9375, 0.25, -3.53125, 0.0078125, 1.5, 1.4375]).unwrap();
+        let tilted = [0.9, 0.2, -3.0, -0.003, 1.8, 1.0, 2e-4, -7e-3, 1.0];
+        let tilted = Homography::from_matrix(tilted).unwrap();
+        let exact = tilted.coordinates();
+        let zero = Picture::new(size, |_, _| 0);
+        let before = Picture::new(size, |_, _| 7);
+        for level in Level::available() {
+            let sampler = Sampler::new(kernel, boundary).with_level(level);
+            let what = format!("{boundary:?}, {}", level.name());
+            let (mut out, mut dx, mut dy) = (before.clone(), zero.clone(), zero.clone());
+            sampler.warp(source.image(), &mut out.image_mut(), &affine).unwrap();
+            sampler.warp_partials(source.image(), &mut dx.image_mut(), &mut dy.image_mut(), &affine).unwrap();
+            for i in 0..size.0 * size.1 {
+                let (x, y) = affine.apply((i % size.0) as f64, (i / size.0) as f64);
+                let value = sampler.sample(source.image(), x, y).unwrap_or(7);
+                assert_eq!(out.pixels[i], value, "{i}, {what}");
+                assert_eq!(
+                    (dx.pixels[i], dy.pixels[i]),
+                    sampler.partials(source.image(), x, y),
+                    "{i}, {what}"
+                );
+            }
+            let mut out = before.clone();
+            sampler.warp(source.image(), &mut out.image_mut(), &tilted).unwrap();
+            for i in 0..size.0 * size.1 {
+                let [x, y] = exact.at(i % size.0, i / size.0, 14).map(|v| v as f64 / 16_384.0);
+                let value = sampler.sample(source.image(), x, y).unwrap_or(7);
+                assert_eq!(out.pixels[i], value, "tilted, {i}, {what}");
+            }
+        }
+    }
+    for boundary in boundaries(9) {
+        let soft = Soft::new(60.0).unwrap();
+        check(Adaptive::new(Bilinear, Nearest, soft), boundary);
+        check(Adaptive::new(Cubic::<-50>, NearestEven, Hard::new(60.0).unwrap()), boundary);
+        let inner = Adaptive::new(Bilinear, Nearest, Frozen(soft));
+        check(Adaptive::new(inner, Nearest, Frozen(Hard::new(90.0).unwrap())), boundary);
+    }
+}
+
 // Weights by table.
 
 /// A kernel by table that has a `Default`, so that it can be a type.

@@ -11,8 +11,8 @@ use nonius::stn::{
     affine_grid_gradient,
 };
 use nonius::{
-    Bilinear, Boundary, Channel, Cubic, Error, Image, Interpolator, Kernel, Level, Linear, Nearest,
-    NearestEven, Pixel, StraightThrough, Surrogate, Tap,
+    Bilinear, Boundary, Channel, Cubic, Error, Image, Interpolator, Kernel, Level, Linear, Linearized,
+    Nearest, NearestEven, Pixel, StraightThrough, Surrogate, Tap,
 };
 
 const PADDINGS: [Padding; 3] = [Padding::Zeros, Padding::Border, Padding::Reflection];
@@ -736,6 +736,8 @@ fn a_loss_in_one_pass() {
     compare::<_, f32>(Bilinear, &mut random);
     compare::<_, i16>(Surrogate::new(NearestEven, Bilinear), &mut random);
     compare::<_, f32>(Surrogate::new(NearestEven, StraightThrough), &mut random);
+    compare::<_, f32>(Linearized::new(0.8, 1.3).unwrap(), &mut random);
+    compare::<_, u16>(Surrogate::new(Linearized::new(2.0, 0.5).unwrap(), Nearest), &mut random);
 }
 
 /// A ramp shows where it is sampled.

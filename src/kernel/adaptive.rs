@@ -47,15 +47,17 @@
 use core::ops::Range;
 
 use super::fine::Tau;
-use super::interpolator::{WeightOf, each_tap};
+use super::interpolator::{WeightOf, each_tap, each_value};
 use super::{Array, Bilinear, Channel, Fine, Interpolator, Kernel, Linear, Output, StraightThrough};
 use crate::Error;
 use crate::boundary::Boundary;
 use crate::fixed::{Position, Rounding, Weight};
+use crate::gradient::PartialsRun;
 use crate::image::{Image, ImageMut, Tap};
 use crate::sample::{Source, footprint};
+use crate::simd::{self, Lanes, Operation, PLACES, Places};
 use crate::span::Area;
-use crate::walk::Walk;
+use crate::walk::{AffineWalk, Walk};
 
 type Derivative<P> = <<P as Tap>::Channel as Channel>::Derivative;
 
@@ -96,11 +98,34 @@ pub trait Gate: Copy + Send + Sync + super::sealed::Sealed {
         at: [Position; 2],
         gates: &mut [Derivative<P>],
     );
+
+    /// Writes the gates of the pixels of a run; there is room for as many derivatives.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn gates_run<L: Lanes, P: Tap, S: Interpolator, W: Walk>(
+        &self,
+        smooth: &S,
+        source: &Source<'_, P>,
+        walk: &W,
+        gates: &mut [P::Derivative],
+        _room: &mut [P::Derivative],
+    ) {
+        let mut walk = walk.clone();
+        for gates in gates {
+            let at = walk.position(fraction::<P>());
+            self.gates(smooth, source, at, P::flatten_derivatives(core::slice::from_mut(gates)));
+            walk.step();
+        }
+    }
 }
 
 /// A gate whose derivative along the coordinates is known, with this smooth rule, or is declared to
 /// be zero.
 pub trait Sloped<S: Interpolator>: Gate {
+    /// Whether there is anything to add.
+    #[doc(hidden)]
+    const SLOPES: bool = false;
+
     /// Adds to the partials what the derivative of the gate makes of the difference between the sharp
     /// and the smooth value; `gates` are the gates.
     #[doc(hidden)]
@@ -221,6 +246,21 @@ fn by_gradient<P: Tap, S: Interpolator>(
     }
 }
 
+/// The same along a run.
+#[inline(always)]
+fn by_gradients<L: Lanes, P: Tap, S: Interpolator, W: Walk>(
+    smooth: &S,
+    source: &Source<'_, P>,
+    walk: &W,
+    [gates, room]: [&mut [P::Derivative]; 2],
+    gate: impl Fn(Derivative<P>, Derivative<P>) -> Derivative<P>,
+) {
+    partials_run::<L, P, S, W>(smooth, source, walk, gates, room);
+    for (gate_or_dx, &dy) in P::flatten_derivatives(gates).iter_mut().zip(&*P::flatten_derivatives(room)) {
+        *gate_or_dx = gate(*gate_or_dx, dy);
+    }
+}
+
 impl Gate for Soft {
     #[inline]
     fn gates<P: Tap, S: Interpolator>(
@@ -231,6 +271,18 @@ impl Gate for Soft {
         gates: &mut [Derivative<P>],
     ) {
         by_gradient(smooth, source, at, gates, |gx, gy| Fine::soft(gx, gy, &self.0));
+    }
+    #[inline(always)]
+    fn gates_run<L: Lanes, P: Tap, S: Interpolator, W: Walk>(
+        &self,
+        smooth: &S,
+        source: &Source<'_, P>,
+        walk: &W,
+        gates: &mut [P::Derivative],
+        room: &mut [P::Derivative],
+    ) {
+        let gate = |gx, gy| Fine::soft(gx, gy, &self.0);
+        by_gradients::<L, P, S, W>(smooth, source, walk, [gates, room], gate);
     }
 }
 
@@ -245,6 +297,18 @@ impl Gate for Hard {
     ) {
         by_gradient(smooth, source, at, gates, |gx, gy| Fine::hard(gx, gy, &self.0));
     }
+    #[inline(always)]
+    fn gates_run<L: Lanes, P: Tap, S: Interpolator, W: Walk>(
+        &self,
+        smooth: &S,
+        source: &Source<'_, P>,
+        walk: &W,
+        gates: &mut [P::Derivative],
+        room: &mut [P::Derivative],
+    ) {
+        let gate = |gx, gy| Fine::hard(gx, gy, &self.0);
+        by_gradients::<L, P, S, W>(smooth, source, walk, [gates, room], gate);
+    }
 }
 
 impl<G: Gate> Gate for Frozen<G> {
@@ -257,6 +321,17 @@ impl<G: Gate> Gate for Frozen<G> {
         gates: &mut [Derivative<P>],
     ) {
         self.0.gates(smooth, source, at, gates);
+    }
+    #[inline(always)]
+    fn gates_run<L: Lanes, P: Tap, S: Interpolator, W: Walk>(
+        &self,
+        smooth: &S,
+        source: &Source<'_, P>,
+        walk: &W,
+        gates: &mut [P::Derivative],
+        room: &mut [P::Derivative],
+    ) {
+        self.0.gates_run::<L, P, S, W>(smooth, source, walk, gates, room);
     }
 }
 
@@ -278,6 +353,8 @@ impl<S: Interpolator> Sloped<S> for GateImage<'_> {}
 impl<S: Interpolator, G: Gate> Sloped<S> for Frozen<G> {}
 
 impl Sloped<Bilinear> for Soft {
+    const SLOPES: bool = true;
+
     #[inline]
     fn add_slopes<P: Tap>(
         &self,
@@ -334,6 +411,165 @@ fn partials<P: Tap, I: Interpolator>(
     rule.partials(source, at.map(|p| p.offset(bits, 0, I::partials_rounding::<P::Channel>())), dx, dy);
 }
 
+/// How coordinates are rounded first: to the fraction of the channel.
+#[inline(always)]
+fn fraction<P: Tap>() -> Rounding {
+    Rounding::half_up(<P::Channel as Channel>::FRACTION_BITS)
+}
+
+/// The walk along which a rule rounds to fewer bits what has been rounded to the fraction of the channel: to round half
+/// up twice is to round so once, half a unit of the first rounding further on.
+#[inline(always)]
+fn further<P: Tap, W: Walk>(walk: &W, to: Rounding) -> Option<AffineWalk> {
+    if to.ties_to_even {
+        return None;
+    }
+    Some(AffineWalk::new(walk.line()?).from([1 << (31 - fraction::<P>().bits); 2]))
+}
+
+/// The positions of a run of so many pixels.
+#[inline(always)]
+fn places<L: Lanes, P: Tap, W: Walk>(walk: &W, len: usize) -> Places {
+    let mut places = Places::new();
+    places.step::<L>(&mut walk.lanes::<L>(fraction::<P>()), len);
+    places
+}
+
+/// The values of one of the two rules along a run of at most [`PLACES`] pixels. False, if some of the destination may
+/// have to be left.
+#[inline(always)]
+fn values_run<L: Lanes, P: Tap, I: Interpolator, W: Walk>(
+    rule: &I,
+    source: &Source<'_, P>,
+    walk: &W,
+    values: &mut [P::Derivative],
+) -> bool {
+    let (to, len) = (I::rounding::<P::Channel>(), values.len());
+    if to == fraction::<P>() {
+        return values_along::<L, P, I, W>(rule, source, walk, values);
+    }
+    if let Some(walk) = further::<P, W>(walk, to) {
+        return values_along::<L, P, I, _>(rule, source, &walk, values);
+    }
+    let mut places = places::<L, P, W>(walk, len);
+    places.round(fraction::<P>().bits, to);
+    values_along::<L, P, I, _>(rule, source, &places.walk(walk.monotone(len)), values)
+}
+
+/// The same along a walk that is rounded as the rule rounds.
+#[inline(always)]
+fn values_along<L: Lanes, P: Tap, I: Interpolator, W: Walk>(
+    rule: &I,
+    source: &Source<'_, P>,
+    walk: &W,
+    values: &mut [P::Derivative],
+) -> bool {
+    let to = I::rounding::<P::Channel>();
+    let inside = walk.inside(values.len(), to, &I::area(source.image.width(), source.image.height()));
+    if matches!(source.boundary, Boundary::Transparent) && !inside {
+        return false;
+    }
+    L::call(ValuesRun { rule: rule.values(), source, walk, values, inside });
+    true
+}
+
+/// (By a call, so that all that is made of a rule has it once.)
+struct ValuesRun<'w, 'a, P: Tap, I, W> {
+    rule: I,
+    source: &'w Source<'a, P>,
+    walk: &'w W,
+    values: &'w mut [P::Derivative],
+    inside: bool,
+}
+
+impl<P: Tap, I: Interpolator, W: Walk> Operation for ValuesRun<'_, '_, P, I, W> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let Self { rule, source, walk, values, inside } = self;
+        rule.fill_run::<L, P, W, Derivative<P>>(source, walk, P::flatten_derivatives(values), inside);
+    }
+}
+
+/// The partials of one of the two rules along such a run.
+#[inline(always)]
+fn partials_run<L: Lanes, P: Tap, I: Interpolator, W: Walk>(
+    kernel: &I,
+    source: &Source<'_, P>,
+    walk: &W,
+    dx: &mut [P::Derivative],
+    dy: &mut [P::Derivative],
+) {
+    let (to, len, values) = (I::partials_rounding::<P::Channel>(), dx.len(), Default::default());
+    if to == fraction::<P>() {
+        return L::call(PartialsRun::<_, _, _, false> { kernel, source, walk, values, dx, dy });
+    }
+    if let Some(walk) = &further::<P, W>(walk, to) {
+        return L::call(PartialsRun::<_, _, _, false> { kernel, source, walk, values, dx, dy });
+    }
+    let mut places = places::<L, P, W>(walk, len);
+    places.round(fraction::<P>().bits, to);
+    let walk = &places.walk(walk.monotone(len));
+    L::call(PartialsRun::<_, _, _, false> { kernel, source, walk, values, dx, dy });
+}
+
+/// What is blended along a run of at most [`PLACES`] pixels.
+struct Run<P: Tap> {
+    smooth: [P::Derivative; PLACES],
+    sharp: [P::Derivative; PLACES],
+    gates: [P::Derivative; PLACES],
+}
+
+impl<P: Tap> Run<P> {
+    #[inline(always)]
+    fn new() -> Self {
+        let none = P::zero_derivative();
+        Self { smooth: [none; PLACES], sharp: [none; PLACES], gates: [none; PLACES] }
+    }
+
+    /// Values and gates of so many pixels, and the partials of the smooth and of the sharp rule if there is room for them.
+    /// False, if some of the destination may have to be left.
+    #[inline(always)]
+    fn fill<L: Lanes, S: Interpolator, H: Interpolator, G: Gate, W: Walk>(
+        &mut self,
+        rule: &Adaptive<S, H, G>,
+        source: &Source<'_, P>,
+        walk: &W,
+        len: usize,
+        partials: Option<[[&mut [P::Derivative]; 2]; 2]>,
+    ) -> bool {
+        // (Two kinds of walks, whatever there are: each of them is compiled for both rules.)
+        if let Some(line) = walk.line() {
+            return self.fill_along::<L, S, H, G, _>(rule, source, &AffineWalk::new(line), len, partials);
+        }
+        let places = places::<L, P, W>(walk, len);
+        self.fill_along::<L, S, H, G, _>(rule, source, &places.walk(walk.monotone(len)), len, partials)
+    }
+
+    #[inline(always)]
+    fn fill_along<L: Lanes, S: Interpolator, H: Interpolator, G: Gate, W: Walk>(
+        &mut self,
+        rule: &Adaptive<S, H, G>,
+        source: &Source<'_, P>,
+        walk: &W,
+        len: usize,
+        partials: Option<[[&mut [P::Derivative]; 2]; 2]>,
+    ) -> bool {
+        let Self { smooth, sharp, gates } = self;
+        let [smooth, sharp, gates] =
+            [smooth, sharp, gates].map(|part| part.get_mut(..len).unwrap_or_default());
+        // (Nothing sharp is there yet.)
+        rule.gate.gates_run::<L, P, S, W>(&rule.smooth, source, walk, gates, sharp);
+        if let Some([[dx, dy], [hx, hy]]) = partials {
+            partials_run::<L, P, S, W>(&rule.smooth, source, walk, dx, dy);
+            partials_run::<L, P, H, W>(&rule.sharp, source, walk, hx, hy);
+        }
+        values_run::<L, P, S, W>(&rule.smooth, source, walk, smooth)
+            && values_run::<L, P, H, W>(&rule.sharp, source, walk, sharp)
+    }
+}
+
 impl<S: Interpolator, H: Interpolator, G: Sloped<S>> Adaptive<S, H, G> {
     /// Both values at a position, unless the destination is to be left.
     #[inline]
@@ -347,6 +583,7 @@ impl<S: Interpolator, H: Interpolator, G: Sloped<S>> Adaptive<S, H, G> {
 }
 
 impl<S: Interpolator, H: Interpolator, G: Sloped<S>> Interpolator for Adaptive<S, H, G> {
+    const NARROW: bool = false;
     type Values = Self;
 
     #[inline(always)]
@@ -357,7 +594,7 @@ impl<S: Interpolator, H: Interpolator, G: Sloped<S>> Interpolator for Adaptive<S
     fn rounding<C: Channel>() -> Rounding {
         Rounding::half_up(C::FRACTION_BITS)
     }
-    /// Not of interest: there is no faster way far from the border.
+    /// Not of interest: each of the two rules finds its own.
     #[inline(always)]
     fn area(_: usize, _: usize) -> Area {
         Area::NOWHERE
@@ -415,6 +652,75 @@ impl<S: Interpolator, H: Interpolator, G: Sloped<S>> Interpolator for Adaptive<S
             }
         }
         self.gate.add_slopes(source, at, gates, values, [dx, dy]);
+    }
+
+    #[inline(always)]
+    fn fill_run<L: Lanes, P: Tap, W: Walk, O: Output<P::Channel>>(
+        &self,
+        source: &Source<'_, P>,
+        walk: &W,
+        out: &mut [O],
+        _: bool,
+    ) {
+        let channels = P::CHANNELS.max(1);
+        let mut run = Run::<P>::new();
+        for (k, out) in out.chunks_mut(PLACES * channels).enumerate() {
+            let walk = walk.at(k * PLACES);
+            if !run.fill::<L, S, H, G, W>(self, source, &walk, out.len() / channels, None) {
+                each_value(self, source, &walk, out);
+                continue;
+            }
+            let (smooth, sharp) =
+                (P::flatten_derivatives(&mut run.smooth), P::flatten_derivatives(&mut run.sharp));
+            let parts = smooth.iter().zip(&*sharp).zip(&*P::flatten_derivatives(&mut run.gates));
+            for (out, ((&smooth, &sharp), &a)) in out.iter_mut().zip(parts) {
+                *out = O::from_rounded(Fine::blend(smooth, sharp, a, O::BITS).into());
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn partials_run<L: Lanes, P: Tap, W: Walk>(
+        &self,
+        source: &Source<'_, P>,
+        walk: &W,
+        values: &mut [P::Sampled],
+        dx: &mut [P::Derivative],
+        dy: &mut [P::Derivative],
+    ) {
+        if !values.is_empty() {
+            self.fill_run::<L, P, W, _>(source, walk, <P::Sampled>::flatten_mut(values), false);
+        }
+        let mut run = Run::<P>::new();
+        let mut others = [[P::zero_derivative(); PLACES]; 2];
+        for (k, (dx, dy)) in dx.chunks_mut(PLACES).zip(dy.chunks_mut(PLACES)).enumerate() {
+            let (mut walk, len) = (walk.at(k * PLACES), dx.len());
+            let [hx, hy] = &mut others;
+            let [hx, hy] = [hx, hy].map(|h| h.get_mut(..len).unwrap_or_default());
+            let partials = Some([[&mut *dx, &mut *dy], [&mut *hx, &mut *hy]]);
+            if !run.fill::<L, S, H, G, W>(self, source, &walk, len, partials) {
+                simd::partials_each(self, source, &walk, &mut [], dx, dy);
+                continue;
+            }
+            for (smooth, sharp) in [(&mut *dx, hx), (&mut *dy, hy)] {
+                let parts = P::flatten_derivatives(smooth).iter_mut().zip(&*P::flatten_derivatives(sharp));
+                for ((smooth, &sharp), &a) in parts.zip(&*P::flatten_derivatives(&mut run.gates)) {
+                    *smooth = Fine::blend(*smooth, sharp, a, 14);
+                }
+            }
+            if !G::SLOPES {
+                continue;
+            }
+            let Run { smooth, sharp, gates, .. } = &mut run;
+            let parts = smooth.iter_mut().zip(sharp).zip(gates);
+            for ((dx, dy), ((smooth, sharp), gates)) in dx.iter_mut().zip(dy).zip(parts) {
+                let [smooth, sharp, gates, dx, dy] = [smooth, sharp, gates, dx, dy]
+                    .map(|one| P::flatten_derivatives(core::slice::from_mut(one)));
+                let at = walk.position(fraction::<P>());
+                self.gate.add_slopes(source, at, gates, [smooth, sharp], [dx, dy]);
+                walk.step();
+            }
+        }
     }
 }
 

@@ -70,8 +70,31 @@ impl Tau {
 
 /// `gx^2 + gy^2`, at most 2^63.
 fn norm(gx: i32, gy: i32) -> u64 {
-    let square = |v: i32| u64::from(v.unsigned_abs()).wrapping_mul(v.unsigned_abs().into());
+    let square = |v: i32| i64::from(v).wrapping_mul(v.into()) as u64;
     square(gx).wrapping_add(square(gy))
+}
+
+/// `n / whole` in Q24, rounded half up, for `n` of at most `whole`, which is above 0 and below 2^38.
+fn part(n: u64, whole: u64) -> i32 {
+    // Two digits of 12 bits, from the 20 leading bits of the divisor: at most one too small or too large. (Where
+    // registers have 32 bits a division of 64 takes long.)
+    let shift = 44_u32.saturating_sub(whole.leading_zeros());
+    let divisor = (whole >> shift) as u32;
+    let digit = |rest: u64| {
+        let digit = (((rest >> shift) as u32) << 12).checked_div(divisor).unwrap_or(0);
+        let rest = (rest << 12).wrapping_sub(u64::from(digit).wrapping_mul(whole)) as i64;
+        let whole = whole as i64;
+        if rest < 0 {
+            (digit.wrapping_sub(1), rest + whole)
+        } else if rest >= whole {
+            (digit + 1, rest - whole)
+        } else {
+            (digit, rest)
+        }
+    };
+    let (high, rest) = digit(n);
+    let (low, rest) = digit(rest as u64);
+    (high << 12).wrapping_add(low).wrapping_add(u32::from(2 * rest >= whole as i64)) as i32
 }
 
 /// Within `i32`.
@@ -93,7 +116,10 @@ impl Fine for i32 {
         let sum = n.wrapping_add(tau.square());
         let shift = 26_u32.saturating_sub(sum.leading_zeros());
         let (n, sum) = (n >> shift, sum >> shift);
-        ((n << 25) + sum).checked_div(2 * sum).unwrap_or(0) as i32
+        if cfg!(target_pointer_width = "64") {
+            return ((n << 25) + sum).checked_div(2 * sum).unwrap_or(0) as i32;
+        }
+        part(n, sum)
     }
     #[inline]
     fn hard(gx: i32, gy: i32, tau: &Tau) -> i32 {
@@ -171,5 +197,24 @@ impl Fine for f32 {
         let across = ((f - a) + (g - b)) + (h - c);
         // Scaling by a power of two is exact.
         solve.map(|row| row.map(|s| s as f32 * (1.0 / 4_294_967_296.0))).map(|[s, t]| s * along + t * across)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quickcheck::quickcheck;
+
+    quickcheck! {
+        fn parts_are_rounded_quotients(n: u64, whole: u64, bits: u8, near: u64) -> bool {
+            let whole = (whole >> (26 + bits % 38)).max(1);
+            // Next to halves and to the ends, too.
+            let half = (u128::from(whole) * u128::from(2 * (near % (1 << 24)) + 1)) >> 25;
+            let places = [n % (whole + 1), half as u64, half as u64 + 1, near % 3, whole.saturating_sub(near % 3)];
+            places.into_iter().filter(|&n| n <= whole).all(|n| {
+                let exact = ((u128::from(n) << 25) + u128::from(whole)) / (2 * u128::from(whole));
+                part(n, whole) as u128 == exact
+            })
+        }
     }
 }

@@ -21,11 +21,13 @@ use crate::walk::{AffineWalk, Frame, Plan, Walk};
 
 /// A rule that gives value and partials at a position. Implemented for every [`Kernel`], and for
 /// [`Surrogate`](super::Surrogate) and its like; its methods are not for direct use.
+///
+/// All that is about values is, unless a rule says otherwise, as in the rule that makes its values.
 pub trait Interpolator: Copy + Send + Sync {
     /// Whether a value is made of no more than the two pixels around the coordinate, along each
     /// axis.
     #[doc(hidden)]
-    const NARROW: bool = false;
+    const NARROW: bool = <Self::Values as Interpolator>::NARROW;
 
     /// The rule that makes the values: this one itself, unless all it has of its own are partials. What
     /// needs values only asks it, and is not compiled twice.
@@ -41,11 +43,17 @@ pub trait Interpolator: Copy + Send + Sync {
 
     /// How coordinates of values are rounded.
     #[doc(hidden)]
-    fn rounding<C: Channel>() -> Rounding;
+    #[inline(always)]
+    fn rounding<C: Channel>() -> Rounding {
+        <Self::Values as Interpolator>::rounding::<C>()
+    }
 
     /// The cells from which everything that a value needs is inside an image of this size.
     #[doc(hidden)]
-    fn area(width: usize, height: usize) -> Area;
+    #[inline(always)]
+    fn area(width: usize, height: usize) -> Area {
+        <Self::Values as Interpolator>::area(width, height)
+    }
 
     /// How coordinates of partials are rounded.
     #[doc(hidden)]
@@ -56,12 +64,15 @@ pub trait Interpolator: Copy + Send + Sync {
 
     /// Writes the channels of the value at a position, unless the destination is to be left.
     #[doc(hidden)]
+    #[inline(always)]
     fn value<P: Tap, O: Output<P::Channel>>(
         &self,
         source: &Source<'_, P>,
         at: [Position; 2],
         out: &mut [O],
-    ) -> bool;
+    ) -> bool {
+        self.values().value(source, at, out)
+    }
 
     /// Writes the channels of the partials at a position, which may be anywhere.
     #[doc(hidden)]
@@ -80,18 +91,18 @@ pub trait Interpolator: Copy + Send + Sync {
         false
     }
 
-    /// The pixels of a run of a warp; whether it is known that all of them are far from the border.
+    /// The channels of the pixels of a run of a warp; whether it is known that all of them are far from the border.
     #[doc(hidden)]
     #[inline(always)]
-    fn fill_run<L: Lanes, P: Tap, W: Walk>(
+    fn fill_run<L: Lanes, P: Tap, W: Walk, O: Output<P::Channel>>(
         &self,
         source: &Source<'_, P>,
         walk: &W,
-        out: &mut [P::Sampled],
+        out: &mut [O],
         inside: bool,
     ) {
         let _ = inside;
-        Edge { rule: self, source }.each(walk, <P::Sampled>::flatten_mut(out));
+        each_value(self, source, walk, out);
     }
 
     /// The partials of the pixels of a run; and their values if there is room for any, where both
@@ -107,7 +118,7 @@ pub trait Interpolator: Copy + Send + Sync {
         dy: &mut [P::Derivative],
     ) {
         if !values.is_empty() {
-            self.values().fill_run::<L, P, W>(source, walk, values, false);
+            self.values().fill_run::<L, P, W, _>(source, walk, <P::Sampled>::flatten_mut(values), false);
         }
         simd::partials_each(self, source, walk, &mut [], dx, dy);
     }
@@ -189,15 +200,25 @@ struct Edge<'a, I, P> {
 }
 
 impl<I: Interpolator, P: Tap> Edge<'_, I, P> {
-    /// One by one.
-    #[inline(never)]
+    #[inline(always)]
     fn each<W: Walk, O: Output<P::Channel>>(&self, walk: &W, out: &mut [O]) {
-        let to = I::rounding::<P::Channel>();
-        let mut walk = walk.clone();
-        for pixel in out.chunks_exact_mut(P::CHANNELS.max(1)) {
-            self.rule.value(self.source, walk.position(to), pixel);
-            walk.step();
-        }
+        each_value(self.rule, self.source, walk, out);
+    }
+}
+
+/// Values along a walk, one by one.
+#[inline(never)]
+pub(crate) fn each_value<I: Interpolator, P: Tap, W: Walk, O: Output<P::Channel>>(
+    rule: &I,
+    source: &Source<'_, P>,
+    walk: &W,
+    out: &mut [O],
+) {
+    let to = I::rounding::<P::Channel>();
+    let mut walk = walk.clone();
+    for pixel in out.chunks_exact_mut(P::CHANNELS.max(1)) {
+        rule.value(source, walk.position(to), pixel);
+        walk.step();
     }
 }
 
@@ -313,19 +334,19 @@ impl<K: Kernel> Interpolator for K {
 
     /// Edge, interior, edge.
     #[inline(always)]
-    fn fill_run<L: Lanes, P: Tap, W: Walk>(
+    fn fill_run<L: Lanes, P: Tap, W: Walk, O: Output<P::Channel>>(
         &self,
         source: &Source<'_, P>,
         walk: &W,
-        out: &mut [P::Sampled],
+        out: &mut [O],
         inside: bool,
     ) {
         let to = rounding::<K, P::Channel>();
         let (width, height) = (source.image.width(), source.image.height());
-        let len = out.len();
+        let channels = P::CHANNELS.max(1);
+        let len = out.len() / channels;
         let edge = Edge { rule: self, source };
         if L::LEN > 1 || inside || !walk.monotone(len) {
-            let out = <P::Sampled>::flatten_mut(out);
             return simd::blocks::<L, P, K, W, _>(self, source.image, walk, out, &edge);
         }
         // Pixels none of whose taps are inside need no look at the source, where it is not folded.
@@ -333,18 +354,16 @@ impl<K: Kernel> Interpolator for K {
         let touching = (!source.boundary.folds()).then_some(&touching);
         let [outer, inner] = span::parts(walk, len, to, &Area::new::<K>(width, height), touching);
         for nothing in [0..outer.start, outer.end..len] {
-            source.fill_nothing(<P::Sampled>::flatten_mut(out.get_mut(nothing).unwrap_or_default()));
+            let nothing = nothing.start * channels..nothing.end * channels;
+            source.fill_nothing(out.get_mut(nothing).unwrap_or_default());
         }
         for part in [outer.start..inner.start, inner.end..outer.end] {
-            let first = part.start;
-            if let Some(out) = out.get_mut(part) {
-                edge.each(&walk.at(first), <P::Sampled>::flatten_mut(out));
+            if let Some(out) = out.get_mut(part.start * channels..part.end * channels) {
+                edge.each(&walk.at(part.start), out);
             }
         }
-        let first = walk.at(inner.start);
-        if let Some(out) = out.get_mut(inner) {
-            let out = <P::Sampled>::flatten_mut(out);
-            simd::blocks::<L, P, K, W, _>(self, source.image, &first, out, &edge);
+        if let Some(out) = out.get_mut(inner.start * channels..inner.end * channels) {
+            simd::blocks::<L, P, K, W, _>(self, source.image, &walk.at(inner.start), out, &edge);
         }
     }
 }

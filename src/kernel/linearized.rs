@@ -28,15 +28,14 @@
 use core::ops::Range;
 
 use super::interpolator::WeightOf;
-use super::{Bilinear, Channel, Fine, Interpolator, Linear, Output};
+use super::{Bilinear, Channel, Fine, Interpolator, Linear};
 use crate::Error;
 use crate::boundary::Boundary;
-use crate::fixed::{Position, Rounding};
+use crate::fixed::Position;
 use crate::image::{RowsMut, Tap};
 use crate::sample::Source;
 use crate::simd::Lanes;
 use crate::simd::scatter::Accumulator;
-use crate::span::Area;
 use crate::transform::Transform;
 use crate::walk::Walk;
 
@@ -121,23 +120,6 @@ impl Interpolator for Linearized {
     #[inline(always)]
     fn values(&self) -> Bilinear {
         Bilinear
-    }
-    #[inline(always)]
-    fn rounding<C: Channel>() -> Rounding {
-        Bilinear::rounding::<C>()
-    }
-    #[inline(always)]
-    fn area(width: usize, height: usize) -> Area {
-        Bilinear::area(width, height)
-    }
-    #[inline(always)]
-    fn value<P: Tap, O: Output<P::Channel>>(
-        &self,
-        source: &Source<'_, P>,
-        at: [Position; 2],
-        out: &mut [O],
-    ) -> bool {
-        Bilinear.value(source, at, out)
     }
     #[inline]
     fn partials<P: Tap>(

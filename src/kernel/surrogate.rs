@@ -7,14 +7,13 @@
 use core::ops::Range;
 
 use super::interpolator::WeightOf;
-use super::{Channel, Interpolator, Kernel, Linear, Output};
+use super::{Channel, Interpolator, Kernel, Linear};
 use crate::boundary::Boundary;
 use crate::fixed::{Position, Rounding, Weight};
 use crate::image::{RowsMut, Tap};
 use crate::sample::Source;
 use crate::simd::Lanes;
 use crate::simd::scatter::Accumulator;
-use crate::span::Area;
 use crate::walk::Walk;
 
 /// Values and adjoint of `V`, partials (and with them parameter gradients) of `G`.
@@ -25,7 +24,7 @@ use crate::walk::Walk;
 ///
 /// | surrogate of nearest | is | partials |
 /// |---|---|---|
-/// | `Zero` | `Nearest` itself | zero |
+/// | none | `Nearest` itself | zero |
 /// | `StraightThrough` | `Surrogate::new(Nearest, StraightThrough)` | central difference at the rounded pixel |
 /// | `Bilinear` | `Surrogate::new(Nearest, Bilinear)` | of bilinear interpolation: the exact gradient of the *expected* value of nearest sampling under uniform dither of +-1/2 px |
 /// | `Linearized` | `Surrogate::new(Nearest, Linearized::footprint(&warp, x, y)?)` | slope of the least-squares plane through the [footprint of the warp](super::Linearized) |
@@ -55,7 +54,6 @@ impl<V: Interpolator, G: Interpolator> Surrogate<V, G> {
 }
 
 impl<V: Interpolator, G: Interpolator> Interpolator for Surrogate<V, G> {
-    const NARROW: bool = V::NARROW;
     type Values = V::Values;
 
     #[inline(always)]
@@ -64,25 +62,8 @@ impl<V: Interpolator, G: Interpolator> Interpolator for Surrogate<V, G> {
     }
 
     #[inline(always)]
-    fn rounding<C: Channel>() -> Rounding {
-        V::rounding::<C>()
-    }
-    #[inline(always)]
-    fn area(width: usize, height: usize) -> Area {
-        V::area(width, height)
-    }
-    #[inline(always)]
     fn partials_rounding<C: Channel>() -> Rounding {
         G::partials_rounding::<C>()
-    }
-    #[inline(always)]
-    fn value<P: Tap, O: Output<P::Channel>>(
-        &self,
-        source: &Source<'_, P>,
-        at: [Position; 2],
-        out: &mut [O],
-    ) -> bool {
-        self.value.value(source, at, out)
     }
     #[inline(always)]
     fn partials<P: Tap>(
@@ -104,7 +85,7 @@ impl<V: Interpolator, G: Interpolator> Interpolator for Surrogate<V, G> {
         dy: &mut [P::Derivative],
     ) {
         if !values.is_empty() {
-            self.values().fill_run::<L, P, W>(source, walk, values, false);
+            self.values().fill_run::<L, P, W, _>(source, walk, <P::Sampled>::flatten_mut(values), false);
         }
         self.gradient.partials_run::<L, P, W>(source, walk, &mut [], dx, dy);
     }

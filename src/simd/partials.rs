@@ -150,7 +150,7 @@ fn values_singly<P: Tap, K: Kernel, W: Walk>(
     walk: &W,
     values: &mut [P::Sampled],
 ) {
-    kernel.fill_run::<One, P, W>(source, walk, values, false);
+    kernel.fill_run::<One, P, W, _>(source, walk, <P::Sampled>::flatten_mut(values), false);
 }
 
 /// The same for pixels that the caller has found in the kernel's area.

@@ -9,6 +9,7 @@ use super::lanes::Lanes;
 use super::steps::{Positions, Steps};
 use crate::fixed::{Position, Rounding};
 use crate::kernel::Array;
+use crate::walk::Walk;
 
 /// How many are stored: whole blocks of every backend. A few hundred bytes for a microcontroller; where
 /// there are registers to fill so many that blocks do not wait for each other's way through memory.
@@ -89,6 +90,24 @@ impl Places {
         self.block = L::LEN;
     }
 
+    /// Positions of so many fraction bits, rounded to fewer.
+    #[inline(always)]
+    pub(crate) fn round(&mut self, bits: u32, to: Rounding) {
+        self.block = 0;
+        for (cells, fractions) in self.cell.iter_mut().zip(&mut self.fraction) {
+            for (cell, fraction) in cells.iter_mut().zip(fractions) {
+                let at = Position { cell: *cell, fraction: *fraction as u32 }.offset(bits, 0, to);
+                (*cell, *fraction) = (at.cell, at.fraction as i32);
+            }
+        }
+    }
+
+    /// A walk along them.
+    #[inline(always)]
+    pub(crate) fn walk(&self, monotone: bool) -> KnownWalk<'_> {
+        KnownWalk { places: self, k: 0, monotone }
+    }
+
     #[inline(always)]
     fn bound(&mut self, block: usize, bounds: [[i32; 2]; 2]) {
         if let Some(to) = self.bounds.get_mut(block) {
@@ -104,6 +123,39 @@ impl Places {
                 *out = v;
             }
         }
+    }
+}
+
+/// Positions that are known, as a walk of the drivers: whatever they are rounded to, they are what they are.
+#[derive(Clone, Copy, Debug)]
+pub struct KnownWalk<'a> {
+    places: &'a Places,
+    k: usize,
+    monotone: bool,
+}
+
+impl<'a> Walk for KnownWalk<'a> {
+    type Lanes<L: Lanes> = KnownSteps<'a>;
+
+    #[inline(always)]
+    fn lanes<L: Lanes>(&self, _: Rounding) -> KnownSteps<'a> {
+        KnownSteps { places: self.places, k: self.k }
+    }
+    #[inline(always)]
+    fn position(&self, _: Rounding) -> [Position; 2] {
+        self.places.get(self.k)
+    }
+    #[inline(always)]
+    fn step(&mut self) {
+        self.k += 1;
+    }
+    #[inline(always)]
+    fn at(&self, n: usize) -> Self {
+        Self { k: self.k + n, ..*self }
+    }
+    #[inline(always)]
+    fn monotone(&self, _: usize) -> bool {
+        self.monotone
     }
 }
 

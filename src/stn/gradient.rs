@@ -20,7 +20,7 @@ use crate::kernel::{Channel, Interpolator, Linear};
 use crate::parallel::Bands;
 use crate::sample::Source;
 use crate::simd::scatter::Exact;
-use crate::simd::{Lanes, Level, Operation};
+use crate::simd::{Lanes, Operation};
 
 /// dL/d(grid point): x before y, in the formats of the [module](super).
 pub type GridGradient<P> = [<<P as Tap>::Channel as Channel>::Adjoint; 2];
@@ -89,11 +89,10 @@ impl<K: Interpolator> GridSample<K> {
         K: Linear,
     {
         let geometry = self.geometry(gradient.shape(), cotangent.shape(), &points)?;
-        let level = self.level.unwrap_or_else(Level::best);
         let gradient = gradient.reborrow();
         let adjoint =
             Adjoint::<K, P, G> { sampler: self, cotangent, points, gradient, geometry, origin: [0; 3] };
-        self.threads.run(level, adjoint);
+        self.threads.run(self.level(), adjoint);
         Ok(())
     }
 
@@ -116,7 +115,7 @@ impl<K: Interpolator> GridSample<K> {
         }
         let scales = geometry.twice_scale();
         let sink = GridSink::<P> { gradient: gradient.reborrow(), scales, origin: [0; 3] };
-        self.threads.run(self.best(), self.backward(input, points, geometry, Given::<P>(cotangent), sink));
+        self.threads.run(self.level(), self.backward(input, points, geometry, Given::<P>(cotangent), sink));
         Ok(())
     }
 
@@ -137,7 +136,7 @@ impl<K: Interpolator> GridSample<K> {
             return Err(Error::SizeMismatch);
         }
         let sink = ThetaSink::<P>::new(gradient, geometry);
-        self.threads.run(self.best(), self.backward(input, theta, geometry, Given::<P>(cotangent), sink));
+        self.threads.run(self.level(), self.backward(input, theta, geometry, Given::<P>(cotangent), sink));
         Ok(())
     }
 
@@ -188,7 +187,7 @@ impl<K: Interpolator> GridSample<K> {
         }
         let asked = Asked::<P, _> { loss, cotangents: [Default::default(); CHUNK] };
         let sink = ThetaSink::<P>::new(gradient, geometry);
-        self.best().run(self.backward(input, theta, geometry, asked, sink));
+        self.level().run(self.backward(input, theta, geometry, asked, sink));
         Ok(())
     }
 
@@ -202,10 +201,6 @@ impl<K: Interpolator> GridSample<K> {
     ) -> Backward<'a, K, P, G, C, S> {
         let ([batch, ..], [_, height]) = (input.shape(), geometry.output);
         Backward { sampler: self, input, points, geometry, cotangents, sink, part: [0..batch, 0..height] }
-    }
-
-    fn best(&self) -> Level {
-        self.level.unwrap_or_else(Level::best)
     }
 }
 
@@ -409,7 +404,8 @@ impl<K: Interpolator, P: Tap, G: Points, C: Cotangents<P>, S: Sink<P>> Operation
                         let source = Source::new(image, boundary);
                         let kernel = &sampler.kernel;
                         if apart {
-                            kernel.fill_run::<L, P, _>(&source, &other.walk(), values, false);
+                            let values = <P::Sampled>::flatten_mut(values);
+                            kernel.fill_run::<L, P, _, _>(&source, &other.walk(), values, false);
                             kernel.partials_run::<L, P, _>(&source, &chunk.walk(), &mut [], dx, dy);
                         } else {
                             kernel.partials_run::<L, P, _>(&source, &chunk.walk(), values, dx, dy);

@@ -196,13 +196,16 @@ impl<K: Interpolator> GridSample<K> {
         output: &mut TensorMut<'_, P::Sampled>,
     ) -> Result<(), Error> {
         let geometry = self.geometry(input.shape(), output.shape(), &points)?;
-        let level = self.level.unwrap_or_else(Level::best);
         let output = output.reborrow();
         self.threads.run(
-            level,
+            self.level(),
             Forward { sampler: self.of_values(), input, points, output, geometry, origin: [0; 3] },
         );
         Ok(())
+    }
+
+    fn level(&self) -> Level {
+        self.level.unwrap_or_else(Level::best)
     }
 
     /// The sampler of the rule that makes this one's values.
@@ -281,7 +284,8 @@ impl<K: Interpolator, P: Tap, G: Points> Operation for Forward<'_, K, P, G> {
                         let Some(image) = input.plane(n0 + n, c0 + c) else { continue };
                         let source = Source::new(image, boundary);
                         if let Some(out) = output.row_mut(n, c, y).get_mut(x..x + len) {
-                            sampler.kernel.fill_run::<L, P, _>(&source, &chunk.walk(), out, false);
+                            let out = <P::Sampled>::flatten_mut(out);
+                            sampler.kernel.fill_run::<L, P, _, _>(&source, &chunk.walk(), out, false);
                         }
                     }
                 }

@@ -4,10 +4,10 @@
 
 use super::{Padding, Tensor, Theta};
 use crate::Error;
-use crate::fixed::{Coord, Position, Rounding, round_coordinate};
-use crate::simd::{KnownSteps, Lanes, PLACES, Places};
+use crate::fixed::{Coord, Rounding, round_coordinate};
+use crate::simd::{KnownWalk, Lanes, PLACES, Places};
 use crate::transform::Grid;
-use crate::walk::{AffinePlan, AffineWalk, Plan, Walk};
+use crate::walk::{AffinePlan, AffineWalk, Plan, Walk, form};
 
 /// Points between two looks at the channels: each coordinate is computed once for all of them.
 /// (A fixed number, whatever the size of the output.)
@@ -184,12 +184,9 @@ impl Lines for AffinePlan {
 
     #[inline(always)]
     fn fill(&self, x: usize, y: usize, out: &mut [[i64; 2]]) {
-        let at = |[a, b, c]: [i64; 3], x: usize| {
-            a.wrapping_mul(x as i64).wrapping_add(b.wrapping_mul(y as i64)).wrapping_add(c)
-        };
         let [u, v] = self.rows;
         for (i, out) in out.iter_mut().enumerate() {
-            *out = [at(u, x + i), at(v, x + i)];
+            *out = [form(u, x + i, y), form(v, x + i, y)];
         }
     }
     #[inline(always)]
@@ -264,47 +261,14 @@ impl Chunk {
 
     /// The positions.
     #[inline(always)]
-    pub(super) fn walk(&self) -> ChunkWalk<'_> {
-        ChunkWalk { places: &self.places, k: 0, monotone: self.monotone }
+    pub(super) fn walk(&self) -> KnownWalk<'_> {
+        self.places.walk(self.monotone)
     }
 
     /// The derivatives of the first `len` padded coordinates, unless all of them are one.
     #[inline(always)]
     pub(super) fn factors(&self, len: usize) -> Option<&[[i8; 2]]> {
         if self.plain { None } else { Some(self.factors.get(..len).unwrap_or_default()) }
-    }
-}
-
-/// Positions that are known, as a walk of the drivers.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ChunkWalk<'a> {
-    places: &'a Places,
-    k: usize,
-    monotone: bool,
-}
-
-impl<'a> Walk for ChunkWalk<'a> {
-    type Lanes<L: Lanes> = KnownSteps<'a>;
-
-    #[inline(always)]
-    fn lanes<L: Lanes>(&self, _: Rounding) -> KnownSteps<'a> {
-        KnownSteps { places: self.places, k: self.k }
-    }
-    #[inline(always)]
-    fn position(&self, _: Rounding) -> [Position; 2] {
-        self.places.get(self.k)
-    }
-    #[inline(always)]
-    fn step(&mut self) {
-        self.k += 1;
-    }
-    #[inline(always)]
-    fn at(&self, n: usize) -> Self {
-        Self { k: self.k + n, ..*self }
-    }
-    #[inline(always)]
-    fn monotone(&self, _: usize) -> bool {
-        self.monotone
     }
 }
 
