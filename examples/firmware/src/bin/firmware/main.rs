@@ -1,5 +1,5 @@
 //! nonius on a microcontroller: warps, differentiates and aligns frames, at once and by the tick of a timer,
-//! checks every result against what is known of it, and shows that bad input does no harm.
+//! draws them, checks every result against what is known of it, and shows that bad input does no harm.
 //!
 //! Every line that is printed, but the first and those that begin with `#`, is the same on every board and,
 //! by `cargo desktop`, on a desktop; a board with little memory (feature `small`) does less, and prints what
@@ -7,6 +7,7 @@
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 mod bad_input;
+mod display;
 mod equality;
 mod interrupts;
 mod memory;
@@ -38,6 +39,7 @@ fn demonstrate(memory: &mut memory::Memory, checks: &mut Checks) -> Result<(), n
     interrupts::run(memory, checks)?;
     equality::run(memory, checks)?;
     bad_input::run(memory, checks)?;
+    display::run(memory, checks)?;
     let mut record = Record::default();
     tracking::flow_in_whole_numbers(memory, &mut record, checks)?;
     #[cfg(not(feature = "small"))]
