@@ -1,7 +1,7 @@
 //! The record of a run: the frames as they were received and what was found in them, among the lines
 //! that a device logs. `cargo replay` reads it, aligns the frames again and compares every bit.
 //!
-//! A line of it is words with a blank between, which stands for itself:
+//! A line of it is words with a blank between, and stands for itself:
 //!
 //! | first word | the words that follow |
 //! |---|---|
