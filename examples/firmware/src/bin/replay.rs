@@ -14,8 +14,7 @@ use std::{env, fs, io};
 use firmware::alignment::align;
 use firmware::record::{BASE64, Frames, Line, check};
 use nonius::align::{Aligner, Lean, Pair, Shift, shift};
-
-use nonius::{Affine, Array, Error, Homography, Image, Level, Transform, Translation};
+use nonius::{Affine, Array, Error, Homography, Image, Level, MAX_SIDE, Transform, Translation};
 
 /// What is wrong with a log.
 type Wrong = String;
@@ -95,9 +94,10 @@ impl Log {
             }
             count += 1;
         }
-        match (count, ended) {
-            (0, _) => Err("no record in the log: is the firmware built with `--features record`?".into()),
-            (_, false) => Err("the record has no end: the log was cut".into()),
+        match (count, ended, log.found.len()) {
+            (0, ..) => Err("no record in the log: is the firmware built with `--features record`?".into()),
+            (_, false, _) => Err("the record has no end: the log was cut".into()),
+            (_, _, 0) => Err("the record has no result to compare".into()),
             _ => Ok(log),
         }
     }
@@ -107,6 +107,9 @@ impl Log {
         let [_, film, number, width, height, y, pixels] =
             text.split(' ').collect::<Vec<_>>().try_into().ok()?;
         let ([number, width, height, y], pixels) = (numbers([number, width, height, y])?, decode(pixels)?);
+        if height > MAX_SIDE {
+            return None;
+        }
         let new = || Frame { width, rows: vec![None; height] };
         let frame = self.frames.entry((film.to_owned(), number)).or_insert_with(new);
         let fits = (frame.width, frame.rows.len(), pixels.len()) == (width, height, width);
@@ -211,7 +214,7 @@ fn decode(text: &str) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
-    /// Three frames of a film, and what is found in them.
+    /// Two frames of a film, and what is found in them.
     fn lines() -> Vec<String> {
         let scene = |x: f64, y: f64| 100.0 + 50.0 * (0.3 * x).sin() * (0.2 * y).cos() + 0.01 * x * y;
         let frame = |k: usize| -> Vec<u8> {
@@ -282,12 +285,14 @@ mod tests {
         says(&|lines| lines[5].truncate(40), "line 6: was changed or cut");
         says(&|lines| lines[5].truncate(1), "line 6: was changed or cut");
         says(&|lines| lines.truncate(49), "has no end");
+        says(&|lines| *lines = vec![Line::end(0).checked().unwrap().to_string()], "no result to compare");
         says(&|lines| lines.clear(), "no record");
         says(&|lines| drop(lines.remove(5)), "lines are missing: there are 49");
         says(&|lines| lines.push(lines[50].clone()), "after the end");
         says(&|lines| lines[5] = lines[6].clone(), "one that was there");
         says(&|lines| lines[5] = rewritten(&lines[5], "@row", "@pixels"), "unknown kind");
         says(&|lines| lines[5] = rewritten(&lines[5], " 32 ", " 31 "), "no row");
+        says(&|lines| lines[0] = rewritten(&lines[0], " 24 0 ", " 4000000000 0 "), "no row");
         says(
             &|lines| lines[5] = rewritten(&lines[5], "film 0", "film 2"),
             "row 5 of frame 0 of film film is missing",
