@@ -10,8 +10,8 @@
 //! | `@align` | film, fixed frame, moving frame, the parameters to start from; `=`; status, the parameters found |
 //! | `@end` | how many lines there were before it |
 //!
-//! The last word of each is a check: the low half of the [`Hash`] of what stands before it (its blank not
-//! included), in hexadecimal. Results and parameters are their bits in hexadecimal, 8 digits for a
+//! The last word of each is a check: the low half of the [`struct@Hash`] of what stands before
+//! it (its blank not included), in hexadecimal. Results and parameters are their bits in hexadecimal, 8 digits for a
 //! fixed-point number and 16 for an `f64`; the number of parameters says the model. All other numbers are
 //! decimal.
 
