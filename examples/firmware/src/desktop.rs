@@ -9,9 +9,9 @@ macro_rules! say {
     ($($t:tt)*) => { println!($($t)*) };
 }
 
-/// Calls `work` until it says that all is done: here time is not waited for.
-pub fn each_tick(mut work: impl FnMut() -> bool) {
-    while !work() {}
+/// Calls `work` until it says that all is done: here time is not waited for, and a tick is never missed.
+pub fn each_tick(mut work: impl FnMut(u32) -> bool) {
+    while !work(1) {}
 }
 
 /// Ends the program: status 0 if all was well, 1 if not.

@@ -1,14 +1,17 @@
-//! What the camera saw: frames in flash, and how it moved between them.
+//! The frames in flash, and how they move.
 //!
-//! `cargo film` shoots them (`src/bin/film.rs`): a hand-held camera looks at a photograph, each pixel
-//! takes the mean of the light that falls on it, exposure drifts, and there is noise. The motion is
-//! what this module says, so that the truth is known.
+//! They stand for what a camera would send, but no camera has sent them: `cargo film` renders them from one
+//! photograph (`src/bin/film.rs`) as a hand-held camera would see it. Each pixel takes the mean of the
+//! light that falls on it, exposure drifts, and there is noise. The motion is what this module says, so
+//! that the truth is known.
 
 use nonius::{Error, Image};
 
 /// A sequence of frames, stored as one PGM file with the frames one below the other.
 #[derive(Clone, Copy, Debug)]
 pub struct Film {
+    /// Its name in a [record](crate::record).
+    pub name: &'static str,
     /// Width of a frame in pixels.
     pub width: usize,
     /// Height of a frame in pixels.
@@ -48,8 +51,9 @@ const fn shift(x: f64, y: f64) -> [f64; 8] {
     [1.0, 0.0, x, 0.0, 1.0, y, 0.0, 0.0]
 }
 
-/// What an optical flow sensor sees: 64 x 64 pixels, shifts of up to 4.7 pixels a frame.
+/// As an optical flow sensor would see it: 64 x 64 pixels, shifts of up to 4.7 pixels a frame.
 pub const FLOW: Film = Film {
+    name: "flow",
     width: 64,
     height: 64,
     motion: &[
@@ -65,9 +69,10 @@ pub const FLOW: Film = Film {
     file: include_bytes!("../frames/flow.pgm"),
 };
 
-/// What a small camera sees: 160 x 120 pixels, turned, tilted and nearer. The last frame is seen in
+/// As a small camera would see it: 160 x 120 pixels, turned, tilted and nearer. The last frame is seen in
 /// perspective.
 pub const VIEW: Film = Film {
+    name: "view",
     width: 160,
     height: 120,
     motion: &[

@@ -1,4 +1,4 @@
-//! What the binaries here share: the board, and the film that the camera has shot.
+//! What the binaries here share: the board, the frames, an alignment, and what is said of it all.
 //!
 //! On a device this is a `no_std` library. The same code runs on a desktop (feature `host`), so that
 //! what a device did can be done again there.
@@ -10,5 +10,7 @@ pub mod board;
 #[path = "desktop.rs"]
 pub mod board;
 
+pub mod alignment;
 pub mod film;
+pub mod record;
 pub mod report;

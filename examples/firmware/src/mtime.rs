@@ -1,8 +1,6 @@
 //! Ticks of a RISC-V: the machine timer, and its interrupt. The addresses are those of QEMU's `virt`.
 
-use core::sync::atomic::{AtomicU32, Ordering};
-
-use riscv::asm::wfi;
+pub use riscv::asm::wfi as sleep;
 use riscv::interrupt::{self, Interrupt};
 use riscv::register::mie;
 use riscv_rt::core_interrupt;
@@ -11,9 +9,6 @@ use riscv_rt::core_interrupt;
 const PERIOD: u64 = 10_000;
 const MTIME: *const u64 = 0x0200_bff8 as *const u64;
 const MTIMECMP: *mut u64 = 0x0200_4000 as *mut u64;
-
-/// Ticks so far. Written by the handler alone.
-static TICKS: AtomicU32 = AtomicU32::new(0);
 
 /// The next interrupt comes a period from now.
 fn set() {
@@ -31,33 +26,28 @@ fn set() {
 
 #[core_interrupt(Interrupt::MachineTimer)]
 fn tick() {
-    TICKS.store(TICKS.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+    super::tick();
     set();
 }
 
-/// Calls `work` after each tick until it says that all is done, and sleeps in between. Ticks that pass
-/// while it works are not made up for.
-pub fn each_tick(mut work: impl FnMut() -> bool) {
-    set();
-    // SAFETY: the handler is there, and no critical section is broken: none is open here.
-    unsafe {
-        mie::set_mtimer();
-        interrupt::enable();
-    }
-    loop {
-        let seen = TICKS.load(Ordering::Relaxed);
-        while TICKS.load(Ordering::Relaxed) == seen {
-            // As with a Cortex-M: held back, interrupts end the sleep all the same.
-            interrupt::free(|| {
-                if TICKS.load(Ordering::Relaxed) == seen {
-                    wfi();
-                }
-            });
+/// The timer, while it ticks.
+pub struct Timer;
+
+impl Timer {
+    /// Ticks begin: always, nobody else has the timer.
+    pub fn start() -> Option<Self> {
+        set();
+        // SAFETY: the handler is there, and no critical section is broken: none is open here.
+        unsafe {
+            mie::set_mtimer();
+            interrupt::enable();
         }
-        if work() {
-            break;
-        }
+        Some(Self)
     }
-    // SAFETY: turns off what was turned on.
-    unsafe { mie::clear_mtimer() };
+
+    /// Ticks end.
+    pub fn stop(self) {
+        // SAFETY: turns off what was turned on.
+        unsafe { mie::clear_mtimer() };
+    }
 }

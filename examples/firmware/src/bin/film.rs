@@ -1,4 +1,4 @@
-//! Shoots the film in `frames/` (see `firmware::film`), on a desktop: `cargo film`.
+//! Renders the films in `frames/` (see `firmware::film`), on a desktop: `cargo film`.
 //!
 //! Each pixel of a frame is the mean of 6 x 6 bilinear samples of the photograph over its area, in
 //! `f64`: nothing of `nonius` has a part in it. Then come exposure (a little less contrast and a
@@ -24,13 +24,13 @@ const NOISE: f64 = 1.5;
 fn main() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let photograph = Photograph::read(&folder.join("../images/camera_512x512.png"));
-    for (name, film, at, seed) in [("flow.pgm", FLOW, FLOW_AT, 64), ("view.pgm", VIEW, VIEW_AT, 160)] {
+    for (film, at, seed) in [(FLOW, FLOW_AT, 64), (VIEW, VIEW_AT, 160)] {
         let mut file = format!("P5\n{} {}\n255\n", film.width, film.height * film.len()).into_bytes();
         let mut noise = Gaussian { state: seed };
         for k in 0..film.len() {
             file.extend(shoot(&photograph, &film, at, k, &mut noise));
         }
-        let path = folder.join("frames").join(name);
+        let path = folder.join("frames").join(film.name).with_extension("pgm");
         fs::write(&path, file).expect("the folder of frames is there to write to");
         println!("{}: {} frames of {} x {}", path.display(), film.len(), film.width, film.height);
     }

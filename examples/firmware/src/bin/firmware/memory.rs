@@ -1,15 +1,18 @@
-//! The memory that is not on the stack, in one place: the library allocates nothing and has no statics.
+//! The memory that is not on the stack, in one place: the library allocates nothing and, on a device, has no
+//! statics.
 
-#[cfg(not(feature = "small"))]
-use firmware::film::VIEW;
+use firmware::film::{FLOW, VIEW};
+use nonius::align::Shift;
 use nonius::format::{Packed, Yuyv};
-#[cfg(not(feature = "small"))]
 use nonius::pyramid::{MAX_LEVELS, buffer_len};
 use static_cell::ConstStaticCell;
 
-/// Pixels of the pyramids of two frames, and what is kept of rows.
-#[cfg(not(feature = "small"))]
-const PYRAMIDS: usize = 2 * buffer_len(VIEW.width, VIEW.height, MAX_LEVELS) + 8 * VIEW.height;
+/// Pixels of the pyramids of two frames, and for an aligner what is kept of rows.
+const PYRAMIDS: usize = if cfg!(feature = "small") {
+    Shift::workspace(FLOW.width, FLOW.height)
+} else {
+    2 * buffer_len(VIEW.width, VIEW.height, MAX_LEVELS) + 8 * VIEW.height
+};
 
 /// Width and height of a warped image.
 pub const WARPED: [usize; 2] = [64, if cfg!(feature = "small") { 32 } else { 64 }];
@@ -19,8 +22,7 @@ pub const ROWS: usize = 8;
 
 /// What the examples work in.
 pub struct Memory {
-    /// The aligner's workspace: a third of the pixels of two frames, and eight for each row.
-    #[cfg(not(feature = "small"))]
+    /// The workspace of alignments: a third of the pixels of two frames, and for an aligner eight for each row.
     pub pyramids: [u8; PYRAMIDS],
     /// A warped image.
     pub warped: [u8; WARPED[0] * WARPED[1]],
@@ -30,7 +32,6 @@ pub struct Memory {
 
 /// Taken once, by `main`.
 pub static MEMORY: ConstStaticCell<Memory> = ConstStaticCell::new(Memory {
-    #[cfg(not(feature = "small"))]
     pyramids: [0; PYRAMIDS],
     warped: [0; WARPED[0] * WARPED[1]],
     window: [Packed::new([0; 2]); WARPED[0] * ROWS],
