@@ -9,12 +9,13 @@
 use core::hint::black_box as any;
 
 use nonius::align::{
-    Aligner, Found, Grey, Lean, Options, Pair, Robust, Shift, Status, Step, Tracker, Tracking, shift,
+    Aligner, Found, Grey, Lean, Options, Pair, Robust, Scope, Shift, Status, Step, Tracker, Tracking,
+    run_all, shift,
 };
-use nonius::format::{Format, Packed, Rgb565Be, Yuyv, luma, luma_in_place};
+use nonius::format::{Format, Packed, Rgb565Be, Rgb565Le, Uyvy, Yuyv, luma, luma_in_place, rgb565_luma};
 use nonius::kernel::adaptive::{Frozen, GateImage, Hard, Soft};
-use nonius::kernel::weighted::{Smoothstep, Table};
-use nonius::pyramid::{Pyramid, buffer_len, level_size, reduce, reduce_mask};
+use nonius::kernel::weighted::{Smoothstep, Table, Tent};
+use nonius::pyramid::{Pyramid, buffer_len, level_size, reduce, reduce_mask, reduce_with_threads};
 use nonius::spline::{Coefficient, Spline};
 use nonius::stn::{
     GridChannel, GridSample, Padding, Tensor, TensorMut, Theta, affine_grid, affine_grid_gradient,
@@ -22,9 +23,9 @@ use nonius::stn::{
 use nonius::stream::Stream;
 use nonius::{
     Adaptive, Affine, BSpline, Bilinear, Boundary, Channel, Coord, Cubic, Error, Euclidean, Grid, Homography,
-    Image, ImageMut, Interpolator, Kernel, Lanczos, Level, Linear, Linearized, Map, Nearest, NearestEven,
-    Pixel, Planes, PlanesMut, Sampler, Samples, Similarity, Smooth, StraightThrough, Surrogate, Tap,
-    Transform, Translation, Warp, WeightedNearest, fixed,
+    Image, ImageMut, Interpolator, Kernel, Lagrange, Lanczos, Level, Linear, Linearized, Map, Nearest,
+    NearestEven, Pixel, Planes, PlanesMut, Sampler, Samples, Similarity, Smooth, StraightThrough, Surrogate,
+    Tap, Threads, Transform, Translation, Warp, WeightedNearest, fixed,
 };
 
 #[panic_handler]
@@ -60,15 +61,18 @@ pub extern "C" fn _start() -> ! {
         pixels::<[u8; 3]>(),
         rules::<u8>(),
         rules::<u16>(),
+        rules::<i16>(),
         rules::<f32>(),
         splines::<Coefficient<u8>>(),
         splines::<Coefficient<u16>>(),
+        splines::<Coefficient<i16>>(),
         splines::<f32>(),
         masks(),
         formats::<Rgb565Be>(),
+        formats::<Rgb565Le>(),
+        formats::<Uyvy>(),
         formats::<Yuyv>(),
-        stream::<Affine>(),
-        stream::<Homography>(),
+        streams(),
         alignments::<u8>(),
         alignments::<u16>(),
         alignments::<i16>(),
@@ -82,9 +86,13 @@ pub extern "C" fn _start() -> ! {
 #[inline(never)]
 fn numbers() {
     let bits = any(14);
-    for at in
-        [Coord::from(any(1_f32)), Coord::from(any(1_f64)), Coord::from(any(1_i32)), Coord::from_bits(any(1))]
-    {
+    for at in [
+        Coord::from(any(1_f32)),
+        Coord::from(any(1_f64)),
+        Coord::from(any(1_i32)),
+        Coord::from(any(fixed::Q16(1))),
+        Coord::from_bits(any(1)),
+    ] {
         any((at.to_bits(), at.to_f64(), at.round(nonius::Rounding::half_up(bits))));
     }
     any(fixed::round_shift(any(1), bits));
@@ -94,6 +102,10 @@ fn numbers() {
     any((a + b, a - b, a * b));
     let (a, b) = (fixed::Q24::from_bits(any(1)), fixed::Q24::from_bits(any(1)));
     any((a + b, a - b, a * b));
+    any((Level::by_name(any("scalar")), Level::best().name(), rgb565_luma(any(1))));
+    for level in Level::available() {
+        any(level);
+    }
 }
 
 #[inline(never)]
@@ -111,6 +123,7 @@ fn transforms<T: Transform>() -> Result<(), Error> {
     let t = T::from_parameters(parameters)?;
     let other = T::from_matrix(any(nonius::transform::IDENTITY))?;
     any((t.matrix(), t.parameters(), t.jacobian(any(1.0), any(1.0)), t.apply(any(1.0), any(1.0))));
+    any(t.differential(&any(nonius::transform::IDENTITY)));
     any(t.compose(&other)?);
     any(t.invert()?);
     any(T::near_identity(parameters)?);
@@ -123,6 +136,7 @@ fn models() -> Result<(), Error> {
     any(Translation::new(any(1.0), any(1.0))?);
     any(Euclidean::new(any(1.0), any(1.0), any(1.0))?);
     any(Similarity::new(any(1.0), any(1.0), any(1.0), any(1.0))?);
+    any((Affine::mirror_x(any(8))?, Affine::mirror_y(any(8))?));
     Ok(())
 }
 
@@ -159,51 +173,67 @@ fn views<P: Pixel>() -> Result<(), Error> {
     }
     image.fill(any(P::zero()));
     any(image.view_mut(any(1), any(1), any(2), any(2))?);
+
+    let planes = Planes::with_strides(any(&data[..]), any(4), any(4), any(5), any(2), any(20))?;
+    any((planes.count(), planes.get(any(1))));
+    for plane in planes.iter() {
+        any(plane);
+    }
+    let mut planes = PlanesMut::with_strides(any(&mut data[..]), any(4), any(4), any(5), any(2), any(20))?;
+    any((planes.count(), planes.get_mut(any(1))));
     Ok(())
 }
 
 #[inline(never)]
 fn sampling<K: Kernel, P: Pixel<Adjoint: Default, Cotangent: Default>>(kernel: K) -> Result<(), Error> {
-    let sampler = any(Sampler::new(kernel, Boundary::<P>::Constant(P::zero())).with_level(Level::best()));
+    let sampler = Sampler::new(kernel, Boundary::<P>::Constant(P::zero()));
+    let sampler = any(sampler.with_level(Level::best()).with_threads(any(Threads::default())));
     let data = [P::zero(); 64];
     let source = Image::new(any(&data[..]), any(8), any(8))?;
-    any(sampler.sample(source, any(1_f32), any(1_f64)));
-    any(sampler.partials(source, any(1_f32), any(1_f64)));
-
-    warps(&sampler, source, &Affine::from_parameters(any([1.0; 6]))?)?;
-    warps(&sampler, source, &Homography::from_parameters(any([1.0; 8]))?)?;
     let (x, y) = ([0_f32; 64], [0_f32; 64]);
     let map = Map::new(Image::new(any(&x[..]), any(8), any(8))?, Image::new(any(&y[..]), any(8), any(8))?)?;
     any((map.width(), map.height()));
     warps(&sampler, source, &map)?;
+    adjoints(&sampler, &map)?;
 
     parameter_gradient::<K, P, Translation>(&sampler, source)?;
     parameter_gradient::<K, P, Euclidean>(&sampler, source)?;
     parameter_gradient::<K, P, Similarity>(&sampler, source)?;
     parameter_gradient::<K, P, Affine>(&sampler, source)?;
-    parameter_gradient::<K, P, Homography>(&sampler, source)
+    linear::<K, P>(kernel)
 }
 
-/// Every other kernel and rule, and what is done with them beside warps.
+/// Every other kernel and rule.
 #[inline(never)]
 fn rules<P: Pixel<Adjoint: Default, Cotangent: Default>>() -> Result<(), Error> {
     linear::<_, P>(NearestEven)?;
-    linear::<_, P>(Surrogate::new(Nearest, StraightThrough))?;
-    linear::<_, P>(Surrogate::new(Nearest, Linearized::new(any(1.0), any(1.0))?))?;
+    linear::<_, P>(StraightThrough)?;
+    linear::<_, P>(Linearized::new(any(1.0), any(1.0))?)?;
     any(Linearized::footprint(&any(Affine::IDENTITY), any(1.0), any(1.0))?);
+    linear::<_, P>(Surrogate::new(Nearest, StraightThrough))?;
+    linear::<_, P>(WeightedNearest::new(Tent))?;
     linear::<_, P>(WeightedNearest::new(Smoothstep))?;
     let mut entries = [[0_u16; 2]; 33];
     any(Table::raised_cosine(any(&mut entries[..]))?);
     any(Table::gaussian(any(&mut entries[..]), any(0.5))?);
     any(Table::new(any(&mut entries[..]), |d| any(d))?);
     linear::<_, P>(WeightedNearest::new(Table::sigmoid(any(&mut entries[..]), any(0.5))?))?;
+    linear::<_, P>(Lagrange)?;
     smooth::<_, P>(Cubic::<-75>)?;
+    smooth::<_, P>(Lanczos::<2>)?;
+    smooth::<_, P>(Lanczos::<3>)?;
     smooth::<_, P>(Lanczos::<4>)?;
     smooth::<_, P>(BSpline)?;
-    rule::<_, P>(Adaptive::new(Bilinear, Nearest, Soft::new(any(9.0))?))?;
-    rule::<_, P>(Adaptive::new(Cubic::<-50>, Nearest, Frozen(Hard::new(any(9.0))?)))?;
-    let gates = [0_u16; 64];
-    let gates = GateImage::new(Image::new(any(&gates[..]), any(8), any(8))?);
+    let (soft, hard) = (Soft::new(any(9.0))?, Hard::new(any(9.0))?);
+    rule::<_, P>(Adaptive::new(Bilinear, Nearest, soft))?;
+    rule::<_, P>(Adaptive::new(Bilinear, Nearest, hard))?;
+    rule::<_, P>(Adaptive::new(Cubic::<-50>, Nearest, Frozen(soft)))?;
+    let (mut gates, guide) = ([0_u16; 64], [P::zero(); 64]);
+    let (mut soft_gates, guide) =
+        (ImageMut::new(any(&mut gates[..]), any(8), any(8))?, Image::new(any(&guide[..]), any(8), any(8))?);
+    any(GateImage::of(&soft, guide, &mut soft_gates)?);
+    any(GateImage::of(&hard, guide, &mut soft_gates)?);
+    let gates = GateImage::new(soft_gates.as_image());
     linear::<_, P>(Adaptive::new(Bilinear, Nearest, gates))
 }
 
@@ -227,13 +257,16 @@ fn smooth<K: Smooth, P: Pixel<Adjoint: Default, Cotangent: Default>>(kernel: K) 
 #[inline(never)]
 fn linear<K: Linear, P: Pixel<Adjoint: Default, Cotangent: Default>>(kernel: K) -> Result<(), Error> {
     let sampler = any(Sampler::new(kernel, any(Boundary::Constant(P::zero()))));
+    adjoints(&sampler, &any(Affine::IDENTITY))?;
+    adjoints(&sampler, &any(Homography::IDENTITY))?;
     let cotangent = [P::Cotangent::default(); 64];
     let cotangent = Image::new(any(&cotangent[..]), any(8), any(8))?;
     let transform = any(Homography::IDENTITY);
     let mut gradient = [P::Adjoint::default(); 64];
     let mut gradient = ImageMut::new(any(&mut gradient[..]), any(8), any(8))?;
-    sampler.adjoint(cotangent, &transform, &mut gradient)?;
-    sampler.adjoint_antialiased(cotangent, &transform, any(Samples::new(any(2), any(2))?), &mut gradient);
+    let samples = any(Samples::new(any(2), any(2))?);
+    any((samples.x(), samples.y()));
+    sampler.adjoint_antialiased(cotangent, &transform, samples, &mut gradient);
     any(gradient.as_image());
     let mut gradient = [P::zero_derivative(); 64];
     sampler.adjoint_q14(
@@ -253,7 +286,10 @@ fn rule<K: Interpolator, P: Pixel<Cotangent: Default>>(kernel: K) -> Result<(), 
     let source = Image::new(any(&data[..]), any(8), any(8))?;
     any(sampler.sample(source, any(1_f32), any(1_f64)));
     any(sampler.partials(source, any(1_f32), any(1_f64)));
-    let transform = any(Homography::IDENTITY);
+    let (affine, transform) = (any(Affine::IDENTITY), any(Homography::IDENTITY));
+    warps(&sampler, source, &affine)?;
+    warps(&sampler, source, &transform)?;
+    parameter_gradient::<K, P, Homography>(&sampler, source)?;
     let planes = Planes::new(any(&data[..]), any(8), any(4), any(2))?;
     sampler.warp_planes(
         planes,
@@ -291,7 +327,7 @@ where
 }
 
 #[inline(never)]
-fn warps<K: Kernel, P: Pixel<Adjoint: Default, Cotangent: Default>, W: Warp>(
+fn warps<K: Interpolator, P: Pixel, W: Warp>(
     sampler: &Sampler<K, P>,
     source: Image<'_, P>,
     warp: &W,
@@ -307,6 +343,14 @@ fn warps<K: Kernel, P: Pixel<Adjoint: Default, Cotangent: Default>, W: Warp>(
         any(warp),
     )?;
     any((&dx, &dy));
+    Ok(())
+}
+
+#[inline(never)]
+fn adjoints<K: Linear, P: Pixel<Adjoint: Default, Cotangent: Default>, W: Warp>(
+    sampler: &Sampler<K, P>,
+    warp: &W,
+) -> Result<(), Error> {
     let cotangent = [P::Cotangent::default(); 64];
     let mut gradient = [P::Adjoint::default(); 64];
     sampler.adjoint(
@@ -319,7 +363,7 @@ fn warps<K: Kernel, P: Pixel<Adjoint: Default, Cotangent: Default>, W: Warp>(
 }
 
 #[inline(never)]
-fn parameter_gradient<K: Kernel, P: Pixel<Cotangent: Default>, T: Transform>(
+fn parameter_gradient<K: Interpolator, P: Pixel<Cotangent: Default>, T: Transform>(
     sampler: &Sampler<K, P>,
     source: Image<'_, P>,
 ) -> Result<(), Error> {
@@ -340,6 +384,7 @@ fn transformer<P: Pixel<Adjoint: Default, Cotangent: Default, Channel: GridChann
     affine_grid_gradient(points, any(true), any(&mut gradient[..]))?;
     any(&gradient);
     transform::<Bilinear, P>(Bilinear, points, &theta)?;
+    transform::<Cubic<-75>, P>(Cubic, points, &theta)?;
     transform::<Surrogate<NearestEven, StraightThrough>, P>(Surrogate::default(), points, &theta)
 }
 
@@ -349,7 +394,8 @@ fn transform<K: Linear, P: Pixel<Adjoint: Default, Cotangent: Default, Channel: 
     points: Tensor<'_, [f32; 2]>,
     theta: &[Theta],
 ) -> Result<(), Error> {
-    let sampler = any(GridSample::new(kernel, any(Padding::Reflection), any(true)).with_level(Level::best()));
+    let sampler = GridSample::new(kernel, any(Padding::Reflection), any(true));
+    let sampler = any(sampler.with_level(Level::best()).with_threads(any(Threads::default())));
     let (data, mut out) = ([P::zero(); 32], [P::zero(); 32]);
     let (cotangent, mut adjoint) = ([P::Cotangent::default(); 32], [P::Adjoint::default(); 32]);
     let (mut by_grid, mut by_theta) =
@@ -383,6 +429,9 @@ fn pyramids<P: Pixel>() -> Result<(), Error> {
     let image = Image::new(any(&data[..]), any(8), any(8))?;
     reduce(image, &mut ImageMut::new(any(&mut buffer[..]), any(4), any(4))?)?;
     any((buffer_len(any(8), any(8), any(2)), level_size(any(8), any(8), any(2))));
+    let threads = any(Threads::default());
+    reduce_with_threads(image, &mut ImageMut::new(any(&mut buffer[..]), any(4), any(4))?, threads)?;
+    any(Pyramid::with_threads(image, any(2), any(&mut buffer[..]), threads)?);
     let pyramid = Pyramid::new(image, any(2), any(&mut buffer[..]))?;
     any((pyramid.levels(), pyramid.level(any(1))));
     Ok(())
@@ -414,20 +463,38 @@ fn formats<F: Format>() -> Result<(), Error> {
     reduce(frame, &mut out)?;
     luma(frame, &mut out)?;
     any(Packed::bytes_mut(Packed::<F>::pixels_mut(any(&mut data[..]))));
+    let pixel = any(Packed::<F>::new(any([0; 2])));
+    any((pixel.bytes(), pixel.luma(), u8::from(pixel)));
     let (grey, rest) = luma_in_place::<F>(any(&mut data[..]), any(8), any(8), any(8))?;
     any((grey.as_image().get(any(1), any(2)), rest.len()));
     Ok(())
 }
 
 #[inline(never)]
-fn stream<T: Transform>() -> Result<(), Error> {
-    let (mut window, mut row) = ([0_u8; 64], [0_u8; 8]);
-    let sampler = Sampler::new(Bilinear, any(Boundary::Reflect));
+fn streams() -> Result<(), Error> {
+    stream::<_, u8, Affine>(Nearest)?;
+    stream::<_, u8, Affine>(Bilinear)?;
+    stream::<_, u8, Homography>(Bilinear)?;
+    stream::<_, u8, Affine>(Lanczos::<4>)?;
+    stream::<_, [u8; 3], Affine>(Bilinear)?;
+    stream::<_, u16, Affine>(Bilinear)?;
+    stream::<_, i16, Homography>(Cubic::<-50>)?;
+    stream::<_, f32, Affine>(Lagrange)?;
+    stream::<_, Coefficient<u8>, Affine>(BSpline)?;
+    stream::<_, Packed<Rgb565Be>, Affine>(Nearest)?;
+    stream::<_, Packed<Yuyv>, Homography>(Bilinear)
+}
+
+#[inline(never)]
+fn stream<K: Kernel, P: Tap, T: Transform>(kernel: K) -> Result<(), Error> {
+    let (mut window, mut row) = ([P::zero(); 64], [<P::Sampled as Tap>::zero(); 8]);
+    let sampler = Sampler::new(kernel, any(Boundary::Constant(P::zero())));
     let transform = any(T::IDENTITY);
     any(Stream::window_height(&sampler, &transform, any((8, 8)), any((8, 8)))?);
     let mut stream = Stream::new(sampler, &transform, any((8, 8)), any((8, 8)), any(&mut window[..]))?;
-    while let Some(line) = stream.incoming() {
-        line.fill(any(7));
+    while let Some(line) = stream.incoming_after(any(1)) {
+        line.fill(any(P::zero()));
+        any(stream.incoming());
         stream.arrived();
         any(stream.warp_row(any(&mut row[..]))?);
     }
@@ -456,39 +523,47 @@ fn shifts() -> Result<(), Error> {
 
 #[inline(never)]
 fn alignment<P: Grey, T: Transform>() -> Result<(), Error> {
+    within::<P, T, _>(any(Options { robust: Robust::Tukey, ..Options::default() }))?;
+    within::<P, T, _>(any(Lean::default()))
+}
+
+#[inline(never)]
+fn within<P: Grey, T: Transform, S: Scope>(options: S) -> Result<(), Error> {
     let (fixed, moving, mask) = ([P::zero(); 64], [P::zero(); 64], [1_u8; 64]);
     let (mut pixels, mut masks) = ([P::zero(); 64], [0_u8; 64]);
     let mask = Image::new(any(&mask[..]), any(8), any(8))?;
-    let moving_image = Image::new(any(&moving[..]), any(8), any(8))?;
-    let mut pair = Pair::new(Image::new(any(&fixed[..]), any(8), any(8))?, moving_image);
+    let moving = Image::new(any(&moving[..]), any(8), any(8))?;
+    let mut pair = Pair::new(Image::new(any(&fixed[..]), any(8), any(8))?, moving);
     if any(true) {
         pair = pair.with_fixed_mask(mask)?.with_moving_mask(mask)?;
     }
-    let options = any(Options { robust: any(Robust::Tukey), ..Options::default() });
-    any(Aligner::<P, T>::workspace(&pair, &options)?);
+    any(Aligner::<P, T, S>::workspace(&pair, &options)?);
+    any(options.options());
     let initial = T::from_parameters(any(T::IDENTITY.parameters()))?;
     let mut aligner = Aligner::new(pair, initial, options, any(&mut pixels[..]), any(&mut masks[..]))?;
     match any(aligner.step()) {
         Step::Running(progress) => any(progress).iteration,
         Step::Done(report) => any(report).status.name().len() as u16,
     };
+    any(aligner.current());
     let report = any(aligner.run());
     any(report.status == Status::Converged);
     any(aligner.covariance());
-
-    let pair = Pair::new(Image::new(any(&fixed[..]), any(8), any(8))?, moving_image);
-    let mut aligner = Aligner::new(pair, initial, any(Lean::default()), any(&mut pixels[..]), any(&mut []))?;
-    any(aligner.step());
-    any(aligner.run());
+    let mut reports = [None];
+    run_all(any(core::slice::from_mut(&mut aligner)), any(&mut reports[..]), any(Threads::default()))?;
+    any(&reports);
 
     let mut frames = [P::zero(); 2 * (64 + 64)];
-    let mut tracker = Tracker::<P, T>::new(any(8), any(8), any(Tracking::default()), any(&mut frames[..]))?;
+    any((Tracker::<P, T, S>::workspace(any(8), any(8)), Tracker::<P, T, S>::mask_workspace(any(8), any(8))));
+    let mut tracker =
+        Tracker::<P, T, S>::new(any(8), any(8), any(Tracking::from(options)), any(&mut frames[..]))?;
     if any(true) {
         tracker = tracker.with_mask(mask, any(&mut masks[..]))?;
     }
-    let mut track = tracker.start(any(moving_image))?;
+    let mut track = tracker.start(any(moving))?;
     any((track.step(), track.covariance()));
-    any(tracker.track(any(moving_image))?.found == Found::Tracked);
+    any(track.run());
+    any(tracker.track(any(moving))?.found == Found::Tracked);
     tracker.reset();
     Ok(())
 }
