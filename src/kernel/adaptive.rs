@@ -229,39 +229,28 @@ impl super::sealed::Sealed for Hard {}
 impl<G> super::sealed::Sealed for Frozen<G> {}
 impl super::sealed::Sealed for GateImage<'_> {}
 
-/// Gates by channel from the partials of the smooth rule.
-#[inline]
-fn by_gradient<P: Tap, S: Interpolator>(
-    smooth: &S,
-    source: &Source<'_, P>,
-    at: [Position; 2],
-    gates: &mut [Derivative<P>],
-    gate: impl Fn(Derivative<P>, Derivative<P>) -> Derivative<P>,
-) {
-    let mut dy = P::zero_derivative();
-    let dy = P::flatten_derivatives(core::slice::from_mut(&mut dy));
-    partials(smooth, source, at, gates, dy);
-    for (gate_or_dx, &dy) in gates.iter_mut().zip(dy.iter()) {
-        *gate_or_dx = gate(*gate_or_dx, dy);
+/// A gate that is a function of the gradient.
+#[doc(hidden)]
+pub trait ByGradient: Copy + Send + Sync + super::sealed::Sealed {
+    #[doc(hidden)]
+    fn of<D: Fine>(&self, gx: D, gy: D) -> D;
+}
+
+impl ByGradient for Soft {
+    #[inline(always)]
+    fn of<D: Fine>(&self, gx: D, gy: D) -> D {
+        D::soft(gx, gy, &self.0)
     }
 }
 
-/// The same along a run.
-#[inline(always)]
-fn by_gradients<L: Lanes, P: Tap, S: Interpolator, W: Walk>(
-    smooth: &S,
-    source: &Source<'_, P>,
-    walk: &W,
-    [gates, room]: [&mut [P::Derivative]; 2],
-    gate: impl Fn(Derivative<P>, Derivative<P>) -> Derivative<P>,
-) {
-    partials_run::<L, P, S, W>(smooth, source, walk, gates, room);
-    for (gate_or_dx, &dy) in P::flatten_derivatives(gates).iter_mut().zip(&*P::flatten_derivatives(room)) {
-        *gate_or_dx = gate(*gate_or_dx, dy);
+impl ByGradient for Hard {
+    #[inline(always)]
+    fn of<D: Fine>(&self, gx: D, gy: D) -> D {
+        D::hard(gx, gy, &self.0)
     }
 }
 
-impl Gate for Soft {
+impl<G: ByGradient> Gate for G {
     #[inline]
     fn gates<P: Tap, S: Interpolator>(
         &self,
@@ -270,7 +259,12 @@ impl Gate for Soft {
         at: [Position; 2],
         gates: &mut [Derivative<P>],
     ) {
-        by_gradient(smooth, source, at, gates, |gx, gy| Fine::soft(gx, gy, &self.0));
+        let mut dy = P::zero_derivative();
+        let dy = P::flatten_derivatives(core::slice::from_mut(&mut dy));
+        partials(smooth, source, at, gates, dy);
+        for (gate_or_dx, &dy) in gates.iter_mut().zip(dy.iter()) {
+            *gate_or_dx = self.of(*gate_or_dx, dy);
+        }
     }
     #[inline(always)]
     fn gates_run<L: Lanes, P: Tap, S: Interpolator, W: Walk>(
@@ -281,33 +275,67 @@ impl Gate for Soft {
         gates: &mut [P::Derivative],
         room: &mut [P::Derivative],
     ) {
-        let gate = |gx, gy| Fine::soft(gx, gy, &self.0);
-        by_gradients::<L, P, S, W>(smooth, source, walk, [gates, room], gate);
+        partials_run::<L, P, S, W>(smooth, source, walk, gates, room);
+        let (gates_or_dx, dy) = (P::flatten_derivatives(gates), &*P::flatten_derivatives(room));
+        L::call(Gates { gate: self, gates_or_dx, dy });
     }
 }
 
-impl Gate for Hard {
-    #[inline]
-    fn gates<P: Tap, S: Interpolator>(
-        &self,
-        smooth: &S,
-        source: &Source<'_, P>,
-        at: [Position; 2],
-        gates: &mut [Derivative<P>],
-    ) {
-        by_gradient(smooth, source, at, gates, |gx, gy| Fine::hard(gx, gy, &self.0));
-    }
+// (What is made of whole runs is called, so that all rules have it once.)
+
+/// Gates from partials.
+struct Gates<'w, D, G> {
+    gate: &'w G,
+    gates_or_dx: &'w mut [D],
+    dy: &'w [D],
+}
+
+impl<D: Fine, G: ByGradient> Operation for Gates<'_, D, G> {
+    type Output = ();
+
     #[inline(always)]
-    fn gates_run<L: Lanes, P: Tap, S: Interpolator, W: Walk>(
-        &self,
-        smooth: &S,
-        source: &Source<'_, P>,
-        walk: &W,
-        gates: &mut [P::Derivative],
-        room: &mut [P::Derivative],
-    ) {
-        let gate = |gx, gy| Fine::hard(gx, gy, &self.0);
-        by_gradients::<L, P, S, W>(smooth, source, walk, [gates, room], gate);
+    fn run<L: Lanes>(self) {
+        for (gate_or_dx, &dy) in self.gates_or_dx.iter_mut().zip(self.dy) {
+            *gate_or_dx = self.gate.of(*gate_or_dx, dy);
+        }
+    }
+}
+
+/// Values of both rules, blended to what is wanted of them.
+struct Blend<'w, C: Channel, O> {
+    smooth: &'w [C::Derivative],
+    sharp: &'w [C::Derivative],
+    gates: &'w [C::Derivative],
+    out: &'w mut [O],
+}
+
+impl<C: Channel, O: Output<C>> Operation for Blend<'_, C, O> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let parts = self.smooth.iter().zip(self.sharp).zip(self.gates);
+        for (out, ((&smooth, &sharp), &a)) in self.out.iter_mut().zip(parts) {
+            *out = O::from_rounded(Fine::blend(smooth, sharp, a, O::BITS).into());
+        }
+    }
+}
+
+/// The same of partials, in place.
+struct BlendPartials<'w, D> {
+    smooth: &'w mut [D],
+    sharp: &'w [D],
+    gates: &'w [D],
+}
+
+impl<D: Fine> Operation for BlendPartials<'_, D> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        for ((smooth, &sharp), &a) in self.smooth.iter_mut().zip(self.sharp).zip(self.gates) {
+            *smooth = Fine::blend(*smooth, sharp, a, 14);
+        }
     }
 }
 
@@ -473,7 +501,7 @@ fn values_along<L: Lanes, P: Tap, I: Interpolator, W: Walk>(
     true
 }
 
-/// (By a call, so that all that is made of a rule has it once.)
+/// (By a call, as above.)
 struct ValuesRun<'w, 'a, P: Tap, I, W> {
     rule: I,
     source: &'w Source<'a, P>,
@@ -670,12 +698,9 @@ impl<S: Interpolator, H: Interpolator, G: Sloped<S>> Interpolator for Adaptive<S
                 each_value(self, source, &walk, out);
                 continue;
             }
-            let (smooth, sharp) =
-                (P::flatten_derivatives(&mut run.smooth), P::flatten_derivatives(&mut run.sharp));
-            let parts = smooth.iter().zip(&*sharp).zip(&*P::flatten_derivatives(&mut run.gates));
-            for (out, ((&smooth, &sharp), &a)) in out.iter_mut().zip(parts) {
-                *out = O::from_rounded(Fine::blend(smooth, sharp, a, O::BITS).into());
-            }
+            let Run { smooth, sharp, gates } = &mut run;
+            let [smooth, sharp, gates] = [smooth, sharp, gates].map(|part| &*P::flatten_derivatives(part));
+            L::call(Blend::<P::Channel, O> { smooth, sharp, gates, out });
         }
     }
 
@@ -703,10 +728,8 @@ impl<S: Interpolator, H: Interpolator, G: Sloped<S>> Interpolator for Adaptive<S
                 continue;
             }
             for (smooth, sharp) in [(&mut *dx, hx), (&mut *dy, hy)] {
-                let parts = P::flatten_derivatives(smooth).iter_mut().zip(&*P::flatten_derivatives(sharp));
-                for ((smooth, &sharp), &a) in parts.zip(&*P::flatten_derivatives(&mut run.gates)) {
-                    *smooth = Fine::blend(*smooth, sharp, a, 14);
-                }
+                let (smooth, sharp) = (P::flatten_derivatives(smooth), &*P::flatten_derivatives(sharp));
+                L::call(BlendPartials { smooth, sharp, gates: P::flatten_derivatives(&mut run.gates) });
             }
             if !G::SLOPES {
                 continue;
