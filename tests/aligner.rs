@@ -64,16 +64,17 @@ fn view<P>(pixels: &[P]) -> Image<'_, P> {
 }
 
 fn align<P: Grey, T: Transform>(pair: Pair<'_, P>, options: Options) -> Report<T> {
-    align_with_covariance(pair, options).0
+    align_with_covariance(pair, T::IDENTITY, options).0
 }
 
-fn align_with_covariance<P: Grey, T: Transform>(
+fn align_with_covariance<P: Grey, T: Transform, S: Scope>(
     pair: Pair<'_, P>,
-    options: Options,
+    initial: T,
+    options: S,
 ) -> (Report<T>, Option<T::Covariance>) {
-    let size = Aligner::<P, T>::workspace(&pair, &options).unwrap();
+    let size = Aligner::<P, T, S>::workspace(&pair, &options).unwrap();
     let (mut pixels, mut masks) = (vec![P::default(); size.pixels], vec![0; size.masks]);
-    let mut aligner = Aligner::new(pair, T::IDENTITY, options, &mut pixels, &mut masks).unwrap();
+    let mut aligner = Aligner::new(pair, initial, options, &mut pixels, &mut masks).unwrap();
     assert_eq!(aligner.covariance(), None, "before the first iteration");
     let report = aligner.run();
     (report, aligner.covariance())
@@ -213,7 +214,7 @@ fn finishes_and_selections() {
         let (fixed, moving) = (bytes(&scene.image(&Affine::IDENTITY)), bytes(&scene.image(&truth)));
         let pair = Pair::new(view(&fixed), view(&moving));
         let run = |options: Options| {
-            let (report, covariance) = align_with_covariance::<u8, Affine>(pair, options);
+            let (report, covariance) = align_with_covariance(pair, Affine::IDENTITY, options);
             (report, (0..6).map(|i| covariance.unwrap()[i][i]).sum::<f64>())
         };
         let (exact, _) = run(Options { finish: Interpolation::Lagrange, ..Options::default() });
@@ -247,6 +248,79 @@ fn large_shifts_without_a_guess() {
         let e = error(&report.transform, &truth);
         assert!(report.status == Status::Converged && e < 0.1, "{shift:?}: {} {e}", report.status);
     }
+}
+
+/// A small part of the fixed image, in its size and a little turned, is found by the search, too.
+#[test]
+fn a_part_is_found() {
+    fn found<T: Transform>(turn: f64) {
+        for (seed, [left, top]) in [(1, [2, 33]), (2, [31, 26]), (3, [35, 0]), (4, [12, 8])] {
+            let scene = Scene::new(seed);
+            let t = Affine::from_parameters([1.0, -turn, 50.0 * turn, turn, 1.0, -60.0 * turn]).unwrap();
+            let whole = T::from_matrix(t.matrix()).unwrap();
+            let (fixed, moving) = (bytes(&scene.image(&T::IDENTITY)), bytes(&scene.image(&whole)));
+            for (width, height) in [(70, 58), (120, 40), (44, 87)] {
+                let part = view(&moving).view(left, top, width, height).unwrap();
+                let report = align::<_, T>(Pair::new(view(&fixed), part), Options::default());
+                let to = Translation::new(-(left as f64), -(top as f64)).unwrap();
+                let truth = T::from_matrix(to.matrix()).unwrap().compose(&whole).unwrap();
+                let e = error(&report.transform, &truth);
+                assert!(
+                    report.status == Status::Converged && e < 0.3,
+                    "{seed} {width}: {} {e}",
+                    report.status
+                );
+            }
+        }
+    }
+    found::<Translation>(0.0);
+    found::<Euclidean>(0.0);
+    found::<Affine>(0.02);
+}
+
+/// The moving image is a strip of what the fixed one shows, of which an alignment meets another part at its end than at
+/// its beginning: what it rests on is what meets at the end.
+#[test]
+fn overlap_that_changes() {
+    fn strip<T: Transform>(truth: T, [top, end]: [usize; 2], initial: T) {
+        let up = T::from_matrix(Translation::new(0.0, -(top as f64)).unwrap().matrix()).unwrap();
+        let [initial, to_strip] = [initial, truth].map(|t| up.compose(&t).unwrap());
+        let overlap = |t: &T| {
+            let meets = |&i: &usize| {
+                let (x, y) = t.apply((i % WIDTH) as f64, (i / WIDTH) as f64);
+                (0.0..=(WIDTH - 1) as f64).contains(&x) && (0.0..=(end - top - 1) as f64).contains(&y)
+            };
+            (0..WIDTH * HEIGHT).filter(meets).count() as f64 / (WIDTH * HEIGHT) as f64
+        };
+        let [before, after] = [&initial, &to_strip].map(overlap);
+        assert!(before / after > 1.1 || after / before > 1.1, "{before} {after}");
+        for seed in 1..4 {
+            let scene = Scene::new(seed);
+            let (fixed, moving) = (bytes(&scene.image(&T::IDENTITY)), bytes(&scene.image(&truth)));
+            let strip = view(&moving).view(0, top, WIDTH, end - top).unwrap();
+            let pair = Pair::new(view(&fixed), strip);
+            for method in [Method::Mixed, Method::InverseCompositional, Method::SecondOrder] {
+                for robust in [Robust::None, Robust::Tukey] {
+                    let options = Options { search: 0.0, method, robust, ..Options::default() };
+                    let (report, _) = align_with_covariance(pair, initial, options);
+                    let e = error(&report.transform, &to_strip);
+                    assert!(
+                        report.status == Status::Converged && e < 0.15,
+                        "{truth:?} {seed} {method:?} {robust:?}: {} {e} px",
+                        report.status
+                    );
+                    assert!((report.support - after).abs() < 0.02, "{} {after}", report.support);
+                }
+            }
+        }
+    }
+    let shift = |x: f64, y: f64| Translation::new(x, y).unwrap();
+    strip(shift(0.4, 24.5), [0, 40], shift(0.0, 18.0));
+    strip(shift(0.4, 18.5), [0, 40], shift(0.0, 25.0));
+    strip(shift(1.0, -20.5), [80, 120], shift(0.0, -15.5));
+    let scaled = |scale: f64| Similarity::new(scale, 0.0, 80.0 - 80.0 * scale, 60.0 - 60.0 * scale).unwrap();
+    strip(scaled(1.15), [30, 90], scaled(1.0));
+    strip(scaled(0.85), [30, 90], scaled(1.0));
 }
 
 /// A pattern of so few pixels that smaller levels show next to nothing of it, and long waves that have moved otherwise,
@@ -376,41 +450,189 @@ fn without_gain_and_offset() {
     }
 }
 
+/// How an alignment ends, after a look at what it reports: all of it is finite.
+fn end<T: Transform, S: Scope>(fixed: &[u8], moving: &[u8], initial: T, options: S) -> Report<T> {
+    let pair = Pair::new(view(fixed), view(moving));
+    let (report, covariance) = align_with_covariance::<u8, T, S>(pair, initial, options);
+    let rest = [report.rms_residual, report.correlation, report.gain, report.offset, report.support];
+    let covariance = covariance.iter().flat_map(|rows| rows.as_ref()).flat_map(|row| row.as_ref());
+    let matrix = report.transform.matrix();
+    assert!(matrix.iter().chain(&rest).chain(covariance).all(|v| v.is_finite()), "{report:?}");
+    report
+}
+
+/// Every way to end that every model can, by whatever loss and method, and lean.
 #[test]
 fn every_way_to_end() {
-    let scene = Scene::new(1);
-    let f = bytes(&scene.image(&Translation::IDENTITY));
-    let flat = vec![77_u8; WIDTH * HEIGHT];
-    let edge: Vec<u8> = (0..WIDTH * HEIGHT).map(|i| if i % WIDTH < 80 { 20 } else { 200 }).collect();
-    let nothing = vec![0_u8; WIDTH * HEIGHT];
-    for robust in [Robust::None, Robust::Huber, Robust::Tukey] {
-        let options = Options { robust, ..Options::default() };
-        let status = |fixed: &[u8], moving: &[u8]| {
-            let pair = Pair::new(view(fixed), view(moving));
-            let (report, covariance) = align_with_covariance::<u8, Translation>(pair, options);
-            let finite =
-                [report.rms_residual, report.correlation, report.gain, report.offset, report.support];
-            assert!(finite.iter().chain(covariance.iter().flatten().flatten()).all(|v| v.is_finite()));
-            report.status
+    fn model<T: Transform>() {
+        let scene = Scene::new(1);
+        let truth = T::from_matrix(Translation::new(1.4, -0.7).unwrap().matrix()).unwrap();
+        let (f, m) = (bytes(&scene.image(&T::IDENTITY)), bytes(&scene.image(&truth)));
+        let away = T::from_matrix(Translation::new(500.0, 0.0).unwrap().matrix()).unwrap();
+        let flat = vec![77_u8; WIDTH * HEIGHT];
+        let image = |pixel: &dyn Fn(usize, usize) -> usize| -> Vec<u8> {
+            (0..WIDTH * HEIGHT).map(|i| pixel(i % WIDTH, i / WIDTH) as u8).collect()
         };
-        assert_eq!(status(&f, &f), Status::Converged);
-        assert_eq!(status(&flat, &f), Status::Singular);
-        assert_eq!(status(&flat, &flat), Status::Singular);
-        assert_eq!(status(&edge, &edge), Status::Singular);
-        let masked = Pair::new(view(&f), view(&f)).with_fixed_mask(view(&nothing)).unwrap();
-        assert_eq!(align::<u8, Translation>(masked, options).status, Status::LeftImage);
-        let few = Options { max_iterations: 1, ..options };
-        assert_eq!(align::<u8, Affine>(Pair::new(view(&f), view(&f)), few).status, Status::MaxIterations);
+        // Edges, a line, ramps, and patterns of which one direction says nothing.
+        let singular = [
+            image(&|x, _| if x < 80 { 20 } else { 200 }),
+            image(&|_, y| if y < 50 { 20 } else { 200 }),
+            image(&|x, _| if x == 70 { 250 } else { 10 }),
+            image(&|x, _| x),
+            image(&|_, y| y),
+            image(&|x, _| x * x * 7 / 3 % 251),
+            image(&|_, y| y * y * 7 / 3 % 251),
+        ];
+        let ends = |fixed: &[u8], moving: &[u8], initial: T, options: Options| {
+            let lean =
+                Lean { search: options.search, max_iterations: options.max_iterations, ..Lean::default() };
+            let mut statuses = vec![end(fixed, moving, initial, lean).status];
+            for robust in [Robust::None, Robust::Huber, Robust::Tukey] {
+                for method in [Method::Mixed, Method::InverseCompositional, Method::SecondOrder] {
+                    let options = Options { robust, method, ..options };
+                    statuses.push(end(fixed, moving, initial, options).status);
+                }
+            }
+            assert!(statuses.iter().all(|status| *status == statuses[0]), "{statuses:?}");
+            statuses[0]
+        };
+        let usual = Options::default();
+        assert_eq!(ends(&f, &m, T::IDENTITY, usual), Status::Converged);
+        let few = Options { max_iterations: 1, ..usual };
+        assert_eq!(ends(&f, &m, T::IDENTITY, few), Status::MaxIterations);
+        for fixed in [&f, &flat] {
+            assert_eq!(ends(fixed, &flat, T::IDENTITY, usual), Status::Singular);
+        }
+        assert_eq!(ends(&flat, &f, T::IDENTITY, usual), Status::Singular);
+        for (i, pattern) in singular.iter().enumerate() {
+            assert_eq!(ends(pattern, pattern, T::IDENTITY, usual), Status::Singular, "{i}");
+        }
+        let unsearched = Options { search: 0.0, ..usual };
+        assert_eq!(ends(&f, &m, away, unsearched), Status::LeftImage);
+        assert_eq!(end(&f, &m, away, unsearched).transform, away);
+        let nothing = vec![0_u8; WIDTH * HEIGHT];
+        for (fixed, moving) in [(true, false), (false, true), (true, true)] {
+            let mut pair = Pair::new(view(&f), view(&m));
+            if fixed {
+                pair = pair.with_fixed_mask(view(&nothing)).unwrap();
+            }
+            if moving {
+                pair = pair.with_moving_mask(view(&nothing)).unwrap();
+            }
+            let (report, covariance) = align_with_covariance(pair, T::IDENTITY, usual);
+            assert_eq!((report.status, report.transform, covariance), (Status::LeftImage, T::IDENTITY, None));
+        }
     }
-    let away = Translation::new(500.0, 0.0).unwrap();
+    model::<Translation>();
+    model::<Euclidean>();
+    model::<Similarity>();
+    model::<Affine>();
+    model::<Homography>();
+
     let options = Options { search: 0.0, ..Options::default() };
+    let (f, away) =
+        (bytes(&Scene::new(1).image(&Translation::IDENTITY)), Translation::new(500.0, 0.0).unwrap());
     let pair = Pair::new(view(&f), view(&f));
     let size = Aligner::<u8, Translation>::workspace(&pair, &options).unwrap();
     let mut pixels = vec![0; size.pixels];
-    let report = Aligner::new(pair, away, options, &mut pixels, &mut []).unwrap().run();
-    assert_eq!((report.status, report.transform), (Status::LeftImage, away));
     let short = Aligner::new(pair, away, options, &mut pixels[1..], &mut []).unwrap_err();
     assert_eq!(short, Error::TooShort { needed: size.pixels, found: size.pixels - 1 });
+}
+
+/// An edge with noise, along no axis: where it is across is found, and what it does not say is not said.
+#[test]
+fn slanted_edges() {
+    let mut random = Random(21);
+    for (angle, noise) in [0.3_f64, 0.785, 1.2, 2.6].into_iter().flat_map(|a| [0.5, 2.0, 6.0].map(|n| (a, n)))
+    {
+        let (sine, cosine) = angle.sin_cos();
+        let mut edge = |dx: f64, dy: f64| {
+            let pixel = |i: usize| {
+                let (x, y) = ((i % WIDTH) as f64 - 80.3 - dx, (i / WIDTH) as f64 - 60.2 - dy);
+                110.0 + 90.0 * ((x * cosine + y * sine) / 1.5).tanh() + noise * random.normal()
+            };
+            bytes(&(0..WIDTH * HEIGHT).map(pixel).collect::<Vec<_>>())
+        };
+        let (fixed, moving) = (edge(0.0, 0.0), edge(1.3, 0.4));
+        let pair = Pair::new(view(&fixed), view(&moving));
+        let (report, covariance) = align_with_covariance(pair, Translation::IDENTITY, Options::default());
+        let [x, y] = report.transform.parameters();
+        let across = x * cosine + y * sine - 1.3 * cosine - 0.4 * sine;
+        assert!(across.abs() < 0.03, "{angle} {noise}: {across} px, {}", report.status);
+        if let Some([[xx, xy], [_, yy]]) = covariance {
+            let along = xx * sine * sine - 2.0 * xy * sine * cosine + yy * cosine * cosine;
+            let across = xx * cosine * cosine + 2.0 * xy * sine * cosine + yy * sine * sine;
+            assert!(along > 100.0 * across && across > 0.0, "{angle} {noise}: {along} {across}");
+        }
+        if noise < 1.0 {
+            continue;
+        }
+        let (_, of_affine) = align_with_covariance(pair, Affine::IDENTITY, Options::default());
+        let (_, of_homography) = align_with_covariance(pair, Homography::IDENTITY, Options::default());
+        assert!(of_affine.is_none() && of_homography.is_none(), "{angle} {noise}");
+    }
+}
+
+/// Where no step leads on: from the least scale that there is, if the images call for a smaller one; and of any model
+/// if steps have to raise the correlation, which none does any more, but may not end before they are next to nothing.
+#[test]
+fn stalled() {
+    const SIZE: (usize, usize) = (40, 30);
+    fn stalls<T: Transform, S: Scope>(fixed: &[u16], initial: impl Fn(f64, f64) -> T, options: S) -> usize {
+        let mut random = Random(5);
+        let stalled = (0..24).filter(|_| {
+            let moving: Vec<u16> =
+                (0..SIZE.0 * SIZE.1).map(|_| (65535.0 * random.uniform()) as u16).collect();
+            let initial = initial(5.0 + 25.0 * random.uniform(), 5.0 + 15.0 * random.uniform());
+            let [fixed, moving] = [fixed, &moving].map(|pixels| Image::new(pixels, SIZE.0, SIZE.1).unwrap());
+            let (report, _) = align_with_covariance(Pair::new(fixed, moving), initial, options);
+            assert!(report.transform.matrix().iter().all(|v| v.is_finite()));
+            report.status == Status::Stalled
+        });
+        stalled.count()
+    }
+    let scene = Scene::new(1);
+    let fixed: Vec<u16> = (0..SIZE.0 * SIZE.1)
+        .map(|i| (200.0 * scene.at((i % SIZE.0) as f64, (i / SIZE.0) as f64)) as u16)
+        .collect();
+    const LEAST: f64 = 9.5e-7;
+    let similarity = |x, y| Similarity::new(LEAST, 0.0, x, y).unwrap();
+    let affine = |x, y| Affine::from_parameters([LEAST, 0.0, x, 0.0, LEAST, y]).unwrap();
+    let options = Options { levels: Some(1), search: 0.0, ..Options::default() };
+    let lean = Lean { levels: Some(1), search: 0.0, ..Lean::default() };
+    let counts = [
+        stalls(&fixed, similarity, options),
+        stalls(&fixed, similarity, lean),
+        stalls(&fixed, affine, options),
+        stalls(&fixed, affine, lean),
+    ];
+    assert!(counts.iter().all(|&n| n > 0), "{counts:?}");
+
+    fn by_steps<T: Transform>() -> usize {
+        let mut random = Random(6);
+        let truth = T::from_matrix(Translation::new(1.3, -0.6).unwrap().matrix()).unwrap();
+        let stalled = (0..24).filter(|&seed| {
+            let scene = Scene::new(seed);
+            let mut noisy =
+                |t: &T| bytes(&scene.image(t).iter().map(|v| v + 5.0 * random.normal()).collect::<Vec<_>>());
+            let (fixed, moving) = (noisy(&T::IDENTITY), noisy(&truth));
+            let options =
+                Options { monotone: true, epsilon: 1e-12, max_iterations: 500, ..Options::default() };
+            let report = end(&fixed, &moving, T::IDENTITY, options);
+            // It is there, all the same.
+            assert!(error(&report.transform, &truth) < 1.0, "{report:?}");
+            report.status == Status::Stalled
+        });
+        stalled.count()
+    }
+    let counts = [
+        by_steps::<Translation>(),
+        by_steps::<Euclidean>(),
+        by_steps::<Similarity>(),
+        by_steps::<Affine>(),
+        by_steps::<Homography>(),
+    ];
+    assert!(counts.iter().all(|&n| n > 0), "{counts:?}");
 }
 
 /// A lean aligner does, step by step, what a whole one does with its options.
@@ -510,23 +732,35 @@ fn solve(mut rows: Vec<Vec<f64>>) -> Vec<f64> {
     (0..n).map(|i| rows[i][n] / rows[i][i]).collect()
 }
 
-/// Errors in units of their covariance, of noise of these standard deviations on the fixed and on the moving image:
-/// the mean of chi-square is its degrees of freedom.
-fn is_calibrated<T: Transform>(truth: T, noise: [f64; 2], options: Options) {
-    const RUNS: usize = 1000;
-    let scene = Scene::new(1);
-    let clean = [scene.image(&T::IDENTITY), scene.image(&truth)];
+/// The mean square of errors in units of their covariance over so many runs, chi-square, relative to its degrees of
+/// freedom: one is right. In: fixed and moving image without noise, its standard deviations, and masks of both.
+fn chi_square<T: Transform>(
+    clean: [&[f64]; 2],
+    noise: [f64; 2],
+    masks: [Option<&[u8]>; 2],
+    truth: T,
+    options: Options,
+    runs: usize,
+) -> f64 {
     let mut random = Random(0x1234_5678_9abc_def1);
     let bank: Vec<f64> = (0..1 << 20).map(|_| random.normal()).collect();
     let options = Options { search: 0.0, ..options };
+    let near = Translation::new(truth.matrix()[2].round(), truth.matrix()[5].round()).unwrap();
+    let initial = T::from_matrix(near.matrix()).unwrap();
     let mut sum = 0.0;
-    for _ in 0..RUNS {
+    for _ in 0..runs {
         let [fixed, moving] = [0, 1].map(|i| {
             let from = (random.uniform() * (bank.len() - clean[i].len()) as f64) as usize;
             bytes(&clean[i].iter().zip(&bank[from..]).map(|(v, n)| v + noise[i] * n).collect::<Vec<_>>())
         });
-        let (report, covariance) =
-            align_with_covariance::<u8, T>(Pair::new(view(&fixed), view(&moving)), options);
+        let mut pair = Pair::new(view(&fixed), view(&moving));
+        if let Some(mask) = masks[0] {
+            pair = pair.with_fixed_mask(view(mask)).unwrap();
+        }
+        if let Some(mask) = masks[1] {
+            pair = pair.with_moving_mask(view(mask)).unwrap();
+        }
+        let (report, covariance) = align_with_covariance(pair, initial, options);
         let (found, truth) = (report.transform.parameters(), truth.parameters());
         let error: Vec<f64> = found.as_ref().iter().zip(truth.as_ref()).map(|(a, b)| a - b).collect();
         let covariance = covariance.unwrap();
@@ -534,8 +768,15 @@ fn is_calibrated<T: Transform>(truth: T, noise: [f64; 2], options: Options) {
         let rows = covariance.zip(&error).map(|(row, e)| [row, &[*e][..]].concat()).collect();
         sum += solve(rows).iter().zip(&error).map(|(a, b)| a * b).sum::<f64>() / error.len() as f64;
     }
-    let ratio = sum / RUNS as f64;
-    println!("{} {noise:?}: chi-square / degrees of freedom {ratio:.3}", std::any::type_name::<T>());
+    let (ratio, model) = (sum / runs as f64, std::any::type_name::<T>());
+    println!("{model} {noise:?} {:?}: chi-square / degrees of freedom {ratio:.3}", options.robust);
+    ratio
+}
+
+fn is_calibrated<T: Transform>(truth: T, noise: [f64; 2], options: Options) {
+    let scene = Scene::new(1);
+    let [fixed, moving] = [scene.image(&T::IDENTITY), scene.image(&truth)];
+    let ratio = chi_square([&fixed, &moving], noise, [None; 2], truth, options, 1000);
     assert!((ratio - 1.0).abs() < 0.1, "{ratio}");
 }
 
@@ -555,4 +796,38 @@ fn covariance_is_calibrated() {
     let homography = [1.01, 0.02, 0.3, -0.015, 0.99, -0.4, 1e-4, -5e-5];
     is_calibrated(Homography::from_parameters(homography).unwrap(), [0.0, 15.0], smooth);
     is_calibrated(Homography::from_parameters(homography).unwrap(), [6.0, 6.0], smooth);
+}
+
+/// Where a part of the images is left out, a part of them meets, or large residuals count less.
+#[test]
+fn covariance_of_a_part() {
+    let smooth = Options { finish: Interpolation::Lagrange, ..Options::default() };
+    let scene = Scene::new(1);
+    let mut ratios = Vec::new();
+    let letter = |x: usize, y: usize| if (x / 2 + y / 2).is_multiple_of(3) { 250.0 } else { 5.0 };
+
+    // Letters over a third of both images, which stay where they are.
+    let truth = Similarity::new(1.01, 0.02, 0.3, -0.4).unwrap();
+    let clean = [scene.image(&Similarity::IDENTITY), scene.image(&truth)];
+    let ([mut fixed, mut moving], mut mask) = (clean.clone(), vec![1_u8; WIDTH * HEIGHT]);
+    for i in (0..WIDTH * HEIGHT).filter(|i| i / WIDTH % 40 < 13) {
+        let letter = letter(i % WIDTH, i / WIDTH);
+        (fixed[i], moving[i], mask[i]) = (letter, letter, 0);
+    }
+    for noise in [[6.0, 6.0], [0.0, 12.0], [8.0, 2.0]] {
+        ratios.push(chi_square([&fixed, &moving], noise, [Some(&mask); 2], truth, smooth, 300));
+    }
+
+    let [fixed, moving] = clean;
+    let half = Affine::from_parameters([1.0, 0.01, 80.3, -0.01, 1.0, -0.4]).unwrap();
+    let left = scene.image(&half);
+    ratios.push(chi_square([&fixed, &left], [6.0, 6.0], [None; 2], half, smooth, 300));
+    for (method, noise) in [(Method::default(), [6.0, 6.0]), (Method::SecondOrder, [3.0, 9.0])] {
+        let options = Options { method, ..smooth };
+        ratios.push(chi_square([&fixed, &moving], noise, [None; 2], truth, options, 300));
+    }
+    // Weights that depend on the residuals are taken for those of other pixels: so much less noise there seems to be.
+    let options = Options { robust: Robust::Huber, ..smooth };
+    ratios.push(chi_square([&fixed, &moving], [6.0, 6.0], [None; 2], truth, options, 300) / 1.25);
+    assert!(ratios.iter().all(|ratio| (ratio - 1.0).abs() < 0.15), "{ratios:?}");
 }

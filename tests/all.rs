@@ -15,6 +15,7 @@ mod layouts;
 mod matrix;
 mod oracles;
 mod parallel;
+mod photographs;
 mod properties;
 mod registration;
 mod shift;

@@ -96,6 +96,81 @@ fn keys_are_renewed_on_the_way() {
     assert!(passes[1] < passes[0]);
 }
 
+/// A frame after a camera's motion along x while it was exposed.
+fn blurred(image: &Plane<u8>, by: usize) -> Plane<u8> {
+    let mean = |i: usize| {
+        let (x, row) = (i % WIDTH, i - i % WIDTH);
+        let pixels =
+            (0..by).map(|k| u32::from(image.data[row + (x + k).saturating_sub(by / 2).min(WIDTH - 1)]));
+        (pixels.sum::<u32>() / by as u32) as u8
+    };
+    Plane { data: (0..WIDTH * HEIGHT).map(mean).collect(), ..*image }
+}
+
+/// Frames that are bad for a moment are found, if they can be, but do not become the key; what is so for good does.
+#[test]
+fn bad_frames_do_not_become_the_key() {
+    let mut random = Random(7);
+    let scene = Waves::new(&mut random);
+    let pose = |i: usize| {
+        let t = i as f64;
+        Euclidean::new(0.01 * t.sin(), 1.5 * (0.9 * t).sin(), 1.1 * (0.7 * t).cos() - 1.1).unwrap()
+    };
+    let blur = |image: Plane<u8>| blurred(&image, 7);
+    // A hand comes from the left, dark and without a pattern.
+    let hand = |mut image: Plane<u8>| {
+        image.data.iter_mut().enumerate().filter(|(i, _)| i % WIDTH < WIDTH / 5).for_each(|(_, v)| *v = 70);
+        image
+    };
+    let spoils: [&dyn Fn(Plane<u8>) -> Plane<u8>; 2] = [&blur, &hand];
+    for (spoil, bad) in spoils.into_iter().flat_map(|spoil| [(spoil, 5..6), (spoil, 5..8), (spoil, 5..20)]) {
+        let mut pixels = workspace::<Euclidean>();
+        let keys = Keys::Renewed { correlation: 0.95, support: 0.6 };
+        let tracking = Tracking { keys, ..Tracking::default() };
+        let mut tracker = Tracker::new(WIDTH, HEIGHT, tracking, &mut pixels).unwrap();
+        let mut best = -1.0_f64;
+        for i in 0..20 {
+            let truth = pose(i);
+            let image = frame(&scene, &truth, Exposure::noisy(2.0), &mut random);
+            let image = if bad.contains(&i) { spoil(image) } else { image };
+            let tracked = tracker.track(image.image().unwrap()).unwrap();
+            let e = error(&tracked, &truth);
+            let Some(report) = &tracked.report else { continue };
+            // The fifth of them becomes the key.
+            let key = if bad.len() > 5 && i > 9 { 9 } else { 0 };
+            assert_eq!(tracked.key, key, "{bad:?} {i}");
+            assert_eq!(tracked.found, Found::Tracked, "{bad:?} {i}: {report:?}");
+            if key == 0 {
+                let alike = report.correlation >= 0.95 * best;
+                assert_eq!(alike, !bad.contains(&i), "{bad:?} {i}: {} {best}", report.correlation);
+                best = best.max(report.correlation);
+            }
+            assert!(e < if bad.contains(&i) { 3.0 } else { 0.06 }, "{bad:?} {i}: {e} px");
+        }
+    }
+}
+
+/// Few iterations for a frame, as a small processor has time for, are enough if they lead there.
+#[test]
+fn few_iterations() {
+    let mut random = Random(8);
+    let scene = Waves::new(&mut random);
+    let options = Options { max_iterations: 2, ..Options::default() };
+    let mut pixels = workspace::<Similarity>();
+    let tracking = Tracking { options, ..Tracking::default() };
+    let mut tracker = Tracker::new(WIDTH, HEIGHT, tracking, &mut pixels).unwrap();
+    let mut ran_out = 0;
+    for (i, truth) in shaken(20, &mut random).iter().enumerate() {
+        let image = frame(&scene, truth, Exposure::noisy(3.0), &mut random);
+        let tracked = tracker.track(image.image().unwrap()).unwrap();
+        assert_eq!(tracked.found, if i == 0 { Found::First } else { Found::Tracked });
+        let e = error(&tracked, truth);
+        assert!(e < 0.2, "{i}: {e} px");
+        ran_out += u32::from(tracked.report.is_some_and(|report| report.status == Status::MaxIterations));
+    }
+    assert!(ran_out > 5, "{ran_out}");
+}
+
 #[test]
 fn lost_and_regained() {
     let mut random = Random(3);

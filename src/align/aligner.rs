@@ -906,7 +906,8 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
     ///
     /// It is within 10 % for [`Interpolation::Lagrange`], 12 % where there is next to no noise. It knows of noise only: what
     /// interpolation shifts is not in it, up to 0.03 px for [`Interpolation::Bilinear`] where patterns are short, nor
-    /// that robust weights depend on the residuals. Noise of neighbouring pixels that is alike counts as if it were not, and
+    /// that robust weights depend on the residuals: where those are all noise, variances are a fifth too small with
+    /// [`Robust::Huber`]. Of either image noise is looked for where its own mask lets pixels count. Noise of neighbouring pixels that is alike counts as if it were not, and
     /// whatever else the images do not share as noise of the moving one. `None` before the first iteration,
     /// and where the image does not determine the parameters, its gradients being noise, for example.
     ///
@@ -942,7 +943,7 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
         let product = fixed / 2.0 * kept * moving * weight;
         // Central differences are less than derivatives where patterns are short: so is their product with
         // what a shift really changes, which is what H should be of.
-        let steepness = steepness(&pair.fixed, fixed);
+        let steepness = steepness(&pair.fixed, &pair.fixed_mask, fixed);
         let (noise, slope) = match self.interpolation {
             Interpolation::Lagrange => (fixed + moving + rest, steepness),
             Interpolation::Bilinear => {

@@ -1,6 +1,8 @@
 //! What noise there is in two images, and what it does to gradients: for the covariance of an alignment.
 #![forbid(unsafe_code)]
 
+use core::ops::Range;
+
 use super::normal::{LevelPair, to};
 use super::solve::{SIZE, Symmetric};
 use super::word::Word;
@@ -97,6 +99,13 @@ impl Support {
     }
 }
 
+/// Whether a mask lets all pixels of a box count.
+fn all_count(mask: &Option<Image<'_, u8>>, columns: Range<usize>, mut rows: Range<usize>) -> bool {
+    mask.as_ref().is_none_or(|mask| {
+        rows.all(|y| mask.row(y).get(columns.clone()).is_some_and(|row| !row.contains(&0)))
+    })
+}
+
 /// The variance of the noise of an image, and of what patterns it has that look like noise: the mean square of what is
 /// left by the differences of second differences, `(1, -2, 1)` along either axis, of which noise has 36 times its
 /// own (Immerkaer 1996).
@@ -108,11 +117,7 @@ pub(super) fn high_pass<P: Grey>(image: &Image<'_, P>, mask: &Option<Image<'_, u
         let [above, here, below] = rows.map(|row| row.windows(3));
         let mut sum = 0_i64;
         for (x, ((a, b), c)) in above.zip(here).zip(below).enumerate() {
-            let counts = |mask: &Image<'_, u8>| {
-                let inside = |y: usize| mask.row(y).get(x..x + 3).is_some_and(|row| !row.contains(&0));
-                inside(y - 1) && inside(y) && inside(y + 1)
-            };
-            if mask.as_ref().is_none_or(counts) {
+            if all_count(mask, x..x + 3, y - 1..y + 2) {
                 let [a, b, c] = [a, b, c].map(|row| match *row {
                     [left, middle, right] => left.into() - 2 * middle.into() + right.into(),
                     _ => 0,
@@ -130,25 +135,29 @@ pub(super) fn high_pass<P: Grey>(image: &Image<'_, P>, mask: &Option<Image<'_, u
 /// How much steeper an image is than its central differences, on average over these: by differences that
 /// are exact for polynomials of degree six, less what noise of a variance makes of both.
 #[inline(never)]
-pub(super) fn steepness<P: Grey>(image: &Image<'_, P>, variance: f64) -> f64 {
+pub(super) fn steepness<P: Grey>(image: &Image<'_, P>, mask: &Option<Image<'_, u8>>, variance: f64) -> f64 {
     let height = image.height();
     let (mut squares, mut products, mut n) = (0_i64, 0_i64, 0_i64);
-    let mut add = |pixels: [&[P]; 6]| {
+    // In: six pixels of each box of this size that begins in row `top`.
+    let mut add = |pixels: [&[P]; 6], [width, height]: [usize; 2], top: usize| {
         let len = pixels.iter().map(|p| p.len()).min().unwrap_or(0);
-        for begin in (0..len).step_by(CHUNK) {
-            let (square, product) =
-                differences(pixels.map(|p| p.get(begin..(begin + CHUNK).min(len)).unwrap_or_default()));
+        let mut begin = 0;
+        while begin < len {
+            let counts = |x: &usize| all_count(mask, *x..*x + width, top..top + height);
+            let end = begin + (begin..len).take(CHUNK).take_while(counts).count();
+            let (square, product) = differences(pixels.map(|p| p.get(begin..end).unwrap_or_default()));
             squares += square;
             products += product;
+            n += (end - begin) as i64;
+            begin = end.max(begin + 1);
         }
-        n += len as i64;
     };
     let every = (height / LOOK).max(1);
     for y in (3..height.saturating_sub(3)).step_by(every) {
         let row = image.row(y);
         let last = row.len().saturating_sub(6);
-        add([0, 1, 2, 4, 5, 6].map(|x| row.get(x..x + last).unwrap_or_default()));
-        add([y - 3, y - 2, y - 1, y + 1, y + 2, y + 3].map(|y| image.row(y)));
+        add([0, 1, 2, 4, 5, 6].map(|x| row.get(x..x + last).unwrap_or_default()), [7, 1], y);
+        add([y - 3, y - 2, y - 1, y + 1, y + 2, y + 3].map(|y| image.row(y)), [1, 7], y - 3);
     }
     let (squares, products, n) = (squares as f64 / 4.0, products as f64 / 120.0, n as f64);
     let (own, shared) = (n * variance / 2.0, n * variance * 0.75);

@@ -807,6 +807,47 @@ mod tests {
         first
     }
 
+    /// Whether a pixel counts: all taps are moving pixels, and no mask leaves out what they or its differences touch.
+    /// (Along each axis those to its neighbours, as many as there are.)
+    fn counts<P: Grey, T: Transform>(
+        pair: &LevelPair<'_, P>,
+        transform: &T,
+        interpolation: Interpolation,
+        x: i64,
+        y: i64,
+    ) -> bool {
+        let inside = |(width, height): (usize, usize), [x, y]: [i64; 2]| {
+            (0..width as i64).contains(&x) && (0..height as i64).contains(&y)
+        };
+        let valid = |mask: &Option<Image<'_, u8>>, [x, y]: [i64; 2]| {
+            mask.is_none_or(|mask| mask.get(x as usize, y as usize).unwrap() != 0)
+        };
+        let size = (pair.fixed.width(), pair.fixed.height());
+        let touched = [[0, 0], [-1, 0], [1, 0], [0, -1], [0, 1]].map(|[i, j]| [x + i, y + j]);
+        let [pixel, ..] = touched;
+        let (first, taps) = interpolation.taps();
+        let (u, v) = transform.apply(x as f64, y as f64);
+        let [u, v] = [u, v].map(|v| v.floor() as i64 + i64::from(first));
+        let taps = taps as i64;
+        inside(size, pixel)
+            && touched.iter().all(|&at| !inside(size, at) || valid(&pair.fixed_mask, at))
+            && (0..taps * taps).map(|i| [u + i % taps, v + i / taps]).all(|at| {
+                inside((pair.moving.width(), pair.moving.height()), at) && valid(&pair.moving_mask, at)
+            })
+    }
+
+    /// Masks that leave out a pixel here and there: of the fixed image, of the moving one, of both, and none.
+    fn masks<P: Grey>(pair: LevelPair<'_, P>, f: impl Fn(LevelPair<'_, P>)) {
+        let (width, height) = (pair.fixed.width(), pair.fixed.height());
+        let [fixed, moving] = [4, 5].map(|seed| noise(width, height, seed, |v| u8::from(v % 50 != 7)));
+        let mask = |pixels| Some(Image::new(pixels, width, height).unwrap());
+        for (fixed_mask, moving_mask) in
+            [(None, None), (mask(&fixed), None), (None, mask(&moving)), (mask(&fixed), mask(&moving))]
+        {
+            f(LevelPair { fixed_mask, moving_mask, ..pair });
+        }
+    }
+
     /// The sums as the module's head has them, pixel by pixel, for a shift by whole pixels.
     fn directly<P: Grey, T: Transform>(
         pair: &LevelPair<'_, P>,
@@ -823,15 +864,12 @@ mod tests {
         };
         let largest = i64::from(P::Word::MAX_RESIDUAL);
         // The residual of a pixel, if it counts.
+        let transform = Translation::new(shift.0 as f64, shift.1 as f64).unwrap();
         let residual = |x: i64, y: i64| -> Option<i64> {
-            let (first, taps) = interpolation.taps();
-            let outside =
-                |at: i64, side: i64| at + i64::from(first) < 0 || at + i64::from(first) + taps as i64 > side;
-            let (u, v) = (x + shift.0, y + shift.1);
-            let beside = x < 0 || y < 0 || x >= width || y >= height;
-            if beside || outside(u, width) || outside(v, height) {
+            if !counts(pair, &transform, interpolation, x, y) {
                 return None;
             }
+            let (u, v) = (x + shift.0, y + shift.1);
             let gained = (photometry.gain() * pixel(&pair.fixed, x, y) as f64 * 64.0 + 0.5).floor();
             let e = 64.0 * pixel(&pair.moving, u, v) as f64 - gained - photometry.offset() * 64.0;
             Some(((e / 4.0 + 0.5).floor() as i64).clamp(-largest, largest))
@@ -908,20 +946,22 @@ mod tests {
                     let pair = LevelPair { selected, ..pair };
                     let shift = [1.0, 0.0, dx as f64, 0.0, 1.0, dy as f64, 0.0, 0.0, 1.0];
                     let shift = T::from_matrix(shift).unwrap();
-                    for (loss, interpolation) in [
-                        (Loss::Squares, Interpolation::Bilinear),
-                        (Loss::Squares, Interpolation::Lagrange),
-                        (Loss::new(Robust::Huber, 9.0), Interpolation::Bilinear),
-                        (Loss::new(Robust::Tukey, 60.0), Interpolation::Lagrange),
-                    ] {
-                        for second_order in [false, true] {
-                            assert_eq!(
-                                pass(pair, &shift, loss, (interpolation, second_order), None).0.moments,
-                                directly::<P, T>(&pair, (dx, dy), loss, (interpolation, second_order)),
-                                "{size:?} {dx} {dy} {loss:?} {interpolation:?} {second_order}"
-                            );
+                    masks(pair, |pair| {
+                        for (loss, interpolation) in [
+                            (Loss::Squares, Interpolation::Bilinear),
+                            (Loss::Squares, Interpolation::Lagrange),
+                            (Loss::new(Robust::Huber, 9.0), Interpolation::Bilinear),
+                            (Loss::new(Robust::Tukey, 60.0), Interpolation::Lagrange),
+                        ] {
+                            for second_order in [false, true] {
+                                assert_eq!(
+                                    pass(pair, &shift, loss, (interpolation, second_order), None).0.moments,
+                                    directly::<P, T>(&pair, (dx, dy), loss, (interpolation, second_order)),
+                                    "{size:?} {dx} {dy} {loss:?} {interpolation:?} {second_order}"
+                                );
+                            }
                         }
-                    }
+                    });
                 }
             });
         }
@@ -934,6 +974,59 @@ mod tests {
         sums_are_their_definition::<u8, Homography>(|v| (v >> 16) as u8);
         sums_are_their_definition::<u16, Homography>(|v| (v >> 8) as u16);
         sums_are_their_definition::<i16, Affine>(|v| (v >> 8) as u16 as i16);
+    }
+
+    /// Under masks, between pixels: those that count, and no others, whatever another pass has summed.
+    #[test]
+    fn what_counts() {
+        let size = (150, 70);
+        let pixel = |v: u32| (v >> 16) as u8;
+        let (fixed, moving) = (noise(size.0, size.1, 1, pixel), noise(size.0, size.1, 2, pixel));
+        let map = noise(5, 9, 3, |v| (v >> 10) as u8);
+        images(&fixed, &moving, size, |pair| {
+            // (Of coordinates that have few bits.)
+            for p in [
+                [1.0, 0.0, 0.5, 0.0, 1.0, -2.25],
+                [1.0, 0.0, -40.75, 0.0, 1.0, 20.0],
+                [0.75, 0.25, 10.5, -0.25, 1.25, 4.0],
+                [-1.0, 0.0, 150.5, 0.0, 0.5, 3.125],
+            ] {
+                let transform = Affine::from_parameters(p).unwrap();
+                for selected in [None, Some(Image::new(&map, 5, 9).unwrap())] {
+                    let pair = LevelPair { selected, ..pair };
+                    for kind in [
+                        (Interpolation::Bilinear, false),
+                        (Interpolation::Lagrange, false),
+                        (Interpolation::Lagrange, true),
+                    ] {
+                        let known = pass(pair, &Affine::IDENTITY, Loss::Squares, kind, None);
+                        let all = pass(pair, &transform, Loss::Squares, kind, None).0.tally.pixels;
+                        masks(pair, |pair| {
+                            let (found, _) = pass(pair, &transform, Loss::Squares, kind, Some(&known));
+                            let mut expected = [0_i128; 3];
+                            let mut n = 0;
+                            for i in 0..size.0 * size.1 {
+                                let (x, y) = (i % size.0, i / size.0);
+                                let left_out =
+                                    |map: Image<'_, u8>| map.get(x / 32, y / 8).unwrap() >> (y % 8) & 1 == 0;
+                                if !counts(&pair, &transform, kind.0, x as i64, y as i64)
+                                    || selected.is_some_and(left_out)
+                                {
+                                    continue;
+                                }
+                                let t = i128::from(fixed[i]);
+                                expected.iter_mut().zip([t * t, t, 1]).for_each(|(sum, v)| *sum += v);
+                                n += 1;
+                            }
+                            assert_eq!(found.moments.fixed.plain, expected, "{p:?} {kind:?}");
+                            assert_eq!(found.tally.pixels, n);
+                            let masked = pair.fixed_mask.is_some() || pair.moving_mask.is_some();
+                            assert!(n > 100 && (n < all) == masked, "{p:?} {kind:?}: {n} of {all}");
+                        });
+                    }
+                }
+            }
+        });
     }
 
     /// What another pass has summed changes nothing.

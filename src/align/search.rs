@@ -136,7 +136,7 @@ fn upper(v: i128, up: u32) -> i64 {
 }
 
 /// How well fixed and moving match at the nearest pixels to `T x`, or `None` if fewer than half of
-/// the fixed pixels that count meet a moving one, or nothing varies.
+/// the fixed pixels that count, or of those that can, meet a moving one, or nothing varies.
 pub(super) struct Compare<'a, P, N> {
     pub(super) pair: LevelPair<'a, P>,
     /// Of the transform.
@@ -200,7 +200,7 @@ impl<P: Grey, N: Plan> Operation for Compare<'_, P, N> {
                 }
             }
         }
-        sums.finish::<L>().matched(counted, Match::NONE)
+        sums.finish::<L>().matched(counted.min(most(&fixed, &moving, self.every)), Match::NONE)
     }
 }
 
@@ -238,7 +238,7 @@ impl<P: Grey> Operation for Shifted<'_, P> {
         let every = self.every.max(1);
         let (width, height) = (fixed.width(), fixed.height());
         let (rows, top) = shared(height, moving.height(), v);
-        let counted = width * height.div_ceil(every);
+        let counted = most(&fixed, &moving, every);
         let mut best = (best, 0);
         for x in self.columns {
             let (columns, left) = shared(width, moving.width(), u + x);
@@ -266,6 +266,11 @@ impl<P: Grey> Operation for Shifted<'_, P> {
         }
         best
     }
+}
+
+/// How many pixels of two images can meet, of every so many rows, by a shift.
+fn most<P>(fixed: &Image<'_, P>, moving: &Image<'_, P>, every: usize) -> usize {
+    fixed.width().min(moving.width()) * fixed.height().min(moving.height()).div_ceil(every.max(1))
 }
 
 /// The pixels of a side of the fixed image that meet one of the moving one's, and where the first meets it.

@@ -12,14 +12,18 @@ use crate::image::{Image, ImageMut};
 use crate::pyramid::{MAX_LEVELS, Pyramid, buffer_len};
 use crate::transform::Transform;
 
+/// A frame that correlates little with the key becomes the key if it is the last of so many that ask for another one.
+const PATIENCE: u8 = 5;
+
 /// When another frame becomes the key.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Keys {
     /// Never: all frames are aligned with the first one.
     First,
     /// When a frame that was found shares with the key less than the part `support` of its pixels, or correlates
-    /// with it less than `correlation` times as well as the first frame did that was aligned with
-    /// the key. It becomes the key itself.
+    /// with it less than `correlation` times as well as the best frame did that was aligned with
+    /// the key. It becomes the key itself: where it correlates less, once five found frames on end have asked for
+    /// another key, so that none does that is blurred, or half covered for a moment.
     Renewed {
         /// 0 to 1.
         correlation: f64,
@@ -157,8 +161,10 @@ struct Course<T> {
     last: T,
     before: Option<T>,
     lost: bool,
-    /// The correlation of the first frame that was aligned with the key.
-    first: Option<f64>,
+    /// The correlation of the best frame that was aligned with the key, -1 before there is one.
+    best: f64,
+    /// How many frames on end have asked for another key.
+    asked: u8,
     /// The frame in the buffer is to be the key.
     renew: bool,
 }
@@ -171,7 +177,8 @@ impl<T: Transform> Course<T> {
         last: T::IDENTITY,
         before: None,
         lost: false,
-        first: None,
+        best: -1.0,
+        asked: 0,
         renew: false,
     };
 
@@ -188,27 +195,23 @@ impl<T: Transform> Course<T> {
     fn after(&self, report: &Report<T>, whole: T, number: u32, keys: Keys) -> Self {
         // (After a gap the last two frames say nothing of the motion.)
         let before = (!self.lost).then_some(self.last);
-        let first = self.first.unwrap_or(report.correlation);
-        let found = Self { last: report.transform, before, lost: false, first: Some(first), ..*self };
-        match keys {
-            Keys::Renewed { correlation, support }
-                if report.correlation < correlation * first || report.support < support =>
-            {
-                // Seen from the new key.
-                let back = report.transform.invert().ok();
-                let before = before.zip(back).and_then(|(before, back)| before.compose(&back).ok());
-                Self {
-                    key: number,
-                    to_key: whole,
-                    last: T::IDENTITY,
-                    before,
-                    first: None,
-                    renew: true,
-                    ..found
-                }
+        let best = report.correlation.max(self.best);
+        let (alike, shared) = match keys {
+            Keys::First => (true, true),
+            Keys::Renewed { correlation, support } => {
+                (report.correlation >= correlation * best, report.support >= support)
             }
-            _ => found,
+        };
+        let asked = if alike && shared { 0 } else { self.asked.saturating_add(1) };
+        let found = Self { last: report.transform, before, lost: false, best, asked, ..*self };
+        if asked == 0 || !alike && asked < PATIENCE {
+            return found;
         }
+        // Seen from the new key.
+        let back = report.transform.invert().ok();
+        let before = before.zip(back).and_then(|(before, back)| before.compose(&back).ok());
+        let last = T::IDENTITY;
+        Self { key: number, to_key: whole, last, before, best: -1.0, asked: 0, renew: true, ..found }
     }
 }
 
@@ -309,10 +312,11 @@ impl<'a, P: Grey, T: Transform, S: Scope> Tracker<'a, P, T, S> {
         for (to, from) in ImageMut::new(&mut *base, width, height)?.rows_mut().zip(frame.rows()) {
             to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
         }
-        let moving = Pyramid::new(Image::new(&*base, width, height)?, self.levels, rest)?;
+        let options = &self.tracking.options.options();
+        let base = Image::new(&*base, width, height)?;
+        let moving = Pyramid::with_threads(base, self.levels, rest, options.threads)?;
         let number = self.course.frames;
         self.course.frames = number.saturating_add(1);
-        let options = &self.tracking.options.options();
         let key = self.key.get_mut(KEPT * height..).unwrap_or_default();
         let (key, rest) = key.split_at_mut_checked(width * height).ok_or(Error::SizeMismatch)?;
         let pyramid = buffer_len(width, height, self.levels);
@@ -406,7 +410,9 @@ impl<P: Grey, T: Transform, S: Scope> Track<'_, P, T, S> {
     /// An alignment has ended, or could not begin.
     fn judge(&mut self, report: Option<Report<T>>) {
         let good = report.as_ref().filter(|report| {
-            report.status == Status::Converged && report.correlation >= self.tracking.min_correlation
+            // (Where the iterations ran out the correlation tells, too.)
+            matches!(report.status, Status::Converged | Status::MaxIterations)
+                && report.correlation >= self.tracking.min_correlation
         });
         let whole = good.and_then(|report| report.transform.compose(&self.course.to_key).ok());
         let found = if self.again { Found::Regained } else { Found::Tracked };
