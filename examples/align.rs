@@ -14,18 +14,16 @@ mod support;
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
-use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use clap::builder::RangedU64ValueParser;
-use nonius::align::{Aligner, Options, Pair, Progress, Status, Step};
+use nonius::align::{Aligner, Pair, Progress, Status, Step};
 use nonius::transform::Matrix;
 use nonius::{Bilinear, Boundary, Image, ImageMut, Sampler, Transform};
 use serde_json::{Value, json};
-use support::cli::{self, Model, with_model};
+use support::cli::{self, Model, Settings, with_model};
 use support::file::{self, Depth, Encoded, Grey, Plane};
 use support::picture::{self, Scene};
 
@@ -63,14 +61,6 @@ struct Cli {
     #[arg(long, value_name = "FILE")]
     moving_mask: Option<PathBuf>,
 
-    /// Levels of the pyramid, 1 to 15; 1 is the images alone [default: as many as their size gives]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = level_count())]
-    levels: Option<usize>,
-
-    /// Iterations on each level, at most [default: the crate's]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    max_iterations: Option<NonZeroU16>,
-
     /// Folder for the pictures, made if it is not there [default: target/align; with --json, no
     /// pictures]
     #[arg(long, value_name = "DIR")]
@@ -79,6 +69,9 @@ struct Cli {
     /// Print the result as one JSON object and nothing else
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    settings: Settings,
 }
 
 const AFTER_HELP: &str = "\
@@ -104,11 +97,6 @@ Exit status:
   0  converged
   3  ended otherwise; the result so far is printed all the same
   2  bad input; one line on stderr says what is wrong, and nothing is written";
-
-/// Reads the value of --levels.
-fn level_count() -> RangedU64ValueParser<usize> {
-    RangedU64ValueParser::new().range(1..=15)
-}
 
 /// Reads the value of --init.
 fn matrix(text: &str) -> Result<Matrix, String> {
@@ -263,20 +251,11 @@ impl<P: Depth> Job<'_, P> {
         if let Some(mask) = &self.moving_mask {
             pair = pair.with_moving_mask(mask.image().map_err(words)?).map_err(words)?;
         }
-        let defaults = Options::default();
-        let options = Options {
-            levels: self.cli.levels,
-            max_iterations: self.cli.max_iterations.map_or(defaults.max_iterations, NonZeroU16::get),
-            ..defaults
-        };
+        let settings = &self.cli.settings;
+        let options = settings.options();
 
         // The caller owns all memory, and knows beforehand how much.
-        let size = Aligner::<P, T>::workspace(&pair, &options).map_err(|e| match self.cli.levels {
-            Some(n) if e == nonius::Error::InvalidOption => {
-                format!("--levels {n}: too many, the smaller image cannot be halved so often")
-            }
-            _ => e.to_string(),
-        })?;
+        let size = Aligner::<P, T>::workspace(&pair, &options).map_err(|e| settings.refusal(e))?;
         let mut pixels = cli::zeros(size.pixels)?;
         let mut masks = cli::zeros(size.masks)?;
         let start = Instant::now();

@@ -21,7 +21,7 @@ use clap::{Parser, ValueEnum};
 use nonius::align::{Found, Keys, Tracked, Tracker, Tracking};
 use nonius::transform::Matrix;
 use nonius::{Boundary, Cubic, Euclidean, ImageMut, Sampler, Transform};
-use support::cli::{self, Model, with_model};
+use support::cli::{self, Model, Settings, with_model};
 use support::file::{self, Depth, Encoded, Grey, Plane};
 use support::picture::Canvas;
 use support::synthetic::{Exposure, Random, Spline, corners, distance, render};
@@ -47,17 +47,22 @@ struct Cli {
     path: Way,
 
     /// Over how many frames the smooth path is averaged: standard deviation of a Gaussian, 0.1 to 1000
-    #[arg(long, value_name = "FRAMES", default_value_t = HALF_A_SECOND, value_parser = window)]
+    #[arg(long, value_name = "FRAMES", default_value_t = HALF_A_SECOND,
+        value_parser = cli::number(0.1..=1000.0))]
     window: f64,
 
     /// Folder for the results, made if it is not there
     #[arg(long, value_name = "DIR", default_value = "target/stabilize")]
     out: PathBuf,
+
+    #[command(flatten)]
+    settings: Settings,
 }
 
 const AFTER_HELP: &str = "\
 Results (PNG):
-  frame_0000 ...  the stabilized frames, enlarged so far (at most 1.25 times) that no border shows
+  frame_0000 ...  the stabilized frames, enlarged so far that no border shows, at most 1.25 times
+                  (where that is not enough, borders are black)
   trajectory      how the middle of the picture moves, before and after
   slices          the middle row of all frames, one below the other, before and after
 
@@ -69,6 +74,9 @@ Exit status:
 /// Frames, of which a camera takes 30 in a second.
 const HALF_A_SECOND: f64 = 15.0;
 
+/// Frames are not enlarged any further: what a wide shake leaves of them would be little.
+const LARGEST_ZOOM: f64 = 1.25;
+
 /// Where the steady camera looks.
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Way {
@@ -76,14 +84,6 @@ enum Way {
     Smooth,
     /// Where the first frame looks
     Fixed,
-}
-
-/// Reads the value of --window.
-fn window(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(v) if (0.1..=1000.0).contains(&v) => Ok(v),
-        _ => Err("a number from 0.1 to 1000 is needed".into()),
-    }
 }
 
 fn main() -> ExitCode {
@@ -243,7 +243,7 @@ fn stabilize<P: Depth, T: Transform>(
 ) -> Result<bool, String> {
     let words = |e: nonius::Error| e.to_string();
     let size = (frames[0].width, frames[0].height);
-    let (tracked, time) = track::<P, T>(frames, cli.path).map_err(words)?;
+    let (tracked, time) = track::<P, T>(frames, cli).map_err(|e| cli.settings.refusal(e))?;
     let path: Vec<T> = tracked.iter().map(|t| t.transform).collect();
     let steady: Vec<T> = match cli.path {
         Way::Fixed => path.iter().map(|_| T::IDENTITY).collect(),
@@ -255,7 +255,8 @@ fn stabilize<P: Depth, T: Transform>(
     for (path, steady) in path.iter().zip(&steady) {
         views.push(path.compose(&steady.invert().map_err(words)?).map_err(words)?);
     }
-    let zoom = zoom(&views, size);
+    let whole = zoom(&views, size);
+    let zoom = whole.unwrap_or(LARGEST_ZOOM);
     let sampler = Sampler::new(Cubic::<-50>, Boundary::Constant(P::default()));
     let mut results = Vec::new();
     for (frame, view) in frames.iter().zip(&views) {
@@ -283,7 +284,8 @@ fn stabilize<P: Depth, T: Transform>(
     keys.dedup();
     line("keys", format!("{} frames, with which the others were aligned", keys.len()));
     line("time", format!("{:.2} ms per frame", time.as_secs_f64() * 1e3 / frames.len() as f64));
-    line("enlarged", format!("{zoom:.3} times"));
+    let borders = if whole.is_some() { "" } else { ", not enough to hide the borders" };
+    line("enlarged", format!("{zoom:.3} times{borders}"));
     let differences = [frames, &results].map(|f| flicker(f));
     line(
         "change",
@@ -300,12 +302,12 @@ fn stabilize<P: Depth, T: Transform>(
 /// Where every frame is.
 fn track<P: Depth, T: Transform>(
     frames: &[Plane<P>],
-    way: Way,
+    cli: &Cli,
 ) -> Result<(Vec<Tracked<T>>, Duration), nonius::Error> {
     let (width, height) = (frames[0].width, frames[0].height);
     let mut pixels = vec![P::default(); Tracker::<P, T>::workspace(width, height)];
-    let mut tracking = Tracking::default();
-    if way == Way::Fixed {
+    let mut tracking = Tracking::from(cli.settings.options());
+    if cli.path == Way::Fixed {
         // What drifts would be seen.
         tracking.keys = Keys::First;
     }
@@ -364,8 +366,8 @@ fn smooth<T: Transform>(path: &[T], window: f64, size: (usize, usize)) -> Result
         .collect()
 }
 
-/// The least magnification, up to 1.25, by which nothing outside the frames is seen.
-fn zoom<T: Transform>(views: &[T], (width, height): (usize, usize)) -> f64 {
+/// The least magnification by which nothing outside the frames is seen; none if that is above the largest.
+fn zoom<T: Transform>(views: &[T], (width, height): (usize, usize)) -> Option<f64> {
     let inside = |zoom: f64| {
         views.iter().all(|view| {
             let Ok(t) = nonius::Homography::from_matrix(about(&view.matrix(), (width, height), zoom)) else {
@@ -377,7 +379,7 @@ fn zoom<T: Transform>(views: &[T], (width, height): (usize, usize)) -> f64 {
             })
         })
     };
-    (0..=250).map(|i| 1.0 + 1e-3 * f64::from(i)).find(|&z| inside(z)).unwrap_or(1.25)
+    (0..).map(|i| 1.0 + 1e-3 * f64::from(i)).take_while(|&z| z <= LARGEST_ZOOM).find(|&z| inside(z))
 }
 
 /// The root mean square difference of a frame and the next one.

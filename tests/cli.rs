@@ -1,4 +1,4 @@
-//! The examples `align` and `stabilize` as a user runs them: results, exit statuses, and what they do
+//! The examples `align`, `stabilize` and `stack` as a user runs them: results, exit statuses, and what they do
 //! with bad input.
 
 use std::fs;
@@ -359,6 +359,56 @@ fn options() {
     let away = with(&["--init", "1 0 5000 0 1 0"]).value();
     assert_ne!(away["status"], "Converged");
 
+    // Each way leads to the same place, by other steps.
+    let here = |more: &[&str]| {
+        let value = with(more).value();
+        assert_eq!(value["status"], "Converged", "{more:?}");
+        let m = numbers(&value, "fixed_to_moving");
+        assert!((m[2] + 2.25).abs() < 0.1 && (m[5] - 1.5).abs() < 0.1, "{more:?}: {m:?}");
+        m
+    };
+    let shift = |more: &[&str]| here(&[&["--model", "translation"], more].concat());
+    let plain = shift(&[]);
+    for usual in [
+        &["--method", "mixed"][..],
+        &["--finish", "bilinear"],
+        &["--robust", "none"],
+        &["--selection", "1"],
+        &["--search", "0.25"],
+        &["--rotation", "0"],
+        &["--max-iterations", "50"],
+    ] {
+        assert_eq!(shift(usual), plain, "{usual:?} is the default");
+    }
+    for other in [
+        &["--method", "second-order"][..],
+        &["--method", "inverse-compositional"],
+        &["--finish", "lagrange"],
+        &["--robust", "huber"],
+        &["--robust", "tukey"],
+        &["--selection", "0.5"],
+        &["--same-exposure"],
+        &["--monotone"],
+    ] {
+        assert_ne!(shift(other), plain, "{other:?} changes nothing");
+    }
+    // Shifts of 22 pixels and a quarter of a turn are found by the search for them, and not without.
+    let far = folder.file("far.pgm", &wave_pgm(96, 80, (-22.0, 15.0)));
+    let shifted = |search: &str| {
+        let value = folder.json(&[&fixed, &far, "--model", "translation", "--search", search]).value();
+        (numbers(&value, "fixed_to_moving")[2] - 22.0).abs() < 0.1
+    };
+    assert!(shifted("0.25") && !shifted("0"));
+    let upright = pixels(96, 96, (0.0, 0.0));
+    let turned: Vec<u8> = (0..96 * 96).map(|i| upright[(95 - i % 96) * 96 + i / 96]).collect();
+    let [upright, turned] = [("upright.pgm", upright), ("turned.pgm", turned)]
+        .map(|(name, pixels)| folder.file(name, &pgm(96, 96, 255, &pixels)));
+    let quarter = |rotation: &str| {
+        let value = folder.json(&[&upright, &turned, "--model", "euclidean", "--rotation", rotation]).value();
+        numbers(&value, "fixed_to_moving")[3].abs() > 0.999
+    };
+    assert!(quarter("100") && quarter("180") && !quarter("0"));
+
     // Half of moving is spoilt; its mask, or that of fixed, leaves the other half.
     let mut spoilt = pixels(96, 80, (2.25, -1.5));
     let mut mask = vec![9; 96 * 80];
@@ -449,6 +499,18 @@ fn help_and_version() {
         "--moving-mask",
         "--levels",
         "--max-iterations",
+        "--search",
+        "--rotation",
+        "--method",
+        "second-order",
+        "--finish",
+        "lagrange",
+        "--robust",
+        "huber",
+        "tukey",
+        "--selection",
+        "--same-exposure",
+        "--monotone",
         "--out",
         "--json",
         "--help",
@@ -478,8 +540,18 @@ fn bad_arguments() {
     for levels in ["0", "7", "16", "99999999999999999999", "-1", "two", ""] {
         assert!(with(&["--levels", levels]).contains("--levels"), "{levels}");
     }
-    for n in ["0", "65536", "-3"] {
-        assert!(with(&["--max-iterations", n]).contains("--max-iterations"), "{n}");
+    for (option, values) in [
+        ("--max-iterations", ["0", "65536", "-3"]),
+        ("--search", ["1.01", "-0.1", "NaN"]),
+        ("--rotation", ["180.5", "-1", "inf"]),
+        ("--selection", ["0", "1.5", "half"]),
+        ("--method", ["esm", "Mixed", ""]),
+        ("--finish", ["cubic", "6", ""]),
+        ("--robust", ["l1", "yes", ""]),
+    ] {
+        for value in values {
+            assert!(with(&[option, value]).contains(option), "{option} {value}");
+        }
     }
     for init in ["", "1 0 0 0 1", "1 0 0 0 1 x", "1 0 0 0 1 NaN", "1 0 0 0 1 inf", "1 0 0 0 1 0 0"] {
         assert!(with(&["--init", init]).contains("--init"), "{init}");
@@ -707,6 +779,40 @@ fn a_shaken_film() {
     }
 }
 
+/// A shake too wide to be hidden is said to be.
+#[test]
+fn borders_that_show() {
+    let folder = Folder::new();
+    let frames = folder.0.join("frames");
+    fs::create_dir(&frames).unwrap();
+    let enlarged = |by: f64| {
+        for i in 0..4 {
+            let at = (20.0 + by * f64::from(i % 2), 30.0);
+            fs::write(frames.join(format!("{i}.pgm")), wave_pgm(64, 48, at)).unwrap();
+        }
+        let frames = frames.to_str().unwrap();
+        let output = stabilize(&folder, &[frames, "--model", "translation", "--path", "fixed"]);
+        assert_eq!(output.code, Some(0), "{output:?}");
+        (stated(&output, "enlarged"), output.stdout.contains("borders"))
+    };
+    let (little, shows) = enlarged(3.0);
+    assert!((1.05..1.2).contains(&little) && !shows, "{little} {shows}");
+    assert_eq!(enlarged(12.0), (1.25, true));
+}
+
+#[test]
+fn a_burst_of_frames() {
+    let folder = Folder::new();
+    let output = folder.run_example("stack", &[]);
+    assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""), "{output:?}");
+    // Of 16 frames: a quarter of the noise, and what interpolation smooths of it and of the scene.
+    let (one, mean) = (stated(&output, "one frame"), stated(&output, "mean, aligned"));
+    assert!(one > 15.0 && mean < one / 3.0, "{output:?}");
+    assert!(stated(&output, "mean, as they are") > one / 2.0, "{output:?}");
+    let sheet = fs::read(folder.path("target/stack/stack.png")).unwrap();
+    assert!(decoded(&sheet).0.0 > 720);
+}
+
 #[test]
 fn frames_of_a_folder() {
     let folder = Folder::new();
@@ -759,6 +865,8 @@ fn bad_sequences() {
         &["--window", "0"],
         &["--window", "nan"],
         &["--window", "many"],
+        &["--robust", "much"],
+        &["--levels", "9"],
         &["a", "b"],
         &["--no-such-option"],
     ] {
@@ -767,6 +875,8 @@ fn bad_sequences() {
     let help = folder.run_example("stabilize", &["--help"]);
     assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""));
     assert!(
-        ["--model", "--path", "--window", "--out", "Exit status"].iter().all(|w| help.stdout.contains(w))
+        ["--model", "--path", "--window", "--robust", "--out", "Exit status"]
+            .iter()
+            .all(|w| help.stdout.contains(w))
     );
 }

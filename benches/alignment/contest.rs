@@ -6,29 +6,32 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use cpu_time::ProcessTime;
-use nonius::align::{Aligner, Interpolation, Method, Options, Pair, Report, Status};
+use nonius::align::{Aligner, Interpolation, Method, Options, Pair, Report, Robust, Status};
 use nonius::transform::Matrix;
 use nonius::{Image, Transform};
 
 use crate::support::file::{self, Plane};
 use crate::table::{Cell, Score};
 
-/// The models of which there are peers.
+/// The models of the crate. (Their numbers are in the seeds.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Model {
-    Translation,
-    Euclidean,
-    Affine,
-    Homography,
+    Translation = 0,
+    Euclidean = 1,
+    Similarity = 4,
+    Affine = 2,
+    Homography = 3,
 }
 
 impl Model {
-    pub const ALL: [Self; 4] = [Self::Translation, Self::Euclidean, Self::Affine, Self::Homography];
+    pub const ALL: [Self; 5] =
+        [Self::Translation, Self::Euclidean, Self::Similarity, Self::Affine, Self::Homography];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Translation => "translation",
             Self::Euclidean => "Euclidean",
+            Self::Similarity => "similarity",
             Self::Affine => "affine",
             Self::Homography => "homography",
         }
@@ -45,6 +48,10 @@ macro_rules! with_model {
             }
             $crate::contest::Model::Euclidean => {
                 type $t = nonius::Euclidean;
+                $e
+            }
+            $crate::contest::Model::Similarity => {
+                type $t = nonius::Similarity;
                 $e
             }
             $crate::contest::Model::Affine => {
@@ -118,8 +125,11 @@ pub struct Contest {
     turn: usize,
 }
 
-/// The settings of nonius that take part.
-pub fn settings() -> Vec<(&'static str, Options)> {
+/// Names and options.
+pub type Settings = Vec<(&'static str, Options)>;
+
+/// The settings of nonius that take part in every protocol.
+pub fn settings() -> Settings {
     let usual = Options::default();
     vec![
         ("nonius", usual),
@@ -127,6 +137,22 @@ pub fn settings() -> Vec<(&'static str, Options)> {
         ("nonius, inverse compositional", Options { method: Method::InverseCompositional, ..usual }),
         ("nonius, smooth finish", Options { finish: Interpolation::Lagrange, ..usual }),
     ]
+}
+
+/// Those and the others, each with one option that is not the usual one.
+pub fn every_setting() -> Settings {
+    let usual = Options::default();
+    let others = [
+        ("nonius, a quarter of the pixels", Options { selection: 0.25, ..usual }),
+        ("nonius, second order", Options { method: Method::SecondOrder, ..usual }),
+        ("nonius, Huber", Options { robust: Robust::Huber, ..usual }),
+        ("nonius, Tukey", Options { robust: Robust::Tukey, ..usual }),
+        ("nonius, monotone", Options { monotone: true, ..usual }),
+        ("nonius, same exposure", Options { gain_and_offset: false, ..usual }),
+        ("nonius, no search", Options { search: 0.0, ..usual }),
+        ("nonius, search for turns by 30 degrees", Options { rotation: 30_f64.to_radians(), ..usual }),
+    ];
+    settings().into_iter().chain(others).collect()
 }
 
 /// Library, and the methods of it: name in tables, name in requests.
@@ -137,10 +163,11 @@ const PEERS: [(&str, &[(&str, &str)]); 3] = [
 ];
 
 impl Contest {
-    /// nonius, and the peers of a Python interpreter that has them, whose names contain one of the words.
-    pub fn new(python: Option<&Path>, who: &[String]) -> Result<Self, String> {
+    /// nonius in some settings, and the peers of a Python interpreter that has them, whose names contain one of the
+    /// words.
+    pub fn new(settings: Settings, python: Option<&Path>, who: &[String]) -> Result<Self, String> {
         let mut contestants: Vec<Contestant> =
-            settings().into_iter().map(|(name, options)| Contestant::Nonius { name, options }).collect();
+            settings.into_iter().map(|(name, options)| Contestant::Nonius { name, options }).collect();
         let mut servers = Vec::new();
         let folder = std::env::temp_dir().join(format!("nonius-alignment-{}", std::process::id()));
         if let Some(python) = python {
@@ -194,8 +221,9 @@ impl Contest {
 
 impl Drop for Contest {
     fn drop(&mut self) {
-        // It may never have been made.
-        let _ = std::fs::remove_dir_all(&self.folder);
+        if !self.servers.is_empty() {
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
     }
 }
 
@@ -260,18 +288,27 @@ impl Drop for Server {
     }
 }
 
-/// Root mean square distance of two matrices' images of points; infinite if either is not finite.
-pub fn distance(a: &Matrix, b: &Matrix, points: &[(f64, f64)]) -> f64 {
+/// The distances between two matrices' images of points; infinite where either is not finite.
+pub fn distances(a: &Matrix, b: &Matrix, points: &[(f64, f64)]) -> Vec<f64> {
     let project = |m: &Matrix, x: f64, y: f64| {
         let d = m[6] * x + m[7] * y + m[8];
         ((m[0] * x + m[1] * y + m[2]) / d, (m[3] * x + m[4] * y + m[5]) / d)
     };
-    let squares = points.iter().map(|&(x, y)| {
+    let distance = |&(x, y): &(f64, f64)| {
         let ((u, v), (s, t)) = (project(a, x, y), project(b, x, y));
-        (u - s) * (u - s) + (v - t) * (v - t)
-    });
-    let rms = (squares.sum::<f64>() / points.len() as f64).sqrt();
-    if rms.is_finite() { rms } else { f64::INFINITY }
+        let distance = (u - s).hypot(v - t);
+        if distance.is_finite() { distance } else { f64::INFINITY }
+    };
+    points.iter().map(distance).collect()
+}
+
+pub fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// The root of the mean of the squares.
+pub fn rms(values: &[f64]) -> f64 {
+    mean(&values.iter().map(|v| v * v).collect::<Vec<_>>()).sqrt()
 }
 
 /// A contestant's errors, processor times and words.
@@ -285,7 +322,7 @@ pub struct Results {
 impl Results {
     /// Adds an outcome, whose error is the root mean square over points.
     pub fn add(&mut self, outcome: &Outcome, task: &Task, points: &[(f64, f64)]) {
-        let error = distance(&outcome.matrix, &task.truth, points);
+        let error = rms(&distances(&outcome.matrix, &task.truth, points));
         self.errors.push(error);
         self.milliseconds.push(outcome.milliseconds);
         self.mistaken += usize::from(outcome.converged && error > 1.0);

@@ -1,7 +1,7 @@
-//! What the aligner finds, against known truth: four protocols, on request beside peers.
+//! What the aligner finds, against known truth: six protocols, some on request beside peers.
 //!
 //! ```text
-//! cargo bench --bench alignment -- perturbed|analytic|real|bound [--runs N] [--only WORDS] [--json]
+//! cargo bench --bench alignment -- perturbed|analytic|real|settings|bound|pairs [--runs N] [--only WORDS] [--json]
 //! python3 benches/peers/run.py alignment real     # the same with peers, which it installs
 //! ```
 //!
@@ -15,6 +15,7 @@ mod support;
 mod analytic;
 mod bound;
 mod contest;
+mod pairs;
 mod perturbed;
 mod real;
 mod table;
@@ -23,7 +24,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use contest::Contest;
+use contest::{Contest, every_setting, settings};
 use support::file::{self, Grey, Plane};
 use table::Table;
 
@@ -50,6 +51,10 @@ struct Cli {
     #[arg(long, value_name = "WORDS", value_delimiter = ',', default_value = "")]
     who: Vec<String>,
 
+    /// Folder of `pairs`: where registration2d is [default: that of the environment's NONIUS_DATA]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+
     /// A Python that has the peers (benches/peers/run.py gives it)
     #[arg(long, value_name = "PYTHON")]
     peers: Option<PathBuf>,
@@ -71,8 +76,12 @@ enum Protocol {
     Analytic,
     /// Photographs under random warps, noise, gain and offset
     Real,
+    /// The same by every option of the aligner, also where a part is covered
+    Settings,
     /// The Cramer-Rao bound, bias over a pixel, and the covariance
     Bound,
+    /// Real pairs from elsewhere, which are not in the repository
+    Pairs,
 }
 
 /// What every protocol is asked.
@@ -105,16 +114,19 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> Result<(), String> {
     let request = Request { runs: cli.runs, only: cli.only.clone() };
-    let mut contest = Contest::new(cli.peers.as_deref(), &cli.who)?;
-    let all = [Protocol::Perturbed, Protocol::Analytic, Protocol::Real, Protocol::Bound];
-    let chosen = if cli.protocols.is_empty() { &all[..] } else { &cli.protocols };
+    let mut contest = Contest::new(settings(), cli.peers.as_deref(), &cli.who)?;
+    let chosen = if cli.protocols.is_empty() { Protocol::value_variants() } else { &cli.protocols };
     let mut tables: Vec<Table> = Vec::new();
     for protocol in chosen {
         tables.extend(match protocol {
             Protocol::Perturbed => perturbed::tables(&request, &mut contest)?,
             Protocol::Analytic => analytic::tables(&request, &mut contest)?,
             Protocol::Real => real::tables(&request, &mut contest)?,
+            Protocol::Settings => {
+                real::settings(&request, &mut Contest::new(every_setting(), None, &cli.who)?)?
+            }
             Protocol::Bound => bound::tables(&request)?,
+            Protocol::Pairs => pairs::tables(&request, cli.data.as_deref())?,
         });
     }
     if cli.json {

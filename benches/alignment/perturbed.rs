@@ -3,7 +3,7 @@
 use nonius::transform::Matrix;
 
 use crate::bound::ROUNDING;
-use crate::contest::{Contest, Model, Results, Task};
+use crate::contest::{Contest, Model, Results, Task, rms};
 use crate::support::file::Plane;
 use crate::support::synthetic::{Exposure, Random, render};
 use crate::table::{Cell, Table};
@@ -220,13 +220,11 @@ pub fn tables(request: &Request, contest: &mut Contest) -> Result<Vec<Table>, St
                         outcome.inspect(|outcome| results.add(outcome, &task, &points));
                     }
                 }
-                let rms = |errors: &[f64]| {
-                    let near = errors.iter().filter(|e| **e <= 1.0);
-                    (near.clone().map(|e| e * e).sum::<f64>() / near.count() as f64).sqrt()
-                };
+                let near =
+                    |errors: &[f64]| rms(&errors.iter().copied().filter(|e| *e <= 1.0).collect::<Vec<_>>());
                 let mut row: Vec<Cell> = vec![model.name().into(), words.into(), Cell::Number(sigma, 0)];
                 row.push(Cell::Number((bounds / f64::from(bounded)).sqrt(), 4));
-                row.extend(results.iter().map(|r| r.score(rms)));
+                row.extend(results.iter().map(|r| r.score(near)));
                 eprintln!("{}", row.iter().map(Cell::text).collect::<Vec<_>>().join(" | "));
                 table.rows.push(row);
             }

@@ -79,6 +79,42 @@ fn task<T: Transform>(
     }
 }
 
+/// Hides a fifth of an image, in its middle, behind what it shows on the opposite side, upside down.
+fn cover(image: &mut Plane<u8>) {
+    let (width, height) = (image.width, image.height);
+    let whole = image.data.clone();
+    for y in height / 4..height - height / 4 {
+        for x in 3 * width / 10..width - 3 * width / 10 {
+            image.data[y * width + x] = whole[whole.len() - 1 - (y * width + x)];
+        }
+    }
+}
+
+/// What everybody made of some random warps.
+fn results(
+    photographs: &[(Plane<u8>, Spline)],
+    cell: (Model, (usize, usize, f64, f64), Exposure),
+    covered: bool,
+    runs: usize,
+    contest: &mut Contest,
+) -> Result<Vec<Results>, String> {
+    let (model, (width, height, ..), _) = cell;
+    let points = corners(width, height);
+    let mut results = vec![Results::default(); contest.contestants.len()];
+    for run in 0..runs {
+        // The same warps and views for every exposure.
+        let mut random = Random((run as u64) << 32 | (width as u64) << 8 | model as u64);
+        let mut task = with_model!(model, T => task::<T>(photographs, cell, &mut random));
+        if covered {
+            cover(&mut task.moving);
+        }
+        for (results, outcome) in results.iter_mut().zip(contest.run(&task)?) {
+            outcome.inspect(|outcome| results.add(outcome, &task, &points));
+        }
+    }
+    Ok(results)
+}
+
 pub fn tables(request: &Request, contest: &mut Contest) -> Result<Vec<Table>, String> {
     let runs = request.runs(50);
     let photographs = photographs()?;
@@ -90,22 +126,13 @@ pub fn tables(request: &Request, contest: &mut Contest) -> Result<Vec<Table>, St
     let mut table = Table::new("real", caption, &columns);
     for size in SIZES {
         let (width, height, ..) = size;
-        let points = corners(width, height);
         for model in Model::ALL {
             for (images, exposure) in EXPOSURES {
                 let name = format!("{width}x{height} {}", model.name());
                 if !request.wants(&format!("{name} {images}")) {
                     continue;
                 }
-                // The same warps and views for every exposure.
-                let mut results = vec![Results::default(); contest.contestants.len()];
-                for run in 0..runs {
-                    let mut random = Random((run as u64) << 32 | (width as u64) << 8 | model as u64);
-                    let task = with_model!(model, T => task::<T>(&photographs, (model, size, exposure), &mut random));
-                    for (results, outcome) in results.iter_mut().zip(contest.run(&task)?) {
-                        outcome.inspect(|outcome| results.add(outcome, &task, &points));
-                    }
-                }
+                let results = results(&photographs, (model, size, exposure), false, runs, contest)?;
                 let mut row: Vec<Cell> = vec![name.as_str().into(), images.into()];
                 row.extend(results.iter().map(|r| r.score(median)));
                 eprintln!("{}", row.iter().map(Cell::text).collect::<Vec<_>>().join(" | "));
@@ -114,4 +141,34 @@ pub fn tables(request: &Request, contest: &mut Contest) -> Result<Vec<Table>, St
         }
     }
     Ok(vec![table])
+}
+
+/// What each setting costs and brings: a row for each, some kinds of images side by side.
+pub fn settings(request: &Request, contest: &mut Contest) -> Result<Vec<Table>, String> {
+    let runs = request.runs(50);
+    let photographs = photographs()?;
+    let caption = format!(
+        "Success within 1 px / median corner error in px / median processor time in ms, of {runs} random warps with a \
+         noise of 5 grey levels."
+    );
+    let mut columns = vec!["setting".to_owned()];
+    let mut rows: Vec<Vec<Cell>> = contest.contestants.iter().map(|c| vec![c.name().into()]).collect();
+    for (size, model) in [(SIZES[0], Model::Affine), (SIZES[0], Model::Homography), (SIZES[1], Model::Affine)]
+    {
+        for (covered, words) in [(false, ""), (true, ", a fifth covered")] {
+            let name = format!("{}x{} {}{words}", size.0, size.1, model.name());
+            if !request.wants(&name) {
+                continue;
+            }
+            let cell = (model, size, Exposure::noisy(5.0));
+            let results = results(&photographs, cell, covered, runs, contest)?;
+            for (row, results) in rows.iter_mut().zip(results) {
+                row.push(results.score(median));
+            }
+            eprintln!("{name}");
+            columns.push(name);
+        }
+    }
+    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+    Ok(vec![Table { rows, ..Table::new("settings", caption, &columns) }])
 }

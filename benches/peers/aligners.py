@@ -15,7 +15,9 @@ def opencv(cv2, method, model, fixed, moving, start):
         "euclidean": cv2.MOTION_EUCLIDEAN,
         "affine": cv2.MOTION_AFFINE,
         "homography": cv2.MOTION_HOMOGRAPHY,
-    }[model]
+    }.get(model)
+    if motion is None:
+        return None
     rows = 3 if model == "homography" else 2
     # The defaults of OpenCV but for the criteria: its 50 iterations to 1e-3 are often too few.
     criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 200, 1e-6)
@@ -48,6 +50,7 @@ class TurboReg:
         modes = {
             "translation": self.StackReg.TRANSLATION,
             "euclidean": self.StackReg.RIGID_BODY,
+            "similarity": self.StackReg.SCALED_ROTATION,
             "affine": self.StackReg.AFFINE,
         }
         # It has a bilinear model, but no homography; it starts at the identity, and its images are of one size.
@@ -75,6 +78,7 @@ class SimpleITK:
             transform = {
                 "translation": lambda: itk.TranslationTransform(2),
                 "euclidean": itk.Euler2DTransform,
+                "similarity": itk.Similarity2DTransform,
                 "affine": lambda: itk.AffineTransform(2),
             }[model]()
             if model != "translation":

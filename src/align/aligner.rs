@@ -390,7 +390,10 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
 
     /// One pass over one level: an iteration, or the comparison of the shifts of one row.
     ///
-    /// The number of steps is bounded by the options.
+    /// There are at most `(2 s + 1)(2 r + 1)` steps of the coarse search, where s is [`Options::search`] of the height of
+    /// the fixed image at the smallest level, rounded, and r is [`Options::rotation`] times a quarter of its diagonal
+    /// there, rounded up; nine at each level between that and the first to be refined; and then
+    /// [`Options::max_iterations`] at each level, and at the first up to two more.
     pub fn step(&mut self) -> Step<T> {
         match self.advance() {
             Some(status) => Step::Done(self.report(status)),
@@ -904,10 +907,13 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
     /// differences of second differences leave of either image (Immerkaer 1996) is noise and the patterns that both have,
     /// and the residuals are the noise of both.
     ///
-    /// It is within 10 % for [`Interpolation::Lagrange`], 12 % where there is next to no noise. It knows of noise only: what
-    /// interpolation shifts is not in it, up to 0.03 px for [`Interpolation::Bilinear`] where patterns are short, nor
-    /// that robust weights depend on the residuals: where those are all noise, variances are a fifth too small with
-    /// [`Robust::Huber`]. Of either image noise is looked for where its own mask lets pixels count. Noise of neighbouring pixels that is alike counts as if it were not, and
+    /// With [`Interpolation::Lagrange`] it is within 10 %, and 12 % where there is next to no noise: of 160x120 pixels of
+    /// waves with noise of 2 to 15 grey levels, by the error's chi-square in 1000 runs (`cargo bench --bench alignment --
+    /// bound`). It knows of noise only. What interpolation shifts is not in it, up to 0.03 px for
+    /// [`Interpolation::Bilinear`] where patterns are short, which is most of a translation's error: by that the same
+    /// chi-square is 1.6 (noise 15) to 27 times (noise 2) what it should be. That robust weights depend on the
+    /// residuals is not in it either: where those are all noise, variances are a fifth too small with [`Robust::Huber`]. Of
+    /// either image noise is looked for where its own mask lets pixels count. Noise of neighbouring pixels that is alike counts as if it were not, and
     /// whatever else the images do not share as noise of the moving one. `None` before the first iteration,
     /// and where the image does not determine the parameters, its gradients being noise, for example.
     ///

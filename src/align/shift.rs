@@ -122,8 +122,8 @@ const fn last_level(width: usize, height: usize) -> usize {
 /// grows with their square: a quarter of the smaller side is much.) Contrast and brightness may differ.
 ///
 /// An [`Aligner`](super::Aligner) is for all that there is no option for here: turns and other models, masks,
-/// robust losses, wider pixels, frames of two sizes. On a Cortex-M4F it takes nine times the
-/// instructions, three to five times the flash and three times the stack.
+/// robust losses, wider pixels, frames of two sizes. On a Cortex-M4F it takes six times the
+/// instructions (inverse compositional), three to five times the flash and two to three times the stack.
 ///
 /// **Method.** A coarse search by absolute differences, then refinement from level to level of bilinear
 /// samples (Lucas and Kanade 1981), gain and offset being estimated too; what such samples show less of a
