@@ -274,8 +274,8 @@ pub struct Options {
     pub min_support: f64,
     /// How far to search at the smallest level for a shift to start from: the part of the fixed
     /// image's sides, 0 (no search) to 1. Where that is too much to compare (16 million pixels), the
-    /// range is halved until it is not. Shifts by which fewer than half of the fixed pixels that count meet the moving
-    /// image are not found. Default 0.25.
+    /// range is halved until it is not. Shifts are compared by which at least half of the fixed pixels that count meet
+    /// the moving image, or half of what can meet where one image is smaller; others are not found. Default 0.25.
     pub search: f64,
     /// How far to search for a rotation about the centre of the fixed image to start from, to either side: 0
     /// (none) to pi radians. Not for translations. Default 0.
@@ -392,7 +392,8 @@ pub enum Status {
     /// Less than [`Options::min_support`] of the fixed image falls inside the moving image and the
     /// masks.
     LeftImage,
-    /// No step leads to a transform that fixed-point coordinates can hold.
+    /// No step leads to a transform that fixed-point coordinates can hold, or, with [`Options::monotone`], none raises
+    /// the correlation.
     Stalled,
 }
 
@@ -416,7 +417,7 @@ impl core::fmt::Display for Status {
             Status::MaxIterations => "the iterations ran out",
             Status::Singular => "the image does not determine the parameters",
             Status::LeftImage => "the images do not overlap enough",
-            Status::Stalled => "the transform left the range of coordinates",
+            Status::Stalled => "no step leads any further",
         })
     }
 }

@@ -41,6 +41,5 @@ mod image;
 mod parameters;
 mod residual;
 
-pub(crate) use coordinates::PartialsRun;
 pub use parameters::Product;
 pub use residual::{Loss, Residual};

@@ -52,12 +52,11 @@ use super::{Array, Bilinear, Channel, Fine, Interpolator, Kernel, Linear, Output
 use crate::Error;
 use crate::boundary::Boundary;
 use crate::fixed::{Position, Rounding, Weight};
-use crate::gradient::PartialsRun;
 use crate::image::{Image, ImageMut, Tap};
 use crate::sample::{Source, footprint};
-use crate::simd::{self, Lanes, Operation, PLACES, Places};
+use crate::simd::{self, KnownWalk, Lanes, Operation, PLACES, Places};
 use crate::span::Area;
-use crate::walk::{AffineWalk, Walk};
+use crate::walk::Walk;
 
 type Derivative<P> = <<P as Tap>::Channel as Channel>::Derivative;
 
@@ -102,19 +101,17 @@ pub trait Gate: Copy + Send + Sync + super::sealed::Sealed {
     /// Writes the gates of the pixels of a run; there is room for as many derivatives.
     #[doc(hidden)]
     #[inline(always)]
-    fn gates_run<L: Lanes, P: Tap, S: Interpolator, W: Walk>(
+    fn gates_run<L: Lanes, P: Tap, S: Interpolator>(
         &self,
         smooth: &S,
         source: &Source<'_, P>,
-        walk: &W,
+        at: &Positions,
         gates: &mut [P::Derivative],
         _room: &mut [P::Derivative],
     ) {
-        let mut walk = walk.clone();
-        for gates in gates {
-            let at = walk.position(fraction::<P>());
+        for (k, gates) in gates.iter_mut().enumerate() {
+            let at = at.places.get(k);
             self.gates(smooth, source, at, P::flatten_derivatives(core::slice::from_mut(gates)));
-            walk.step();
         }
     }
 }
@@ -267,15 +264,15 @@ impl<G: ByGradient> Gate for G {
         }
     }
     #[inline(always)]
-    fn gates_run<L: Lanes, P: Tap, S: Interpolator, W: Walk>(
+    fn gates_run<L: Lanes, P: Tap, S: Interpolator>(
         &self,
         smooth: &S,
         source: &Source<'_, P>,
-        walk: &W,
+        at: &Positions,
         gates: &mut [P::Derivative],
         room: &mut [P::Derivative],
     ) {
-        partials_run::<L, P, S, W>(smooth, source, walk, gates, room);
+        L::call(PartialsRun { rule: smooth, source, at, dx: &mut *gates, dy: &mut *room });
         let (gates_or_dx, dy) = (P::flatten_derivatives(gates), &*P::flatten_derivatives(room));
         L::call(Gates { gate: self, gates_or_dx, dy });
     }
@@ -351,15 +348,15 @@ impl<G: Gate> Gate for Frozen<G> {
         self.0.gates(smooth, source, at, gates);
     }
     #[inline(always)]
-    fn gates_run<L: Lanes, P: Tap, S: Interpolator, W: Walk>(
+    fn gates_run<L: Lanes, P: Tap, S: Interpolator>(
         &self,
         smooth: &S,
         source: &Source<'_, P>,
-        walk: &W,
+        at: &Positions,
         gates: &mut [P::Derivative],
         room: &mut [P::Derivative],
     ) {
-        self.0.gates_run::<L, P, S, W>(smooth, source, walk, gates, room);
+        self.0.gates_run::<L, P, S>(smooth, source, at, gates, room);
     }
 }
 
@@ -445,101 +442,97 @@ fn fraction<P: Tap>() -> Rounding {
     Rounding::half_up(<P::Channel as Channel>::FRACTION_BITS)
 }
 
-/// The walk along which a rule rounds to fewer bits what has been rounded to the fraction of the channel: to round half
-/// up twice is to round so once, half a unit of the first rounding further on.
-#[inline(always)]
-fn further<P: Tap, W: Walk>(walk: &W, to: Rounding) -> Option<AffineWalk> {
-    if to.ties_to_even {
-        return None;
-    }
-    Some(AffineWalk::new(walk.line()?).from([1 << (31 - fraction::<P>().bits); 2]))
+/// The positions of a run, at most [`PLACES`], to the fraction of the channel, and how long it is. (One kind of walk,
+/// whatever there are, so that a rule is compiled for one.)
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Positions {
+    places: Places,
+    monotone: bool,
+    len: usize,
 }
 
-/// The positions of a run of so many pixels.
-#[inline(always)]
-fn places<L: Lanes, P: Tap, W: Walk>(walk: &W, len: usize) -> Places {
-    let mut places = Places::new();
-    places.step::<L>(&mut walk.lanes::<L>(fraction::<P>()), len);
-    places
+impl Positions {
+    #[inline(always)]
+    fn of<L: Lanes, P: Tap, W: Walk>(walk: &W, len: usize) -> Self {
+        let mut places = Places::new();
+        places.step::<L>(&mut walk.lanes::<L>(fraction::<P>()), len);
+        Self { places, monotone: walk.monotone(len), len }
+    }
+
+    /// Along them.
+    #[inline(always)]
+    fn walk(&self) -> KnownWalk<'_> {
+        self.places.walk(self.monotone)
+    }
+
+    /// As a rule rounds that wants fewer bits.
+    #[inline(always)]
+    fn rounded<P: Tap>(&self, to: Rounding) -> Self {
+        let mut rounded = *self;
+        rounded.places.round(fraction::<P>().bits, to);
+        rounded
+    }
 }
 
-/// The values of one of the two rules along a run of at most [`PLACES`] pixels. False, if some of the destination may
-/// have to be left.
-#[inline(always)]
-fn values_run<L: Lanes, P: Tap, I: Interpolator, W: Walk>(
-    rule: &I,
-    source: &Source<'_, P>,
-    walk: &W,
-    values: &mut [P::Derivative],
-) -> bool {
-    let (to, len) = (I::rounding::<P::Channel>(), values.len());
-    if to == fraction::<P>() {
-        return values_along::<L, P, I, W>(rule, source, walk, values);
-    }
-    if let Some(walk) = further::<P, W>(walk, to) {
-        return values_along::<L, P, I, _>(rule, source, &walk, values);
-    }
-    let mut places = places::<L, P, W>(walk, len);
-    places.round(fraction::<P>().bits, to);
-    values_along::<L, P, I, _>(rule, source, &places.walk(walk.monotone(len)), values)
-}
-
-/// The same along a walk that is rounded as the rule rounds.
-#[inline(always)]
-fn values_along<L: Lanes, P: Tap, I: Interpolator, W: Walk>(
-    rule: &I,
-    source: &Source<'_, P>,
-    walk: &W,
-    values: &mut [P::Derivative],
-) -> bool {
-    let to = I::rounding::<P::Channel>();
-    let inside = walk.inside(values.len(), to, &I::area(source.image.width(), source.image.height()));
-    if matches!(source.boundary, Boundary::Transparent) && !inside {
-        return false;
-    }
-    L::call(ValuesRun { rule: rule.values(), source, walk, values, inside });
-    true
-}
-
-/// (By a call, as above.)
-struct ValuesRun<'w, 'a, P: Tap, I, W> {
-    rule: I,
+/// The values of one of the two rules along a run. False, if some of the destination may have to be left.
+struct ValuesRun<'w, 'a, P: Tap, I> {
+    rule: &'w I,
     source: &'w Source<'a, P>,
-    walk: &'w W,
+    at: &'w Positions,
     values: &'w mut [P::Derivative],
-    inside: bool,
 }
 
-impl<P: Tap, I: Interpolator, W: Walk> Operation for ValuesRun<'_, '_, P, I, W> {
+impl<P: Tap, I: Interpolator> Operation for ValuesRun<'_, '_, P, I> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) -> bool {
+        let Self { rule, source, at, values } = self;
+        let to = I::rounding::<P::Channel>();
+        let rounded;
+        let at = if to == fraction::<P>() {
+            at
+        } else {
+            rounded = at.rounded::<P>(to);
+            &rounded
+        };
+        let area = I::area(source.image.width(), source.image.height());
+        let inside = at.walk().inside(at.len, to, &area);
+        if matches!(source.boundary, Boundary::Transparent) && !inside {
+            return false;
+        }
+        let values = P::flatten_derivatives(values);
+        rule.values().fill_run::<L, P, _, Derivative<P>>(source, &at.walk(), values, inside);
+        true
+    }
+}
+
+/// The partials of one of the two rules along a run.
+struct PartialsRun<'w, 'a, P: Tap, I> {
+    rule: &'w I,
+    source: &'w Source<'a, P>,
+    at: &'w Positions,
+    dx: &'w mut [P::Derivative],
+    dy: &'w mut [P::Derivative],
+}
+
+impl<P: Tap, I: Interpolator> Operation for PartialsRun<'_, '_, P, I> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let Self { rule, source, walk, values, inside } = self;
-        rule.fill_run::<L, P, W, Derivative<P>>(source, walk, P::flatten_derivatives(values), inside);
+        let Self { rule, source, at, dx, dy } = self;
+        let to = I::partials_rounding::<P::Channel>();
+        let rounded;
+        let at = if to == fraction::<P>() {
+            at
+        } else {
+            rounded = at.rounded::<P>(to);
+            &rounded
+        };
+        rule.partials_run::<L, P, _>(source, &at.walk(), &mut [], dx, dy);
     }
-}
-
-/// The partials of one of the two rules along such a run.
-#[inline(always)]
-fn partials_run<L: Lanes, P: Tap, I: Interpolator, W: Walk>(
-    kernel: &I,
-    source: &Source<'_, P>,
-    walk: &W,
-    dx: &mut [P::Derivative],
-    dy: &mut [P::Derivative],
-) {
-    let (to, len, values) = (I::partials_rounding::<P::Channel>(), dx.len(), Default::default());
-    if to == fraction::<P>() {
-        return L::call(PartialsRun::<_, _, _, false> { kernel, source, walk, values, dx, dy });
-    }
-    if let Some(walk) = &further::<P, W>(walk, to) {
-        return L::call(PartialsRun::<_, _, _, false> { kernel, source, walk, values, dx, dy });
-    }
-    let mut places = places::<L, P, W>(walk, len);
-    places.round(fraction::<P>().bits, to);
-    let walk = &places.walk(walk.monotone(len));
-    L::call(PartialsRun::<_, _, _, false> { kernel, source, walk, values, dx, dy });
 }
 
 /// What is blended along a run of at most [`PLACES`] pixels.
@@ -559,42 +552,24 @@ impl<P: Tap> Run<P> {
     /// Values and gates of so many pixels, and the partials of the smooth and of the sharp rule if there is room for them.
     /// False, if some of the destination may have to be left.
     #[inline(always)]
-    fn fill<L: Lanes, S: Interpolator, H: Interpolator, G: Gate, W: Walk>(
+    fn fill<L: Lanes, S: Interpolator, H: Interpolator, G: Gate>(
         &mut self,
         rule: &Adaptive<S, H, G>,
         source: &Source<'_, P>,
-        walk: &W,
-        len: usize,
-        partials: Option<[[&mut [P::Derivative]; 2]; 2]>,
-    ) -> bool {
-        // (Two kinds of walks, whatever there are: each of them is compiled for both rules.)
-        if let Some(line) = walk.line() {
-            return self.fill_along::<L, S, H, G, _>(rule, source, &AffineWalk::new(line), len, partials);
-        }
-        let places = places::<L, P, W>(walk, len);
-        self.fill_along::<L, S, H, G, _>(rule, source, &places.walk(walk.monotone(len)), len, partials)
-    }
-
-    #[inline(always)]
-    fn fill_along<L: Lanes, S: Interpolator, H: Interpolator, G: Gate, W: Walk>(
-        &mut self,
-        rule: &Adaptive<S, H, G>,
-        source: &Source<'_, P>,
-        walk: &W,
-        len: usize,
+        at: &Positions,
         partials: Option<[[&mut [P::Derivative]; 2]; 2]>,
     ) -> bool {
         let Self { smooth, sharp, gates } = self;
         let [smooth, sharp, gates] =
-            [smooth, sharp, gates].map(|part| part.get_mut(..len).unwrap_or_default());
+            [smooth, sharp, gates].map(|part| part.get_mut(..at.len).unwrap_or_default());
         // (Nothing sharp is there yet.)
-        rule.gate.gates_run::<L, P, S, W>(&rule.smooth, source, walk, gates, sharp);
+        rule.gate.gates_run::<L, P, S>(&rule.smooth, source, at, gates, sharp);
         if let Some([[dx, dy], [hx, hy]]) = partials {
-            partials_run::<L, P, S, W>(&rule.smooth, source, walk, dx, dy);
-            partials_run::<L, P, H, W>(&rule.sharp, source, walk, hx, hy);
+            L::call(PartialsRun { rule: &rule.smooth, source, at, dx, dy });
+            L::call(PartialsRun { rule: &rule.sharp, source, at, dx: hx, dy: hy });
         }
-        values_run::<L, P, S, W>(&rule.smooth, source, walk, smooth)
-            && values_run::<L, P, H, W>(&rule.sharp, source, walk, sharp)
+        L::call(ValuesRun { rule: &rule.smooth, source, at, values: smooth })
+            && L::call(ValuesRun { rule: &rule.sharp, source, at, values: sharp })
     }
 }
 
@@ -694,7 +669,8 @@ impl<S: Interpolator, H: Interpolator, G: Sloped<S>> Interpolator for Adaptive<S
         let mut run = Run::<P>::new();
         for (k, out) in out.chunks_mut(PLACES * channels).enumerate() {
             let walk = walk.at(k * PLACES);
-            if !run.fill::<L, S, H, G, W>(self, source, &walk, out.len() / channels, None) {
+            let at = Positions::of::<L, P, W>(&walk, out.len() / channels);
+            if !run.fill::<L, S, H, G>(self, source, &at, None) {
                 each_value(self, source, &walk, out);
                 continue;
             }
@@ -719,11 +695,12 @@ impl<S: Interpolator, H: Interpolator, G: Sloped<S>> Interpolator for Adaptive<S
         let mut run = Run::<P>::new();
         let mut others = [[P::zero_derivative(); PLACES]; 2];
         for (k, (dx, dy)) in dx.chunks_mut(PLACES).zip(dy.chunks_mut(PLACES)).enumerate() {
-            let (mut walk, len) = (walk.at(k * PLACES), dx.len());
+            let (walk, len) = (walk.at(k * PLACES), dx.len());
+            let at = Positions::of::<L, P, W>(&walk, len);
             let [hx, hy] = &mut others;
             let [hx, hy] = [hx, hy].map(|h| h.get_mut(..len).unwrap_or_default());
             let partials = Some([[&mut *dx, &mut *dy], [&mut *hx, &mut *hy]]);
-            if !run.fill::<L, S, H, G, W>(self, source, &walk, len, partials) {
+            if !run.fill::<L, S, H, G>(self, source, &at, partials) {
                 simd::partials_each(self, source, &walk, &mut [], dx, dy);
                 continue;
             }
@@ -736,12 +713,10 @@ impl<S: Interpolator, H: Interpolator, G: Sloped<S>> Interpolator for Adaptive<S
             }
             let Run { smooth, sharp, gates, .. } = &mut run;
             let parts = smooth.iter_mut().zip(sharp).zip(gates);
-            for ((dx, dy), ((smooth, sharp), gates)) in dx.iter_mut().zip(dy).zip(parts) {
+            for (k, ((dx, dy), ((smooth, sharp), gates))) in dx.iter_mut().zip(dy).zip(parts).enumerate() {
                 let [smooth, sharp, gates, dx, dy] = [smooth, sharp, gates, dx, dy]
                     .map(|one| P::flatten_derivatives(core::slice::from_mut(one)));
-                let at = walk.position(fraction::<P>());
-                self.gate.add_slopes(source, at, gates, [smooth, sharp], [dx, dy]);
-                walk.step();
+                self.gate.add_slopes(source, at.places.get(k), gates, [smooth, sharp], [dx, dy]);
             }
         }
     }

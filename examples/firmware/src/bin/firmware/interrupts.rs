@@ -18,7 +18,7 @@ use firmware::film::FLOW;
 use firmware::report::{Checks, Hash};
 use firmware::{board, say};
 #[cfg(not(feature = "small"))]
-use nonius::align::{Aligner, Lean, Pair, Step};
+use nonius::align::{Aligner, Lean, Pair, Step, Tracker};
 use nonius::format::{Packed, Yuyv};
 use nonius::stream::Stream;
 use nonius::{Bilinear, Boundary, Error, ImageMut, Sampler, Similarity};
@@ -36,6 +36,8 @@ const _: () = {
     is_send::<Stream<'static, Bilinear, Packed<Yuyv>, Similarity>>();
     #[cfg(not(feature = "small"))]
     is_send::<Aligner<'static, u8, Translation>>();
+    #[cfg(not(feature = "small"))]
+    is_send::<Tracker<'static, u8, Translation>>();
 };
 
 #[inline(never)]
