@@ -267,6 +267,12 @@ pub struct AffineWalk {
 }
 
 impl AffineWalk {
+    /// From these coordinates on.
+    #[inline(always)]
+    pub(crate) fn new((at, step): ([i64; 2], [i64; 2])) -> Self {
+        Self { at, step }
+    }
+
     /// The same, so much from here.
     #[inline(always)]
     pub(crate) fn from(&self, [x, y]: [i64; 2]) -> Self {

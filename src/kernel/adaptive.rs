@@ -54,9 +54,9 @@ use crate::boundary::Boundary;
 use crate::fixed::{Position, Rounding, Weight};
 use crate::image::{Image, ImageMut, Tap};
 use crate::sample::{Source, footprint};
-use crate::simd::{self, KnownWalk, Lanes, Operation, PLACES, Places};
+use crate::simd::{self, Lanes, Operation, PLACES};
 use crate::span::Area;
-use crate::walk::Walk;
+use crate::walk::{AffineWalk, Walk};
 
 type Derivative<P> = <<P as Tap>::Channel as Channel>::Derivative;
 
@@ -98,21 +98,25 @@ pub trait Gate: Copy + Send + Sync + super::sealed::Sealed {
         gates: &mut [Derivative<P>],
     );
 
-    /// Writes the gates of the pixels of a run; there is room for as many derivatives.
+    /// Writes the gates of the pixels along a line; there is room for as many derivatives. False where that has to be done
+    /// one by one.
     #[doc(hidden)]
     #[inline(always)]
     fn gates_run<L: Lanes, P: Tap, S: Interpolator>(
         &self,
         smooth: &S,
         source: &Source<'_, P>,
-        at: &Positions,
+        line: &AffineWalk,
         gates: &mut [P::Derivative],
         _room: &mut [P::Derivative],
-    ) {
-        for (k, gates) in gates.iter_mut().enumerate() {
-            let at = at.places.get(k);
+    ) -> bool {
+        let mut line = *line;
+        for gates in gates {
+            let at = line.position(fraction::<P>());
             self.gates(smooth, source, at, P::flatten_derivatives(core::slice::from_mut(gates)));
+            line.step();
         }
+        true
     }
 }
 
@@ -268,13 +272,16 @@ impl<G: ByGradient> Gate for G {
         &self,
         smooth: &S,
         source: &Source<'_, P>,
-        at: &Positions,
+        line: &AffineWalk,
         gates: &mut [P::Derivative],
         room: &mut [P::Derivative],
-    ) {
-        L::call(PartialsRun { rule: smooth, source, at, dx: &mut *gates, dy: &mut *room });
+    ) -> bool {
+        if !L::call(PartialsRun { rule: smooth, source, line, dx: &mut *gates, dy: &mut *room }) {
+            return false;
+        }
         let (gates_or_dx, dy) = (P::flatten_derivatives(gates), &*P::flatten_derivatives(room));
         L::call(Gates { gate: self, gates_or_dx, dy });
+        true
     }
 }
 
@@ -352,11 +359,11 @@ impl<G: Gate> Gate for Frozen<G> {
         &self,
         smooth: &S,
         source: &Source<'_, P>,
-        at: &Positions,
+        line: &AffineWalk,
         gates: &mut [P::Derivative],
         room: &mut [P::Derivative],
-    ) {
-        self.0.gates_run::<L, P, S>(smooth, source, at, gates, room);
+    ) -> bool {
+        self.0.gates_run::<L, P, S>(smooth, source, line, gates, room)
     }
 }
 
@@ -442,44 +449,25 @@ fn fraction<P: Tap>() -> Rounding {
     Rounding::half_up(<P::Channel as Channel>::FRACTION_BITS)
 }
 
-/// The positions of a run, at most [`PLACES`], to the fraction of the channel, and how long it is. (One kind of walk,
-/// whatever there are, so that a rule is compiled for one.)
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug)]
-pub struct Positions {
-    places: Places,
-    monotone: bool,
-    len: usize,
-}
-
-impl Positions {
-    #[inline(always)]
-    fn of<L: Lanes, P: Tap, W: Walk>(walk: &W, len: usize) -> Self {
-        let mut places = Places::new();
-        places.step::<L>(&mut walk.lanes::<L>(fraction::<P>()), len);
-        Self { places, monotone: walk.monotone(len), len }
-    }
-
-    /// Along them.
-    #[inline(always)]
-    fn walk(&self) -> KnownWalk<'_> {
-        self.places.walk(self.monotone)
-    }
-
-    /// As a rule rounds that wants fewer bits.
-    #[inline(always)]
-    fn rounded<P: Tap>(&self, to: Rounding) -> Self {
-        let mut rounded = *self;
-        rounded.places.round(fraction::<P>().bits, to);
-        rounded
+/// The line along which a rule rounds what has been rounded to the fraction of the channel: to round half up twice is
+/// to round so once, half a unit of the first rounding further on. None where ties go to even ones.
+#[inline(always)]
+fn along<P: Tap>(line: &AffineWalk, to: Rounding) -> Option<AffineWalk> {
+    let half = 1 << (31 - fraction::<P>().bits);
+    match to {
+        Rounding { ties_to_even: true, .. } => None,
+        to if to == fraction::<P>() => Some(*line),
+        _ => Some(line.from([half; 2])),
     }
 }
 
-/// The values of one of the two rules along a run. False, if some of the destination may have to be left.
+// (What a rule does along a line is called, so that all that is made of it has it once.)
+
+/// The values of one of the two rules. False, if some of the destination may have to be left.
 struct ValuesRun<'w, 'a, P: Tap, I> {
     rule: &'w I,
     source: &'w Source<'a, P>,
-    at: &'w Positions,
+    line: &'w AffineWalk,
     values: &'w mut [P::Derivative],
 }
 
@@ -488,50 +476,38 @@ impl<P: Tap, I: Interpolator> Operation for ValuesRun<'_, '_, P, I> {
 
     #[inline(always)]
     fn run<L: Lanes>(self) -> bool {
-        let Self { rule, source, at, values } = self;
+        let Self { rule, source, line, values } = self;
         let to = I::rounding::<P::Channel>();
-        let rounded;
-        let at = if to == fraction::<P>() {
-            at
-        } else {
-            rounded = at.rounded::<P>(to);
-            &rounded
-        };
+        let Some(line) = along::<P>(line, to) else { return false };
         let area = I::area(source.image.width(), source.image.height());
-        let inside = at.walk().inside(at.len, to, &area);
+        let inside = line.inside(values.len(), to, &area);
         if matches!(source.boundary, Boundary::Transparent) && !inside {
             return false;
         }
         let values = P::flatten_derivatives(values);
-        rule.values().fill_run::<L, P, _, Derivative<P>>(source, &at.walk(), values, inside);
+        rule.values().fill_run::<L, P, _, Derivative<P>>(source, &line, values, inside);
         true
     }
 }
 
-/// The partials of one of the two rules along a run.
+/// The partials of one of the two rules. False, with nothing done, where it has no line.
 struct PartialsRun<'w, 'a, P: Tap, I> {
     rule: &'w I,
     source: &'w Source<'a, P>,
-    at: &'w Positions,
+    line: &'w AffineWalk,
     dx: &'w mut [P::Derivative],
     dy: &'w mut [P::Derivative],
 }
 
 impl<P: Tap, I: Interpolator> Operation for PartialsRun<'_, '_, P, I> {
-    type Output = ();
+    type Output = bool;
 
     #[inline(always)]
-    fn run<L: Lanes>(self) {
-        let Self { rule, source, at, dx, dy } = self;
-        let to = I::partials_rounding::<P::Channel>();
-        let rounded;
-        let at = if to == fraction::<P>() {
-            at
-        } else {
-            rounded = at.rounded::<P>(to);
-            &rounded
-        };
-        rule.partials_run::<L, P, _>(source, &at.walk(), &mut [], dx, dy);
+    fn run<L: Lanes>(self) -> bool {
+        let Self { rule, source, line, dx, dy } = self;
+        let Some(line) = along::<P>(line, I::partials_rounding::<P::Channel>()) else { return false };
+        rule.partials_run::<L, P, _>(source, &line, &mut [], dx, dy);
+        true
     }
 }
 
@@ -550,26 +526,31 @@ impl<P: Tap> Run<P> {
     }
 
     /// Values and gates of so many pixels, and the partials of the smooth and of the sharp rule if there is room for them.
-    /// False, if some of the destination may have to be left.
+    /// False where that has to be done one by one.
     #[inline(always)]
     fn fill<L: Lanes, S: Interpolator, H: Interpolator, G: Gate>(
         &mut self,
         rule: &Adaptive<S, H, G>,
         source: &Source<'_, P>,
-        at: &Positions,
+        line: &AffineWalk,
+        len: usize,
         partials: Option<[[&mut [P::Derivative]; 2]; 2]>,
     ) -> bool {
         let Self { smooth, sharp, gates } = self;
         let [smooth, sharp, gates] =
-            [smooth, sharp, gates].map(|part| part.get_mut(..at.len).unwrap_or_default());
+            [smooth, sharp, gates].map(|part| part.get_mut(..len).unwrap_or_default());
         // (Nothing sharp is there yet.)
-        rule.gate.gates_run::<L, P, S>(&rule.smooth, source, at, gates, sharp);
-        if let Some([[dx, dy], [hx, hy]]) = partials {
-            L::call(PartialsRun { rule: &rule.smooth, source, at, dx, dy });
-            L::call(PartialsRun { rule: &rule.sharp, source, at, dx: hx, dy: hy });
+        if !rule.gate.gates_run::<L, P, S>(&rule.smooth, source, line, gates, sharp) {
+            return false;
         }
-        L::call(ValuesRun { rule: &rule.smooth, source, at, values: smooth })
-            && L::call(ValuesRun { rule: &rule.sharp, source, at, values: sharp })
+        if let Some([[dx, dy], [hx, hy]]) = partials
+            && !(L::call(PartialsRun { rule: &rule.smooth, source, line, dx, dy })
+                && L::call(PartialsRun { rule: &rule.sharp, source, line, dx: hx, dy: hy }))
+        {
+            return false;
+        }
+        L::call(ValuesRun { rule: &rule.smooth, source, line, values: smooth })
+            && L::call(ValuesRun { rule: &rule.sharp, source, line, values: sharp })
     }
 }
 
@@ -665,13 +646,12 @@ impl<S: Interpolator, H: Interpolator, G: Sloped<S>> Interpolator for Adaptive<S
         out: &mut [O],
         _: bool,
     ) {
-        let channels = P::CHANNELS.max(1);
-        let mut run = Run::<P>::new();
+        let Some(line) = walk.line() else { return each_value(self, source, walk, out) };
+        let (line, channels, mut run) = (AffineWalk::new(line), P::CHANNELS.max(1), Run::<P>::new());
         for (k, out) in out.chunks_mut(PLACES * channels).enumerate() {
-            let walk = walk.at(k * PLACES);
-            let at = Positions::of::<L, P, W>(&walk, out.len() / channels);
-            if !run.fill::<L, S, H, G>(self, source, &at, None) {
-                each_value(self, source, &walk, out);
+            let line = line.at(k * PLACES);
+            if !run.fill::<L, S, H, G>(self, source, &line, out.len() / channels, None) {
+                each_value(self, source, &line, out);
                 continue;
             }
             let Run { smooth, sharp, gates } = &mut run;
@@ -692,16 +672,18 @@ impl<S: Interpolator, H: Interpolator, G: Sloped<S>> Interpolator for Adaptive<S
         if !values.is_empty() {
             self.fill_run::<L, P, W, _>(source, walk, <P::Sampled>::flatten_mut(values), false);
         }
-        let mut run = Run::<P>::new();
+        let Some(line) = walk.line() else {
+            return simd::partials_each(self, source, walk, &mut [], dx, dy);
+        };
+        let (line, mut run) = (AffineWalk::new(line), Run::<P>::new());
         let mut others = [[P::zero_derivative(); PLACES]; 2];
         for (k, (dx, dy)) in dx.chunks_mut(PLACES).zip(dy.chunks_mut(PLACES)).enumerate() {
-            let (walk, len) = (walk.at(k * PLACES), dx.len());
-            let at = Positions::of::<L, P, W>(&walk, len);
+            let (mut line, len) = (line.at(k * PLACES), dx.len());
             let [hx, hy] = &mut others;
             let [hx, hy] = [hx, hy].map(|h| h.get_mut(..len).unwrap_or_default());
             let partials = Some([[&mut *dx, &mut *dy], [&mut *hx, &mut *hy]]);
-            if !run.fill::<L, S, H, G>(self, source, &at, partials) {
-                simd::partials_each(self, source, &walk, &mut [], dx, dy);
+            if !run.fill::<L, S, H, G>(self, source, &line, len, partials) {
+                simd::partials_each(self, source, &line, &mut [], dx, dy);
                 continue;
             }
             for (smooth, sharp) in [(&mut *dx, hx), (&mut *dy, hy)] {
@@ -713,10 +695,12 @@ impl<S: Interpolator, H: Interpolator, G: Sloped<S>> Interpolator for Adaptive<S
             }
             let Run { smooth, sharp, gates, .. } = &mut run;
             let parts = smooth.iter_mut().zip(sharp).zip(gates);
-            for (k, ((dx, dy), ((smooth, sharp), gates))) in dx.iter_mut().zip(dy).zip(parts).enumerate() {
+            for ((dx, dy), ((smooth, sharp), gates)) in dx.iter_mut().zip(dy).zip(parts) {
                 let [smooth, sharp, gates, dx, dy] = [smooth, sharp, gates, dx, dy]
                     .map(|one| P::flatten_derivatives(core::slice::from_mut(one)));
-                self.gate.add_slopes(source, at.places.get(k), gates, [smooth, sharp], [dx, dy]);
+                let at = line.position(fraction::<P>());
+                self.gate.add_slopes(source, at, gates, [smooth, sharp], [dx, dy]);
+                line.step();
             }
         }
     }

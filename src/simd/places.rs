@@ -90,18 +90,6 @@ impl Places {
         self.block = L::LEN;
     }
 
-    /// Positions of so many fraction bits, rounded to fewer.
-    #[inline(always)]
-    pub(crate) fn round(&mut self, bits: u32, to: Rounding) {
-        self.block = 0;
-        for (cells, fractions) in self.cell.iter_mut().zip(&mut self.fraction) {
-            for (cell, fraction) in cells.iter_mut().zip(fractions) {
-                let at = Position { cell: *cell, fraction: *fraction as u32 }.offset(bits, 0, to);
-                (*cell, *fraction) = (at.cell, at.fraction as i32);
-            }
-        }
-    }
-
     /// A walk along them.
     #[inline(always)]
     pub(crate) fn walk(&self, monotone: bool) -> KnownWalk<'_> {

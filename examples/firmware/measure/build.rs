@@ -24,8 +24,6 @@ fn main() {
     let scene = Scene::read();
     let frame = scene.view(WIDTH, HEIGHT, 1, |x, y| (x - 48.0, y - 28.0));
     write("frame.u8", &frame);
-    let wide: Vec<u8> = frame.iter().flat_map(|&v| (u16::from(v) * 257).to_le_bytes()).collect();
-    write("frame.u16", &wide);
     // Seen from T x: the transform from the fixed to the moving frame is T's inverse.
     write("fixed", &scene.view(SIDE, SIDE, 2, |x, y| (x, y)));
     write("near", &scene.view(SIDE, SIDE, 3, |x, y| (x - 0.6, y + 0.35)));
