@@ -628,8 +628,10 @@ fn sum_16<const SIGNED: bool, L: Lanes, C: Channel<Rounded = i32>, K: Kernel, O:
         *row = L::shr(*row, 4);
     }
     let start = (1 << (31 - O::BITS)) + if SIGNED { 0 } else { 1 << 47 };
-    // Of two weights the second says what the first is.
-    if let ([first, second], [_, w]) = (rows.as_ref(), wy.as_ref()) {
+    // Of two weights the second says what the first is. (That leaves as many bits as rows have.)
+    if let ([first, second], [_, w]) = (rows.as_ref(), wy.as_ref())
+        && const { O::BITS <= 8 }
+    {
         let part = L::i64_add(L::mul_wide(L::sub(*second, *first), w.0), L::i64_splat(start));
         return O::store::<L>(L::shr(L::add(*first, L::narrow(part, 24)), 8 - O::BITS), out);
     }

@@ -334,8 +334,8 @@ fn step<T: Transform>(meter: &Meter, name: &str) {
 fn main() -> ! {
     let meter = &Meter::new(cortex_m::Peripherals::take().unwrap().SYST);
     // SAFETY: there is one thread, and nobody looks yet.
-    let wide = unsafe { &mut *core::ptr::addr_of_mut!(WIDE) };
-    wide.0.iter_mut().zip(FRAME).for_each(|(twice, &v)| *twice = [v; 2]);
+    let bytes = unsafe { &mut *core::ptr::addr_of_mut!(WIDE) };
+    bytes.0.iter_mut().zip(FRAME).for_each(|(twice, &v)| *twice = [v; 2]);
     let (window, half) = (WINDOW, (WINDOW.0, WINDOW.1 / 2));
     warp(meter, "nearest", Nearest, frame(), window, turn(12.0, window));
     warp(meter, "nearest-2deg", Nearest, frame(), window, turn(2.0, window));
