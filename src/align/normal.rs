@@ -1005,7 +1005,7 @@ mod tests {
                             let (found, _) = pass(pair, &transform, Loss::Squares, kind, Some(&known));
                             let mut expected = [0_i128; 3];
                             let mut n = 0;
-                            for i in 0..size.0 * size.1 {
+                            for (i, &t) in fixed.iter().enumerate().take(size.0 * size.1) {
                                 let (x, y) = (i % size.0, i / size.0);
                                 let left_out =
                                     |map: Image<'_, u8>| map.get(x / 32, y / 8).unwrap() >> (y % 8) & 1 == 0;
@@ -1014,7 +1014,7 @@ mod tests {
                                 {
                                     continue;
                                 }
-                                let t = i128::from(fixed[i]);
+                                let t = i128::from(t);
                                 expected.iter_mut().zip([t * t, t, 1]).for_each(|(sum, v)| *sum += v);
                                 n += 1;
                             }
