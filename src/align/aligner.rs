@@ -526,8 +526,9 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
         best
     }
 
-    /// Carries the candidate over to the next larger level; where it has none there, nothing is changed. If the images agree there much better where
-    /// all began, since the smaller levels show nothing of what they have in common, it begins there again.
+    /// Carries the candidate over to the next larger level; where it has none there, nothing is changed. If the images
+    /// agree there much better where all began, since the smaller levels show nothing of what they have in common, it
+    /// begins there again.
     #[inline(never)]
     fn finer(&mut self) -> Result<(), Error> {
         let full = to_full(&self.candidate.matrix(), self.level);
@@ -913,8 +914,8 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
     /// [`Interpolation::Bilinear`] where patterns are short, which is most of a translation's error: by that the same
     /// chi-square is 1.6 (noise 15) to 27 times (noise 2) what it should be. That robust weights depend on the
     /// residuals is not in it either: where those are all noise, variances are a fifth too small with [`Robust::Huber`]. Of
-    /// either image noise is looked for where its own mask lets pixels count. Noise of neighbouring pixels that is alike counts as if it were not, and
-    /// whatever else the images do not share as noise of the moving one. `None` before the first iteration,
+    /// either image noise is looked for where its own mask lets pixels count. Noise of neighbouring pixels that is alike
+    /// counts as if it were not, and whatever else the images do not share as noise of the moving one. `None` before the first iteration,
     /// and where the image does not determine the parameters, its gradients being noise, for example.
     ///
     /// (It looks at both images once more, and inverts a matrix: about the time of an iteration.)

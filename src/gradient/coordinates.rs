@@ -36,13 +36,13 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
 
 /// The partials of the pixels of a run, and their values if those are asked for.
 // (All that needs them is compiled once, and this once a level for all of it.)
-pub(super) struct PartialsRun<'a, K, P: Tap, W, const VALUES: bool> {
-    pub(super) kernel: &'a K,
-    pub(super) source: &'a Source<'a, P>,
-    pub(super) walk: &'a W,
-    pub(super) values: &'a mut [P::Sampled],
-    pub(super) dx: &'a mut [P::Derivative],
-    pub(super) dy: &'a mut [P::Derivative],
+pub(crate) struct PartialsRun<'a, K, P: Tap, W, const VALUES: bool> {
+    pub(crate) kernel: &'a K,
+    pub(crate) source: &'a Source<'a, P>,
+    pub(crate) walk: &'a W,
+    pub(crate) values: &'a mut [P::Sampled],
+    pub(crate) dx: &'a mut [P::Derivative],
+    pub(crate) dy: &'a mut [P::Derivative],
 }
 
 impl<K: Interpolator, P: Tap, W: Walk, const VALUES: bool> Operation for PartialsRun<'_, K, P, W, VALUES> {

@@ -41,5 +41,6 @@ mod image;
 mod parameters;
 mod residual;
 
+pub(crate) use coordinates::PartialsRun;
 pub use parameters::Product;
 pub use residual::{Loss, Residual};

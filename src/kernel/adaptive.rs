@@ -47,11 +47,12 @@
 use core::ops::Range;
 
 use super::fine::Tau;
-use super::interpolator::{WeightOf, each_tap, each_value};
+use super::interpolator::{Edge, WeightOf, each_tap};
 use super::{Array, Bilinear, Channel, Fine, Interpolator, Kernel, Linear, Output, StraightThrough};
 use crate::Error;
 use crate::boundary::Boundary;
 use crate::fixed::{Position, Rounding, Weight};
+use crate::gradient::PartialsRun;
 use crate::image::{Image, ImageMut, Tap};
 use crate::sample::{Source, footprint};
 use crate::simd::{self, Lanes, Operation, PLACES};
@@ -98,8 +99,7 @@ pub trait Gate: Copy + Send + Sync + super::sealed::Sealed {
         gates: &mut [Derivative<P>],
     );
 
-    /// Writes the gates of the pixels along a line; there is room for as many derivatives. False where that has to be done
-    /// one by one.
+    /// Writes the gates of the pixels along a line; there is room for as many derivatives.
     #[doc(hidden)]
     #[inline(always)]
     fn gates_run<L: Lanes, P: Tap, S: Interpolator>(
@@ -109,14 +109,13 @@ pub trait Gate: Copy + Send + Sync + super::sealed::Sealed {
         line: &AffineWalk,
         gates: &mut [P::Derivative],
         _room: &mut [P::Derivative],
-    ) -> bool {
+    ) {
         let mut line = *line;
         for gates in gates {
             let at = line.position(fraction::<P>());
             self.gates(smooth, source, at, P::flatten_derivatives(core::slice::from_mut(gates)));
             line.step();
         }
-        true
     }
 }
 
@@ -275,13 +274,10 @@ impl<G: ByGradient> Gate for G {
         line: &AffineWalk,
         gates: &mut [P::Derivative],
         room: &mut [P::Derivative],
-    ) -> bool {
-        if !L::call(PartialsRun { rule: smooth, source, line, dx: &mut *gates, dy: &mut *room }) {
-            return false;
-        }
+    ) {
+        partials_run::<L, P, S>(smooth, source, line, [&mut *gates, &mut *room]);
         let (gates_or_dx, dy) = (P::flatten_derivatives(gates), &*P::flatten_derivatives(room));
         L::call(Gates { gate: self, gates_or_dx, dy });
-        true
     }
 }
 
@@ -362,8 +358,8 @@ impl<G: Gate> Gate for Frozen<G> {
         line: &AffineWalk,
         gates: &mut [P::Derivative],
         room: &mut [P::Derivative],
-    ) -> bool {
-        self.0.gates_run::<L, P, S>(smooth, source, line, gates, room)
+    ) {
+        self.0.gates_run::<L, P, S>(smooth, source, line, gates, room);
     }
 }
 
@@ -450,15 +446,11 @@ fn fraction<P: Tap>() -> Rounding {
 }
 
 /// The line along which a rule rounds what has been rounded to the fraction of the channel: to round half up twice is
-/// to round so once, half a unit of the first rounding further on. None where ties go to even ones.
+/// to round so once, half a unit of the first rounding further on.
 #[inline(always)]
-fn along<P: Tap>(line: &AffineWalk, to: Rounding) -> Option<AffineWalk> {
+fn along<P: Tap>(line: &AffineWalk, to: Rounding) -> AffineWalk {
     let half = 1 << (31 - fraction::<P>().bits);
-    match to {
-        Rounding { ties_to_even: true, .. } => None,
-        to if to == fraction::<P>() => Some(*line),
-        _ => Some(line.from([half; 2])),
-    }
+    if to == fraction::<P>() { *line } else { line.from([half; 2]) }
 }
 
 // (What a rule does along a line is called, so that all that is made of it has it once.)
@@ -478,7 +470,7 @@ impl<P: Tap, I: Interpolator> Operation for ValuesRun<'_, '_, P, I> {
     fn run<L: Lanes>(self) -> bool {
         let Self { rule, source, line, values } = self;
         let to = I::rounding::<P::Channel>();
-        let Some(line) = along::<P>(line, to) else { return false };
+        let line = along::<P>(line, to);
         let area = I::area(source.image.width(), source.image.height());
         let inside = line.inside(values.len(), to, &area);
         if matches!(source.boundary, Boundary::Transparent) && !inside {
@@ -490,25 +482,16 @@ impl<P: Tap, I: Interpolator> Operation for ValuesRun<'_, '_, P, I> {
     }
 }
 
-/// The partials of one of the two rules. False, with nothing done, where it has no line.
-struct PartialsRun<'w, 'a, P: Tap, I> {
-    rule: &'w I,
-    source: &'w Source<'a, P>,
-    line: &'w AffineWalk,
-    dx: &'w mut [P::Derivative],
-    dy: &'w mut [P::Derivative],
-}
-
-impl<P: Tap, I: Interpolator> Operation for PartialsRun<'_, '_, P, I> {
-    type Output = bool;
-
-    #[inline(always)]
-    fn run<L: Lanes>(self) -> bool {
-        let Self { rule, source, line, dx, dy } = self;
-        let Some(line) = along::<P>(line, I::partials_rounding::<P::Channel>()) else { return false };
-        rule.partials_run::<L, P, _>(source, &line, &mut [], dx, dy);
-        true
-    }
+/// The partials of one of the two rules.
+#[inline(always)]
+fn partials_run<L: Lanes, P: Tap, I: Interpolator>(
+    kernel: &I,
+    source: &Source<'_, P>,
+    line: &AffineWalk,
+    [dx, dy]: [&mut [P::Derivative]; 2],
+) {
+    let walk = &along::<P>(line, I::partials_rounding::<P::Channel>());
+    L::call(PartialsRun::<_, _, _, false> { kernel, source, walk, values: &mut [], dx, dy });
 }
 
 /// What is blended along a run of at most [`PLACES`] pixels.
@@ -526,7 +509,7 @@ impl<P: Tap> Run<P> {
     }
 
     /// Values and gates of so many pixels, and the partials of the smooth and of the sharp rule if there is room for them.
-    /// False where that has to be done one by one.
+    /// False if some of the destination may have to be left.
     #[inline(always)]
     fn fill<L: Lanes, S: Interpolator, H: Interpolator, G: Gate>(
         &mut self,
@@ -539,22 +522,31 @@ impl<P: Tap> Run<P> {
         let Self { smooth, sharp, gates } = self;
         let [smooth, sharp, gates] =
             [smooth, sharp, gates].map(|part| part.get_mut(..len).unwrap_or_default());
+        if !L::call(ValuesRun { rule: &rule.smooth, source, line, values: smooth }) {
+            return false;
+        }
         // (Nothing sharp is there yet.)
-        if !rule.gate.gates_run::<L, P, S>(&rule.smooth, source, line, gates, sharp) {
-            return false;
+        rule.gate.gates_run::<L, P, S>(&rule.smooth, source, line, gates, sharp);
+        if let Some([of_smooth, of_sharp]) = partials {
+            partials_run::<L, P, S>(&rule.smooth, source, line, of_smooth);
+            partials_run::<L, P, H>(&rule.sharp, source, line, of_sharp);
         }
-        if let Some([[dx, dy], [hx, hy]]) = partials
-            && !(L::call(PartialsRun { rule: &rule.smooth, source, line, dx, dy })
-                && L::call(PartialsRun { rule: &rule.sharp, source, line, dx: hx, dy: hy }))
-        {
-            return false;
-        }
-        L::call(ValuesRun { rule: &rule.smooth, source, line, values: smooth })
-            && L::call(ValuesRun { rule: &rule.sharp, source, line, values: sharp })
+        L::call(ValuesRun { rule: &rule.sharp, source, line, values: sharp })
     }
 }
 
 impl<S: Interpolator, H: Interpolator, G: Sloped<S>> Adaptive<S, H, G> {
+    /// The line of a walk that is one, where both rules round halves up: what is not is drawn one by one.
+    #[inline(always)]
+    fn line<P: Tap, W: Walk>(walk: &W) -> Option<AffineWalk> {
+        let values = [S::rounding::<P::Channel>(), H::rounding::<P::Channel>()];
+        let partials = [S::partials_rounding::<P::Channel>(), H::partials_rounding::<P::Channel>()];
+        if values.iter().chain(&partials).any(|to| to.ties_to_even) {
+            return None;
+        }
+        walk.line().map(AffineWalk::new)
+    }
+
     /// Both values at a position, unless the destination is to be left.
     #[inline]
     fn both<P: Tap>(&self, source: &Source<'_, P>, at: [Position; 2]) -> Option<[P::Derivative; 2]> {
@@ -646,12 +638,13 @@ impl<S: Interpolator, H: Interpolator, G: Sloped<S>> Interpolator for Adaptive<S
         out: &mut [O],
         _: bool,
     ) {
-        let Some(line) = walk.line() else { return each_value(self, source, walk, out) };
-        let (line, channels, mut run) = (AffineWalk::new(line), P::CHANNELS.max(1), Run::<P>::new());
+        let edge = Edge { rule: self, source };
+        let Some(line) = Self::line::<P, W>(walk) else { return edge.each(walk, out) };
+        let (channels, mut run) = (P::CHANNELS.max(1), Run::<P>::new());
         for (k, out) in out.chunks_mut(PLACES * channels).enumerate() {
             let line = line.at(k * PLACES);
             if !run.fill::<L, S, H, G>(self, source, &line, out.len() / channels, None) {
-                each_value(self, source, &line, out);
+                edge.each(&line, out);
                 continue;
             }
             let Run { smooth, sharp, gates } = &mut run;
@@ -672,10 +665,10 @@ impl<S: Interpolator, H: Interpolator, G: Sloped<S>> Interpolator for Adaptive<S
         if !values.is_empty() {
             self.fill_run::<L, P, W, _>(source, walk, <P::Sampled>::flatten_mut(values), false);
         }
-        let Some(line) = walk.line() else {
+        let Some(line) = Self::line::<P, W>(walk) else {
             return simd::partials_each(self, source, walk, &mut [], dx, dy);
         };
-        let (line, mut run) = (AffineWalk::new(line), Run::<P>::new());
+        let mut run = Run::<P>::new();
         let mut others = [[P::zero_derivative(); PLACES]; 2];
         for (k, (dx, dy)) in dx.chunks_mut(PLACES).zip(dy.chunks_mut(PLACES)).enumerate() {
             let (mut line, len) = (line.at(k * PLACES), dx.len());

@@ -102,7 +102,7 @@ pub trait Interpolator: Copy + Send + Sync {
         inside: bool,
     ) {
         let _ = inside;
-        each_value(self, source, walk, out);
+        Edge { rule: self, source }.each(walk, out);
     }
 
     /// The partials of the pixels of a run; and their values if there is room for any, where both
@@ -194,31 +194,21 @@ pub trait Linear: Interpolator {
 pub type WeightOf<P> = <<P as Tap>::Channel as Channel>::Weight;
 
 /// Fills pixels of which some taps may be outside.
-struct Edge<'a, I, P> {
-    rule: &'a I,
-    source: &'a Source<'a, P>,
+pub(super) struct Edge<'a, I, P> {
+    pub(super) rule: &'a I,
+    pub(super) source: &'a Source<'a, P>,
 }
 
 impl<I: Interpolator, P: Tap> Edge<'_, I, P> {
-    #[inline(always)]
-    fn each<W: Walk, O: Output<P::Channel>>(&self, walk: &W, out: &mut [O]) {
-        each_value(self.rule, self.source, walk, out);
-    }
-}
-
-/// Values along a walk, one by one.
-#[inline(never)]
-pub(crate) fn each_value<I: Interpolator, P: Tap, W: Walk, O: Output<P::Channel>>(
-    rule: &I,
-    source: &Source<'_, P>,
-    walk: &W,
-    out: &mut [O],
-) {
-    let to = I::rounding::<P::Channel>();
-    let mut walk = walk.clone();
-    for pixel in out.chunks_exact_mut(P::CHANNELS.max(1)) {
-        rule.value(source, walk.position(to), pixel);
-        walk.step();
+    /// One by one.
+    #[inline(never)]
+    pub(super) fn each<W: Walk, O: Output<P::Channel>>(&self, walk: &W, out: &mut [O]) {
+        let to = I::rounding::<P::Channel>();
+        let mut walk = walk.clone();
+        for pixel in out.chunks_exact_mut(P::CHANNELS.max(1)) {
+            self.rule.value(self.source, walk.position(to), pixel);
+            walk.step();
+        }
     }
 }
 

@@ -66,7 +66,7 @@ pub(crate) use lanes::{Lanes, Register, interleave};
 #[cfg(not(fpu))]
 pub(crate) use libm::sqrtf as sqrt;
 pub(crate) use partials::{one_by_one as partials_each, run_partials};
-pub(crate) use places::{KnownWalk, PLACES, Places};
+pub(crate) use places::{KnownSteps, PLACES, Places};
 pub(crate) use scalar::One;
 pub(crate) use scatter::run_scatter;
 pub(crate) use steps::{LinearSteps, MapSteps, NearPositions, Positions, QuotientSteps, Steps};

@@ -9,7 +9,6 @@ use super::lanes::Lanes;
 use super::steps::{Positions, Steps};
 use crate::fixed::{Position, Rounding};
 use crate::kernel::Array;
-use crate::walk::Walk;
 
 /// How many are stored: whole blocks of every backend. A few hundred bytes for a microcontroller; where
 /// there are registers to fill so many that blocks do not wait for each other's way through memory.
@@ -90,12 +89,6 @@ impl Places {
         self.block = L::LEN;
     }
 
-    /// A walk along them.
-    #[inline(always)]
-    pub(crate) fn walk(&self, monotone: bool) -> KnownWalk<'_> {
-        KnownWalk { places: self, k: 0, monotone }
-    }
-
     #[inline(always)]
     fn bound(&mut self, block: usize, bounds: [[i32; 2]; 2]) {
         if let Some(to) = self.bounds.get_mut(block) {
@@ -111,39 +104,6 @@ impl Places {
                 *out = v;
             }
         }
-    }
-}
-
-/// Positions that are known, as a walk of the drivers: whatever they are rounded to, they are what they are.
-#[derive(Clone, Copy, Debug)]
-pub struct KnownWalk<'a> {
-    places: &'a Places,
-    k: usize,
-    monotone: bool,
-}
-
-impl<'a> Walk for KnownWalk<'a> {
-    type Lanes<L: Lanes> = KnownSteps<'a>;
-
-    #[inline(always)]
-    fn lanes<L: Lanes>(&self, _: Rounding) -> KnownSteps<'a> {
-        KnownSteps { places: self.places, k: self.k }
-    }
-    #[inline(always)]
-    fn position(&self, _: Rounding) -> [Position; 2] {
-        self.places.get(self.k)
-    }
-    #[inline(always)]
-    fn step(&mut self) {
-        self.k += 1;
-    }
-    #[inline(always)]
-    fn at(&self, n: usize) -> Self {
-        Self { k: self.k + n, ..*self }
-    }
-    #[inline(always)]
-    fn monotone(&self, _: usize) -> bool {
-        self.monotone
     }
 }
 

@@ -4,8 +4,8 @@
 
 use super::{Padding, Tensor, Theta};
 use crate::Error;
-use crate::fixed::{Coord, Rounding, round_coordinate};
-use crate::simd::{KnownWalk, Lanes, PLACES, Places};
+use crate::fixed::{Coord, Position, Rounding, round_coordinate};
+use crate::simd::{KnownSteps, Lanes, PLACES, Places};
 use crate::transform::Grid;
 use crate::walk::{AffinePlan, AffineWalk, Plan, Walk, form};
 
@@ -261,14 +261,47 @@ impl Chunk {
 
     /// The positions.
     #[inline(always)]
-    pub(super) fn walk(&self) -> KnownWalk<'_> {
-        self.places.walk(self.monotone)
+    pub(super) fn walk(&self) -> ChunkWalk<'_> {
+        ChunkWalk { places: &self.places, k: 0, monotone: self.monotone }
     }
 
     /// The derivatives of the first `len` padded coordinates, unless all of them are one.
     #[inline(always)]
     pub(super) fn factors(&self, len: usize) -> Option<&[[i8; 2]]> {
         if self.plain { None } else { Some(self.factors.get(..len).unwrap_or_default()) }
+    }
+}
+
+/// Positions that are known, as a walk of the drivers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ChunkWalk<'a> {
+    places: &'a Places,
+    k: usize,
+    monotone: bool,
+}
+
+impl<'a> Walk for ChunkWalk<'a> {
+    type Lanes<L: Lanes> = KnownSteps<'a>;
+
+    #[inline(always)]
+    fn lanes<L: Lanes>(&self, _: Rounding) -> KnownSteps<'a> {
+        KnownSteps { places: self.places, k: self.k }
+    }
+    #[inline(always)]
+    fn position(&self, _: Rounding) -> [Position; 2] {
+        self.places.get(self.k)
+    }
+    #[inline(always)]
+    fn step(&mut self) {
+        self.k += 1;
+    }
+    #[inline(always)]
+    fn at(&self, n: usize) -> Self {
+        Self { k: self.k + n, ..*self }
+    }
+    #[inline(always)]
+    fn monotone(&self, _: usize) -> bool {
+        self.monotone
     }
 }
 
