@@ -472,7 +472,11 @@ fn adaptive_in_long_rows() {
         let size = (331, 3);
         let source = Picture::<u8>::noise((290, 9), &mut Random(17));
         // (So that coordinates are what they are in binary.)
-        let affine = Affine::from_parameters([0.9375, 0.25, -3.53125, 0.0078125, 1.5, 1.4375]).unwrap();
+        let affine = [0.9375, 0.25, -3.53125, 0.0078125, 1.5, 1.4375];
+        // Across what is halfway between pixels, by less than the fraction of a channel.
+        let less = |n: f64| n / 262_144.0;
+        let halfway = [1.0 + less(1.0), 0.0, 0.5 - less(165.0), 0.0, 1.0, 0.5 - less(12.0)];
+        let affines = [affine, halfway].map(|p| Affine::from_parameters(p).unwrap());
         let tilted = [0.9, 0.2, -3.0, -0.003, 1.8, 1.0, 2e-4, -7e-3, 1.0];
         let tilted = Homography::from_matrix(tilted).unwrap();
         let exact = tilted.coordinates();
@@ -481,18 +485,19 @@ fn adaptive_in_long_rows() {
         for level in Level::available() {
             let sampler = Sampler::new(kernel, boundary).with_level(level);
             let what = format!("{boundary:?}, {}", level.name());
-            let (mut out, mut dx, mut dy) = (before.clone(), zero.clone(), zero.clone());
-            sampler.warp(source.image(), &mut out.image_mut(), &affine).unwrap();
-            sampler.warp_partials(source.image(), &mut dx.image_mut(), &mut dy.image_mut(), &affine).unwrap();
-            for i in 0..size.0 * size.1 {
-                let (x, y) = affine.apply((i % size.0) as f64, (i / size.0) as f64);
-                let value = sampler.sample(source.image(), x, y).unwrap_or(7);
-                assert_eq!(out.pixels[i], value, "{i}, {what}");
-                assert_eq!(
-                    (dx.pixels[i], dy.pixels[i]),
-                    sampler.partials(source.image(), x, y),
-                    "{i}, {what}"
-                );
+            for affine in &affines {
+                let (mut out, mut dx, mut dy) = (before.clone(), zero.clone(), zero.clone());
+                sampler.warp(source.image(), &mut out.image_mut(), affine).unwrap();
+                sampler
+                    .warp_partials(source.image(), &mut dx.image_mut(), &mut dy.image_mut(), affine)
+                    .unwrap();
+                for i in 0..size.0 * size.1 {
+                    let (x, y) = affine.apply((i % size.0) as f64, (i / size.0) as f64);
+                    let value = sampler.sample(source.image(), x, y).unwrap_or(7);
+                    assert_eq!(out.pixels[i], value, "{i}, {what}");
+                    let partials = sampler.partials(source.image(), x, y);
+                    assert_eq!((dx.pixels[i], dy.pixels[i]), partials, "{i}, {what}");
+                }
             }
             let mut out = before.clone();
             sampler.warp(source.image(), &mut out.image_mut(), &tilted).unwrap();
@@ -506,6 +511,7 @@ fn adaptive_in_long_rows() {
     for boundary in boundaries(9) {
         let soft = Soft::new(60.0).unwrap();
         check(Adaptive::new(Bilinear, Nearest, soft), boundary);
+        check(Adaptive::new(Cubic::<-50>, Nearest, Frozen(soft)), boundary);
         check(Adaptive::new(Cubic::<-50>, NearestEven, Hard::new(60.0).unwrap()), boundary);
         let inner = Adaptive::new(Bilinear, Nearest, Frozen(soft));
         check(Adaptive::new(inner, Nearest, Frozen(Hard::new(90.0).unwrap())), boundary);

@@ -211,7 +211,10 @@ mod tests {
             // Next to halves and to the ends, too.
             let half = (u128::from(whole) * u128::from(2 * (near % (1 << 24)) + 1)) >> 25;
             let places = [n % (whole + 1), half as u64, half as u64 + 1, near % 3, whole.saturating_sub(near % 3)];
-            places.into_iter().filter(|&n| n <= whole).all(|n| {
+            // And halves themselves.
+            let unit = n % 8191 + 1;
+            let tie = (unit * (2 * (near % (1 << 24)) + 1), unit << 25);
+            places.map(|n| (n, whole)).into_iter().chain([tie]).filter(|(n, whole)| n <= whole).all(|(n, whole)| {
                 let exact = ((u128::from(n) << 25) + u128::from(whole)) / (2 * u128::from(whole));
                 part(n, whole) as u128 == exact
             })
