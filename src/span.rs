@@ -157,6 +157,14 @@ impl InRows {
     }
 }
 
+/// The least and the greatest cell of a monotone walk of `len` pixels, of which there are some.
+#[inline]
+pub(crate) fn ends<W: Walk>(walk: &W, len: usize, to: Rounding) -> ([i32; 2], [i32; 2]) {
+    let ([x0, y0], [x1, y1]) = (walk.position(to), walk.at(len - 1).position(to));
+    let (x0, y0, x1, y1) = (x0.cell, y0.cell, x1.cell, y1.cell);
+    ([x0.min(x1), y0.min(y1)], [x0.max(x1), y0.max(y1)])
+}
+
 /// The pixels within `from..len` of a monotone walk that are interior; empty at `len` if there are
 /// none.
 #[inline]

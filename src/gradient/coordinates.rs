@@ -94,7 +94,8 @@ impl<K: Interpolator, P: Tap, N: Plan> Bands for Rows<'_, K, P, N> {
     }
     fn split(self, at: usize) -> (Self, Self) {
         let plan = self.plan.below(at);
-        let [(dx, dx_below), (dy, dy_below)] = self.planes.map(|plane| plane.split_rows(at));
+        let [dx, dy] = self.planes;
+        let ((dx, dx_below), (dy, dy_below)) = (dx.split_rows(at), dy.split_rows(at));
         (Self { planes: [dx, dy], ..self }, Self { planes: [dx_below, dy_below], plan, ..self })
     }
     fn join((): (), (): ()) {}

@@ -519,9 +519,9 @@ impl<P: Tap> Run<P> {
         len: usize,
         partials: Option<[[&mut [P::Derivative]; 2]; 2]>,
     ) -> bool {
-        let Self { smooth, sharp, gates } = self;
-        let [smooth, sharp, gates] =
-            [smooth, sharp, gates].map(|part| part.get_mut(..len).unwrap_or_default());
+        let smooth = self.smooth.get_mut(..len).unwrap_or_default();
+        let sharp = self.sharp.get_mut(..len).unwrap_or_default();
+        let gates = self.gates.get_mut(..len).unwrap_or_default();
         if !L::call(ValuesRun { rule: &rule.smooth, source, line, values: smooth }) {
             return false;
         }
@@ -647,8 +647,9 @@ impl<S: Interpolator, H: Interpolator, G: Sloped<S>> Interpolator for Adaptive<S
                 edge.each(&line, out);
                 continue;
             }
-            let Run { smooth, sharp, gates } = &mut run;
-            let [smooth, sharp, gates] = [smooth, sharp, gates].map(|part| &*P::flatten_derivatives(part));
+            let smooth = P::flatten_derivatives(&mut run.smooth);
+            let sharp = P::flatten_derivatives(&mut run.sharp);
+            let gates = P::flatten_derivatives(&mut run.gates);
             L::call(Blend::<P::Channel, O> { smooth, sharp, gates, out });
         }
     }
@@ -673,7 +674,7 @@ impl<S: Interpolator, H: Interpolator, G: Sloped<S>> Interpolator for Adaptive<S
         for (k, (dx, dy)) in dx.chunks_mut(PLACES).zip(dy.chunks_mut(PLACES)).enumerate() {
             let (mut line, len) = (line.at(k * PLACES), dx.len());
             let [hx, hy] = &mut others;
-            let [hx, hy] = [hx, hy].map(|h| h.get_mut(..len).unwrap_or_default());
+            let (hx, hy) = (hx.get_mut(..len).unwrap_or_default(), hy.get_mut(..len).unwrap_or_default());
             let partials = Some([[&mut *dx, &mut *dy], [&mut *hx, &mut *hy]]);
             if !run.fill::<L, S, H, G>(self, source, &line, len, partials) {
                 simd::partials_each(self, source, &line, &mut [], dx, dy);

@@ -416,7 +416,8 @@ impl Lines {
         if to.ties_to_even {
             return None;
         }
-        let [x, y] = frame.at.map(|v| round_coordinate(v, to));
+        let [x, y] = frame.at;
+        let (x, y) = (round_coordinate(x, to), round_coordinate(y, to));
         let shift = frame.is_shift() && x.fraction == 0 && y.fraction == 0;
         let copied = (shift && copies::<K, P::Channel>(kernel)).then_some([x.cell, y.cell]);
         let inside = Area::new::<K>(width, height);
@@ -563,7 +564,8 @@ fn edge_partials<K: Kernel, P: Tap>(
     }
     // Horizontal slopes need the columns of weight zero too, and vertical ones the rows.
     let [x, y] = taps.index;
-    let [sx, sy] = at.map(|p| kernel.slopes(P::Channel::fraction(p.fraction)));
+    let slopes = |p: Position| kernel.slopes(P::Channel::fraction(p.fraction));
+    let (sx, sy) = (slopes(at[0]), slopes(at[1]));
     let all = source.sloped_indices::<K>(at);
     let index = [all[0], y];
     for (c, dx) in dx.iter_mut().enumerate() {
@@ -620,8 +622,7 @@ impl<K: Kernel> Linear for K {
             return false;
         }
         let to = rounding::<K, P::Channel>();
-        let [a, b] = [walk.clone(), walk.at(len - 1)].map(|end| end.position(to).map(|p| p.cell));
-        let [min, max] = [i32::min, i32::max].map(|f| [f(a[0], b[0]), f(a[1], b[1])]);
+        let (min, max) = span::ends(walk, len, to);
         InRows::new::<K, P>(boundary, size, rows).misses_box(&min, &max)
     }
 }

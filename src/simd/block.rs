@@ -786,7 +786,7 @@ pub(crate) fn line_16<
         for (j, row) in pairs.as_mut().iter_mut().enumerate() {
             for (n, [pair, _]) in row.as_mut().as_chunks_mut::<2>().0.iter_mut().enumerate() {
                 let word = |&v: &C| -> i16 { v.into() as i16 };
-                let [low, high] = [2 * n, 2 * n + 1].map(|i| line.taps(k, i, j, L::LEN));
+                let (low, high) = (line.taps(k, 2 * n, j, L::LEN), line.taps(k, 2 * n + 1, j, L::LEN));
                 *pair = L::pair(
                     L::Array::from_fn(|l| low.get(l).map_or(0, word)),
                     L::Array::from_fn(|l| high.get(l).map_or(0, word)),
@@ -847,7 +847,9 @@ fn shifted<L: Lanes, P: Tap, K: Kernel, O: Output<P::Channel>>(
     if at.into_iter().all(one) && line.copy(middle, out) {
         return true;
     }
-    P::Channel::line::<L, K, O>(&line, at.map(|p| L::splat(p.fraction as i32)), kernel, out)
+    let [x, y] = at;
+    let fraction = [L::splat(x.fraction as i32), L::splat(y.fraction as i32)];
+    P::Channel::line::<L, K, O>(&line, fraction, kernel, out)
 }
 
 /// As `f32_sum` in the kernel module: of weights, or of slopes.
@@ -1071,8 +1073,8 @@ impl<P: Tap, K: Kernel, S: Outside<W, P, O>, W: Walk, O: Output<P::Channel>> Ope
         let (roomy, pitch) = (roomy::<L, P, K>(), if roomy::<L, P, K>() { L::ByteTable::PITCH } else { 6 });
         while tells::<L, P, K, W>() && here < pixels.end {
             let (Some(mut near), ready) = walk.at(here).lanes::<L>(to).near() else { break };
-            let extent = near.extent();
-            let taps = [0, 1].map(|axis| extent[axis] + support::<K>() as i32);
+            let extent @ [columns, rows] = near.extent();
+            let taps = [columns + support::<K>() as i32, rows + support::<K>() as i32];
             let Some(needed) = (if roomy { P::Channel::room::<L, K>(extent) } else { Some(taps) }) else {
                 break;
             };
@@ -1235,8 +1237,7 @@ fn patched<'a, L: Lanes, P: Tap, K: Kernel, W: Walk, O: Output<P::Channel>>(
     at: &Positions<L>,
     outside: &impl Outside<W, P, O>,
 ) -> Option<(Window<'a, P::Channel>, Positions<L>)> {
-    let last = at.max.map(|v| v.wrapping_add(support::<K>() as i32 - 1));
-    let [min, max] = [at.min, last].map(|v| v.map(|v| v.wrapping_add(first_tap::<K>())));
+    let [min, max] = at.taps(first_tap::<K>(), support::<K>() as i32);
     if L::LEN == 1 || !outside.patch(patch, min, max) {
         return None;
     }

@@ -33,6 +33,14 @@ impl<L: Lanes> Positions<L> {
         Self { min: [x0, y0], max: [x1, y1], ..*self }
     }
 
+    /// The least and the last pixels that the taps of a kernel can be, `len` from `first` on along each axis.
+    #[inline]
+    pub(super) fn taps(&self, first: i32, len: i32) -> [[i32; 2]; 2] {
+        let ([x0, y0], [x1, y1]) = (self.min, self.max);
+        let (least, last) = (|v: i32| v.wrapping_add(first), |v: i32| v.wrapping_add(first + len - 1));
+        [[least(x0), least(y0)], [last(x1), last(y1)]]
+    }
+
     /// The two halves of sixteen lanes.
     #[inline(always)]
     pub(super) fn halves(&self) -> [Positions<L::Half>; 2] {
