@@ -10,6 +10,8 @@ use super::moments::{
     Fixed, FixedMoments, HALF_POWERS, POWERS, ResidualMoments, Row, TileMoments, add_stretch, move_powers,
 };
 use super::normal::{Accumulate, Tally, to};
+use super::pixels::{Residuals, mean};
+use super::robust::Loss;
 use super::shifted::Rows;
 use super::support::{NONE_ABOVE, Supports, changes};
 use super::word::Word;
@@ -78,6 +80,15 @@ fn middle(y: usize, chunk: &Range<usize>, [u, v]: [usize; 2]) -> [i32; 2] {
     [(chunk.start + chunk.len() / 2) as i32 - u as i32, y as i32 - v as i32]
 }
 
+/// Adds half of the differences of residuals to gradients, where both count.
+#[inline(never)]
+fn add_half<W: Word>(g: &mut [W], before: (&[W], &[i32]), after: (&[W], &[i32]), half: i32) {
+    let (residuals, counts) = (before.0.iter().zip(after.0), before.1.iter().zip(after.1));
+    for (g, ((a, b), (&m, &n))) in g.iter_mut().zip(residuals.zip(counts)) {
+        *g = W::new(mean(*g, (b.get() - a.get()) & m & n, half));
+    }
+}
+
 impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
     /// [`moments`] in sums that hold them.
     #[inline(always)]
@@ -112,6 +123,14 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
     fn half_moments(g: &[P::Word], t: &[P::Word]) -> [[i64; HALF_POWERS]; 2] {
         let products = g.iter().zip(t).map(|(&g, &t)| [(g, t), (g, P::Word::new(1))]);
         Self::moments(products, D::DEGREE).map(|[s, t, u, ..]| [s, t, u])
+    }
+
+    /// Moments of a gradient times something else.
+    #[inline(never)]
+    fn half_moment(g: &[P::Word], factors: &[P::Word]) -> [i64; HALF_POWERS] {
+        let [[s, t, u, ..]] =
+            Self::moments(g.iter().zip(factors).map(|(&g, &factor)| [(g, factor)]), D::DEGREE);
+        [s, t, u]
     }
 
     /// Moments of differences times something else.
@@ -511,6 +530,63 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         }
         for (sum, v) in plain.iter_mut().zip([te, ee, e1]) {
             *sum += v.into();
+        }
+    }
+
+    /// [`row`](Self::row) for one lane.
+    #[inline(always)]
+    pub(super) fn row_singly(
+        &self,
+        columns: &Range<usize>,
+        y: usize,
+        [above, here, below]: [&Residuals<P::Word>; 3],
+        centre: [usize; 2],
+        tile: &mut TileMoments<D>,
+        tally: &mut Tally<S>,
+    ) {
+        let (half, weighted) = (self.photometry.half_of_gain(), self.loss != Loss::Squares);
+        for chunk in select::chunks(self.selected(), y, columns.clone()) {
+            let (n, at) = (chunk.len(), chunk.start - columns.start);
+            let mut words = [[P::Word::default(); CHUNK]; 4];
+            let [gx, gy, t, e] = words.each_mut().map(|words| words.get_mut(..n).unwrap_or_default());
+            self.differences(y, chunk.clone(), [&mut *gx, &mut *gy]);
+            add_half(gx, here.from(at), here.from(at + 2), half);
+            add_half(gy, above.from(at + 1), below.from(at + 1), half);
+            let mut sums = Row::ZERO;
+            let pixels = self.pair.fixed.row(y).get(chunk.clone()).unwrap_or_default();
+            let (residuals, counts) = here.from(at + 1);
+            let words = gx.iter_mut().zip(&mut *gy).zip(t.iter_mut().zip(&mut *e));
+            let read = pixels.iter().zip(residuals.iter().zip(counts));
+            for (k, (((gx, gy), (t, e)), (&pixel, (&residual, &counts)))) in words.zip(read).enumerate() {
+                if counts == 0 {
+                    (*gx, *gy) = Default::default();
+                    continue;
+                }
+                (*t, *e) = (P::Word::new(pixel.into()), residual);
+                if weighted || self.histogram {
+                    let w = tally.weight(self, e.get());
+                    if weighted && w != 0 {
+                        let pixel = [gx.get(), gy.get(), t.get(), e.get()];
+                        sums.add_weighted(pixel, w, k as i64 - (n / 2) as i64, D::DEGREE);
+                    }
+                }
+            }
+            let count = counts.iter().take(n).filter(|&&counts| counts != 0).count();
+            tally.pixels += count as u64;
+            if !weighted {
+                sums.fixed.gg = Self::full_moments(gx, gy);
+                for (axis, g) in [&*gx, &*gy].into_iter().enumerate() {
+                    [sums.fixed.gt[axis], sums.fixed.g[axis]] = Self::half_moments(g, t);
+                    sums.residual.ge[axis] = Self::half_moment(g, e);
+                }
+                let one = P::Word::new(1);
+                let products = t.iter().zip(&*e).map(|(&t, &e)| [(t, t), (t, one), (t, e), (e, e), (e, one)]);
+                let [tt, t1, te, ee, e1] = Self::moments(products, 0).map(|[sum, ..]| sum);
+                (sums.fixed.plain, sums.residual.plain) = ([tt, t1, count as i64], [te, ee, e1]);
+            }
+            let middle = middle(y, &chunk, centre).map(Into::into);
+            tile.fixed.add_stretch(&sums.fixed, middle, D::DEGREE);
+            tile.residual.add_stretch(&sums.residual, middle, D::DEGREE);
         }
     }
 

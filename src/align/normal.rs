@@ -480,8 +480,6 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         tile: &mut TileMoments<D>,
         tally: &mut Tally<S>,
     ) {
-        let centre = (columns.start + CHUNK / 2) as i64 - u as i64;
-        let half = self.photometry.half_of_gain();
         let mut residuals = [Residuals::<P::Word>::none(); 3];
         let [above, here, below] = &mut residuals;
         let mut pixels = Pixels::none();
@@ -489,29 +487,51 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
         for next in rows.start.saturating_sub(1)..=rows.end {
             self.residuals_of_row::<L>(support, next, &columns, below);
             if let Some(y) = next.checked_sub(1).filter(|y| rows.contains(y)) {
-                let (mut row, mut blocks) = (Row::ZERO, RowBlocks::ZERO);
-                for chunk in select::chunks(self.pair.selected, y, columns.clone()) {
-                    self.gradients(y, &chunk, &mut pixels);
-                    pixels.join(above, here, below, half);
-                    tally.pixels += u64::from(pixels.count);
-                    self.weigh(&mut pixels, tally);
-                    if self.loss == Loss::Squares && L::LEN > 1 {
-                        Self::fixed_chunk::<L>(&pixels, centre, &mut row, &mut blocks);
-                        Self::residual_chunk::<L>(&pixels, centre, &mut row, &mut blocks);
-                    } else {
-                        Self::weighted_chunk::<L>(&pixels, centre, &mut row);
-                    }
+                let residuals = [&*above, &*here, &*below];
+                if L::LEN == 1 {
+                    self.row_singly(&columns, y, residuals, [u, v], tile, tally);
+                } else {
+                    self.row::<L>(&columns, y, residuals, &mut pixels, [u, v], tile, tally);
                 }
-                if L::LEN > 1 && D::DEGREE == 2 {
-                    row.gather(&blocks);
-                }
-                let at = [0, y as i64 - v as i64];
-                tile.fixed.add_stretch(&row.fixed, at, D::DEGREE);
-                tile.residual.add_stretch(&row.residual, at, D::DEGREE);
             }
             core::mem::swap(above, here);
             core::mem::swap(here, below);
         }
+    }
+
+    /// One of the rows of a strip, by the residuals of the row above it, its own, and those of the row below it.
+    #[expect(clippy::too_many_arguments)]
+    #[inline(always)]
+    fn row<L: Lanes>(
+        &self,
+        columns: &Range<usize>,
+        y: usize,
+        [above, here, below]: [&Residuals<P::Word>; 3],
+        pixels: &mut Pixels<P::Word>,
+        [u, v]: [usize; 2],
+        tile: &mut TileMoments<D>,
+        tally: &mut Tally<S>,
+    ) {
+        let centre = (columns.start + CHUNK / 2) as i64 - u as i64;
+        let (mut row, mut blocks) = (Row::ZERO, RowBlocks::ZERO);
+        for chunk in select::chunks(self.pair.selected, y, columns.clone()) {
+            self.gradients(y, &chunk, pixels);
+            pixels.join(above, here, below, self.photometry.half_of_gain());
+            tally.pixels += u64::from(pixels.count);
+            self.weigh(pixels, tally);
+            if self.loss == Loss::Squares {
+                Self::fixed_chunk::<L>(pixels, centre, &mut row, &mut blocks);
+                Self::residual_chunk::<L>(pixels, centre, &mut row, &mut blocks);
+            } else {
+                Self::weighted_chunk::<L>(pixels, centre, &mut row);
+            }
+        }
+        if D::DEGREE == 2 {
+            row.gather(&blocks);
+        }
+        let at = [0, y as i64 - v as i64];
+        tile.fixed.add_stretch(&row.fixed, at, D::DEGREE);
+        tile.residual.add_stretch(&row.residual, at, D::DEGREE);
     }
 
     /// The residuals of a stretch of row `y`, and of one more column on either side.

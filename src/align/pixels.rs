@@ -62,11 +62,24 @@ impl<W: Word> Residuals<W> {
         Self { e: [W::default(); CHUNK + 2], counts: [0; CHUNK + 2] }
     }
 
+    /// Those from a place on, and which of them count.
+    #[inline(always)]
+    pub(super) fn from(&self, at: usize) -> (&[W], &[i32]) {
+        (self.e.get(at..).unwrap_or_default(), self.counts.get(at..).unwrap_or_default())
+    }
+
     /// The one at place `i` of this row less that at place `j` of another; zero where one does not count.
     #[inline(always)]
     fn less(&self, i: usize, other: &Self, j: usize) -> i32 {
         (self.e[i].get() - other.e[j].get()) & self.counts[i] & other.counts[j]
     }
+}
+
+/// A difference of the fixed image, and of residuals half of theirs.
+#[inline(always)]
+pub(super) fn mean<W: Word>(of_fixed: W, of_residuals: i32, half: i32) -> i32 {
+    let sum = of_fixed.get() + W::scaled(of_residuals, half);
+    sum.clamp(-W::MAX_GRADIENT, W::MAX_GRADIENT)
 }
 
 impl<W: Word> Pixels<W> {
@@ -84,10 +97,7 @@ impl<W: Word> Pixels<W> {
         for k in 0..CHUNK {
             let i = k + 1;
             let counts = here.counts[i] & -i32::from(self.weight[k]);
-            let mean = |g: W, own: i32| {
-                let sum = g.get() + W::scaled(own, half);
-                W::new(sum.clamp(-W::MAX_GRADIENT, W::MAX_GRADIENT) & counts)
-            };
+            let mean = |g: W, own: i32| W::new(mean(g, own, half) & counts);
             self.gx[k] = mean(self.gx[k], here.less(i + 1, here, i - 1));
             self.gy[k] = mean(self.gy[k], below.less(i, above, i));
             self.fixed[k] = W::new(self.fixed[k].get() & counts);
