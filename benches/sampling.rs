@@ -161,7 +161,7 @@ fn gradients(c: &mut Criterion) {
         let sampler = Sampler::new(Bilinear, Boundary::Constant(0u8)).with_level(level);
         group.bench_function(format!("adjoint/bilinear/u8/{}", level.name()), |b| {
             let mut sums = ImageMut::new(&mut sums, WIDTH, HEIGHT).unwrap();
-            b.iter(|| sampler.adjoint(black_box(cotangent), black_box(&transform), &mut sums).unwrap());
+            b.iter(|| sampler.adjoint(black_box(cotangent), &mut sums, black_box(&transform)).unwrap());
         });
         group.bench_function(format!("parameters/bilinear/u8/{}", level.name()), |b| {
             b.iter(|| sampler.parameter_gradient(black_box(source), cotangent, black_box(&transform)));

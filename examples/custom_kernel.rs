@@ -81,7 +81,7 @@ fn run() -> Result<Vec<(String, support::picture::Canvas)>, Error> {
         sampler.parameter_gradient(image, ones, &t)[2]
     );
     let mut gradient = [0.0; 400];
-    sampler.adjoint(ones, &t, &mut ImageMut::new(&mut gradient, 20, 20)?)?;
+    sampler.adjoint(ones, &mut ImageMut::new(&mut gradient, 20, 20)?, &t)?;
     let mut brighter = pixels.clone();
     brighter[8 * 20 + 9] += 1.0;
     let difference = sum(&t, &brighter)? - sum(&t, &pixels)?;

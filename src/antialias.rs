@@ -206,9 +206,9 @@ impl<K: Linear, P: Tap> Sampler<K, P> {
     pub fn adjoint_antialiased<T: Transform>(
         &self,
         cotangent: Image<'_, P::Cotangent>,
+        gradient: &mut ImageMut<'_, P::Adjoint>,
         transform: &T,
         samples: Samples,
-        gradient: &mut ImageMut<'_, P::Adjoint>,
     ) {
         let (plan, gradient) = (transform.plan(), RowsMut::all(gradient.reborrow()));
         // The same code at every level.

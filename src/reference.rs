@@ -1225,9 +1225,9 @@ impl<K: Shape, P: Tapped<Channel: Arithmetic>> Reference<K, P> {
     pub fn adjoint_antialiased(
         &self,
         cotangent: Image<'_, P::Cotangent>,
+        gradient: &mut ImageMut<'_, P::Adjoint>,
         coordinates: &Coordinates<'_>,
         samples: [i128; 2],
-        gradient: &mut ImageMut<'_, P::Adjoint>,
     ) {
         let (width, height) = (gradient.width(), gradient.height());
         let blank: Vec<P> = (0..width * height).map(|_| P::zero()).collect();
@@ -1269,8 +1269,8 @@ impl<K: Shape, P: Tapped<Channel: Arithmetic>> Reference<K, P> {
     pub fn adjoint(
         &self,
         cotangent: Image<'_, P::Cotangent>,
-        coordinates: &Coordinates<'_>,
         gradient: &mut ImageMut<'_, P::Adjoint>,
+        coordinates: &Coordinates<'_>,
     ) {
         let size = (gradient.width(), gradient.height());
         self.push(cotangent, coordinates, size, |(column, row), from, (wx, wy)| {
@@ -1285,8 +1285,8 @@ impl<K: Shape, P: Tapped<Channel: Arithmetic>> Reference<K, P> {
     pub fn adjoint_q14(
         &self,
         cotangent: Image<'_, P::Cotangent>,
-        coordinates: &Coordinates<'_>,
         gradient: &mut ImageMut<'_, P::Derivative>,
+        coordinates: &Coordinates<'_>,
     ) {
         let size = (gradient.width(), gradient.height());
         self.push(cotangent, coordinates, size, |(column, row), from, (wx, wy)| {
@@ -1800,8 +1800,8 @@ impl<S: Shape, H: Shape, P: Pixel<Channel: FineArithmetic>> AdaptiveRule<'_, S, 
     pub fn adjoint(
         &self,
         cotangent: Image<'_, P::Cotangent>,
-        coordinates: &Coordinates<'_>,
         gradient: &mut ImageMut<'_, P::Adjoint>,
+        coordinates: &Coordinates<'_>,
     ) {
         let GateRule::Image(gates) = self.2 else { panic!("no other gate has an adjoint") };
         let (width, height) = (gradient.width(), gradient.height());

@@ -98,8 +98,8 @@ fn compare<K: Kernel + Debug, T: Transform>(
             let mut out = [(); 2].map(|()| vec![0; grey.width() * grey.height()]);
             let [a, b] = &mut out;
             let view = |v| ImageMut::new(v, grey.width(), grey.height()).unwrap();
-            there.adjoint(cotangent, transform, &mut view(a)).unwrap();
-            here.adjoint(cotangent, transform, &mut view(b)).unwrap();
+            there.adjoint(cotangent, &mut view(a), transform).unwrap();
+            here.adjoint(cotangent, &mut view(b), transform).unwrap();
             assert_eq!(a, b, "adjoint {what}");
 
             let gradients = (

@@ -180,7 +180,7 @@ where
     F: Fn(Image<'_, P::Cotangent>, &Coordinates<'_>, &mut ImageMut<'_, P::Adjoint>),
 {
     fn check(&self, sampler: &Sampler<I, P>, warp: Mapping<'_>, cell: &mut Adjoint<'_, P>) {
-        with_warp!(warp, w => sampler.adjoint(cell.cotangent, w, &mut cell.gradient).unwrap());
+        with_warp!(warp, w => sampler.adjoint(cell.cotangent, &mut cell.gradient, w).unwrap());
         self.0(cell.cotangent, &warp.coordinates(), &mut cell.expected);
     }
 }
@@ -300,7 +300,7 @@ fn with_adjoint_of<P: Tested, I: nonius::Linear, V: Shape + Copy>(
 ) -> usize {
     let adjoint = With(
         |cotangent: Image<'_, P::Cotangent>, at: &Coordinates<'_>, to: &mut ImageMut<'_, P::Adjoint>| {
-            Reference::new(value, boundary).adjoint(cotangent, at, to);
+            Reference::new(value, boundary).adjoint(cotangent, to, at);
         },
     );
     let what = || format!("{what} {} {boundary:?} {:?}", std::any::type_name::<P>(), source.size);
@@ -421,7 +421,7 @@ fn adaptive_equals_the_reference() {
                 |cotangent: Image<'_, P::Cotangent>,
                  at: &Coordinates<'_>,
                  to: &mut ImageMut<'_, P::Adjoint>| {
-                    reference.adjoint(cotangent, at, to);
+                    reference.adjoint(cotangent, to, at);
                 },
             );
             let given = Case {
@@ -1321,7 +1321,7 @@ fn the_weights_of_a_given_gate_make_the_value() {
         let mut value = [0];
         sampler.warp(source.image(), &mut ImageMut::new(&mut value, 1, 1).unwrap(), &shift).unwrap();
         let mut weights = Picture::new((9, 8), |_, _| 0_i64);
-        sampler.adjoint(Image::new(&[1], 1, 1).unwrap(), &shift, &mut weights.image_mut()).unwrap();
+        sampler.adjoint(Image::new(&[1], 1, 1).unwrap(), &mut weights.image_mut(), &shift).unwrap();
         let sum: i64 = weights.pixels.iter().sum();
         let dot: i64 = weights.pixels.iter().zip(&source.pixels).map(|(w, &p)| w * i64::from(p)).sum();
         // Rows times the gate are rounded to Q14, three of them; the value as usual.

@@ -143,7 +143,7 @@ fn displacements<K: Kernel + Shape, P: Tested>(kernel: K, random: &mut Random) {
             );
             let sums: Vec<P::Adjoint> = random.noise(w * h);
             let mut gradient = sums.clone();
-            reference.adjoint(cotangent, &coordinates, &mut ImageMut::new(&mut gradient, w, h).unwrap());
+            reference.adjoint(cotangent, &mut ImageMut::new(&mut gradient, w, h).unwrap(), &coordinates);
             for level in Level::available() {
                 let sampler = Sampler::new(kernel, boundary).with_level(level);
                 let mut out = before.clone();
@@ -161,7 +161,7 @@ fn displacements<K: Kernel + Shape, P: Tested>(kernel: K, random: &mut Random) {
                 assert_same(&dx, &ex, "dx");
                 assert_same(&dy, &ey, "dy");
                 let mut to = sums.clone();
-                sampler.adjoint(cotangent, &field, &mut ImageMut::new(&mut to, w, h).unwrap()).unwrap();
+                sampler.adjoint(cotangent, &mut ImageMut::new(&mut to, w, h).unwrap(), &field).unwrap();
                 assert_same(&to, &gradient, "adjoint");
             }
         }
@@ -405,9 +405,9 @@ fn antialiased<K: Kernel + Shape, P: Tested>(kernel: K, random: &mut Random) {
             let sums: Vec<P::Adjoint> = random.noise(w * h);
             let (mut gradient, mut expected) = (sums.clone(), sums);
             let mut to = ImageMut::new(&mut gradient, w, h).unwrap();
-            sampler.adjoint_antialiased(cotangent, transform, samples, &mut to);
+            sampler.adjoint_antialiased(cotangent, &mut to, transform, samples);
             let mut to = ImageMut::new(&mut expected, w, h).unwrap();
-            reference.adjoint_antialiased(cotangent, &coordinates, count, &mut to);
+            reference.adjoint_antialiased(cotangent, &mut to, &coordinates, count);
             assert_same(&gradient, &expected, &format!("adjoint {samples:?} {boundary:?} {transform:?}"));
         }
     }
@@ -443,7 +443,7 @@ fn antialiased_adjoint_is_the_sum_of_its_samples() {
         let sampler = Sampler::new(Bilinear, boundary);
         let (mut all, mut sum) = (vec![0_i64; 20 * 20], vec![0_i64; 20 * 20]);
         let mut to = ImageMut::new(&mut all, 20, 20).unwrap();
-        sampler.adjoint_antialiased(y, &t, Samples::new(2, 4).unwrap(), &mut to);
+        sampler.adjoint_antialiased(y, &mut to, &t, Samples::new(2, 4).unwrap());
         for j in 0..4 {
             for i in 0..2 {
                 // Places are exact in binary.
@@ -456,7 +456,7 @@ fn antialiased_adjoint_is_the_sum_of_its_samples() {
                     (2.0 * f64::from(j) - 3.0) / 8.0,
                 ]);
                 let shifted = t.compose(&place.unwrap()).unwrap();
-                sampler.adjoint(y, &shifted, &mut ImageMut::new(&mut sum, 20, 20).unwrap()).unwrap();
+                sampler.adjoint(y, &mut ImageMut::new(&mut sum, 20, 20).unwrap(), &shifted).unwrap();
             }
         }
         assert_eq!(all, sum, "{boundary:?}");

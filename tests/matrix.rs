@@ -511,11 +511,11 @@ impl Cells {
         let cotangent = Guarded::<P::Cotangent>::new(destination, gap, pattern, random);
         let before = Guarded::<P::Adjoint>::new((width, height), gap, Pattern::Random, random);
         let mut expected = before.clone();
-        reference.adjoint(cotangent.image(), coordinates, &mut expected.image_mut());
+        reference.adjoint(cotangent.image(), &mut expected.image_mut(), coordinates);
         for level in Level::available() {
             let mut gradient = before.clone();
             let sampler = sampler.with_level(level).with_threads(threads(self.cells));
-            sampler.adjoint(cotangent.image(), warp, &mut gradient.image_mut()).unwrap();
+            sampler.adjoint(cotangent.image(), &mut gradient.image_mut(), warp).unwrap();
             gradient.check(&expected, &before, &|| format!("adjoint, {}, {}", level.name(), what()));
             self.cells += 1;
         }
@@ -717,8 +717,8 @@ fn maps_of_another_size() {
     let cotangent = [5_i32; 6];
     let refused = sampler.adjoint(
         Image::new(&cotangent, 2, 3).unwrap(),
-        &map,
         &mut ImageMut::new(&mut gradient, 2, 2).unwrap(),
+        &map,
     );
     assert_eq!((refused, gradient), (Err(Error::SizeMismatch), [1; 4]));
 }

@@ -253,7 +253,7 @@ fn pull<K: Kernel>(kernel: K, boundary: Boundary<f32>, line: &[f32], at: &[f32])
     let ones = vec![1.0; n];
     let mut image = vec![0.0; width * ROWS];
     let cotangent = Image::new(&ones, n, 1).unwrap();
-    sampler.adjoint(cotangent, &map, &mut ImageMut::new(&mut image, width, ROWS).unwrap()).unwrap();
+    sampler.adjoint(cotangent, &mut ImageMut::new(&mut image, width, ROWS).unwrap(), &map).unwrap();
     let image = (0..width).map(|x| image.iter().skip(x).step_by(width).sum()).collect();
     [value, image, dx]
 }

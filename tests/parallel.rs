@@ -110,15 +110,15 @@ fn adjoints<W: Warp>(warp: &W) {
         same(|threads| {
             let mut sums = pixels(i64::from);
             let sampler = Sampler::new(Bilinear, boundary).with_threads(threads);
-            sampler.adjoint(image(&whole), warp, &mut image_mut(&mut sums)).unwrap();
+            sampler.adjoint(image(&whole), &mut image_mut(&mut sums), warp).unwrap();
             let mut short = pixels(|v| v as i32 >> 8);
-            sampler.adjoint_q14(image(&whole), warp, &mut image_mut(&mut short)).unwrap();
+            sampler.adjoint_q14(image(&whole), &mut image_mut(&mut short), warp).unwrap();
             (sums, short)
         });
         same(|threads| {
             let mut sums = pixels(i64::from);
             let sampler = Sampler::new(Lanczos::<4>, boundary).with_threads(threads);
-            sampler.adjoint(image(&whole), warp, &mut image_mut(&mut sums)).unwrap();
+            sampler.adjoint(image(&whole), &mut image_mut(&mut sums), warp).unwrap();
             sums
         });
     }
@@ -126,14 +126,14 @@ fn adjoints<W: Warp>(warp: &W) {
         same(|threads| {
             let mut sums = pixels(|v| v as f32);
             let sampler = Sampler::new(Bilinear, boundary).with_threads(threads);
-            sampler.adjoint(image(&real), warp, &mut image_mut(&mut sums)).unwrap();
+            sampler.adjoint(image(&real), &mut image_mut(&mut sums), warp).unwrap();
             sums
         });
     }
     same(|threads| {
         let mut sums = pixels(|v| [i64::from(v), 0, -5]);
         let sampler = Sampler::<_, [u8; 3]>::new(Bilinear, Boundary::Wrap).with_threads(threads);
-        sampler.adjoint(image(&color), warp, &mut image_mut(&mut sums)).unwrap();
+        sampler.adjoint(image(&color), &mut image_mut(&mut sums), warp).unwrap();
         sums
     });
     let gates = pixels(|v| (v >> 18) as u16);
@@ -141,7 +141,7 @@ fn adjoints<W: Warp>(warp: &W) {
         let mut sums = pixels(i64::from);
         let kernel = Adaptive::new(Bilinear, Nearest, GateImage::new(image(&gates)));
         let sampler = Sampler::<_, u8>::new(kernel, Boundary::Transparent).with_threads(threads);
-        sampler.adjoint(image(&whole), warp, &mut image_mut(&mut sums)).unwrap();
+        sampler.adjoint(image(&whole), &mut image_mut(&mut sums), warp).unwrap();
         sums
     });
 }
@@ -190,7 +190,7 @@ fn means_of_bands() {
                 let sampler = Sampler::new(Bilinear, boundary).with_threads(threads);
                 let (mut out, mut sums) = (pixels(|v| v as u8), pixels(i64::from));
                 sampler.warp_antialiased(image(&gray), &mut image_mut(&mut out), &transform, samples);
-                sampler.adjoint_antialiased(image(&whole), &transform, samples, &mut image_mut(&mut sums));
+                sampler.adjoint_antialiased(image(&whole), &mut image_mut(&mut sums), &transform, samples);
                 (out, sums)
             });
         }

@@ -179,10 +179,10 @@ where
             warp(&mut gradient.image_mut());
             gradient
         };
-        check(&affine.coordinates(), adjoint(&|g| sampler.adjoint(y.image(), &affine, g).unwrap()));
-        check(&homography.coordinates(), adjoint(&|g| sampler.adjoint(y.image(), &homography, g).unwrap()));
+        check(&affine.coordinates(), adjoint(&|g| sampler.adjoint(y.image(), g, &affine).unwrap()));
+        check(&homography.coordinates(), adjoint(&|g| sampler.adjoint(y.image(), g, &homography).unwrap()));
         let coordinates = Coordinates::Map(planes[0].image(), planes[1].image());
-        check(&coordinates, adjoint(&|g| sampler.adjoint(y.image(), &map, g).unwrap()));
+        check(&coordinates, adjoint(&|g| sampler.adjoint(y.image(), g, &map).unwrap()));
     }
 }
 
@@ -806,12 +806,12 @@ where
                     |_, _| if cotangent == &small { 0 } else { i32::noise(random.bits()) },
                 );
             let (mut sums, mut expected) = (before.clone(), before.clone());
-            sampler.adjoint_q14(cotangent.image(), &t, &mut sums.image_mut()).unwrap();
-            reference.adjoint_q14(cotangent.image(), &t.coordinates(), &mut expected.image_mut());
+            sampler.adjoint_q14(cotangent.image(), &mut sums.image_mut(), &t).unwrap();
+            reference.adjoint_q14(cotangent.image(), &mut expected.image_mut(), &t.coordinates());
             assert_eq!(sums, expected, "{boundary:?}");
             if cotangent == &small {
                 let mut exact = Picture::new(source.size(), |_, _| 0_i64);
-                sampler.adjoint(small.image(), &t, &mut exact.image_mut()).unwrap();
+                sampler.adjoint(small.image(), &mut exact.image_mut(), &t).unwrap();
                 // All taps of all pixels at once, at worst.
                 let taps = (K::SUPPORT * K::SUPPORT) as i64;
                 let bound = (small.pixels.iter().map(|v| i64::from(v.abs())).sum::<i64>() * taps) << 13;
@@ -844,18 +844,18 @@ fn headroom_of_adjoints() {
     for (n, sum) in [(511, (511 * 256) << 14), (512, i32::MAX), (600, i32::MAX)] {
         let mut gradient = [0; 1];
         let mut to = ImageMut::new(&mut gradient, 1, 1).unwrap();
-        sampler.adjoint_q14(all(n, 256).image(), &source, &mut to).unwrap();
+        sampler.adjoint_q14(all(n, 256).image(), &mut to, &source).unwrap();
         assert_eq!(gradient, [sum]);
     }
     // 2^35 / 2^25 = 1024.
     for (n, sum) in [(1023, 1023 << 53), (1024, i64::MAX), (3000, i64::MAX)] {
         let mut gradient = [0; 1];
         let mut to = ImageMut::new(&mut gradient, 1, 1).unwrap();
-        sampler.adjoint(all(n, 1 << 25).image(), &source, &mut to).unwrap();
+        sampler.adjoint(all(n, 1 << 25).image(), &mut to, &source).unwrap();
         assert_eq!(gradient, [sum]);
         let mut gradient = [0; 1];
         let mut to = ImageMut::new(&mut gradient, 1, 1).unwrap();
-        sampler.adjoint(all(n, -1 << 25).image(), &source, &mut to).unwrap();
+        sampler.adjoint(all(n, -1 << 25).image(), &mut to, &source).unwrap();
         assert_eq!(gradient, [if sum == i64::MAX { i64::MIN } else { -sum }]);
     }
 }

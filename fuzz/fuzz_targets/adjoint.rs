@@ -27,14 +27,14 @@ impl Check for Adjoints {
         let cotangent = image(&cotangent, size);
         let before: Vec<P::Adjoint> = run.elements(span(of_source));
         let (mut sums, mut expected) = (before.clone(), before);
-        sampler.adjoint(cotangent, warp, &mut image_mut(&mut sums, of_source)).unwrap();
-        reference.adjoint(cotangent, coordinates, &mut image_mut(&mut expected, of_source));
+        sampler.adjoint(cotangent, &mut image_mut(&mut sums, of_source), warp).unwrap();
+        reference.adjoint(cotangent, &mut image_mut(&mut expected, of_source), coordinates);
         assert_same(&sums, &expected, "adjoint");
 
         let before: Vec<P::Derivative> = run.elements(span(of_source));
         let (mut sums, mut expected) = (before.clone(), before);
-        sampler.adjoint_q14(cotangent, warp, &mut image_mut(&mut sums, of_source)).unwrap();
-        reference.adjoint_q14(cotangent, coordinates, &mut image_mut(&mut expected, of_source));
+        sampler.adjoint_q14(cotangent, &mut image_mut(&mut sums, of_source), warp).unwrap();
+        reference.adjoint_q14(cotangent, &mut image_mut(&mut expected, of_source), coordinates);
         assert_same(&sums, &expected, "adjoint in Q14");
     }
 
@@ -46,10 +46,10 @@ impl Check for Adjoints {
         let (mut sums, mut expected) = (before.clone(), before);
         let samples = Samples::new(2, 3).unwrap();
         let mut to = image_mut(&mut sums, of_source);
-        Sampler::new(run.kernel, run.boundary).adjoint_antialiased(cotangent, t, samples, &mut to);
+        Sampler::new(run.kernel, run.boundary).adjoint_antialiased(cotangent, &mut to, t, samples);
         let mut to = image_mut(&mut expected, of_source);
         let reference = Reference::new(run.kernel, run.boundary);
-        reference.adjoint_antialiased(cotangent, &t.coordinates(), [2, 3], &mut to);
+        reference.adjoint_antialiased(cotangent, &mut to, &t.coordinates(), [2, 3]);
         assert_same(&sums, &expected, "antialiased adjoint");
     }
 }

@@ -92,7 +92,7 @@ fn sample<K: Kernel + Shape, P: Tested<Channel: nonius::stn::GridChannel>>(kerne
             assert_same(&out[at..][..plane], &expected, "value");
             let mut expected = before[from..][..h * w].to_vec();
             let cotangent = image(&cotangent[at..][..plane], size);
-            reference.adjoint(cotangent, &coordinates, &mut image_mut(&mut expected, (w, h, w)));
+            reference.adjoint(cotangent, &mut image_mut(&mut expected, (w, h, w)), &coordinates);
             assert_same(&sums[from..][..h * w], &expected, "adjoint");
         }
     }

@@ -36,10 +36,10 @@ impl<K: Linear, P: Tap> Sampler<K, P> {
     pub fn adjoint<W: Warp>(
         &self,
         cotangent: Image<'_, P::Cotangent>,
-        warp: &W,
         gradient: &mut ImageMut<'_, P::Adjoint>,
+        warp: &W,
     ) -> Result<(), Error> {
-        self.push::<W, Exact>(cotangent, warp, gradient)
+        self.push::<W, Exact>(cotangent, gradient, warp)
     }
 
     /// As [`adjoint`](Self::adjoint) in half the memory: integer channels in `i32` accumulators in
@@ -59,17 +59,17 @@ impl<K: Linear, P: Tap> Sampler<K, P> {
     pub fn adjoint_q14<W: Warp>(
         &self,
         cotangent: Image<'_, P::Cotangent>,
-        warp: &W,
         gradient: &mut ImageMut<'_, P::Derivative>,
+        warp: &W,
     ) -> Result<(), Error> {
-        self.push::<W, Short>(cotangent, warp, gradient)
+        self.push::<W, Short>(cotangent, gradient, warp)
     }
 
     fn push<W: Warp, F: Accumulator<P>>(
         &self,
         cotangent: Image<'_, P::Cotangent>,
-        warp: &W,
         gradient: &mut ImageMut<'_, F::Pixel>,
+        warp: &W,
     ) -> Result<(), Error> {
         if !warp.covers(cotangent.width(), cotangent.height()) {
             return Err(Error::SizeMismatch);

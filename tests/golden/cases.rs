@@ -174,7 +174,7 @@ fn adjoint<K: Linear, P: Hashed, W: Warp>(kernel: K, level: Level, warp: &W) -> 
     for boundary in boundaries::<P>() {
         let sampler = Sampler::new(kernel, boundary).with_level(level);
         let mut gradient: [P::Adjoint; FROM] = source();
-        sampler.adjoint(destination_image(&cotangent), warp, &mut source_mut(&mut gradient)).unwrap();
+        sampler.adjoint(destination_image(&cotangent), &mut source_mut(&mut gradient), warp).unwrap();
         hash.add_all(&gradient);
     }
     hash.0
@@ -248,7 +248,7 @@ where
 
         let mut gradient: [C::Adjoint; FROM] = source();
         let mut to = source_mut(&mut gradient);
-        sampler.adjoint(destination_image(&cotangent), &affine(), &mut to).unwrap();
+        sampler.adjoint(destination_image(&cotangent), &mut to, &affine()).unwrap();
         sampler.prefilter_adjoint(&mut to);
         hashes[2].add_all(&gradient);
     }
@@ -455,11 +455,11 @@ fn others<P: Hashed>(name: &str, level: Level, emit: &mut Emit<'_>) {
         let cotangent = destination_image(&cotangent);
         let mut gradient: [P::Adjoint; FROM] = source();
         let mut to = source_mut(&mut gradient);
-        sampler.adjoint_antialiased(cotangent, &homography(), samples, &mut to);
+        sampler.adjoint_antialiased(cotangent, &mut to, &homography(), samples);
         hashes[2].add_all(&gradient);
 
         let mut gradient: [P::Derivative; FROM] = source();
-        sampler.adjoint_q14(cotangent, &affine(), &mut source_mut(&mut gradient)).unwrap();
+        sampler.adjoint_q14(cotangent, &mut source_mut(&mut gradient), &affine()).unwrap();
         hashes[3].add_all(&gradient);
 
         let target: [P; TO] = destination();

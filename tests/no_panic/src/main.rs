@@ -266,13 +266,13 @@ fn linear<K: Linear, P: Pixel<Adjoint: Default, Cotangent: Default>>(kernel: K) 
     let mut gradient = ImageMut::new(any(&mut gradient[..]), any(8), any(8))?;
     let samples = any(Samples::new(any(2), any(2))?);
     any((samples.x(), samples.y()));
-    sampler.adjoint_antialiased(cotangent, &transform, samples, &mut gradient);
+    sampler.adjoint_antialiased(cotangent, &mut gradient, &transform, samples);
     any(gradient.as_image());
     let mut gradient = [P::zero_derivative(); 64];
     sampler.adjoint_q14(
         cotangent,
-        &transform,
         &mut ImageMut::new(any(&mut gradient[..]), any(8), any(8))?,
+        &transform,
     )?;
     any(&gradient);
     rule::<K, P>(kernel)
@@ -355,8 +355,8 @@ fn adjoints<K: Linear, P: Pixel<Adjoint: Default, Cotangent: Default>, W: Warp>(
     let mut gradient = [P::Adjoint::default(); 64];
     sampler.adjoint(
         Image::new(any(&cotangent[..]), any(8), any(8))?,
-        any(warp),
         &mut ImageMut::new(any(&mut gradient[..]), any(8), any(8))?,
+        any(warp),
     )?;
     any(&gradient);
     Ok(())

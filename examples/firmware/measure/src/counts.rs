@@ -257,7 +257,7 @@ fn gradients(meter: &Meter) {
     let gradient = &mut dy[..area];
     report(meter, "adjoint-q14", part.0 * part.1, || {
         let mut gradient = ImageMut::new(&mut *gradient, width, height).unwrap();
-        sampler.adjoint_q14(cotangent, black_box(&inside), &mut gradient).unwrap();
+        sampler.adjoint_q14(cotangent, &mut gradient, black_box(&inside)).unwrap();
     });
     hash("adjoint-q14", gradient.iter().map(|&v| v as u64));
 }

@@ -91,7 +91,7 @@ fn run(memory: &mut [u8]) -> Result<(), Error> {
     {
         let (cotangent, mut gradient) = ([1; 32], [0; 32]);
         let mut out = ImageMut::new(black_box(&mut gradient[..]), black_box(8), black_box(4))?;
-        sampler::<_, u8>(Bilinear).adjoint_q14(image(&cotangent)?, &black_box(Affine::IDENTITY), &mut out)?;
+        sampler::<_, u8>(Bilinear).adjoint_q14(image(&cotangent)?, &mut out, &black_box(Affine::IDENTITY))?;
     }
     #[cfg(feature = "pyramid")]
     black_box(Pyramid::new(image(source)?, black_box(3), black_box(destination))?);

@@ -105,7 +105,7 @@ fn gradients(frame: Image<'_, u8>, checks: &mut Checks) -> Result<(), Error> {
     // With respect to the image: what a loss asks of the pixels goes to them, and all of it.
     let turn = Affine::from_parameters([0.9, -0.2, 2.0, 0.2, 0.9, -1.0])?;
     let mut adjoint = [0; AREA];
-    sampler.adjoint_q14(cotangent, &turn, &mut ImageMut::new(&mut adjoint, width, height)?)?;
+    sampler.adjoint_q14(cotangent, &mut ImageMut::new(&mut adjoint, width, height)?, &turn)?;
     let total: i64 = adjoint.iter().map(|&v| i64::from(v)).sum();
     checks.that(total == (width * height) as i64 * (1 << 14), "the adjoint loses nothing");
     say!("  adjoint:      {:016x}", Hash::default().words(&adjoint).value());
