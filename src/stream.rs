@@ -88,6 +88,7 @@ use crate::walk::{Plan, Subpixel, Walk};
 /// assert_eq!(out, whole);
 /// # Ok::<(), nonius::Error>(())
 /// ```
+#[derive(Debug)]
 pub struct Stream<'a, K, P: Tap, T: Transform> {
     sampler: Sampler<K, P>,
     course: Course<P, T>,
@@ -268,6 +269,7 @@ const fn beside<K: Kernel>() -> usize {
 }
 
 /// Which source rows the destination rows read.
+#[derive(Clone, Copy, Debug)]
 struct Course<P: Tap, T: Transform> {
     plan: T::Plan,
     boundary: Boundary<P>,

@@ -61,7 +61,7 @@ pub(crate) mod sealed {
 
 /// A warp in fixed point.
 #[doc(hidden)]
-pub trait Plan: Copy + Send + Sync {
+pub trait Plan: Copy + core::fmt::Debug + Send + Sync {
     /// What a run of pixels steps along.
     type Walk: Walk;
     /// The walk that begins at destination pixel (`x`, `y`), and how many of the next `len` pixels

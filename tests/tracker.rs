@@ -2,7 +2,7 @@
 
 use crate::support::file::Plane;
 use crate::support::synthetic::{Exposure, Random, Waves, corners, distance, render};
-use nonius::align::{Found, Keys, Lean, Options, Scope, Status, Tracked, Tracker, Tracking};
+use nonius::align::{Found, Keys, Lean, Options, Scope, Status, Step, Tracked, Tracker, Tracking};
 use nonius::{Error, Euclidean, Homography, Image, Level, Similarity, Transform, Translation};
 
 const WIDTH: usize = 112;
@@ -267,7 +267,7 @@ fn the_same_bits() {
             if steps {
                 // Given up in the middle, then as if nothing had been; the first frame is there at once.
                 let mut track = tracker.start(image).unwrap();
-                let first = track.step().is_some();
+                let first = matches!(track.step(), Step::Done(_));
                 drop(track);
                 if first {
                     found.push(Homography::IDENTITY);
@@ -275,12 +275,13 @@ fn the_same_bits() {
                 }
                 let mut track = tracker.start(image).unwrap();
                 let tracked = loop {
-                    if let Some(tracked) = track.step() {
-                        break tracked;
+                    match track.step() {
+                        Step::Done(tracked) => break tracked,
+                        Step::Running(now) => assert!(now.level < now.levels && now.width > 0, "{now:?}"),
                     }
                 };
                 // The end is repeated.
-                assert_eq!(track.step().map(|t| t.transform), Some(tracked.transform));
+                assert_eq!(track.step().done().map(|t| t.transform), Some(tracked.transform));
                 found.push(tracked.transform);
             } else {
                 found.push(tracker.track(image).unwrap().transform);

@@ -73,11 +73,18 @@ pub struct Progress {
 
 /// What a step came to.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Step<T: Transform> {
+pub enum Step<R> {
     /// There is more to do.
     Running(Progress),
-    /// The alignment has ended; further steps repeat this.
-    Done(Report<T>),
+    /// It has ended; further steps repeat this.
+    Done(R),
+}
+
+impl<R> Step<R> {
+    /// What has come of it, if it has ended.
+    pub fn done(self) -> Option<R> {
+        if let Step::Done(result) = self { Some(result) } else { None }
+    }
 }
 
 /// An alignment in progress. See the [module](super) for the method.
@@ -114,7 +121,7 @@ pub struct Aligner<'a, P, T: Transform, S: Scope = Options> {
     /// The level that refining begins with; the search may begin with a smaller one.
     top: usize,
     phase: Phase,
-    progress: Progress,
+    pub(super) progress: Progress,
     iterations: heapless::Vec<u16, MAX_LEVELS>,
     iteration: u16,
     /// Iterations at this level from where the search ended, while its rival has its turn.
@@ -394,7 +401,7 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
     /// the fixed image at the smallest level, rounded, and r is [`Options::rotation`] times a quarter of its diagonal
     /// there, rounded up; nine at each level between that and the first to be refined; and then
     /// [`Options::max_iterations`] at each level, and at the first up to two more.
-    pub fn step(&mut self) -> Step<T> {
+    pub fn step(&mut self) -> Step<Report<T>> {
         match self.advance() {
             Some(status) => Step::Done(self.report(status)),
             None => Step::Running(self.progress),

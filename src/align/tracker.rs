@@ -6,7 +6,7 @@
 
 use super::aligner::{Images, select_all};
 use super::support::KEPT;
-use super::{Aligner, Grey, Options, Report, Scope, Status, Step, select};
+use super::{Aligner, Grey, Options, Progress, Report, Scope, Status, Step, select};
 use crate::Error;
 use crate::image::{Image, ImageMut};
 use crate::pyramid::{MAX_LEVELS, Pyramid, buffer_len};
@@ -369,22 +369,32 @@ impl<P: Grey, T: Transform, S: Scope> Track<'_, P, T, S> {
     /// Steps until the end.
     pub fn run(mut self) -> Tracked<T> {
         loop {
-            if let Some(tracked) = self.step() {
+            if let Step::Done(tracked) = self.step() {
                 return tracked;
             }
         }
     }
 
-    /// One step of the alignment, as [`Aligner::step`]; nothing as long as there is more to do.
-    pub fn step(&mut self) -> Option<Tracked<T>> {
+    /// One step of the alignment, as [`Aligner::step`]; a frame that is not found near to where it was is aligned once
+    /// more, with the coarse search.
+    pub fn step(&mut self) -> Step<Tracked<T>> {
+        let mut progress = Progress::default();
         if self.ended.is_none() {
-            match self.aligner.as_mut().map(Aligner::step) {
+            let stepped = self.aligner.as_mut().map(|aligner| {
+                let step = aligner.step();
+                progress = aligner.progress;
+                step
+            });
+            match stepped {
                 Some(Step::Running(_)) => {}
                 Some(Step::Done(report)) => self.judge(Some(report)),
                 None => self.judge(None),
             }
         }
-        self.ended.clone()
+        match &self.ended {
+            Some(tracked) => Step::Done(tracked.clone()),
+            None => Step::Running(progress),
+        }
     }
 
     /// As [`Aligner::covariance`], of the transform from the key frame to this one that is in the report; `None`

@@ -674,7 +674,7 @@ unsafe fn twice(at: *const u8) -> __m256i {
 }
 
 /// The bytes around the taps of a block, in rows of 16.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Table {
     /// Each row twice: for eight rows of cells, and a support of eight.
     rows: [__m256i; 15],

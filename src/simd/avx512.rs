@@ -20,7 +20,7 @@ pub struct Sixteen;
 
 /// The bytes around the taps of a block: rows of 16, 32 or 64, 256 in all, or only the first 128 or 192 of these; two
 /// more rows of 32 for every two rows of taps from the third on.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Table {
     bytes: [__m512i; 7],
     /// The registers that hold what a row of taps is picked from: 2, 3 or 4.

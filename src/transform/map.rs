@@ -8,7 +8,7 @@ use crate::{Error, Image};
 
 /// A number of which maps are made: `f32` (the fastest) and `f64` in pixels, [`Q16`] and [`Coord`] in
 /// fixed point, `i32` in whole pixels. Sealed.
-pub trait Coordinate: Copy + Send + Sync + Into<Coord> + sealed::Sealed {
+pub trait Coordinate: Copy + core::fmt::Debug + Send + Sync + Into<Coord> + sealed::Sealed {
     /// Numbers that are `f32`, as such: backends read those.
     #[doc(hidden)]
     #[inline(always)]
