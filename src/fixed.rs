@@ -343,7 +343,8 @@ impl Position {
 
 /// A number in which kernels compute their weights: [`Q14`], [`Q24`], `f32`, or a vector of them.
 ///
-/// Products round half up (`f32`: to nearest even). Write a kernel once with these operations and
+/// Products round half up (`f32`: to nearest even); those of [`Q14`] that are not within 8 wrap, those of [`Q24`] beyond
+/// 128. Write a kernel once with these operations and
 /// it serves every channel and every backend.
 pub trait Weight: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> {
     /// Zero.
@@ -478,7 +479,7 @@ pub(crate) fn round_weights<const N: usize>(mut weights: [i32; N], round: impl F
 }
 
 macro_rules! q_format {
-    ($(#[$doc:meta])* $name:ident, $bits:literal) => {
+    ($(#[$doc:meta])* $name:ident, $bits:literal, |$a:ident, $b:ident| $product:expr $(, $hermite:item)?) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -516,7 +517,8 @@ macro_rules! q_format {
             type Output = Self;
             #[inline(always)]
             fn mul(self, other: Self) -> Self {
-                Self(round_shift_i64(i64::from(self.0) * i64::from(other.0), $bits) as i32)
+                let ($a, $b) = (self.0, other.0);
+                Self($product)
             }
         }
         impl Weight for $name {
@@ -536,16 +538,20 @@ macro_rules! q_format {
             fn tabulate<const N: usize>(self, weights: impl Fn(u32) -> [i32; N]) -> [Self; N] {
                 round_weights(weights((self.0 << (24 - $bits)) as u32), |w| round_shift(w, 30 - $bits)).map(Self)
             }
+            $(#[inline(always)] $hermite)?
         }
     };
 }
 q_format!(
     /// A weight for 8-bit channels: 14 fraction bits, one is 16384.
-    Q14, 14
+    Q14, 14, |a, b| round_shift(a.wrapping_mul(b), 14),
+    fn hermite<const N: usize>(self, table: &Table<N>) -> [Self; N] {
+        simd::hermite_q14::<simd::One, N>(self.0, &table.knots).map(Self)
+    }
 );
 q_format!(
     /// A weight for 16-bit channels: 24 fraction bits, one is 2^24.
-    Q24, 24
+    Q24, 24, |a, b| round_shift_i64(i64::from(a) * i64::from(b), 24) as i32
 );
 
 impl Weight for f32 {

@@ -75,7 +75,7 @@ impl<W: Word> Residuals<W> {
     }
 }
 
-/// A difference of the fixed image, and of residuals half of theirs.
+/// A gradient of both images, from the fixed image's and a difference of residuals.
 #[inline(always)]
 pub(super) fn mean<W: Word>(of_fixed: W, of_residuals: i32, half: i32) -> i32 {
     let sum = of_fixed.get() + W::scaled(of_residuals, half);

@@ -503,7 +503,7 @@ impl<const N: usize> Operation for AllRows<'_, N> {
 /// [`Weight::hermite`] for fractions in Q14: eight bits of them are within an interval, so that products
 /// with the parts of a number that is split fit 32 bits.
 #[inline(always)]
-fn hermite_q14<L: Lanes, const N: usize>(fraction: L::I32, table: &[Knots; N]) -> [L::I32; N] {
+pub(crate) fn hermite_q14<L: Lanes, const N: usize>(fraction: L::I32, table: &[Knots; N]) -> [L::I32; N] {
     let (index, t) = (L::shr(fraction, 8), L::and(fraction, L::splat(255)));
     // round(t v / 2^n)
     let part = |v: L::I32, n: u32| {
@@ -606,6 +606,39 @@ mod tests {
     use crate::fixed::{hermite, hermite_weight};
     use crate::simd::Level;
     use std::vec;
+
+    struct Products(i32, i32);
+
+    impl Operation for Products {
+        type Output = [i32; 2];
+        #[inline(always)]
+        fn run<L: Lanes>(self) -> [i32; 2] {
+            let (a, b) = (L::splat(self.0), L::splat(self.1));
+            let products = [(LanesQ14::<L>(a) * LanesQ14(b)).0, (LanesQ24::<L>(a) * LanesQ24(b)).0];
+            products.map(|v| L::i32_array(v).as_ref()[L::LEN - 1])
+        }
+    }
+
+    /// Also where they wrap.
+    #[test]
+    fn products_of_weights() {
+        fn alike(a: i32, b: i32) -> bool {
+            let exact = |bits: u32| ((i128::from(a) * i128::from(b) + (1 << (bits - 1))) >> bits) as i32;
+            let short = (Q14::from_bits(a) * Q14::from_bits(b)).to_bits();
+            let long = (Q24::from_bits(a) * Q24::from_bits(b)).to_bits();
+            let within = (i64::from(a) * i64::from(b)).unsigned_abs() < (1 << 31) - (1 << 13);
+            long == exact(24)
+                && (!within || short == exact(14))
+                && Level::available().all(|level| level.run(Products(a, b)) == [short, long])
+        }
+        quickcheck::quickcheck(alike as fn(i32, i32) -> bool);
+        let all = [0, 1, -1, 1 << 13, -(1 << 13), 1 << 14, 46_341, -46_341, 1 << 24, i32::MAX, i32::MIN];
+        for a in all {
+            for b in all {
+                assert!(alike(a, b), "{a} {b}");
+            }
+        }
+    }
 
     #[test]
     fn weights_of_all_fractions() {

@@ -62,7 +62,7 @@ pub(crate) use arm_dsp::shifted;
 #[cfg(fpu)]
 pub(crate) use arm_fpu::sqrt;
 pub(crate) use block::{blocks, partials as partials_at};
-pub(crate) use lanes::{Lanes, Register, interleave};
+pub(crate) use lanes::{Lanes, Register, hermite_q14, interleave};
 #[cfg(not(fpu))]
 pub(crate) use libm::sqrtf as sqrt;
 pub(crate) use partials::{one_by_one as partials_each, run_partials};
