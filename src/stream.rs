@@ -269,7 +269,7 @@ const fn beside<K: Kernel>() -> usize {
 }
 
 /// Which source rows the destination rows read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Course<P: Tap, T: Transform> {
     plan: T::Plan,
     boundary: Boundary<P>,

@@ -9,7 +9,7 @@ use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use nonius::align::{
     Aligner, Found, Grey, Interpolation, Keys, Lean, Method, Options, Pair, Report, Robust, Scope, Status,
-    Step, Tracker, Tracking, run_all,
+    Tracker, Tracking, run_all,
 };
 use nonius::{
     Affine, Array, Error, Euclidean, Homography, Image, Level, Similarity, Threads, Transform, Translation,
@@ -144,8 +144,7 @@ fn step_by_step<P: Grey, T: Transform, S: Scope>(
     let (mut pixels, mut masks) = (vec![P::zero(); size.pixels], vec![0; size.masks]);
     let mut aligner = Aligner::new(pair, initial, scope, &mut pixels, &mut masks)?;
     // Every step is bounded, and so is their number.
-    let report =
-        (0..100_000).find_map(|_| if let Step::Done(report) = aligner.step() { Some(report) } else { None });
+    let report = (0..100_000).find_map(|_| aligner.step().done());
     let (report, options) = (report.expect("the alignment ends"), scope.options());
     assert!((0.0..=1.0).contains(&report.support), "{report:?}");
     assert!(report.correlation.abs() <= 1.0 + 1e-9, "{report:?}");

@@ -1,6 +1,6 @@
 //! The sums of a tile at a level of one lane: pixel by pixel, straight from the images.
 //!
-//! In: a tile of the fixed image, and the supports of a pass. Out: the sums that
+//! In: a tile of the fixed image, and the supports of a pass or the residuals of its rows. Out: the sums that
 //! [`normal`](super::normal) takes from buffers, in vectors, where there are more lanes.
 #![forbid(unsafe_code)]
 

@@ -380,12 +380,9 @@ impl<P: Grey, T: Transform, S: Scope> Track<'_, P, T, S> {
     pub fn step(&mut self) -> Step<Tracked<T>> {
         let mut progress = Progress::default();
         if self.ended.is_none() {
-            let stepped = self.aligner.as_mut().map(|aligner| {
-                let step = aligner.step();
-                progress = aligner.progress;
-                step
-            });
-            match stepped {
+            let step = self.aligner.as_mut().map(Aligner::step);
+            progress = self.aligner.as_ref().map_or(progress, |aligner| aligner.progress);
+            match step {
                 Some(Step::Running(_)) => {}
                 Some(Step::Done(report)) => self.judge(Some(report)),
                 None => self.judge(None),
