@@ -81,6 +81,8 @@ JSON:
   status           Converged, MaxIterations, Singular, LeftImage or Stalled
   iterations       on each level, coarse to fine
   rms_residual     of gain * fixed + offset against moving, in grey levels of moving
+  correlation      of fixed and moving, -1 to 1
+  gain, offset     contrast of moving relative to fixed; moving where fixed is zero, in grey levels
   support          part of the fixed image that counted, 0 to 1
   covariance       of the parameters, row by row; null if the images do not determine them
   milliseconds     that the alignment took
@@ -437,6 +439,9 @@ impl Found {
             ("status", json!(self.status.name())),
             ("iterations", json!(self.iterations)),
             ("rms_residual", json!(self.rms_residual)),
+            ("correlation", json!(self.correlation)),
+            ("gain", json!(self.gain)),
+            ("offset", json!(self.offset)),
             ("support", json!(self.support)),
             ("covariance", json!(self.covariance)),
             ("milliseconds", json!(self.milliseconds())),

@@ -31,12 +31,12 @@ fn parameters<T: Transform>(name: &str, transform: T) -> Result<(), Error> {
     let (pixels, sampler) = (scene(), Sampler::new(Cubic::<-50>, Boundary::Reflect101));
     let reversed: Vec<f32> = pixels.iter().rev().copied().collect();
     let (image, target) = (Image::new(&pixels, SIDE, SIDE)?, Image::new(&reversed, SIDE, SIDE)?);
-    let gradient = sampler.residual(image, target, &transform, None)?.gradient;
+    let gradient = sampler.residual(image, target, None, &transform)?.gradient;
     for (i, analytic) in gradient.as_ref().iter().enumerate() {
         let loss = |by: f64| {
             let mut p = transform.parameters();
             p.as_mut()[i] += by;
-            Ok(sampler.residual(image, target, &T::from_parameters(p)?, None)?.loss)
+            Ok(sampler.residual(image, target, None, &T::from_parameters(p)?)?.loss)
         };
         let h = STEP / 4.0 / transform.jacobian(16.0, 16.0).map(|j| j.as_ref()[i].abs()).iter().sum::<f64>();
         println!("{name:<12} {i} {analytic:16.3} {:16.3}", (loss(h)? - loss(-h)?) / (2.0 * h));

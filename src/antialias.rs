@@ -199,10 +199,10 @@ impl<K: Interpolator, P: Tap, N: Subpixel> Bands for Rows<'_, K, P, N> {
 }
 
 impl<K: Linear, P: Tap> Sampler<K, P> {
-    /// The adjoint of [`warp_antialiased`](Self::warp_antialiased), times the number of samples: the
-    /// sum of the [adjoints](Self::adjoint) of the warps through each sample, in their format, so
-    /// that it is exact in integers. Divide by `samples.x() * samples.y()`; the headroom is less by
-    /// as much.
+    /// Adds to `gradient` (of the source's size) the adjoint of [`warp_antialiased`](Self::warp_antialiased) of a
+    /// cotangent (of the destination's size), times the number of samples: the sum of the [adjoints](Self::adjoint) of the
+    /// warps through each sample, in their format, so that it is exact in integers. Divide by `samples.x() *
+    /// samples.y()`; the headroom is less by as much.
     pub fn adjoint_antialiased<T: Transform>(
         &self,
         cotangent: Image<'_, P::Cotangent>,

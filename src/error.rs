@@ -30,7 +30,7 @@ pub enum Error {
     OutOfRange,
     /// A transform that maps the plane onto a line or a point.
     Singular,
-    /// An option outside its documented range.
+    /// An option outside its documented range, or one that its [`Scope`](crate::align::Scope) does not have.
     InvalidOption,
     /// A function of the distance that rises, or whose weights cannot be normalised, or are too
     /// steep: see [`Table`](crate::kernel::weighted::Table).
@@ -51,7 +51,7 @@ impl core::fmt::Display for Error {
             Error::NotFinite => f.write_str("a parameter is NaN or infinite"),
             Error::OutOfRange => f.write_str("the transform is out of range"),
             Error::Singular => f.write_str("the transform is singular"),
-            Error::InvalidOption => f.write_str("an option is out of range"),
+            Error::InvalidOption => f.write_str("an option is out of range, or not to be had here"),
             Error::WeightFunction => f.write_str("the weight function rises, is not normal, or is too steep"),
         }
     }

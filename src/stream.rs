@@ -47,7 +47,8 @@ use crate::simd::{Lanes, Operation};
 use crate::transform::Transform;
 use crate::walk::{Plan, Subpixel, Walk};
 
-/// A warp under way, from a window of source rows to destination rows.
+/// A warp under way, from a window of source rows to destination rows. Its kernel is a [`Kernel`], whose taps are all
+/// that it looks at: not [`Adaptive`](crate::Adaptive), nor a [`Surrogate`](crate::Surrogate), which is for gradients.
 ///
 /// ```
 /// use nonius::stream::Stream;
@@ -106,7 +107,7 @@ pub struct Stream<'a, K, P: Tap, T: Transform> {
 
 impl<'a, K: Kernel, P: Tap, T: Transform> Stream<'a, K, P, T> {
     /// The fewest source rows that a buffer has to hold, for images of these sizes (width and height): at most
-    /// those of the source. (Of a homography, up to one more than that.) It takes two coordinates of
+    /// those of the source. (Along a homography it may say one row more than the fewest.) It takes two coordinates of
     /// every destination row.
     ///
     /// # Errors

@@ -134,11 +134,14 @@ impl Output {
         assert_eq!(
             keys,
             [
+                "correlation",
                 "covariance",
                 "fixed_to_moving",
+                "gain",
                 "iterations",
                 "milliseconds",
                 "model",
+                "offset",
                 "rms_residual",
                 "status",
                 "support"
@@ -157,6 +160,8 @@ impl Output {
         let iterations = value["iterations"].as_array().unwrap();
         assert!(iterations.len() <= 15 && iterations.iter().all(Value::is_u64));
         assert!((0.0..=1.0).contains(&value["support"].as_f64().unwrap()));
+        assert!((-1.0..=1.0).contains(&value["correlation"].as_f64().unwrap()));
+        assert!(value["gain"].is_f64() && value["offset"].is_f64());
         assert!(value["milliseconds"].as_f64().unwrap() >= 0.0);
         let status = value["status"].as_str().unwrap();
         assert!(["Converged", "MaxIterations", "Singular", "LeftImage", "Stalled"].contains(&status));

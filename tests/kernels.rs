@@ -1377,6 +1377,47 @@ impl Kernel for Ten {
     }
 }
 
+/// The quintic smoothstep, by products that are below 8, as `Kernel` says how.
+#[derive(Clone, Copy)]
+struct Quintic;
+
+impl Kernel for Quintic {
+    type Taps<T: Copy> = [T; 2];
+    fn weights<W: Weight>(&self, f: W) -> [W; 2] {
+        let g = W::one() - f;
+        let (three, square) = (g + g + g, g * g + g * g + g * g);
+        let share = f * f * f * (W::one() + three + square + square);
+        [W::one() - share, share]
+    }
+    fn slopes<W: Weight>(&self, f: W) -> [W; 2] {
+        let part = f * (W::one() - f);
+        let square = part * part + part * part + part * part;
+        let sum = square + square + square + square + square;
+        let slope = sum + sum;
+        [W::zero() - slope, slope]
+    }
+}
+
+#[test]
+fn products_that_do_not_wrap() {
+    let pixels = [0_u8, 255, 255];
+    let image = Image::new(&pixels, 3, 1).unwrap();
+    for k in 0..256 {
+        let f = f64::from(k) / 256.0;
+        let exact = 255.0 * f * f * f * (10.0 + f * (6.0 * f - 15.0));
+        let slope = 255.0 * 30.0 * f * f * (1.0 - f) * (1.0 - f);
+        for level in Level::available() {
+            let sampler = Sampler::new(Quintic, Boundary::Replicate).with_level(level);
+            let mut out = [0_u8; 33];
+            let mut to = ImageMut::new(&mut out, 1, 33).unwrap();
+            sampler.warp(image, &mut to, &Translation::new(f, 0.0).unwrap()).unwrap();
+            assert!(out.iter().all(|&v| v == out[0]));
+            within(f64::from(out[0]), exact, 0.6, "value");
+            within(f64::from(sampler.partials(image, f, 0).0) / 16384.0, slope, 0.3, "slope");
+        }
+    }
+}
+
 /// Backends have registers for so many rows, and kernels may have more.
 #[test]
 fn any_number_of_taps() {

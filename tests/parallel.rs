@@ -163,13 +163,13 @@ fn parameter_gradients<T: Transform>(transform: &T) {
         let sampler = Sampler::new(Bilinear, Boundary::Transparent).with_threads(threads);
         let mut warped = pixels(|v| v as u8);
         let mut out = image_mut(&mut warped);
-        let found = sampler.residual(image(&gray), image(&target), transform, Some(&mut out)).unwrap();
+        let found = sampler.residual(image(&gray), image(&target), Some(&mut out), transform).unwrap();
         let gradient = sampler.parameter_gradient(image(&gray), image(&whole), transform);
         (found, gradient, warped)
     });
     same(|threads| {
         let sampler = Sampler::new(Bilinear, Boundary::Wrap).with_threads(threads);
-        let found = sampler.residual(image(&real), image(&real), transform, None).unwrap();
+        let found = sampler.residual(image(&real), image(&real), None, transform).unwrap();
         (found, sampler.parameter_gradient(image(&real), image(&real), transform))
     });
 }

@@ -699,13 +699,13 @@ where
 
                 let mut out = before.clone();
                 let mut to = out.image_mut();
-                let found = sampler.residual(source.image(), target.image(), t, Some(&mut to)).unwrap();
+                let found = sampler.residual(source.image(), target.image(), Some(&mut to), t).unwrap();
                 assert_eq!(out, warped);
                 assert_eq!(
                     (found.loss.real(), found.gradient.as_ref(), found.count),
                     (loss, &gradient[..], count)
                 );
-                assert_eq!(sampler.residual(source.image(), target.image(), t, None).unwrap().count, count);
+                assert_eq!(sampler.residual(source.image(), target.image(), None, t).unwrap().count, count);
             }
             if !matches!(boundary, Boundary::Transparent) {
                 assert_eq!(count, target.pixels.len());
@@ -771,7 +771,7 @@ fn residual_gradients_are_derivatives() {
     let p = [1.25, 0.125, 6.25, -0.25, 1.125, 8.5];
     let at = |p: [f64; 6]| {
         let t = Affine::from_parameters(p).unwrap();
-        sampler.residual(source.image(), target.image(), &t, None).unwrap()
+        sampler.residual(source.image(), target.image(), None, &t).unwrap()
     };
     let found = at(p);
     assert_eq!(found.count, 108);

@@ -155,7 +155,7 @@ enum Method {
     Mixed,
     /// The fixed image's
     InverseCompositional,
-    /// Those of both images: starts far off are missed less often, and it takes longer
+    /// Those of both images: fewer steps where images are far apart, but all of it takes longer
     SecondOrder,
 }
 

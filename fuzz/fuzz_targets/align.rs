@@ -27,6 +27,8 @@ enum Pattern {
     /// One along any direction, with noise.
     Slanted(i8, i8),
     Constant,
+    /// Zeros: of a mask, that nothing counts.
+    Black,
 }
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -62,7 +64,7 @@ struct Input {
     moving: Side,
     /// Of the fixed and of the moving image.
     patterns: [Pattern; 2],
-    masks: (bool, bool),
+    masks: [Option<Pattern>; 2],
     initial: Option<[Number; 8]>,
     levels: Option<u8>,
     max_iterations: u8,
@@ -91,6 +93,7 @@ fn pixels<P: Element>(input: &Input, pattern: Pattern, size: Size, shift: usize)
                 side(i32::from(a) * (x as i32 - 20) + i32::from(b) * (y as i32 - 20) > 0) + noise / 16
             }
             Pattern::Constant => 77,
+            Pattern::Black => 0,
         }
     };
     (0..span(size)).map(|i| P::read(&mut [byte(i), byte(i) / 3].into_iter())).collect()
@@ -184,23 +187,26 @@ fn align<P: Grey + Element, T: Transform>(input: &Input) {
         let found = step_by_step(pair, initial, lean);
         return assert_alike(&found, &step_by_step(pair, initial, lean.options()));
     }
-    let masks = [fixed_size, moving_size].map(|size| pixels::<u8>(input, Pattern::Noise, size, 2));
-    let mask = |i: usize, size: Size| -> Image<'_, u8> { image(&masks[i], size) };
-    if input.masks.0 {
-        pair = pair.with_fixed_mask(mask(0, fixed_size)).unwrap();
+    let mask = |i: usize, size: Size| input.masks[i].map(|pattern| pixels::<u8>(input, pattern, size, 2));
+    let masks = [mask(0, fixed_size), mask(1, moving_size)];
+    if let Some(mask) = &masks[0] {
+        pair = pair.with_fixed_mask(image(mask, fixed_size)).unwrap();
     }
-    if input.masks.1 {
-        pair = pair.with_moving_mask(mask(1, moving_size)).unwrap();
+    if let Some(mask) = &masks[1] {
+        pair = pair.with_moving_mask(image(mask, moving_size)).unwrap();
     }
     let found = step_by_step(pair, initial, input.options(Level::SCALAR));
     if let Ok((report, _)) = &found {
         // What does not say where it is.
         let nothing = match input.patterns {
-            [Pattern::Constant, _] => true,
+            [Pattern::Constant | Pattern::Black, _] => true,
             [Pattern::Edge(_), Pattern::Edge(_)] => initial == T::IDENTITY && input.part(3) == 0.0,
             _ => false,
         };
         assert!(!nothing || report.status != Status::Converged, "{report:?}");
+        // What is not to be looked at.
+        let hidden = input.masks.contains(&Some(Pattern::Black));
+        assert!(!hidden || report.status == Status::LeftImage && report.support == 0.0, "{report:?}");
     }
 
     // All levels at once.
@@ -234,20 +240,20 @@ fn track<P: Grey + Element, T: Transform>(input: &Input) {
         let pattern = if i == 3 { Pattern::Constant } else { input.patterns[i % 2] };
         pixels::<P>(input, pattern, size, i)
     });
-    let mask = pixels::<u8>(input, Pattern::Noise, size, 2);
+    let mask = input.masks[0].map(|pattern| pixels::<u8>(input, pattern, size, 2));
     let keys = Keys::Renewed { correlation: input.part(3), support: input.part(4) };
     let run = |level: Level| -> Result<(), Error> {
         let tracking = Tracking {
             options: input.options(level),
-            keys: if input.masks.1 { Keys::First } else { keys },
+            keys: if input.masks[1].is_some() { Keys::First } else { keys },
             min_correlation: input.part(2),
             predict: input.predict,
         };
         let mut room = vec![P::zero(); Tracker::<P, T>::workspace(width, height)];
         let mut bytes = vec![0; Tracker::<P, T>::mask_workspace(width, height)];
         let mut tracker = Tracker::<P, T>::new(width, height, tracking, &mut room)?;
-        if input.masks.0 {
-            tracker = tracker.with_mask(image(&mask, size), &mut bytes)?;
+        if let Some(mask) = &mask {
+            tracker = tracker.with_mask(image(mask, size), &mut bytes)?;
         }
         for (i, frame) in frames.iter().enumerate() {
             let tracked = tracker.track(image(frame, size))?;

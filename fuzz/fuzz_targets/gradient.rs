@@ -56,7 +56,7 @@ impl Check for Gradients {
         for level in Level::available() {
             let (mut warped, sampler) = (before.clone(), sampler.with_level(level));
             let mut to = image_mut(&mut warped, size);
-            let found = sampler.residual(run.source, image(&target, size), t, Some(&mut to)).unwrap();
+            let found = sampler.residual(run.source, image(&target, size), Some(&mut to), t).unwrap();
             assert_same(&warped, &expected, "warped");
             assert_same(found.gradient.as_ref(), &gradient, "residual gradient");
             assert_eq!(found.count, count);

@@ -64,7 +64,7 @@ pub struct Progress {
     pub height: usize,
     /// Iterations done at this level; 0 during the coarse search.
     pub iteration: u16,
-    /// Correlation of the best transform so far at this level.
+    /// Correlation of the best transform so far at this level, -1 to 1.
     pub correlation: f64,
     /// The increment that this step tried: the most that a corner of the fixed image moved, in pixels
     /// of this level.
@@ -140,6 +140,8 @@ pub struct Aligner<'a, P, T: Transform, S: Scope = Options> {
     /// The robust scale that the loss is for; none before the first pass of a level, nor in least squares.
     sigma: Option<f64>,
     damping: f64,
+    /// Whether what it shortens are steps that leave too little support.
+    leaves: bool,
     /// How the last increment moved the corners, and what part it was of the one that was computed.
     last: Option<(Moves, f32)>,
     best: Option<Best<T>>,
@@ -361,6 +363,7 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
             interpolation: Interpolation::Bilinear,
             sigma: None,
             damping: 0.0,
+            leaves: false,
             last: None,
             best: None,
             shared: false,
@@ -581,12 +584,14 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
         let epsilon = if self.level == 0 { self.options().epsilon } else { COARSE_EPSILON };
         if accepted {
             self.damping = if self.damping > 1e-5 { self.damping / 10.0 } else { 0.0 };
+            self.leaves &= self.damping > 0.0;
         } else if first {
             let flat = enough || pair.fixed.width() < 3 || pair.fixed.height() < 3;
             return self.end_level(if flat { Status::Singular } else { Status::LeftImage });
         } else {
             self.damping = (self.damping * 10.0).max(1e-3);
             self.last = None;
+            self.leaves = !enough;
         }
         self.note(&pair, self.best.as_ref().map_or(0.0, |b| b.statistics.correlation));
         if self.earlier + self.iteration >= self.limit() {
@@ -598,7 +603,8 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
         let finished = self.level > 0 || self.interpolation == self.finish(&pair);
         let before = self.step;
         if !first && before < epsilon && finished {
-            return self.end_level(Status::Converged);
+            // A step that is short because longer ones lead out of the moving image says nothing.
+            return self.end_level(if self.leaves { Status::LeftImage } else { Status::Converged });
         }
         if let Err(status) = self.propose(&pair.fixed) {
             return self.end_level(status);
@@ -874,6 +880,7 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
         self.iteration = 0;
         self.step = 0.0;
         self.damping = 0.0;
+        self.leaves = false;
         self.last = None;
         if let Some(best) = &self.best {
             self.photometry = best.photometry;

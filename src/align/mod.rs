@@ -223,7 +223,7 @@ pub enum Interpolation {
     #[default]
     Bilinear,
     /// By the [quintic](crate::Lagrange) through 6x6 pixels: a tenth of that error and less for images that are samples
-    /// of one scene. A whole alignment takes 1.4 to 2.3 times as long. Where the fixed image is a bilinear warp of the
+    /// of one scene. A whole alignment takes 1.2 to 2.3 times as long. Where the fixed image is a bilinear warp of the
     /// moving one, bilinear samples are the exact ones, and these are not.
     Lagrange,
 }
@@ -242,7 +242,7 @@ pub enum Method {
     /// The mean of those of the fixed image and of the moving image as sampled: efficient second-order
     /// minimisation (Malis 2004; Benhimane and Malis 2007). Steps are exact to the second order, so that fewer do
     /// where images are some pixels apart; but all is summed anew in each, so that a whole alignment takes two to
-    /// four times as long.
+    /// four times as long, and more where parts do not match.
     SecondOrder,
 }
 
@@ -283,14 +283,16 @@ pub struct Options {
     /// Whose gradients are used. Default the fixed image's, but at the first of several levels those of both.
     pub method: Method,
     /// Whether the contrast and brightness of the two images may differ: gain and offset are estimated
-    /// with the transform. Default true. Where they are known to be the same (1 and 0), false leaves more to
+    /// with the transform. Default true. Contrast is not reversed: of a negative something else is found, and
+    /// [`Report::correlation`] tells. Where they are known to be the same (1 and 0), false leaves more to
     /// the transform: what is minimised then are the mean squares, as in TurboReg.
     pub gain_and_offset: bool,
     /// Whether every step has to raise the correlation (or lower the robust loss). Default false: steps
     /// below a pixel are not judged by it, see the [module](self).
     pub monotone: bool,
     /// How the moving image is interpolated at full size, once steps are shorter than a quarter of a
-    /// pixel; before that, and at smaller levels, it is bilinear. Default bilinear throughout;
+    /// pixel; before that, at smaller levels, and where a side is below 12 pixels, it is bilinear. Default bilinear
+    /// throughout;
     /// [`Lagrange`](Interpolation::Lagrange) where hundredths of a pixel matter, noise is low, and neither image was made
     /// of the other by bilinear interpolation.
     pub finish: Interpolation,
@@ -298,7 +300,7 @@ pub struct Options {
     /// block of 32 x 8 pixels the rows with the largest gradients, which say most of where the image is.
     /// All where that would leave less than 1024 of a level. Default 1.
     pub selection: f64,
-    /// What parts of the images do that do not match. Default none: least squares. The others take 5 to 10 times as
+    /// What parts of the images do that do not match. Default none: least squares. The others take 3 to 10 times as
     /// long.
     pub robust: Robust,
     /// The instruction set. Default the best; the results are the same for all.
@@ -387,13 +389,16 @@ pub enum Status {
     Converged,
     /// The iterations ran out at full size.
     MaxIterations,
-    /// The image does not determine the parameters: constant, or varying along one direction only.
+    /// The image does not determine the parameters: constant, or varying along one axis only. (What varies along
+    /// another direction only is not told from a pattern: pixels make stairs of an edge, whose steps look alike from one
+    /// to the next. That ends as [`Converged`](Self::Converged), right across the edge and anywhere along it; only with
+    /// noise does [`Aligner::covariance`] show it.)
     Singular,
     /// Less than [`Options::min_support`] of the fixed image falls inside the moving image and the
-    /// masks.
+    /// masks, or does where the next step leads.
     LeftImage,
-    /// No step leads to a transform that fixed-point coordinates can hold, or, with [`Options::monotone`], none raises
-    /// the correlation.
+    /// No step leads to a transform that fixed-point coordinates can hold, at this level or the next, or, with
+    /// [`Options::monotone`], none raises the correlation.
     Stalled,
 }
 

@@ -514,7 +514,7 @@ impl<P: Grey, N: Plan, D: Degree, S: Scope> Accumulate<'_, P, N, D, S> {
     ) {
         let centre = (columns.start + CHUNK / 2) as i64 - u as i64;
         let (mut row, mut blocks) = (Row::ZERO, RowBlocks::ZERO);
-        for chunk in select::chunks(self.pair.selected, y, columns.clone()) {
+        for chunk in select::chunks(self.selected(), y, columns.clone()) {
             self.gradients(y, &chunk, pixels);
             pixels.join(above, here, below, self.photometry.half_of_gain());
             tally.pixels += u64::from(pixels.count);
@@ -795,9 +795,9 @@ mod tests {
         known: Option<&Found<P, T>>,
     ) -> Found<P, T> {
         let photometry = Photometry::new::<P::Word>(1.2, -3.0);
-        let (rows, histogram) = ([0, pair.fixed.height()], false);
+        let rows = [0, pair.fixed.height()];
         let (plan, kind) = (transform.plan(), PhantomData::<(T::Degree, Options)>);
-        let run = |level: Level| {
+        let run = |level: Level, histogram: bool| {
             let none = std::vec![P::default(); KEPT * pair.fixed.height()];
             let mut kept = known.map_or(none, |(_, kept)| kept.clone());
             let pass = level.run(Accumulate {
@@ -815,16 +815,18 @@ mod tests {
             });
             (pass, kept)
         };
-        let first = run(Level::SCALAR);
-        for level in Level::available() {
-            let again = run(level);
-            let found = |(pass, kept): &(Pass<_, _>, Vec<P>)| {
-                let Tally { pixels, loss, apart, .. } = pass.tally;
-                (pass.moments, pixels, loss, apart, kept.clone())
-            };
-            assert_eq!(found(&first), found(&again));
+        for histogram in [true, false] {
+            let first = run(Level::SCALAR, histogram);
+            for level in Level::available() {
+                let again = run(level, histogram);
+                let found = |(pass, kept): &(Pass<_, _>, Vec<P>)| {
+                    let Tally { pixels, loss, apart, histogram } = pass.tally;
+                    (pass.moments, pixels, loss, apart, histogram, kept.clone())
+                };
+                assert_eq!(found(&first), found(&again));
+            }
         }
-        first
+        run(Level::SCALAR, false)
     }
 
     /// Whether a pixel counts: all taps are moving pixels, and no mask leaves out what they or its differences touch.

@@ -120,7 +120,7 @@ impl Gather for () {
 }
 
 /// How many residuals have which magnitude.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Histogram([u32; BINS]);
 
 impl Histogram {

@@ -6,7 +6,7 @@
 
 use super::aligner::{Images, select_all};
 use super::support::KEPT;
-use super::{Aligner, Grey, Options, Progress, Report, Scope, Status, Step, select};
+use super::{Aligner, Grey, Options, Report, Scope, Status, Step, select};
 use crate::Error;
 use crate::image::{Image, ImageMut};
 use crate::pyramid::{MAX_LEVELS, Pyramid, buffer_len};
@@ -107,6 +107,7 @@ pub struct Tracked<T: Transform> {
 /// [`Tracking::predict`], where the motion between the last two frames leads to. Where that does not end well
 /// the same frame is tried again with the coarse search of [`Options`]. If that fails too the frame is
 /// lost; the next one is looked for from the last transform that was found.
+/// A first frame that shows nothing leaves all that follow lost: [`Tracker::reset`] takes another one for the first.
 ///
 /// **Memory and time.** [`Tracker::workspace`] is two frames and their pyramids. A frame is copied: once
 /// [`Tracker::start`] returns, the caller's memory is free for the next one. `start` reduces
@@ -367,7 +368,7 @@ pub struct Track<'t, P, T: Transform, S: Scope = Options> {
 
 impl<P: Grey, T: Transform, S: Scope> Track<'_, P, T, S> {
     /// Steps until the end.
-    pub fn run(mut self) -> Tracked<T> {
+    pub fn run(&mut self) -> Tracked<T> {
         loop {
             if let Step::Done(tracked) = self.step() {
                 return tracked;
@@ -378,19 +379,23 @@ impl<P: Grey, T: Transform, S: Scope> Track<'_, P, T, S> {
     /// One step of the alignment, as [`Aligner::step`]; a frame that is not found near to where it was is aligned once
     /// more, with the coarse search.
     pub fn step(&mut self) -> Step<Tracked<T>> {
-        let mut progress = Progress::default();
-        if self.ended.is_none() {
+        loop {
+            if let Some(tracked) = &self.ended {
+                return Step::Done(tracked.clone());
+            }
+            // (None where there is no transform to begin with at the smallest level: then the search is next, or the end.)
             let step = self.aligner.as_mut().map(Aligner::step);
-            progress = self.aligner.as_ref().map_or(progress, |aligner| aligner.progress);
+            let progress = self.aligner.as_ref().map(|aligner| aligner.progress);
             match step {
                 Some(Step::Running(_)) => {}
                 Some(Step::Done(report)) => self.judge(Some(report)),
                 None => self.judge(None),
             }
-        }
-        match &self.ended {
-            Some(tracked) => Step::Done(tracked.clone()),
-            None => Step::Running(progress),
+            if let Some(progress) = progress
+                && self.ended.is_none()
+            {
+                return Step::Running(progress);
+            }
         }
     }
 

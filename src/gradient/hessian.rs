@@ -15,7 +15,7 @@ impl<K: Smooth, P: Tap> Sampler<K, P> {
     /// **Definition.** As [`partials`](Self::partials): xx is the sum with curvatures along x and
     /// weights along y, xy that with slopes along both, yy that with weights and curvatures. They are
     /// the derivatives of the partials over the extended image; where those have a kink, from the
-    /// right.
+    /// right. Zero where [`Boundary::Transparent`](crate::Boundary::Transparent) has no value.
     ///
     /// ```
     /// use nonius::{Boundary, Cubic, Image, Sampler};

@@ -44,7 +44,7 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
     /// let sampler = Sampler::new(Bilinear, Boundary::Transparent);
     /// let shift = Translation::new(0.5, 0.0)?;
     /// let ramp = Image::new(&ramp, 5, 1)?;
-    /// let found = sampler.residual(ramp, Image::new(&target, 4, 1)?, &shift, None)?;
+    /// let found = sampler.residual(ramp, Image::new(&target, 4, 1)?, None, &shift)?;
     /// assert_eq!((found.loss, found.count), (4 * 4, 4));
     /// assert_eq!(found.gradient, [4.0 * 2.0 * -2.0 * 10.0, 0.0]);
     /// # Ok::<(), nonius::Error>(())
@@ -56,8 +56,8 @@ impl<K: Interpolator, P: Tap> Sampler<K, P> {
         &self,
         source: Image<'_, P>,
         target: Image<'_, P::Sampled>,
-        transform: &T,
         warped: Option<&mut ImageMut<'_, P::Sampled>>,
+        transform: &T,
     ) -> Result<Residual<Loss<P>, T::Parameters>, Error> {
         let width = target.width();
         if let Some(warped) = &warped

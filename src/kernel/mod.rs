@@ -120,6 +120,10 @@ const fn ratio(n: i64, d: i64) -> i32 {
 /// weights must sum to at most 2 and those of the slopes to at most 4: within that no sum
 /// overflows. (Beyond, integer results wrap, not the same way at every level.)
 ///
+/// Nor may a product on the way to them be 8 or more, or below -8: in [`Q14`] it wraps. Of the quintic smoothstep
+/// `f * f * f * (10 + f * (6 f - 15))` the inner product is down to -9, though the whole is in [0, 1]. With g = 1 - f it
+/// is `f * f * f * (1 + 3 g + 6 g * g)`, of which all are below 7.
+///
 /// A kernel of one's own, cubic smoothstep between two pixels:
 ///
 /// ```

@@ -30,6 +30,8 @@ mod arm_base;
 mod arm_dsp;
 #[cfg(fpu)]
 mod arm_fpu;
+// (For an M55 the compiler makes Helium of the plain loops: sums up to the first power take an eighth less than by these,
+// those of homographies an eighth more.)
 #[cfg(all(dsp, not(helium)))]
 pub(crate) mod arm_moments;
 #[cfg(dsp)]

@@ -464,7 +464,7 @@ fn others<P: Hashed>(name: &str, level: Level, emit: &mut Emit<'_>) {
 
         let target: [P; TO] = destination();
         let target = destination_image(&target);
-        let found = sampler.residual(source_image, target, &affine(), None).unwrap();
+        let found = sampler.residual(source_image, target, None, &affine()).unwrap();
         hashes[4].add_all(&found.gradient);
         hashes[4].add(&(found.count as u64).to_le_bytes());
     }

@@ -302,7 +302,7 @@ fn rule<K: Interpolator, P: Pixel<Cotangent: Default>>(kernel: K) -> Result<(), 
     sampler.warp(source, &mut out, &Map::relative(x, y)?)?;
     let samples = any(Samples::covering(&transform, any(8), any(8)));
     sampler.warp_antialiased(source, &mut out, &transform, samples);
-    any(sampler.residual(source, source, &transform, Some(&mut out))?);
+    any(sampler.residual(source, source, Some(&mut out), &transform)?);
     any(out.as_image());
     Ok(())
 }
