@@ -40,7 +40,8 @@ fn main() {
     if target.starts_with("thumbv7em-") || (armv8m && processors.contains(&cpu)) {
         println!("cargo:rustc-cfg=dsp");
     }
-    if armv8m && ["cortex-m55", "cortex-m85"].contains(&cpu) {
+    // (By the other ABI, cortex-m-rt leaves off the coprocessor that has the vectors.)
+    if armv8m && target.ends_with("-eabihf") && ["cortex-m55", "cortex-m85"].contains(&cpu) {
         println!("cargo:rustc-cfg=helium");
     }
     if armv8m {

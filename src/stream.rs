@@ -35,7 +35,7 @@
 //! than needed has room for n + 1 rows under way, as long as every destination row that can be had is
 //! taken. So with one more, a camera that writes to two addresses in turn is told by
 //! [`Stream::incoming_after`] where to go on while it writes a row. (As with all memory that DMA writes,
-//! a fence comes before `arrived`.)
+//! a fence comes before `arrived`, and where there is a data cache, its lines of that row are invalidated.)
 #![forbid(unsafe_code)]
 
 use crate::Error;

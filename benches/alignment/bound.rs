@@ -169,7 +169,7 @@ fn efficiency(request: &Request, table: &mut Table) {
 
 /// The mean error at each of 16 phases of a pixel, on one scene.
 fn bias(request: &Request, table: &mut Table) {
-    let runs = (request.runs(1000) / 16).max(2);
+    let runs = (request.runs(1000) / 4).max(2);
     let scene = Waves::new(&mut seed(0, 0));
     // The largest mean so far, its standard error, and where.
     let mut largest = Sums::<[f64; 3]>::new();
@@ -251,7 +251,7 @@ pub fn tables(request: &Request) -> Result<Vec<Table>, String> {
     );
     let mut phase = Table::new(
         "bias",
-        format!("The largest mean error at 16 phases of a pixel, {} runs each, in px.", (runs / 16).max(2)),
+        format!("The largest mean error at 16 phases of a pixel, {} runs each, in px.", (runs / 4).max(2)),
         &["setting", "noise", "bias", "standard error", "at"],
     );
     let mut covariance = Table::new(

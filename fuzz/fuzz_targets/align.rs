@@ -12,7 +12,7 @@ use nonius::align::{
     Tracker, Tracking, run_all,
 };
 use nonius::{
-    Affine, Array, Error, Euclidean, Homography, Image, Level, Similarity, Threads, Transform, Translation,
+    Affine, Array, Error, Euclidean, Homography, Level, Similarity, Threads, Transform, Translation,
 };
 use nonius_fuzz::{Element, Number, Side, Size, image, span};
 

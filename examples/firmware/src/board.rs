@@ -72,7 +72,8 @@ pub fn exit(ok: bool) -> ! {
     semihosting::process::exit(if ok { 0 } else { 1 })
 }
 
-/// Nothing here panics, and `.ci/firmware` looks that the linker agrees. A handler must be all the same.
+/// Nothing here panics, and `.ci/firmware` looks that the linker agrees; with feature `rtt` one crate can:
+/// `defmt-rtt`, where a frame is begun within a frame, or ended outside one. A handler must be all the same.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo) -> ! {
     semihosting::process::exit(101)

@@ -7,17 +7,30 @@ use riscv_rt::core_interrupt;
 
 /// Of its 10 MHz: 1 ms.
 const PERIOD: u64 = 10_000;
-const MTIME: *const u64 = 0x0200_bff8 as *const u64;
-const MTIMECMP: *mut u64 = 0x0200_4000 as *mut u64;
+// (Low word, high word.)
+const MTIME: [*const u32; 2] = [0x0200_bff8 as *const u32, 0x0200_bffc as *const u32];
+const MTIMECMP: [*mut u32; 2] = [0x0200_4000 as *mut u32, 0x0200_4004 as *mut u32];
+
+/// The time; read again if a carry came between its words.
+fn now() -> u64 {
+    let [low, high] = MTIME;
+    loop {
+        // SAFETY: registers of the timer, which are only read.
+        let [before, low, after] =
+            unsafe { [high.read_volatile(), low.read_volatile(), high.read_volatile()] };
+        if before == after {
+            return u64::from(after) << 32 | u64::from(low);
+        }
+    }
+}
 
 /// The next interrupt comes a period from now.
 fn set() {
-    // SAFETY: registers that nothing else here touches, one word after the other: first the high word of
-    // the comparand so high that no interrupt comes in between. (A read across a carry, once in seven
-    // minutes, gives one late tick.)
+    let next = now().wrapping_add(PERIOD);
+    let [low, high] = MTIMECMP;
+    // SAFETY: registers that nothing else here touches, one word after the other: first the high word so high
+    // that no interrupt comes in between.
     unsafe {
-        let next = MTIME.read_volatile().wrapping_add(PERIOD);
-        let [low, high] = [MTIMECMP.cast::<u32>(), MTIMECMP.cast::<u32>().add(1)];
         high.write_volatile(u32::MAX);
         low.write_volatile(next as u32);
         high.write_volatile((next >> 32) as u32);

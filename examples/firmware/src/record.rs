@@ -22,8 +22,8 @@ use nonius::{Image, Transform};
 use crate::report::Hash;
 use crate::say;
 
-/// The longest line: that of a homography, or a row of 256 pixels.
-const LONGEST: usize = 400;
+/// The longest line: that of a homography, or a row of 320 pixels (QVGA).
+const LONGEST: usize = 512;
 
 /// What the frames of a pair are: their film, and the numbers of the fixed and the moving one.
 pub type Frames<'a> = (&'a str, [usize; 2]);

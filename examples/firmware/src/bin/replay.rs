@@ -14,7 +14,9 @@ use std::{env, fs, io};
 use firmware::alignment::align;
 use firmware::record::{BASE64, Frames, Line, check};
 use nonius::align::{Aligner, Lean, Pair, Shift, shift};
-use nonius::{Affine, Array, Error, Homography, Image, Level, MAX_SIDE, Transform, Translation};
+use nonius::{
+    Affine, Array, Error, Euclidean, Homography, Image, Level, MAX_SIDE, Similarity, Transform, Translation,
+};
 
 /// What is wrong with a log.
 type Wrong = String;
@@ -165,6 +167,8 @@ impl Log {
                 let pair = Pair::new(fixed, moving);
                 match parameters.len() {
                     2 => aligned::<Translation>(frames, pair, &parameters),
+                    3 => aligned::<Euclidean>(frames, pair, &parameters),
+                    4 => aligned::<Similarity>(frames, pair, &parameters),
                     6 => aligned::<Affine>(frames, pair, &parameters),
                     8 => aligned::<Homography>(frames, pair, &parameters),
                     _ => Err(no()),
@@ -214,24 +218,29 @@ fn decode(text: &str) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
-    /// Two frames of a film, and what is found in them.
-    fn lines() -> Vec<String> {
+    /// Two frames of a film, so wide, and what is found in them from `initial` on.
+    fn recorded<T: Transform>(initial: T, width: usize) -> Vec<String> {
         let scene = |x: f64, y: f64| 100.0 + 50.0 * (0.3 * x).sin() * (0.2 * y).cos() + 0.01 * x * y;
         let frame = |k: usize| -> Vec<u8> {
-            (0..32 * 24).map(|i| scene((i % 32) as f64 + 0.6 * k as f64, (i / 32) as f64) as u8).collect()
+            let place = |i: usize| ((i % width) as f64 + 0.6 * k as f64, (i / width) as f64);
+            (0..width * 24).map(place).map(|(x, y)| scene(x, y) as u8).collect()
         };
         let frames = [frame(0), frame(1)];
-        let [fixed, moving] = frames.each_ref().map(|pixels| Image::new(pixels, 32, 24).unwrap());
+        let [fixed, moving] = frames.each_ref().map(|pixels| Image::new(pixels, width, 24).unwrap());
         let mut lines = Vec::new();
         for (k, frame) in [fixed, moving].into_iter().enumerate() {
             lines.extend((0..24).map(|y| Line::row("film", k, frame, y)));
         }
-        let mut workspace = vec![0; 4096];
+        let mut workspace = vec![0; 128 * width];
         lines.push(Line::shift(("film", [0, 1]), 4, &shift(fixed, moving, 4, &mut workspace).unwrap()));
-        let found = align(Pair::new(fixed, moving), Affine::IDENTITY, &mut workspace).unwrap();
-        lines.push(Line::align(("film", [0, 1]), &Affine::IDENTITY, &found));
+        let found = align(Pair::new(fixed, moving), initial, &mut workspace).unwrap();
+        lines.push(Line::align(("film", [0, 1]), &initial, &found));
         lines.push(Line::end(lines.len()));
         lines.into_iter().map(|line| line.checked().unwrap().to_string()).collect()
+    }
+
+    fn lines() -> Vec<String> {
+        recorded(Affine::IDENTITY, 32)
     }
 
     fn replay(lines: &[String]) -> Result<Vec<[String; 2]>, Wrong> {
@@ -252,6 +261,44 @@ mod tests {
         assert_eq!(lines.len(), 2 * 24 + 3);
         lines.insert(7, "  a line that is not of the record".into());
         assert_eq!(replay(&lines), Ok(vec![]));
+    }
+
+    /// A result of a model, which is known by its number of parameters; the second one's last bit is told.
+    fn model<T: Transform>(parameters: usize) {
+        let mut lines = recorded(T::IDENTITY, 32);
+        let words = lines[49].split(' ').filter(|word| word.len() == 16).count();
+        assert_eq!(words, 2 * parameters);
+        assert_eq!(replay(&lines), Ok(vec![]));
+        let found: Vec<_> = lines[49].split(' ').collect();
+        let last = found[found.len() - 2];
+        let other = format!("{:016x}", u64::from_str_radix(last, 16).unwrap() ^ 1);
+        lines[49] = rewritten(&lines[49], last, &other);
+        assert_eq!(replay(&lines).map(|others| others.len()), Ok(1));
+    }
+
+    #[test]
+    fn a_translation_is_replayed() {
+        model::<Translation>(2);
+    }
+
+    #[test]
+    fn a_euclidean_transform_is_replayed() {
+        model::<Euclidean>(3);
+    }
+
+    #[test]
+    fn a_similarity_is_replayed() {
+        model::<Similarity>(4);
+    }
+
+    #[test]
+    fn a_homography_is_replayed() {
+        model::<Homography>(8);
+    }
+
+    #[test]
+    fn a_row_of_320_pixels_is_replayed() {
+        assert_eq!(replay(&recorded(Affine::IDENTITY, 320)), Ok(vec![]));
     }
 
     #[test]

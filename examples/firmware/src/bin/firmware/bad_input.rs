@@ -8,7 +8,8 @@ use nonius::align::{Shift, Status, shift};
 use nonius::format::{Packed, Rgb565Be, Yuyv, luma, luma_in_place};
 use nonius::stream::Stream;
 use nonius::{
-    Affine, Bilinear, Boundary, Error, Homography, Image, ImageMut, Nearest, Sampler, Transform, Translation,
+    Affine, Bilinear, Boundary, Error, Homography, Image, ImageMut, Nearest, Sampler, Similarity, Transform,
+    Translation,
 };
 #[cfg(not(feature = "small"))]
 use {
@@ -53,6 +54,10 @@ pub fn run(memory: &mut Memory, checks: &mut Checks) -> Result<(), Error> {
         affine([1e6, 0.0, 0.0, 0.0, 1.0, 0.0]) == Some(Error::OutOfRange),
         "too large a scale is refused",
     );
+    let point = Similarity::from_parameters([0.0, 0.0, 5.0, 7.0]).err();
+    checks.that(point == Some(Error::Singular), "a similarity of scale zero is refused");
+    let line = Homography::from_parameters([1.0, 0.5, 4.0, 2.0, 1.0, 8.0, 0.001, 0.002]).err();
+    checks.that(line == Some(Error::Singular), "a homography of a plane to a line is refused");
 
     // A frame that begins at any address, in rows of any length.
     let odd = [9_u8; 3 + 7 * 13];

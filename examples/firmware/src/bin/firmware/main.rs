@@ -31,6 +31,9 @@ fn main() -> ! {
     let mut checks = Checks::default();
     let end = demonstrate(memory, &mut checks);
     checks.that(end.is_ok(), "no constructor refuses good input");
+    if cfg!(feature = "fail") {
+        checks.that(false, "a check that never holds");
+    }
     board::exit(checks.end())
 }
 
