@@ -927,7 +927,8 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
     /// bound`). It knows of noise only. What interpolation shifts is not in it, up to 0.03 px for
     /// [`Interpolation::Bilinear`] where patterns are short, which is most of a translation's error: by that the same
     /// chi-square is 1.6 (noise 15) to 27 times (noise 2) what it should be. That robust weights depend on the
-    /// residuals is not in it either: where those are all noise, variances are a fifth too small with [`Robust::Huber`]. Of
+    /// residuals is not in it either: where those are all noise, variances are a fifth too small with [`Robust::Huber`]. With half
+    /// of the pixels ([`Options::selection`]) they are up to a seventh too large, as noise has part in which those are. Of
     /// either image noise is looked for where its own mask lets pixels count. Noise of neighbouring pixels that is alike
     /// counts as if it were not, and whatever else the images do not share as noise of the moving one. `None` before the first iteration,
     /// and where the image does not determine the parameters, its gradients being noise, for example.

@@ -2,7 +2,7 @@
 //! one addition; SMLAD and SMUAD apply two weights at once, pairs `16384 - f, f`, which are
 //! `f 65535 + 16384` as one number; SMMLAR makes and rounds an intermediate of 16 bits from the left pixel
 //! and the step to the right one. Two or four pixels are loaded at once from any address, which these
-//! processors do unless they are told not to (`UNALIGN_TRP`, not set after a reset).
+//! processors do in memory of type Normal, unless they are told not to (`UNALIGN_TRP`, not set after a reset).
 
 use core::arch::naked_asm;
 
