@@ -584,7 +584,8 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
         let epsilon = if self.level == 0 { self.options().epsilon } else { COARSE_EPSILON };
         if accepted {
             self.damping = if self.damping > 1e-5 { self.damping / 10.0 } else { 0.0 };
-            self.leaves &= self.damping > 0.0;
+            // (Less damping shortens next to nothing.)
+            self.leaves &= self.damping > 0.1;
         } else if first {
             let flat = enough || pair.fixed.width() < 3 || pair.fixed.height() < 3;
             return self.end_level(if flat { Status::Singular } else { Status::LeftImage });
@@ -602,9 +603,10 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
         }
         let finished = self.level > 0 || self.interpolation == self.finish(&pair);
         let before = self.step;
-        if !first && before < epsilon && finished {
-            // A step that is short because longer ones lead out of the moving image says nothing.
-            return self.end_level(if self.leaves { Status::LeftImage } else { Status::Converged });
+        // (A step that is short because longer ones lead out of the moving image is not one to end with: the next are
+        // longer, or lead out as well.)
+        if !first && before < epsilon && finished && !(self.leaves && accepted) {
+            return self.end_level(Status::Converged);
         }
         if let Err(status) = self.propose(&pair.fixed) {
             return self.end_level(status);
@@ -841,6 +843,10 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
     /// On to the rival, to the next level, or the end.
     #[inline(never)]
     fn end_level(&mut self, status: Status) {
+        let status = match status {
+            Status::Converged | Status::MaxIterations if self.leaves => Status::LeftImage,
+            _ => status,
+        };
         let transform = self.best.as_ref().map_or(self.candidate, |b| b.transform);
         let correlation = self.correlation();
         let again = match self.rival {
@@ -928,7 +934,7 @@ impl<'a, P: Grey, T: Transform, S: Scope> Aligner<'a, P, T, S> {
     /// [`Interpolation::Bilinear`] where patterns are short, which is most of a translation's error: by that the same
     /// chi-square is 1.6 (noise 15) to 27 times (noise 2) what it should be. That robust weights depend on the
     /// residuals is not in it either: where those are all noise, variances are a fifth too small with [`Robust::Huber`]. With half
-    /// of the pixels ([`Options::selection`]) they are up to a seventh too large, as noise has part in which those are. Of
+    /// of the pixels ([`Options::selection`]) they are up to a sixth too large, as noise has part in which those are. Of
     /// either image noise is looked for where its own mask lets pixels count. Noise of neighbouring pixels that is alike
     /// counts as if it were not, and whatever else the images do not share as noise of the moving one. `None` before the first iteration,
     /// and where the image does not determine the parameters, its gradients being noise, for example.

@@ -32,7 +32,8 @@
 //! the next are expected to be below [`Options::epsilon`]: the step times that factor, taken as the
 //! ratio of the last two steps (within 1/8 to 1). This last step is taken without another pass.
 //! With [`Options::monotone`], or robust losses, each step is looked at, and the one to end with is
-//! itself below it.
+//! itself below it. (Where it is short only because longer ones leave too little support, the end is
+//! [`Status::LeftImage`].)
 //!
 //! **Steps.** A step that moves a corner by a pixel of the level or more is taken if the merit
 //! (the correlation of the two images over their support, or less the mean square, or less the mean loss) does not fall, and
@@ -395,7 +396,7 @@ pub enum Status {
     /// noise does [`Aligner::covariance`] show it.)
     Singular,
     /// Less than [`Options::min_support`] of the fixed image falls inside the moving image and the
-    /// masks, or does where the next step leads.
+    /// masks, or would where every next step leads.
     LeftImage,
     /// No step leads to a transform that fixed-point coordinates can hold, at this level or the next, or, with
     /// [`Options::monotone`], none raises the correlation.

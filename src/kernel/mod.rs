@@ -122,7 +122,7 @@ const fn ratio(n: i64, d: i64) -> i32 {
 ///
 /// Nor may a product on the way to them be 8 or more, or below -8: in [`Q14`] it wraps. Of the quintic smoothstep
 /// `f * f * f * (10 + f * (6 f - 15))` the inner product is down to -9, though the whole is in [0, 1]. With g = 1 - f it
-/// is `f * f * f * (1 + 3 g + 6 g * g)`, of which all are below 7.
+/// is `f * f * f * (1 + 3 g + 6 g * g)`, whose products are all below 7 (sums may be more).
 ///
 /// A kernel of one's own, cubic smoothstep between two pixels:
 ///

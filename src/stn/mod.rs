@@ -70,7 +70,7 @@
 //! | [`grid_gradient`](GridSample::grid_gradient) | cotangent times grey level per *normalised* unit | `i64`, Q15, exact sum of Q14 partials | `f64` sum, rounded to `f32` |
 //! | [`theta_gradient`](GridSample::theta_gradient) | the same, times a normalised unit for all but the last column | exact sum, then `f64` | `f64` |
 //!
-//! Arguments come as `grid_sample(input, grid)` has them, and what is written last.
+//! Arguments come as `grid_sample(input, grid)` has them, and what is written to comes last.
 //!
 //! **Headroom.** Q28: see [`Sampler::adjoint`](crate::Sampler::adjoint).
 //! Q15: sums wrap beyond `i64`; C channels of cotangents |y| need `C |y| |dV| n < 2^48`, where dV is the largest partial:
