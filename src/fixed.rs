@@ -343,8 +343,9 @@ impl Position {
 
 /// A number in which kernels compute their weights: [`Q14`], [`Q24`], `f32`, or a vector of them.
 ///
-/// Products round half up (`f32`: to nearest even); those of [`Q14`] wrap outside of -8 to 8 (less 2^-15, from where they round up to it), those of
-/// [`Q24`] likewise at 128. Write a kernel once with these operations and it serves every channel and every backend.
+/// Products round half up (`f32`: to nearest even); those of [`Q14`] wrap outside of -8 to 8 (less 2^-15, from where they
+/// round up to it), those of [`Q24`] likewise at 128. Write a kernel once with these operations and it serves every
+/// channel and every backend.
 pub trait Weight: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> {
     /// Zero.
     fn zero() -> Self;

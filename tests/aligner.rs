@@ -53,6 +53,11 @@ impl Scene {
             })
             .collect()
     }
+
+    /// The fixed and the moving image.
+    fn pair<T: Transform>(&self, truth: &T) -> [Vec<u8>; 2] {
+        [bytes(&self.image(&T::IDENTITY)), bytes(&self.image(truth))]
+    }
 }
 
 fn bytes(image: &[f64]) -> Vec<u8> {
@@ -99,7 +104,8 @@ fn distorted(seed: u64, distortion: f64, shift: f64) -> (Affine, Vec<u8>, Vec<u8
     let [x, y] = [0; 2].map(|_| shift * random.normal());
     let about = |u: f64, v: f64, shift: f64| shift - u * 80.0 - v * 60.0;
     let truth = Affine::from_parameters([1.0 + a, b, about(a, b, x), c, 1.0 + d, about(c, d, y)]).unwrap();
-    (truth, bytes(&scene.image(&Affine::IDENTITY)), bytes(&scene.image(&truth)))
+    let [fixed, moving] = scene.pair(&truth);
+    (truth, fixed, moving)
 }
 
 /// A copy has no room for what is kept of rows from pass to pass, and comes to the same without.
@@ -211,7 +217,7 @@ fn finishes_and_selections() {
     let truth = Affine::from_parameters([1.01, 0.02, 1.3, -0.015, 0.99, -2.4]).unwrap();
     for seed in 1..6 {
         let scene = Scene::new(seed);
-        let (fixed, moving) = (bytes(&scene.image(&Affine::IDENTITY)), bytes(&scene.image(&truth)));
+        let [fixed, moving] = scene.pair(&truth);
         let pair = Pair::new(view(&fixed), view(&moving));
         let run = |options: Options| {
             let (report, covariance) = align_with_covariance(pair, Affine::IDENTITY, options);
@@ -243,7 +249,7 @@ fn large_shifts_without_a_guess() {
     for (seed, shift) in [(1, (38.0, -27.0)), (2, (-35.3, 28.4)), (3, (39.0, 20.5)), (4, (-0.5, -29.0))] {
         let scene = Scene::new(seed);
         let truth = Affine::from_parameters([1.0, 0.01, shift.0, -0.01, 1.0, shift.1]).unwrap();
-        let (f, m) = (bytes(&scene.image(&Affine::IDENTITY)), bytes(&scene.image(&truth)));
+        let [f, m] = scene.pair(&truth);
         let report = align::<u8, Affine>(Pair::new(view(&f), view(&m)), Options::default());
         let e = error(&report.transform, &truth);
         assert!(report.status == Status::Converged && e < 0.1, "{shift:?}: {} {e}", report.status);
@@ -296,7 +302,7 @@ fn overlap_that_changes() {
         assert!(before / after > 1.1 || after / before > 1.1, "{before} {after}");
         for seed in 1..4 {
             let scene = Scene::new(seed);
-            let (fixed, moving) = (bytes(&scene.image(&T::IDENTITY)), bytes(&scene.image(&truth)));
+            let [fixed, moving] = scene.pair(&truth);
             let strip = view(&moving).view(0, top, WIDTH, end - top).unwrap();
             let pair = Pair::new(view(&fixed), strip);
             for method in [Method::Mixed, Method::InverseCompositional, Method::SecondOrder] {
@@ -331,7 +337,7 @@ fn the_way_out_of_the_image() {
     for seed in 1..4 {
         let scene = Scene::new(seed);
         let truth = Translation::new(-150.0, 0.0).unwrap();
-        let (fixed, moving) = (bytes(&scene.image(&Translation::IDENTITY)), bytes(&scene.image(&truth)));
+        let [fixed, moving] = scene.pair(&truth);
         let pair = Pair::new(view(&fixed), view(&moving));
         for start in [-143.0, -142.5, -141.0, -139.0] {
             let initial = Translation::new(start, 0.0).unwrap();
@@ -355,7 +361,7 @@ fn the_way_out_of_the_image() {
     for seed in 1..41 {
         let scene = Scene::new(seed);
         let truth = Translation::new(-142.97, 0.3).unwrap();
-        let (fixed, moving) = (bytes(&scene.image(&Translation::IDENTITY)), bytes(&scene.image(&truth)));
+        let [fixed, moving] = scene.pair(&truth);
         let pair = Pair::new(view(&fixed), view(&moving));
         for away in [2.0, 4.5, 6.0, 7.5] {
             let initial = Translation::new(-142.97 + away, 0.0).unwrap();
@@ -477,7 +483,7 @@ fn monotone_ends_at_the_higher_correlation() {
         let scene = Scene::new(seed);
         // Not a translation.
         let truth = Affine::from_parameters([1.03, 0.02, 1.3, -0.02, 0.97, 2.2]).unwrap();
-        let (f, m) = (bytes(&scene.image(&Affine::IDENTITY)), bytes(&scene.image(&truth)));
+        let [f, m] = scene.pair(&truth);
         let run = |monotone| {
             let options = Options { monotone, ..Options::default() };
             align::<u8, Translation>(Pair::new(view(&f), view(&m)), options).correlation
@@ -493,7 +499,7 @@ fn monotone_ends_at_the_higher_correlation() {
 fn without_gain_and_offset() {
     let scene = Scene::new(7);
     let truth = Affine::from_parameters([1.01, 0.0, 1.3, 0.02, 0.99, -0.8]).unwrap();
-    let (f, m) = (bytes(&scene.image(&Affine::IDENTITY)), bytes(&scene.image(&truth)));
+    let [f, m] = scene.pair(&truth);
     for robust in [Robust::None, Robust::Tukey] {
         let options = Options { gain_and_offset: false, robust, ..Options::default() };
         let report = align::<u8, Affine>(Pair::new(view(&f), view(&m)), options);
@@ -519,7 +525,7 @@ fn every_way_to_end() {
     fn model<T: Transform>() {
         let scene = Scene::new(1);
         let truth = T::from_matrix(Translation::new(1.4, -0.7).unwrap().matrix()).unwrap();
-        let (f, m) = (bytes(&scene.image(&T::IDENTITY)), bytes(&scene.image(&truth)));
+        let [f, m] = scene.pair(&truth);
         let away = T::from_matrix(Translation::new(500.0, 0.0).unwrap().matrix()).unwrap();
         let flat = vec![77_u8; WIDTH * HEIGHT];
         let image = |pixel: &dyn Fn(usize, usize) -> usize| -> Vec<u8> {

@@ -167,9 +167,14 @@ fn efficiency(request: &Request, table: &mut Table) {
     });
 }
 
+/// How many runs there are at each phase of a pixel.
+fn runs_of_a_phase(request: &Request) -> usize {
+    (request.runs(1000) / 4).max(2)
+}
+
 /// The mean error at each of 16 phases of a pixel, on one scene.
 fn bias(request: &Request, table: &mut Table) {
-    let runs = (request.runs(1000) / 4).max(2);
+    let runs = runs_of_a_phase(request);
     let scene = Waves::new(&mut seed(0, 0));
     // The largest mean so far, its standard error, and where.
     let mut largest = Sums::<[f64; 3]>::new();
@@ -251,7 +256,10 @@ pub fn tables(request: &Request) -> Result<Vec<Table>, String> {
     );
     let mut phase = Table::new(
         "bias",
-        format!("The largest mean error at 16 phases of a pixel, {} runs each, in px.", (runs / 4).max(2)),
+        format!(
+            "The largest mean error at 16 phases of a pixel, {} runs each, in px.",
+            runs_of_a_phase(request)
+        ),
         &["setting", "noise", "bias", "standard error", "at"],
     );
     let mut covariance = Table::new(

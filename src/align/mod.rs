@@ -293,9 +293,8 @@ pub struct Options {
     pub monotone: bool,
     /// How the moving image is interpolated at full size, once steps are shorter than a quarter of a
     /// pixel; before that, at smaller levels, and where a side is below 12 pixels, it is bilinear. Default bilinear
-    /// throughout;
-    /// [`Lagrange`](Interpolation::Lagrange) where hundredths of a pixel matter, noise is low, and neither image was made
-    /// of the other by bilinear interpolation.
+    /// throughout; [`Lagrange`](Interpolation::Lagrange) where hundredths of a pixel matter, noise is low, and neither
+    /// image was made of the other by bilinear interpolation.
     pub finish: Interpolation,
     /// The part of the fixed image's pixels to look at, above 0 and at most 1, rounded up to eighths: of each
     /// block of 32 x 8 pixels the rows with the largest gradients, which say most of where the image is.

@@ -277,22 +277,11 @@ mod tests {
     }
 
     #[test]
-    fn a_translation_is_replayed() {
+    fn every_model_is_replayed() {
         model::<Translation>(2);
-    }
-
-    #[test]
-    fn a_euclidean_transform_is_replayed() {
         model::<Euclidean>(3);
-    }
-
-    #[test]
-    fn a_similarity_is_replayed() {
         model::<Similarity>(4);
-    }
-
-    #[test]
-    fn a_homography_is_replayed() {
+        model::<Affine>(6);
         model::<Homography>(8);
     }
 
